@@ -1,0 +1,62 @@
+// What happens, as data: the events of a handoff, for logs, the supervisor and diagnostics_channel.
+
+import { channel } from 'node:diagnostics_channel'
+import { debuglog } from 'node:util'
+import type { HandoffErrorCode, Serving } from './errors.ts'
+
+/** The eight stages of a handoff, four on each side. */
+export type Stage = 'discover' | 'receive' | 'adopt' | 'ready' | 'offer' | 'send' | 'drain' | 'exit'
+
+/** Where a process stands: in a stage, or serving outside of any handoff. */
+export type ProcessStage = Stage | 'serving'
+
+/** How the connections of a drained process ended. */
+export interface DrainCounts {
+  /** Connections that finished by themselves. */
+  drained: number
+  /** Connections closed when the drain deadline ran out. */
+  forced: number
+}
+
+interface EventBase {
+  /** The process that reports. */
+  pid: number
+  /** Its place in the line; 0 while the new process does not know it yet. */
+  generation: number
+  /** Milliseconds since this process began the handoff that it reports on. */
+  elapsedMs: number
+}
+
+/** One thing that happened in a handoff; a line of `handoff reload --json`. */
+export type HandoffEvent = EventBase &
+  (
+    | { type: 'stage'; stage: Stage; detail: string }
+    | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: string[] }
+    | {
+        type: 'aborted'
+        stage: Stage
+        code: HandoffErrorCode
+        message: string
+        serving: Serving
+      }
+    | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: string[] }
+    | { type: 'drained'; counts: DrainCounts }
+    | { type: 'status'; stage: ProcessStage; listeners: string[]; connections: number }
+    | { type: 'warning'; message: string }
+  )
+
+/**
+ * The diagnostics_channel on which every {@link HandoffEvent} of this process is published.
+ *
+ * @see https://nodejs.org/api/diagnostics_channel.html
+ */
+export const eventsChannel = channel('socket-handoff:event')
+
+/** `NODE_DEBUG=handoff` prints every event. */
+const debug = debuglog('handoff')
+
+/** Publishes an event to subscribers in this process and to `NODE_DEBUG=handoff`. */
+export function publish(event: HandoffEvent): void {
+  debug('%j', event)
+  if (eventsChannel.hasSubscribers) eventsChannel.publish(event)
+}

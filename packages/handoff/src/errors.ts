@@ -1,0 +1,96 @@
+// One table of errors. Codes are permanent; docs/errors.md explains each of them.
+
+import type { Stage } from './diagnostics.ts'
+
+/** Who answers clients after the error: the operator's first question. */
+export type Serving = 'old' | 'new' | 'none'
+
+/** Code → the sentence of help that closes its message. */
+const help = {
+  // What this machine cannot do.
+  ERR_HANDOFF_UNSUPPORTED_PLATFORM:
+    'socket-handoff runs on Linux and macOS; elsewhere start the server without it.',
+  ERR_HANDOFF_ADDON_NOT_FOUND:
+    'Build it with `npm run build:native` (needs Python and a C++ compiler).',
+  ERR_HANDOFF_CLUSTER:
+    'The cluster primary owns the sockets of its workers; run one process per core with `handoff run --workers` instead.',
+
+  // Misuse.
+  ERR_HANDOFF_INVALID_OPTION: 'See the options in the README.',
+  ERR_HANDOFF_ALREADY_CREATED: 'A process has one handoff; share the first one.',
+  ERR_HANDOFF_LISTEN_STATE:
+    'Call listen or bind once for each server, before it listens, while the handoff is open.',
+  ERR_HANDOFF_NO_RENDEZVOUS: 'Run under `handoff run`, or give the `rendezvous` option.',
+
+  // The place where the two processes meet.
+  ERR_HANDOFF_RENDEZVOUS_UNSAFE: 'Nothing was removed. Remove it yourself, or choose another path.',
+  ERR_HANDOFF_DIRECTORY_UNSAFE:
+    'Make it a directory of your own with mode 0700, or set HANDOFF_DIR.',
+  ERR_HANDOFF_PATH_TOO_LONG:
+    'The kernel limits socket paths (sun_path); set HANDOFF_DIR to a shorter one.',
+
+  // The other side.
+  ERR_HANDOFF_PEER_DENIED: 'Run both processes as the same user, or list the uid in allowUids.',
+  ERR_HANDOFF_PEER_GONE: 'See the output of that process for why it ended.',
+  ERR_HANDOFF_VERSION: 'Go through a release that speaks both versions.',
+  ERR_HANDOFF_BUSY: 'Wait until the handoff under way has ended, then try again.',
+  ERR_HANDOFF_STOPPING: 'The old process is stopping; start the new one when it has gone.',
+  ERR_HANDOFF_PROTOCOL:
+    'The peer broke the protocol (docs/protocol.md); check what connects to the rendezvous socket.',
+  ERR_HANDOFF_TRUNCATED: 'Raise the limit on open files (ulimit -n) of the receiving process.',
+  ERR_HANDOFF_DESCRIPTOR_MISMATCH:
+    'The descriptors do not agree with the manifest; nothing was adopted.',
+
+  // The new process.
+  ERR_HANDOFF_TIMEOUT: 'Raise the timeout if the work really takes that long.',
+  ERR_HANDOFF_LISTEN_FAILED: 'The new process could not listen; its cause says why.',
+  ERR_HANDOFF_UNHEALTHY: 'The health check of the new process refused it; see its output.',
+  ERR_HANDOFF_APP_FAILED: 'The new process failed before it was ready; see its output.',
+  ERR_HANDOFF_EXITED: 'See the output of the new process for why it ended.',
+  ERR_HANDOFF_SPAWN_FAILED: 'The new process could not be started; its cause says why.',
+
+  // Channels.
+  ERR_HANDOFF_CHANNEL_CLOSED: 'The channel was closed before the bytes were sent.',
+
+  // Supervisor and command line.
+  ERR_HANDOFF_ENTRY: 'Give the path of the file that starts your server.',
+  ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
+  ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
+} as const
+
+/** A permanent error code of socket-handoff; match on this, never on the text. */
+export type HandoffErrorCode = keyof typeof help
+
+export const errorCodes = Object.keys(help) as HandoffErrorCode[]
+
+export interface HandoffErrorDetails {
+  stage?: Stage
+  serving?: Serving
+  cause?: unknown
+}
+
+/**
+ * Every error of socket-handoff.
+ *
+ * @remarks The message reads `cannot <verb> <object>: <reason>. <help>`.
+ */
+export class HandoffError extends Error {
+  override readonly name = 'HandoffError'
+  readonly code: HandoffErrorCode
+  /** The stage in which it happened; absent outside of a handoff. */
+  readonly stage: Stage | undefined
+  /** Who answers clients now. */
+  readonly serving: Serving | undefined
+
+  constructor(code: HandoffErrorCode, what: string, details: HandoffErrorDetails = {}) {
+    super(`${what}. ${help[code]}`, 'cause' in details ? { cause: details.cause } : undefined)
+    this.code = code
+    this.stage = details.stage
+    this.serving = details.serving
+  }
+}
+
+/** The text of any thrown value, for a log line. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// Unit and stage tests read the sources; end-to-end tests run what was built.
+const alias = {
+  'socket-handoff/channel': source('packages/handoff/src/channel.ts'),
+  'socket-handoff': source('packages/handoff/src/index.ts'),
+  'fastify-socket-handoff': source('packages/fastify-plugin/src/index.ts'),
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        resolve: { alias },
+        test: { name: 'stage', include: ['test/stage/**/*.test.ts'], testTimeout: 20_000 },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          // Two cores: end-to-end tests measure what a client sees, so they do not compete.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
