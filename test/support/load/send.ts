@@ -1,0 +1,124 @@
+// One request on one connection, never sent twice: a retry would hide what the tests look for.
+
+import { createHash } from 'node:crypto'
+import http from 'node:http'
+import https from 'node:https'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Kind, Outcome } from './tally.ts'
+
+/** Where the server is: host and port, or a Unix path. `ca` makes it https. */
+export interface Target {
+  host?: string
+  port?: number
+  socketPath?: string
+  ca?: string | Buffer
+}
+
+export interface Request {
+  path: string
+  method?: string
+  headers?: http.OutgoingHttpHeaders
+  /** The pool to take the connection from; without it a new connection with `Connection: close`. */
+  agent?: http.Agent
+  /** Writes the body and ends it; without it there is none. */
+  write?: (request: http.ClientRequest) => void
+  /** Waits so long after each piece of the reply: a slow reader. */
+  pauseMs?: number
+  /** What the reply must be: its text, or the SHA-256 of its bytes. */
+  expect?: { text: string } | { sha256: string }
+  /** One minute: far beyond the longest reply (2 s) on a busy machine. */
+  deadlineMs?: number
+}
+
+/** A reply that arrived whole, beside what the tally wants to know. */
+export interface Reply extends Outcome {
+  status: number
+  headers: http.IncomingHttpHeaders
+  text: string
+  /** Whether it came over a connection that had carried a request before. */
+  reused: boolean
+}
+
+const kindOf: Record<string, Kind> = {
+  ECONNREFUSED: 'refused',
+  ENOENT: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  EADDRNOTAVAIL: 'local',
+  EMFILE: 'local',
+}
+
+/** Sends one request and tells what became of it; never rejects. */
+export function send(target: Target, request: Request): Promise<Reply> {
+  const startedAt = performance.now()
+  const reply: Reply = {
+    kind: 'ok',
+    detail: '',
+    pid: undefined,
+    ms: 0,
+    status: 0,
+    headers: {},
+    text: '',
+    reused: false,
+  }
+
+  return new Promise((resolve) => {
+    const end = (kind: Kind, detail = '') => {
+      clearTimeout(deadline)
+      resolve({ ...reply, kind, detail, ms: performance.now() - startedAt })
+    }
+    const { method = 'GET', headers = {}, path, agent = false } = request
+    const options = { ...target, host: target.host ?? '127.0.0.1', method, headers, path, agent }
+    const outgoing = target.ca === undefined ? http.request(options) : https.request(options)
+
+    const deadlineMs = request.deadlineMs ?? 60_000
+    const deadline = setTimeout(() => {
+      end('timeout', `no whole reply in ${deadlineMs} ms (status ${reply.status || 'none'})`)
+      outgoing.destroy()
+    }, deadlineMs)
+
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (reply.status === 0) end(kindOf[error.code ?? ''] ?? 'reset', String(error))
+    })
+    outgoing.on('response', async (response) => {
+      reply.status = response.statusCode ?? 0
+      reply.headers = response.headers
+      reply.reused = outgoing.reusedSocket
+      reply.pid = response.headers['x-pid']?.toString()
+      try {
+        const { sha256, text } = await read(response, request.pauseMs)
+        reply.text = text
+        if (reply.status < 200 || reply.status > 299)
+          return end('non2xx', `${reply.status} ${text}`)
+        const wrong = mismatch(request.expect, text, sha256)
+        return wrong === undefined ? end('ok') : end('wrongBody', wrong)
+      } catch (error) {
+        return end('truncated', String(error))
+      }
+    })
+    if (request.write === undefined) outgoing.end()
+    else request.write(outgoing)
+  })
+}
+
+/** Texts longer than this are compared by their digest alone. */
+const TEXT_LIMIT_BYTES = 64 * 1024
+
+async function read(response: http.IncomingMessage, pauseMs: number | undefined) {
+  const hash = createHash('sha256')
+  const start: Buffer[] = []
+  let bytes = 0
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    hash.update(piece)
+    if (bytes < TEXT_LIMIT_BYTES) start.push(piece)
+    bytes += piece.length
+    if (pauseMs !== undefined) await pause(pauseMs)
+  }
+  return { sha256: hash.digest('hex'), text: Buffer.concat(start).toString() }
+}
+
+function mismatch(expected: Request['expect'], text: string, sha256: string): string | undefined {
+  if (expected === undefined) return undefined
+  const [want, got] = 'text' in expected ? [expected.text, text] : [expected.sha256, sha256]
+  return want === got ? undefined : `expected ${want}, got ${got.slice(0, 200)}`
+}

@@ -1,0 +1,92 @@
+// The kinds of clients: each makes one request after the other and yields what became of it.
+
+import http from 'node:http'
+import https from 'node:https'
+import { pipeline } from 'node:stream/promises'
+import { http2Kept, http2New } from './http2-traffic.ts'
+import { largeSha256, piecesOver, piecesSha256 } from './pieces.ts'
+import { type Reply, send, type Target } from './send.ts'
+import type { Outcome } from './tally.ts'
+
+export type Client = (target: Target) => AsyncGenerator<Outcome, void>
+
+/** Long enough to be in flight across a handoff, and the times that the promise names. */
+const SLOW_MS = 1500
+const TRANSFER_MS = 2000
+
+/** A new connection with `Connection: close`: the server closes it. */
+const newConnection = repeat((target) => send(target, { path: '/' }))
+
+/** A new connection that could be kept alive, and that the client closes after one request. */
+const closedByClient = repeat(async (target) => {
+  const agent = keepAliveAgent(target)
+  try {
+    return await send(target, { path: '/', agent })
+  } finally {
+    agent.destroy()
+  }
+})
+
+/** One connection, used again and again until a reply says `Connection: close`. */
+const keepAlive: Client = async function* (target) {
+  const agent = keepAliveAgent(target)
+  let last: Reply | undefined
+  try {
+    for (;;) {
+      const mayStay = last?.kind === 'ok' && last.headers.connection !== 'close'
+      last = await send(target, { path: '/', agent })
+      const untold = mayStay && last.kind === 'ok' && !last.reused
+      yield untold ? { ...last, kind: 'untold', detail: 'closed between two requests' } : last
+    }
+  } finally {
+    agent.destroy()
+  }
+}
+
+/** A reply that takes 1.5 s to begin. */
+const slow = repeat((target) => send(target, { path: `/slow?ms=${SLOW_MS}` }))
+
+/** A chunked reply that takes 2 s. */
+const download = repeat((target) =>
+  send(target, { path: `/download?ms=${TRANSFER_MS}`, expect: { sha256: piecesSha256 } }),
+)
+
+/** A chunked body that takes 2 s; the server answers with the digest of what it got. */
+const upload = repeat((target) =>
+  send(target, {
+    method: 'POST',
+    path: '/upload',
+    headers: { 'content-type': 'application/octet-stream' },
+    expect: { text: piecesSha256 },
+    // An error of the connection reaches the request itself, which counts it.
+    write: (request) => void pipeline(piecesOver(TRANSFER_MS), request).catch(() => {}),
+  }),
+)
+
+/** 8 MiB, read in about 2 s: most of it is still in the process when the handler has ended. */
+const slowReader = repeat((target) =>
+  send(target, { path: '/large', pauseMs: 10, expect: { sha256: largeSha256 } }),
+)
+
+export const traffic = {
+  newConnection,
+  closedByClient,
+  keepAlive,
+  slow,
+  download,
+  upload,
+  slowReader,
+  http2New,
+  http2Kept,
+} satisfies Record<string, Client>
+
+function repeat(request: (target: Target) => Promise<Outcome>): Client {
+  return async function* (target) {
+    for (;;) yield await request(target)
+  }
+}
+
+function keepAliveAgent(target: Target): http.Agent {
+  const options = { keepAlive: true, maxSockets: 1 }
+  return target.ca === undefined ? new http.Agent(options) : new https.Agent(options)
+}

@@ -1,0 +1,59 @@
+// What the kernel says about processes: Linux's /proc, and signal 0 elsewhere.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { until } from './until.ts'
+
+/** Whether tests may count descriptors and find processes by their environment. */
+export const hasProc = process.platform === 'linux'
+
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  return !hasProc || stateOf(pid) !== 'Z'
+}
+
+/** Resolves when the process has gone; a zombie has. */
+export async function gone(pid: number, deadlineMs?: number): Promise<void> {
+  await until(`process ${pid} ends`, () => !alive(pid), deadlineMs)
+}
+
+/** What each open descriptor refers to, such as `socket:[4711]`: its inode tells sockets apart. */
+export function descriptors(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      return [] // It was closed since it was listed.
+    }
+  })
+}
+
+/** The processes that were started with this variable in their environment. */
+export function startedWith(name: string, value: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter(
+      (pid) => pid !== process.pid && alive(pid) && environmentOf(pid).includes(`${name}=${value}`),
+    )
+}
+
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  } catch {
+    return [] // It has gone since it was listed.
+  }
+}
+
+/** The letter after the command name in /proc/PID/stat, see proc_pid_stat(5). */
+function stateOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0] ?? ''
+  } catch {
+    return 'Z' // It has gone since it was asked.
+  }
+}
