@@ -1,0 +1,62 @@
+// Starts the servers of the benchmarks: bare by node alone, or with the plugin under `handoff run`.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cli, spawnCli } from '../test/support/cli.ts'
+import { Output } from '../test/support/output.ts'
+
+const entry = fileURLToPath(new URL('server.ts', import.meta.url))
+
+export interface Server {
+  port: number
+  /** Replaces it once; only where the plugin is. */
+  reload(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Fastify alone, as `node server.ts` runs it. */
+export async function startBare(): Promise<Server> {
+  const child = spawn(process.execPath, ['--import', 'tsx', entry, 'bare'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  return {
+    port: await portOf(child),
+    reload: () => Promise.reject(new Error('cannot reload a bare server')),
+    stop: () => end(child),
+  }
+}
+
+/** Fastify with the plugin, as `handoff run server.ts` runs it. */
+export async function startWithPlugin(): Promise<Server> {
+  const directory = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
+  const env = { HANDOFF_DIR: directory }
+  const child = spawnCli(['run', '--name', 'bench', entry, 'plugin'], { env })
+  return {
+    port: await portOf(child),
+    async reload() {
+      const { exitCode, stdout, stderr } = await cli(['reload', 'bench'], env)
+      if (exitCode !== 0) throw new Error(`the reload failed:\n${stdout}\n${stderr}`)
+    },
+    async stop() {
+      await end(child)
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+async function portOf(child: ChildProcess): Promise<number> {
+  const output = new Output()
+  if (child.stdout) output.collect(child.stdout)
+  child.on('close', () => output.end())
+  const [, port] = await output.waitFor(/^listening \d+ (\d+)/)
+  return Number(port)
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM')
+  await once(child, 'close')
+}
