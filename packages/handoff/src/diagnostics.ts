@@ -27,23 +27,24 @@ interface EventBase {
   elapsedMs: number
 }
 
+/** What happened. */
+export type HandoffEventBody =
+  | { type: 'stage'; stage: Stage; detail: string }
+  | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: string[] }
+  | {
+      type: 'aborted'
+      stage: Stage
+      code: HandoffErrorCode
+      message: string
+      serving: Serving
+    }
+  | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: string[] }
+  | { type: 'drained'; counts: DrainCounts }
+  | { type: 'status'; stage: ProcessStage; listeners: string[]; connections: number }
+  | { type: 'warning'; message: string }
+
 /** One thing that happened in a handoff; a line of `handoff reload --json`. */
-export type HandoffEvent = EventBase &
-  (
-    | { type: 'stage'; stage: Stage; detail: string }
-    | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: string[] }
-    | {
-        type: 'aborted'
-        stage: Stage
-        code: HandoffErrorCode
-        message: string
-        serving: Serving
-      }
-    | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: string[] }
-    | { type: 'drained'; counts: DrainCounts }
-    | { type: 'status'; stage: ProcessStage; listeners: string[]; connections: number }
-    | { type: 'warning'; message: string }
-  )
+export type HandoffEvent = EventBase & HandoffEventBody
 
 /**
  * The diagnostics_channel on which every {@link HandoffEvent} of this process is published.

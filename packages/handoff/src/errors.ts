@@ -51,6 +51,8 @@ const help = {
 
   // Channels.
   ERR_HANDOFF_CHANNEL_CLOSED: 'The channel was closed before the bytes were sent.',
+  ERR_HANDOFF_SEND_FAILED:
+    'Its cause says why; at ETOOMANYREFS let the peer receive first, or raise ulimit -n.',
 
   // Supervisor and command line.
   ERR_HANDOFF_ENTRY: 'Give the path of the file that starts your server.',
@@ -77,6 +79,8 @@ export interface HandoffErrorDetails {
 export class HandoffError extends Error {
   override readonly name = 'HandoffError'
   readonly code: HandoffErrorCode
+  /** The message without its sentence of help: what is told to the peer. */
+  readonly reason: string
   /** The stage in which it happened; absent outside of a handoff. */
   readonly stage: Stage | undefined
   /** Who answers clients now. */
@@ -85,9 +89,19 @@ export class HandoffError extends Error {
   constructor(code: HandoffErrorCode, what: string, details: HandoffErrorDetails = {}) {
     super(`${what}. ${help[code]}`, 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
+    this.reason = what
     this.stage = details.stage
     this.serving = details.serving
   }
+}
+
+/** Makes an error of what a peer told; a code of a later release counts as a fault of the peer. */
+export function errorFromPeer(
+  { code, reason }: { code: string; reason: string },
+  details: HandoffErrorDetails,
+): HandoffError {
+  const known = code in help ? (code as HandoffErrorCode) : 'ERR_HANDOFF_PEER_GONE'
+  return new HandoffError(known, reason, details)
 }
 
 /** The text of any thrown value, for a log line. */

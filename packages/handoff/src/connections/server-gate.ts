@@ -1,0 +1,189 @@
+// Opens and shuts a net.Server (http, https, http2 alike) without the server noticing, by public API.
+
+import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import { close, dup } from '../io/descriptors.ts'
+import type { Held } from '../io/listeners.ts'
+import { openPlaceholder } from '../io/placeholder.ts'
+import type { Gate, GateHandlers } from './gate.ts'
+import { giveNotice, trackSessions } from './notice.ts'
+import { shadow } from './shadow.ts'
+
+// The server's own methods may be shadowed, by us and by others.
+const { close: stopAccepting } = net.Server.prototype
+const listen: (this: Server, where: { fd: number }, backlog: number) => Server =
+  net.Server.prototype.listen
+
+/**
+ * `waiting`: listens on a placeholder, until the commit; `moving`: between two descriptors.
+ * In these and in `shut` the server's own events would tell of our doings, not of its life.
+ */
+type State = 'new' | 'waiting' | 'open' | 'moving' | 'shut' | 'closed'
+
+export class ServerGate implements Gate {
+  readonly #server: Server
+  readonly #backlog: number
+  readonly #handlers: GateHandlers
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions
+  readonly #undo: (() => void)[] = []
+  #held: Held | undefined
+  #state: State = 'new'
+  #settle: ((error?: Error) => void) | undefined
+  #showEvents: (() => void) | undefined
+
+  constructor(server: Server, backlog: number, handlers: GateHandlers) {
+    this.#server = server
+    this.#backlog = backlog
+    this.#handlers = handlers
+    this.#sessions = trackSessions(server)
+    const track = (socket: Socket) => this.#track(socket)
+    server.on('connection', track)
+    this.#undo.push(
+      () => server.off('connection', track),
+      shadow(server, 'address', () => this.#address()),
+      this.#watchClose(),
+    )
+  }
+
+  /** Whether the application closed the server; then there is nothing to open any more. */
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  get held(): Held {
+    if (this.#held === undefined) throw new TypeError('the gate has no listener yet')
+    return this.#held
+  }
+
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  /**
+   * Makes the server listen: on the listener itself, or, while the old process still accepts from
+   * it, on a placeholder. Either way `listening` is emitted and `address()` tells the real place.
+   */
+  attach(held: Held, accept: boolean): Promise<void> {
+    this.#held = held
+    if (accept) return this.#listen(dup(held.fd), 'open')
+    this.#hideEvents()
+    return this.#listen(openPlaceholder(), 'waiting')
+  }
+
+  reattach(held: Held): void {
+    this.#held = held
+  }
+
+  async open(): Promise<void> {
+    if (this.#state !== 'waiting' && this.#state !== 'shut') return
+    this.#state = 'moving'
+    stopAccepting.call(this.#server)
+    // A server without connections emits `close` at the next tick: let it pass unheard first.
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    if (this.#state !== 'moving') return
+    await this.#listen(dup(this.held.fd), 'open')
+    this.#showEvents?.()
+  }
+
+  shut(): void {
+    if (this.closed) return
+    this.#state = 'shut'
+    this.#hideEvents()
+    // Not http.Server's close, which takes a response for finished once end() was called and cuts
+    // what is still to be sent, and stops the check of header timeouts.
+    stopAccepting.call(this.#server)
+  }
+
+  giveNotice(): () => void {
+    return giveNotice(this.#server, this.#sessions)
+  }
+
+  force(): number {
+    const left = [...this.#sockets]
+    for (const socket of left) socket.destroy()
+    return left.length
+  }
+
+  #listen(fd: number, next: 'open' | 'waiting'): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error) => {
+        this.#server.off('listening', settle)
+        this.#server.off('error', settle)
+        this.#settle = undefined
+        if (error === undefined) {
+          // Shut or closed meanwhile: that stands, and libuv has closed the descriptor.
+          if (this.#state === 'new' || this.#state === 'moving') this.#state = next
+          resolve()
+        } else {
+          close(fd) // libuv takes the descriptor over only when it listens.
+          reject(error)
+        }
+      }
+      this.#settle = settle
+      this.#server.once('listening', settle)
+      this.#server.once('error', settle)
+      listen.call(this.#server, { fd }, this.#backlog)
+    })
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#sockets.size === 0) this.#handlers.onEmpty(this)
+    })
+  }
+
+  /** Shadows emit while events are of our making; an open server runs Node's own. */
+  #hideEvents(): void {
+    if (this.#showEvents !== undefined) return
+    const server = this.#server
+    const emit = server.emit as (event: string | symbol, ...args: unknown[]) => boolean
+    const undo = shadow(server, 'emit', (event: string | symbol, ...args: unknown[]) => {
+      if (this.#state === 'moving' && (event === 'listening' || event === 'error')) {
+        this.#settle?.(args[0] as Error | undefined)
+        return true
+      }
+      // While connections are left or another process serves, the end has not come.
+      if (event === 'close' && !this.closed) return true
+      if (event === 'connection' && this.#state === 'waiting') {
+        ;(args[0] as Socket).destroy()
+        return true
+      }
+      return emit.call(server, event, ...args)
+    })
+    this.#showEvents = () => {
+      undo()
+      this.#showEvents = undefined
+    }
+  }
+
+  /**
+   * Our own descriptor keeps the kernel accepting after the server's is closed, and clients would
+   * wait for an answer that never comes. So a close by the application must end both.
+   */
+  #watchClose(): () => void {
+    const server = this.#server
+    const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
+      const listens = server.listening
+      this.#state = 'closed'
+      this.#showEvents?.()
+      for (const restore of this.#undo.splice(0)) restore()
+      this.#handlers.onClose(this)
+      if (listens || callback === undefined) return server.close(callback)
+      // Shut for another process; to the application its server was running all the same.
+      server.once('close', () => callback())
+      return server.close()
+    })
+    return undo
+  }
+
+  #address(): AddressInfo | string | null {
+    if (!this.#server.listening && this.#state !== 'shut') return null
+    const { entry } = this.held
+    // Node knows no address of a Unix listener that came as a descriptor.
+    if (entry.protocol === 'unix') return entry.address
+    const family = entry.address.includes(':') ? 'IPv6' : 'IPv4'
+    return { address: entry.address, family, port: entry.port }
+  }
+}

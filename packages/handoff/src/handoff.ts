@@ -1,0 +1,287 @@
+// One process's part in the line of generations: its birth, its servers, its succession, its end.
+
+import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import { constants } from 'node:os'
+import { type Deferred, deferred } from './deferred.ts'
+import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
+import { HandoffError } from './errors.ts'
+import { Holdings } from './holdings.ts'
+import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
+import { interceptListen } from './io/listen-hook.ts'
+import type { System } from './io/system.ts'
+import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
+import { Birth } from './new/birth.ts'
+import { type ExitHook, runExitHooks } from './old/exit.ts'
+import { Succession } from './old/succession.ts'
+import type { Settings } from './options.ts'
+import { Reporter, type Status } from './reporter.ts'
+import { spawnReplacement } from './restart.ts'
+
+/** What {@link Handoff.metrics} tells. */
+export interface HandoffMetrics {
+  generation: number
+  stage: ProcessStage
+  /** Keys of the listeners, such as `tcp:127.0.0.1:3000`. */
+  listeners: string[]
+  /** Open connections, over all servers. */
+  connections: number
+  /** Handoffs to a successor: committed, aborted before the commit, taken back after it. */
+  handoffs: { completed: number; aborted: number; takenBack: number }
+}
+
+export class HandoffProcess {
+  readonly #system: System
+  readonly #settings: Settings
+  readonly #holdings: Holdings
+  readonly #reporter: Reporter
+  readonly #birth: Birth
+  readonly #succession: Succession
+  readonly #adoption: Adoption
+  readonly #exitHooks: ExitHook[] = []
+  readonly #undo: (() => void)[] = []
+  readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
+  #unnamed = 0
+  #restarting: Deferred<void> | undefined
+  #stopping: Deferred<never> | undefined
+
+  constructor(settings: Settings, system: System) {
+    this.#system = system
+    this.#settings = settings
+    this.#reporter = new Reporter(system, settings, () => this.generation)
+    const report = (event: HandoffEventBody) => this.#report(event)
+    const holdings = new Holdings(
+      system,
+      (fd) => this.#succession.connect(fd),
+      (message) => report({ type: 'warning', message }),
+    )
+    const shared = { system, settings, holdings, report }
+    this.#holdings = holdings
+    this.#birth = new Birth({ ...shared, gaveUp: (error) => this.#gaveUp(error) })
+    this.#succession = new Succession({
+      ...shared,
+      generation: () => this.generation,
+      begin: () => this.#reporter.begin(),
+      releaseOld: () => this.#birth.succeeded(),
+      ended: (error) => this.#ended(error),
+      leave: () => void this.#leave(),
+    })
+    this.#adoption = {
+      listeners: holdings.listeners,
+      // The first generation serves from its first listen, as any server does.
+      accept: () => this.#birth.state === 'serving' || this.#birth.replaces === null,
+      nextName: () => String(++this.#unnamed),
+      handlers: {
+        onClose: (gate) => {
+          holdings.dropGate(gate, this.#succession.state === 'serving')
+          this.#succession.checkDrained()
+        },
+        onEmpty: () => this.#succession.checkDrained(),
+      },
+    }
+  }
+
+  get generation(): number {
+    return this.#birth.generation
+  }
+
+  /** Discovers and receives. */
+  async start(): Promise<void> {
+    const { rendezvous, signals } = this.#settings
+    this.#undo.push(this.#system.onDeath((reason) => this.#birth.fail(new Error(reason))))
+    await this.#birth.start()
+    if (rendezvous !== undefined && this.#birth.replaces === null) {
+      this.#holdings.bindRendezvous(rendezvous)
+    }
+    if (signals) this.#handleSignals()
+    this.#reporter.watch(() => this.#status())
+  }
+
+  async listen(server: Server, options: ListenOptions): Promise<void> {
+    const call = readListenArguments([options])
+    if (call === undefined) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        'cannot listen: give a port from 0 to 65535, a path or an fd',
+      )
+    }
+    this.#checkOpen()
+    if (server.listening) {
+      throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: the server does already')
+    }
+    await this.#adopt(server, call.options)
+  }
+
+  async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
+    this.#checkOpen()
+    const gate = await adoptSocket(socket, options, this.#adoption)
+    this.#holdings.gates.add(gate)
+    // The commit may have come while it was on its way.
+    if (this.#adoption.accept()) await gate.open()
+  }
+
+  intercept(claims: (server: Server) => boolean): () => void {
+    const undo = interceptListen({
+      claims,
+      listen: (server, { options, callback }) => {
+        if (callback !== undefined) server.once('listening', callback)
+        this.#adopt(server, options).catch((error: Error) => {
+          // As Node: a failed listen is an event of the server, fatal where nobody hears it.
+          server.emit('error', error)
+        })
+      },
+    })
+    this.#undo.push(undo)
+    return undo
+  }
+
+  onExit(hook: ExitHook): () => void {
+    this.#exitHooks.push(hook)
+    return () => {
+      const index = this.#exitHooks.indexOf(hook)
+      if (index >= 0) this.#exitHooks.splice(index, 1)
+    }
+  }
+
+  ready(): Promise<void> {
+    return this.#birth.ready()
+  }
+
+  fail(error: unknown): void {
+    this.#birth.fail(error)
+  }
+
+  restart(): Promise<void> {
+    if (this.#restarting !== undefined) return this.#restarting.promise
+    const outcome = deferred<void>()
+    this.#restarting = outcome
+    try {
+      if (this.#birth.state !== 'serving' || this.#succession.state !== 'serving') {
+        throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
+      }
+      const { notifySocket } = this.#settings
+      const variables = {
+        HANDOFF_RENDEZVOUS: this.#holdings.needRendezvous().path,
+        ...(notifySocket === undefined ? {} : { NOTIFY_SOCKET: notifySocket }),
+      }
+      spawnReplacement(this.#system, variables, (error) => this.#settleRestart(error))
+    } catch (error) {
+      this.#settleRestart(error as HandoffError)
+    }
+    return outcome.promise
+  }
+
+  /** Ends this process in order; nothing resolves, since the process exits. */
+  stop(): Promise<never> {
+    this.#stopping ??= deferred<never>()
+    const { state, replaces } = this.#birth
+    if (state === 'serving' || replaces === null) this.#succession.stop()
+    else {
+      this.#birth.fail(new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: it was stopped'))
+    }
+    return this.#stopping.promise
+  }
+
+  metrics(): HandoffMetrics {
+    const { stage, listeners, connections } = this.#status()
+    return {
+      generation: this.generation,
+      stage,
+      listeners,
+      connections,
+      handoffs: { ...this.#counts },
+    }
+  }
+
+  /** The application closes without the process ending: nobody can take over from it any more. */
+  close(): void {
+    for (const undo of this.#undo.splice(0)) undo()
+    this.#reporter.close()
+    if (this.#succession.state !== 'serving') return
+    this.#holdings.listeners.closeUnclaimed()
+    this.#holdings.endListening(true)
+  }
+
+  async #adopt(server: Server, options: ListenOptions): Promise<void> {
+    const gate = await adoptServer(server, options, this.#adoption)
+    if (gate === undefined) return
+    this.#holdings.gates.add(gate)
+    // The commit may have come while it was on its way.
+    if (this.#adoption.accept()) await gate.open()
+  }
+
+  #checkOpen(): void {
+    if (this.#succession.state === 'serving' && this.#birth.state !== 'aborted') return
+    throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
+  }
+
+  #ended(error: HandoffError | undefined): void {
+    if (error === undefined) this.#counts.completed += 1
+    else this.#counts.aborted += 1
+    this.#settleRestart(error)
+  }
+
+  #settleRestart(error: HandoffError | undefined): void {
+    const restarting = this.#restarting
+    this.#restarting = undefined
+    if (error === undefined) restarting?.resolve()
+    else restarting?.reject(error)
+  }
+
+  /** A process that gives up before it serves has nothing to do in the world. */
+  #gaveUp(error: HandoffError): void {
+    // Until createHandoff has returned, its caller gets the error and decides.
+    if (error.stage === 'discover' || error.stage === 'receive') return
+    this.#system.warn(`handoff: ${error.message} [${error.code}]`)
+    this.#system.exit(1)
+  }
+
+  async #leave(): Promise<void> {
+    const { drainTimeoutMs } = this.#settings
+    const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
+    this.#reporter.close()
+    this.#system.exit(well ? 0 : 1)
+  }
+
+  #handleSignals(): void {
+    const onStop = (signal: NodeJS.Signals) => {
+      if (this.#stopping !== undefined) this.#system.exit(128 + constants.signals[signal])
+      else void this.stop()
+    }
+    this.#undo.push(this.#system.onSignal(['SIGTERM', 'SIGINT'], onStop))
+    if (this.#settings.statusIntervalMs !== undefined) return // The supervisor owns restarts.
+    const onRestart = () => {
+      this.restart().catch((error: HandoffError) => this.#system.warn(`handoff: ${error.message}`))
+    }
+    this.#undo.push(this.#system.onSignal(['SIGUSR2'], onRestart))
+  }
+
+  #report(event: HandoffEventBody): void {
+    if (event.type === 'taken-back') this.#counts.takenBack += 1
+    const serves = event.type === 'serving' || event.type === 'taken-back'
+    const status = this.#statusLine(event)
+    this.#reporter.report(event, {
+      ...(serves ? { READY: '1', MAINPID: String(this.#system.pid) } : {}),
+      ...(this.#succession.state === 'stopping' ? { STOPPING: '1' } : {}),
+      ...(status === undefined ? {} : { STATUS: status }),
+    })
+  }
+
+  #statusLine(event: HandoffEventBody): string | undefined {
+    if (event.type === 'stage') return `${event.stage}: ${event.detail}`
+    if (event.type === 'serving') return `generation ${this.generation} serves`
+    if (event.type === 'taken-back') return `generation ${this.generation} has taken back`
+    return undefined
+  }
+
+  #status(): Status {
+    const { keys, connections } = this.#holdings
+    return { type: 'status', stage: this.#stage(), listeners: keys, connections }
+  }
+
+  #stage(): ProcessStage {
+    const { state } = this.#birth
+    if (state === 'alone' || state === 'aborted') return 'adopt'
+    return state === 'serving' ? this.#succession.stage : state
+  }
+}

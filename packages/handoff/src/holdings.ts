@@ -1,0 +1,91 @@
+// What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
+
+import type { Gate } from './connections/gate.ts'
+import { reasonOf } from './errors.ts'
+import { Listeners } from './io/listeners.ts'
+import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
+import type { System } from './io/system.ts'
+import type { ManifestEntry } from './protocol/manifest.ts'
+
+export class Holdings {
+  readonly listeners = new Listeners()
+  readonly gates = new Set<Gate>()
+  readonly #system: System
+  readonly #handlers: RendezvousHandlers
+  readonly #warn: (message: string) => void
+  #rendezvous: Rendezvous | undefined
+
+  constructor(system: System, onPeer: (fd: number) => void, warn: (message: string) => void) {
+    this.#system = system
+    this.#warn = warn
+    this.#handlers = {
+      onConnection: onPeer,
+      onError: (error) => warn(`the rendezvous socket cannot accept: ${error.message}`),
+    }
+  }
+
+  get rendezvous(): Rendezvous | undefined {
+    return this.#rendezvous
+  }
+
+  /** Open connections behind all gates. */
+  get connections(): number {
+    let sum = 0
+    for (const gate of this.gates) sum += gate.connections
+    return sum
+  }
+
+  get keys(): string[] {
+    return this.listeners.all().map((held) => held.entry.key)
+  }
+
+  /** Binds the rendezvous socket for the first generation; it answers once that serves. */
+  bindRendezvous(path: string): Rendezvous {
+    this.#rendezvous = Rendezvous.bind(path, this.#system.uid, this.#handlers)
+    return this.#rendezvous
+  }
+
+  /** The rendezvous socket, or, where nobody gave a path, a private one that only the replacement is told. */
+  needRendezvous(): Rendezvous {
+    if (this.#rendezvous !== undefined) return this.#rendezvous
+    const rendezvous = this.bindRendezvous(privateRendezvous(this.#system))
+    rendezvous.open()
+    return rendezvous
+  }
+
+  /** Answers at the old process's rendezvous socket, if one was received, else at its own. */
+  takeRendezvous(received: { entry: ManifestEntry; fd: number } | undefined): void {
+    if (received !== undefined) {
+      this.#rendezvous = Rendezvous.adopt(received.entry, received.fd, this.#handlers)
+    }
+    this.#rendezvous?.open()
+  }
+
+  async open(): Promise<void> {
+    await Promise.all([...this.gates].map((gate) => gate.open()))
+  }
+
+  /** The application closed a server: its listener goes too, its path only if `unlink`. */
+  dropGate(gate: Gate, unlink: boolean): void {
+    if (this.gates.delete(gate)) this.#cleanUp(() => this.listeners.drop(gate.held, { unlink }))
+  }
+
+  /** Closes all that listens; `unlink` where no other process holds it. */
+  endListening(unlink: boolean): void {
+    for (const held of this.listeners.all()) {
+      this.#cleanUp(() => this.listeners.drop(held, { unlink }))
+    }
+    const rendezvous = this.#rendezvous
+    this.#rendezvous = undefined
+    if (rendezvous !== undefined) this.#cleanUp(() => rendezvous.close({ unlink }))
+  }
+
+  /** A path that cannot be removed is worth a warning, and no reason to stop stopping. */
+  #cleanUp(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#warn(`cannot clean up: ${reasonOf(error)}`)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// The public surface of socket-handoff.
+
+import cluster from 'node:cluster'
+import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
+import { HandoffError } from './errors.ts'
+import { type HandoffMetrics, HandoffProcess } from './handoff.ts'
+import type { ListenOptions } from './io/listen-arguments.ts'
+import { loadNative } from './io/native.ts'
+import { realSystem } from './io/system.ts'
+import type { BindSocketOptions } from './new/adopt.ts'
+import type { ExitHook } from './old/exit.ts'
+import { type HandoffOptions, readSettings } from './options.ts'
+
+export {
+  type DrainCounts,
+  eventsChannel,
+  type HandoffEvent,
+  type ProcessStage,
+  type Stage,
+} from './diagnostics.ts'
+export { HandoffError, type HandoffErrorCode, type Serving } from './errors.ts'
+export type { HandoffMetrics } from './handoff.ts'
+export type { ListenOptions } from './io/listen-arguments.ts'
+export type { BindSocketOptions } from './new/adopt.ts'
+export type { ExitHook } from './old/exit.ts'
+export type { HandoffOptions } from './options.ts'
+
+/** This process's place in the line of generations. */
+export interface Handoff {
+  /** 1 for a process that replaced none, else one more than the old process's. */
+  readonly generation: number
+  /**
+   * Makes a server listen: on the listener that the old process handed over, else on a new one.
+   * Until {@link Handoff.ready} has resolved, a replacement does not accept; the old process does.
+   *
+   * @param server - a net, http, https or http2 server, before it listens.
+   * @throws the system's error as `server.listen` gives it, such as EADDRINUSE.
+   * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_LISTEN_STATE.
+   */
+  listen(server: Server, options: ListenOptions): Promise<void>
+  /**
+   * Binds a datagram socket in the same way.
+   *
+   * @throws the system's error as `socket.bind` gives it.
+   * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_LISTEN_STATE.
+   */
+  bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void>
+  /**
+   * Sends every `server.listen(...)` whose server it claims through this handoff: for frameworks
+   * that call `listen` themselves.
+   *
+   * @returns the undo.
+   */
+  intercept(claims: (server: Server) => boolean): () => void
+  /**
+   * Runs before this process exits, after its last connection has ended; the place for
+   * `app.close()`.
+   *
+   * @returns the undo.
+   */
+  onExit(hook: ExitHook): () => void
+  /**
+   * Says that this process can serve: every listener that nobody asked for is closed, and the old
+   * process commits.
+   *
+   * @returns when this process serves.
+   * @throws {@link HandoffError} when the handoff was aborted; the process then exits with code 1.
+   */
+  ready(): Promise<void>
+  /** Says that this process cannot serve; the old one serves on, and this one exits with code 1. */
+  fail(error: unknown): void
+  /**
+   * Starts the same command again as the replacement of this process.
+   *
+   * @returns when the new process serves.
+   * @throws {@link HandoffError} when it does not; this process then serves on.
+   */
+  restart(): Promise<void>
+  /** Accepts no more, finishes what is under way, runs the exit hooks and exits. */
+  stop(): Promise<never>
+  metrics(): HandoffMetrics
+  /** Closes the listeners and the rendezvous socket without ending the process. */
+  close(): void
+}
+
+let current: Handoff | undefined
+
+/**
+ * Takes this process's place in the line: finds the old process, if there is one, and receives its
+ * listeners. Nothing changes for clients before {@link Handoff.ready}.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
+ * ERR_HANDOFF_CLUSTER, ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_ALREADY_CREATED,
+ * ERR_HANDOFF_RENDEZVOUS_UNSAFE, ERR_HANDOFF_BUSY, ERR_HANDOFF_PEER_DENIED, ERR_HANDOFF_VERSION,
+ * ERR_HANDOFF_STOPPING, ERR_HANDOFF_PROTOCOL, ERR_HANDOFF_TRUNCATED,
+ * ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_TIMEOUT.
+ */
+export async function createHandoff(options: HandoffOptions = {}): Promise<Handoff> {
+  loadNative()
+  if (cluster.isWorker)
+    throw new HandoffError('ERR_HANDOFF_CLUSTER', 'cannot create a handoff in a cluster worker')
+  if (!isMainThread) {
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      'cannot create a handoff in a worker thread: a process is replaced as a whole',
+    )
+  }
+  if (current !== undefined)
+    throw new HandoffError(
+      'ERR_HANDOFF_ALREADY_CREATED',
+      'cannot create a second handoff in this process',
+    )
+  const handoff = new HandoffProcess(readSettings(options, process.env), realSystem)
+  current = handoff
+  try {
+    await handoff.start()
+  } catch (error) {
+    current = undefined
+    throw error
+  }
+  return handoff
+}

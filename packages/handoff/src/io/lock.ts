@@ -1,0 +1,45 @@
+// The lock that keeps a run directory to one supervisor.
+
+import { closeSync, constants, openSync } from 'node:fs'
+import { check, loadNative, WOULD_BLOCK } from './native.ts'
+
+/**
+ * Takes the exclusive lock on a file, which is made when it is not there; undefined: someone holds it.
+ *
+ * @remarks The kernel releases it when this process ends, however it ends. The file stays: to remove
+ * it would let two processes hold locks on two files of one name.
+ * @throws a system error: `EACCES`, `ENOENT`, `ELOOP` (a symlink is at the path)
+ * @see flock(2)
+ * @internal
+ */
+export function tryLock(path: string): { release(): void } | undefined {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
+  return lockDescriptor(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600), path) // Node adds O_CLOEXEC
+}
+
+/**
+ * Takes the exclusive lock on a directory: for a short time, and without a file that stays.
+ *
+ * @throws a system error: `ENOENT`, `ENOTDIR`, `EACCES`
+ * @internal
+ */
+export function tryLockDirectory(path: string): { release(): void } | undefined {
+  const { O_RDONLY, O_DIRECTORY } = constants
+  return lockDescriptor(openSync(path, O_RDONLY | O_DIRECTORY), path)
+}
+
+/** Owns the descriptor. */
+function lockDescriptor(fd: number, path: string): { release(): void } | undefined {
+  const result = loadNative().lock(fd)
+  if (result < 0) closeSync(fd)
+  if (result === WOULD_BLOCK) return undefined
+  check(result, 'flock', { path })
+
+  let held = true
+  return {
+    release() {
+      if (held) closeSync(fd)
+      held = false
+    },
+  }
+}

@@ -1,0 +1,170 @@
+// The rendezvous socket: its path checked, bound once for all generations, handed on, removed last.
+
+import { randomBytes } from 'node:crypto'
+import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { HandoffError } from '../errors.ts'
+import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
+import { bindUnix } from './bind.ts'
+import { close } from './descriptors.ts'
+import { unlinkOwn } from './listeners.ts'
+import { tryLockDirectory } from './lock.ts'
+import { openRunDirectory } from './run-directory.ts'
+import { connectUnix, UnixAcceptor } from './unix-socket.ts'
+
+/** Only the owner may connect; the peer's uid is checked nonetheless. */
+const mode = 0o600
+
+/**
+ * Connects to whoever serves at the path.
+ *
+ * @returns undefined when nobody does: no such path, or a socket on which nobody listens.
+ * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE when the path is not ours to use.
+ */
+export function connectRendezvous(path: string, uid: number): number | undefined {
+  if (!checkPath(path, uid)) return undefined
+  try {
+    return connectUnix(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+const privatePrefix = 'self-'
+
+/**
+ * Makes a path for a process that nobody gave one, in a directory of its own. It goes with the
+ * socket, when the last generation closes it.
+ */
+export function privateRendezvous({ pid, env }: { pid: number; env: NodeJS.ProcessEnv }): string {
+  const name = `${privatePrefix}${pid}-${randomBytes(4).toString('hex')}`
+  return join(openRunDirectory(name, env).path, 'rendezvous.sock')
+}
+
+/** Holds the rendezvous socket. Polls it only between {@link open} and {@link shut}. */
+export class Rendezvous {
+  readonly entry: ManifestEntry
+  readonly #acceptor: UnixAcceptor
+
+  private constructor(entry: ManifestEntry, fd: number, handlers: RendezvousHandlers) {
+    this.entry = entry
+    this.#acceptor = new UnixAcceptor(fd, handlers.onConnection, handlers.onError)
+    // Being replaceable is no reason to live on.
+    this.#acceptor.unref()
+  }
+
+  /**
+   * Binds the path for the first generation, in place of a socket that a killed one left.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE; ERR_HANDOFF_BUSY when another
+   * process begins at this very moment, or serves there.
+   */
+  static bind(path: string, uid: number, handlers: RendezvousHandlers): Rendezvous {
+    const lock = tryLockDirectory(dirname(path))
+    if (lock === undefined) throw busy(path)
+    try {
+      const left = connectRendezvous(path, uid)
+      if (left !== undefined) {
+        close(left)
+        throw busy(path)
+      }
+      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path)
+      const fd = bindUnix({ path, mode })
+      const { dev, ino } = lstatSync(path, { bigint: true })
+      const entry: ManifestEntry = {
+        key: rendezvousKey,
+        protocol: 'unix',
+        address: path,
+        port: 0,
+        ipv6Only: false,
+        inode: `${dev}:${ino}`,
+      }
+      return new Rendezvous(entry, fd, handlers)
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** Takes over the descriptor that the old process sent. */
+  static adopt(entry: ManifestEntry, fd: number, handlers: RendezvousHandlers): Rendezvous {
+    return new Rendezvous(entry, fd, handlers)
+  }
+
+  get path(): string {
+    return this.entry.address
+  }
+
+  get fd(): number {
+    return this.#acceptor.fd
+  }
+
+  /** Begins to answer; who connected before waits in the kernel's queue. */
+  open(): void {
+    this.#acceptor.start()
+  }
+
+  /** Stops answering and keeps the socket: the new process answers on the same queue. */
+  shut(): void {
+    this.#acceptor.stop()
+  }
+
+  /** Closes our descriptor; with `unlink` the path goes too, if it still is this socket. */
+  close({ unlink }: { unlink: boolean }): void {
+    try {
+      if (!unlink) return
+      unlinkOwn(this.entry)
+      const directory = dirname(this.path)
+      if (basename(directory).startsWith(privatePrefix)) rmdirSync(directory)
+    } finally {
+      this.#acceptor.close()
+    }
+  }
+}
+
+export interface RendezvousHandlers {
+  /** Owns the descriptor of a peer that connected. */
+  onConnection(fd: number): void
+  onError(error: Error): void
+}
+
+/**
+ * Refuses a place that someone else could put a socket into, or has put something into.
+ *
+ * @returns whether there is a socket at the path.
+ */
+function checkPath(path: string, uid: number): boolean {
+  const directory = dirname(path)
+  const parent = lstatSync(directory, { throwIfNoEntry: false })
+  if (parent === undefined) throw unsafe(path, `the directory ${directory} does not exist`)
+  if (!parent.isDirectory()) throw unsafe(path, `${directory} is not a directory`)
+  if (parent.uid !== uid) {
+    throw unsafe(path, `the directory ${directory} belongs to uid ${parent.uid}, not to uid ${uid}`)
+  }
+  if ((parent.mode & 0o022) !== 0) {
+    throw unsafe(path, `others may write to the directory ${directory}`)
+  }
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return false
+  if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
+  if (!stat.isSocket()) throw unsafe(path, 'it exists and is not a socket')
+  if (stat.uid !== uid) throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid}`)
+  return true
+}
+
+function unsafe(path: string, reason: string): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_RENDEZVOUS_UNSAFE',
+    `cannot use the rendezvous socket ${path}: ${reason}`,
+    { stage: 'discover' },
+  )
+}
+
+function busy(path: string): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_BUSY',
+    `cannot bind the rendezvous socket ${path}: another process has just taken it`,
+    { stage: 'discover' },
+  )
+}

@@ -1,0 +1,29 @@
+// Tells the supervisor, or systemd itself, how this process fares: the notify protocol.
+
+import type { HandoffEvent } from '../diagnostics.ts'
+import { formatNotify } from '../protocol/notify.ts'
+import { sendDatagram } from './datagram.ts'
+
+/** Fields of one datagram, such as `READY=1`. */
+export type NotifyFields = Readonly<Record<string, string>>
+
+/**
+ * Sends one notification; without a socket it does nothing, as sd_notify(3).
+ *
+ * @returns the error, where the supervisor could not be told: it may be gone, and the server
+ * serves on without it.
+ */
+export function notify(
+  socket: string | undefined,
+  fields: NotifyFields,
+  event?: HandoffEvent,
+): Error | undefined {
+  if (socket === undefined) return undefined
+  const all = event === undefined ? fields : { ...fields, X_HANDOFF_EVENT: JSON.stringify(event) }
+  try {
+    sendDatagram(socket, formatNotify(all))
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}

@@ -1,0 +1,77 @@
+// Messages over a channel: frames out, frames in, in order.
+
+import { Decoder, encode, type Frame } from '../protocol/codec.ts'
+import type { Message } from '../protocol/messages.ts'
+import type { Channel } from './channel.ts'
+import { close } from './descriptors.ts'
+
+export interface WireHandlers {
+  /** Owns the descriptors of the frame from now on. */
+  onFrame(frame: Frame<number>): void
+  /** The peer is gone (no error), or what it sent cannot be read. Told once, after all frames. */
+  onEnd(error?: Error): void
+}
+
+/** One channel that speaks the protocol. Owns the channel. */
+export class Wire {
+  readonly #channel: Channel
+  readonly #decoder = new Decoder<number>()
+  #closed = false
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  /** Begins to read; call once. */
+  start(handlers: WireHandlers): void {
+    void this.#read(handlers)
+  }
+
+  /**
+   * Sends one message. The descriptors stay the caller's, and must stay open until this resolves.
+   */
+  send(message: Message, descriptors: readonly number[] = []): Promise<void> {
+    return this.#channel.send(encode(message, descriptors.length), descriptors)
+  }
+
+  /** The kernel's word on who is at the other end. */
+  peer(): { pid: number; uid: number; gid: number } {
+    return this.#channel.peerCredentials()
+  }
+
+  /** Lets the process end although the channel is open. */
+  unref(): void {
+    this.#channel.unref()
+  }
+
+  /** Closes the channel at once; what was sent before is in the kernel and still arrives. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#channel.close()
+    closeAll(this.#decoder.takeStrays())
+  }
+
+  async #read({ onFrame, onEnd }: WireHandlers): Promise<void> {
+    try {
+      for (;;) {
+        const received = await this.#channel.read()
+        if (received === undefined) break
+        if (this.#closed) return closeAll(received.fds)
+        for (const frame of this.#decoder.push(received.data, received.fds)) {
+          if (this.#closed) closeAll(frame.descriptors)
+          else onFrame(frame)
+        }
+      }
+    } catch (error) {
+      closeAll(this.#decoder.takeStrays())
+      if (!this.#closed) onEnd(error as Error)
+      return
+    }
+    if (!this.#closed) onEnd()
+  }
+}
+
+export function closeAll(descriptors: readonly number[]): void {
+  for (const descriptor of descriptors) close(descriptor)
+}

@@ -1,0 +1,154 @@
+// Stage adopt, new side: a server's own listen, answered by a listener that was received or bound.
+
+import type { Socket as DatagramSocket } from 'node:dgram'
+import { lookup } from 'node:dns'
+import { isIP, type Server } from 'node:net'
+import { DatagramGate } from '../connections/datagram-gate.ts'
+import type { GateHandlers } from '../connections/gate.ts'
+import { ServerGate } from '../connections/server-gate.ts'
+import { HandoffError } from '../errors.ts'
+import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
+import type { ListenOptions } from '../io/listen-arguments.ts'
+import type { BindOptions, Held, Listeners } from '../io/listeners.ts'
+import type { ListenerRequest } from '../protocol/manifest.ts'
+
+/** What {@link adoptServer} and {@link adoptSocket} need to know of this process. */
+export interface Adoption {
+  listeners: Listeners
+  /** Whether servers may accept now, or wait for the commit. */
+  accept(): boolean
+  /** The name of the next listener on port 0 that was given none. */
+  nextName(): string
+  handlers: GateHandlers
+}
+
+/** Node's backlog (net.Server.listen); the kernel caps it at net.core.somaxconn. */
+const defaultBacklog = 511
+
+/**
+ * Makes a server listen.
+ *
+ * @returns its gate, or undefined when the application closed it meanwhile.
+ * @throws the system's error, as Node's own listen gives it.
+ */
+export async function adoptServer(
+  server: Server,
+  options: ListenOptions,
+  adoption: Adoption,
+): Promise<ServerGate | undefined> {
+  const backlog = options.backlog ?? defaultBacklog
+  const gate = new ServerGate(server, backlog, adoption.handlers)
+  options.signal?.addEventListener('abort', () => server.close(), { once: true })
+  const address = await resolve(options.host)
+  if (gate.closed) return undefined
+  const held = claim(address, options, backlog, adoption)
+  try {
+    await gate.attach(held, adoption.accept())
+  } catch (error) {
+    adoption.listeners.drop(held, { unlink: true })
+    throw error
+  }
+  return gate
+}
+
+export interface BindSocketOptions {
+  port: number
+  address?: string
+  ipv6Only?: boolean
+  reuseAddr?: boolean
+  reusePort?: boolean
+  /** See {@link ListenOptions.name}. */
+  name?: string
+}
+
+/** Binds a datagram socket. Throws the system's error, as Node's own bind gives it. */
+export async function adoptSocket(
+  socket: DatagramSocket,
+  options: BindSocketOptions,
+  adoption: Adoption,
+): Promise<DatagramGate> {
+  const { ipv6Only = false, port, reuseAddr, reusePort } = options
+  const request: ListenerRequest = {
+    protocol: 'udp',
+    address: (await resolve(options.address)) ?? (isUdp6(socket) ? '::' : '0.0.0.0'),
+    port,
+    ipv6Only,
+    name: port === 0 ? (options.name ?? adoption.nextName()) : '',
+  }
+  const held = adoption.listeners.claim(request, {
+    ...(reuseAddr === undefined ? {} : { reuseAddr }),
+    ...(reusePort === undefined ? {} : { reusePort }),
+  })
+  try {
+    return DatagramGate.attach(socket, held, adoption.accept(), adoption.handlers)
+  } catch (error) {
+    adoption.listeners.drop(held, { unlink: true })
+    throw error
+  }
+}
+
+function claim(
+  address: string | undefined,
+  options: ListenOptions,
+  backlog: number,
+  { listeners, nextName }: Adoption,
+): Held {
+  const bindOptions: BindOptions = { backlog }
+  if (options.reusePort !== undefined) bindOptions.reusePort = options.reusePort
+  if (options.fd !== undefined) return inherit(options.fd, listeners)
+  if (typeof options.path === 'string') {
+    const mode = pathMode(options)
+    if (mode !== undefined) bindOptions.mode = mode
+    const path = { protocol: 'unix' as const, address: options.path, port: 0, ipv6Only: false }
+    return listeners.claim({ ...path, name: '' }, bindOptions)
+  }
+  const port = options.port ?? 0
+  const request: ListenerRequest = {
+    protocol: 'tcp',
+    ...(address === undefined ? {} : { address }),
+    port,
+    ipv6Only: options.ipv6Only ?? false,
+    name: port === 0 ? (options.name ?? nextName()) : '',
+  }
+  return listeners.claim(request, bindOptions)
+}
+
+/** Takes a dup of a descriptor that the application has from elsewhere. */
+function inherit(fd: number, listeners: Listeners): Held {
+  const facts = describe(fd)
+  if (facts.type !== 'stream' || facts.family === 'other' || !facts.listening) {
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      `cannot listen on descriptor ${fd}: it is not a listening stream socket`,
+    )
+  }
+  return listeners.hold(requestFor(facts), dup(fd))
+}
+
+function requestFor(facts: DescriptorFacts): ListenerRequest {
+  const { family, address, port, path, ipv6Only } = facts
+  if (family === 'unix') {
+    return { protocol: 'unix', address: path, port: 0, ipv6Only: false, name: '' }
+  }
+  return { protocol: 'tcp', address, port, ipv6Only, name: '' }
+}
+
+/** Node's readableAll and writableAll, as the mode that the path is bound with. */
+function pathMode({ readableAll, writableAll }: ListenOptions): number | undefined {
+  if (!readableAll && !writableAll) return undefined
+  return 0o700 | (readableAll ? 0o444 : 0) | (writableAll ? 0o222 : 0)
+}
+
+/** As Node: the first address that the resolver gives. */
+function resolve(host: string | undefined): Promise<string | undefined> {
+  if (host === undefined || host === '' || isIP(host) !== 0) {
+    return Promise.resolve(host === '' ? undefined : host)
+  }
+  return new Promise((done, fail) => {
+    lookup(host, (error, address) => (error ? fail(error) : done(address)))
+  })
+}
+
+function isUdp6(socket: DatagramSocket): boolean {
+  return (socket as DatagramSocket & { type?: string }).type === 'udp6'
+}

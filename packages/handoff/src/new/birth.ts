@@ -1,0 +1,312 @@
+// The new side as a whole: runs its table from discover to serving.
+
+import { deferred } from '../deferred.ts'
+import type { HandoffEventBody, Stage } from '../diagnostics.ts'
+import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
+import type { Holdings } from '../holdings.ts'
+import type { System, Timer } from '../io/system.ts'
+import { closeAll, type Wire } from '../io/wire.ts'
+import type { Settings } from '../options.ts'
+import type { Frame } from '../protocol/codec.ts'
+import type { NewState } from '../protocol/machine.ts'
+import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
+import { type Messages, supportedVersions } from '../protocol/messages.ts'
+import { type Effects, Runner } from '../runner.ts'
+import { findOldProcess, sendHello } from './discover.ts'
+import { Receipt } from './receive.ts'
+
+/** How long the old process may take to answer `ready`, in milliseconds: it is one step for it. */
+const commitTimeoutMs = 10_000
+
+/** What the new side asks of the process around it. */
+export interface BirthContext {
+  readonly system: System
+  readonly settings: Settings
+  readonly holdings: Holdings
+  report(event: HandoffEventBody): void
+  /** This process will never serve. */
+  gaveUp(error: HandoffError): void
+}
+
+export class Birth {
+  readonly #context: BirthContext
+  readonly #runner: Runner<'new'>
+  readonly #adopting = deferred<void>()
+  readonly #serving = deferred<void>()
+  #wire: Wire | undefined
+  #manifest: Messages['manifest'] | undefined
+  #receipt: Receipt | undefined
+  #unclaimed: readonly ManifestEntry[] = []
+  #deadline: Timer | undefined
+  #opened: Promise<void> = Promise.resolve()
+  #error: HandoffError | undefined
+
+  constructor(context: BirthContext) {
+    this.#context = context
+    this.#runner = new Runner('new', 'discover', this.#effects(), (state) => this.#enter(state))
+  }
+
+  get state(): NewState {
+    return this.#runner.state
+  }
+
+  /** 1 for the first, one more than the old process's for every other. */
+  get generation(): number {
+    return (this.#manifest?.generation ?? 0) + 1
+  }
+
+  /** The process from which this one has its listeners. */
+  get replaces(): { pid: number; generation: number } | null {
+    if (this.#manifest === undefined) return null
+    const { pid, generation } = this.#manifest
+    return { pid, generation }
+  }
+
+  /**
+   * Finds the old process and receives its listeners.
+   *
+   * @returns when servers may listen; rejects with a {@link HandoffError} when refused.
+   */
+  start(): Promise<void> {
+    const { settings, system, report } = this.#context
+    report({ type: 'stage', stage: 'discover', detail: settings.rendezvous ?? 'no rendezvous' })
+    try {
+      this.#wire =
+        settings.rendezvous === undefined
+          ? undefined
+          : findOldProcess(settings.rendezvous, system.uid)
+    } catch (error) {
+      this.#fail(error)
+      return this.#adopting.promise
+    }
+    if (this.#wire === undefined) this.#runner.dispatch('absent')
+    else this.#connect(this.#wire)
+    return this.#adopting.promise
+  }
+
+  /** The application can serve. Resolves when this process does. */
+  ready(): Promise<void> {
+    if (this.#runner.takes('ready')) this.#runner.dispatch('ready')
+    return this.#serving.promise
+  }
+
+  /** The application, or the operator, gives this process up; nothing happens once it serves. */
+  fail(error: unknown): void {
+    if (this.state !== 'serving') this.#fail(error)
+  }
+
+  /** This process has committed to its own successor: the old one need not take back any more. */
+  succeeded(): void {
+    if (this.#runner.takes('succeeded')) this.#runner.dispatch('succeeded')
+  }
+
+  #connect(wire: Wire): void {
+    const { settings, system } = this.#context
+    this.#deadline = system.timer(settings.readyTimeoutMs, () => {
+      this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `after ${settings.readyTimeoutMs} ms`)
+      this.#runner.dispatch('timeout')
+    })
+    wire.start({
+      onFrame: (frame) => this.#take(frame),
+      onEnd: (error) => {
+        if (error === undefined) this.#runner.dispatch('eof')
+        else this.#fail(error)
+      },
+    })
+    this.#runner.dispatch('connected')
+  }
+
+  #take({ message, descriptors }: Frame<number>): void {
+    if (message.type === 'listeners' && this.#runner.takes('listeners')) {
+      this.#runner.dispatch('listeners', { message, descriptors })
+      return
+    }
+    closeAll(descriptors)
+    const { type } = message
+    const known = type === 'refuse' || type === 'manifest' || type === 'committed'
+    if ((known || type === 'drained' || type === 'abort') && this.#runner.takes(type)) {
+      if (message.type === 'refuse' || message.type === 'abort') {
+        this.#error = errorFromPeer(message, { stage: this.#stage(), serving: 'old' })
+      }
+      this.#runner.dispatch(type, message)
+      return
+    }
+    this.#fail(
+      this.#failure('ERR_HANDOFF_PROTOCOL', `the old process sent ${type} too early or late`),
+    )
+  }
+
+  #effects(): Effects {
+    const { report, holdings } = this.#context
+    return {
+      'send-hello': () => {
+        if (this.#wire !== undefined) {
+          sendHello(this.#wire, this.#context.system.pid).catch((error) => this.#fail(error))
+        }
+      },
+      'take-manifest': (message) =>
+        this.#attempt(() => this.#takeManifest(message as Messages['manifest'])),
+      'take-listeners': (frame) =>
+        this.#attempt(() => this.#takeListeners(frame as ListenersFrame)),
+      'close-unclaimed': () => {
+        this.#unclaimed = holdings.listeners.closeUnclaimed()
+        for (const { key } of this.#unclaimed) {
+          report({
+            type: 'warning',
+            message: `${key} is no longer listened on: nothing here asked for it`,
+          })
+        }
+      },
+      'send-ready': () => this.#sendReady(),
+      'take-rendezvous': () => holdings.takeRendezvous(this.#receipt?.takeRendezvous()),
+      open: () => {
+        this.#deadline?.cancel()
+        this.#wire?.unref()
+        this.#opened = holdings.open()
+      },
+      'announce-serving': () => this.#announce(),
+      'note-drained': (message) => {
+        const { forced } = message as Messages['drained']
+        if (forced === 0) return
+        report({
+          type: 'warning',
+          message: `the old process closed ${forced} connections at its drain deadline`,
+        })
+      },
+      'send-release': () => this.#send({ type: 'release' }),
+      'send-abort': () => {
+        const { code, reason } =
+          this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
+        this.#send({ type: 'abort', code, reason })
+      },
+      'hang-up': () => {
+        this.#wire?.close()
+        this.#wire = undefined
+      },
+      'give-up': () => this.#giveUp(),
+    }
+  }
+
+  #takeManifest(manifest: Messages['manifest']): void {
+    if (!supportedVersions.includes(manifest.version)) {
+      throw this.#failure(
+        'ERR_HANDOFF_VERSION',
+        `the old process chose version ${manifest.version}`,
+      )
+    }
+    this.#receipt = new Receipt(manifest, this.#context.holdings.listeners)
+    this.#manifest = manifest
+  }
+
+  #takeListeners({ message, descriptors }: ListenersFrame): void {
+    const receipt = this.#receipt as Receipt
+    receipt.take(message, descriptors)
+    this.#send({ type: 'ack', received: receipt.received })
+    if (receipt.complete) this.#runner.dispatch('complete')
+  }
+
+  #sendReady(): void {
+    const { system } = this.#context
+    const unclaimed = new Set(this.#unclaimed.map((entry) => entry.key))
+    const keys = (this.#manifest?.listeners ?? []).map((entry) => entry.key)
+    const claimed = keys.filter((key) => key !== rendezvousKey && !unclaimed.has(key))
+    this.#deadline?.cancel()
+    this.#deadline = system.timer(commitTimeoutMs, () => {
+      this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`)
+      this.#runner.dispatch('timeout')
+    })
+    this.#send({ type: 'ready', claimed })
+  }
+
+  /** Once the gates are open; where that fails, this process must end, so that the old one takes back. */
+  #announce(): void {
+    const { report, holdings } = this.#context
+    this.#opened.then(
+      () => {
+        report({ type: 'serving', replaces: this.replaces, listeners: holdings.keys })
+        this.#serving.resolve()
+      },
+      (cause: unknown) => {
+        this.#error = this.#failure('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
+        this.#giveUp()
+      },
+    )
+  }
+
+  #enter(state: NewState): void {
+    const { report } = this.#context
+    if (state === 'receive') {
+      const { pid, generation, listeners } = this.#manifest ?? {
+        pid: 0,
+        generation: 0,
+        listeners: [],
+      }
+      const count = Math.max(0, listeners.length - 1)
+      const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} of generation ${generation} (pid ${pid})`
+      report({ type: 'stage', stage: 'receive', detail })
+    }
+    if (state === 'adopt' || state === 'alone') {
+      const detail = state === 'adopt' ? 'the application starts' : 'no old process'
+      report({ type: 'stage', stage: 'adopt', detail })
+      this.#adopting.resolve()
+    }
+    if (state === 'ready')
+      report({ type: 'stage', stage: 'ready', detail: 'waiting for the commit' })
+  }
+
+  #giveUp(): void {
+    const { report, holdings, gaveUp } = this.#context
+    const error = this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
+    this.#deadline?.cancel()
+    holdings.listeners.closeUnclaimed()
+    this.#receipt?.close()
+    const { code, reason } = error
+    const stage = error.stage ?? this.#stage()
+    report({ type: 'aborted', stage, code, message: reason, serving: error.serving ?? 'none' })
+    this.#adopting.reject(error)
+    this.#serving.reject(error)
+    gaveUp(error)
+  }
+
+  #attempt(effect: () => void): void {
+    try {
+      effect()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#error =
+      error instanceof HandoffError
+        ? error
+        : this.#failure('ERR_HANDOFF_APP_FAILED', reasonOf(error), error)
+    if (this.#runner.takes('failure')) this.#runner.dispatch('failure')
+  }
+
+  #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
+    const serving = this.#wire === undefined ? 'none' : 'old'
+    const details = { stage: this.#stage(), serving } as const
+    return new HandoffError(
+      code,
+      `cannot take over: ${reason}`,
+      cause === undefined ? details : { ...details, cause },
+    )
+  }
+
+  #stage(): Stage {
+    const { state } = this
+    if (state === 'alone' || state === 'aborted') return 'adopt'
+    return state === 'serving' ? 'ready' : state
+  }
+
+  #send(message: Parameters<Wire['send']>[0]): void {
+    // A peer that is gone is told of by the end of the channel.
+    this.#wire?.send(message).catch(() => {})
+  }
+}
+
+interface ListenersFrame {
+  message: Messages['listeners']
+  descriptors: number[]
+}

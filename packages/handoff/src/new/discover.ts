@@ -1,0 +1,21 @@
+// Stage discover, new side: finds the old process, if there is one, and asks to take over.
+
+import { Channel } from '../io/channel.ts'
+import { connectRendezvous } from '../io/rendezvous.ts'
+import { Wire } from '../io/wire.ts'
+import { supportedVersions } from '../protocol/messages.ts'
+
+/**
+ * Connects to the old process.
+ *
+ * @returns undefined when nobody serves at the rendezvous socket: this is the first generation.
+ * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE, or the system's error.
+ */
+export function findOldProcess(rendezvous: string, uid: number): Wire | undefined {
+  const fd = connectRendezvous(rendezvous, uid)
+  return fd === undefined ? undefined : new Wire(Channel.from(fd))
+}
+
+export function sendHello(wire: Wire, pid: number): Promise<void> {
+  return wire.send({ type: 'hello', versions: [...supportedVersions], pid })
+}

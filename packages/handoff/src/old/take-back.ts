@@ -1,0 +1,51 @@
+// Between commit and exit, old side: what it takes to accept again if the new process dies.
+
+import type { Gate } from '../connections/gate.ts'
+import { reasonOf } from '../errors.ts'
+import type { Holdings } from '../holdings.ts'
+import { requestOf } from '../protocol/manifest.ts'
+
+export class TakeBack {
+  readonly #holdings: Holdings
+  readonly #dropped = new Set<Gate>()
+
+  constructor(holdings: Holdings) {
+    this.#holdings = holdings
+  }
+
+  /**
+   * Closes the listeners that the new process does not use: kept, they would swallow clients.
+   * Datagram sockets stay, since they cannot be bound again.
+   */
+  drop(claimed: ReadonlySet<string>): void {
+    for (const gate of this.#holdings.gates) {
+      const { held } = gate
+      if (claimed.has(held.entry.key) || held.entry.protocol === 'udp') continue
+      this.#dropped.add(gate)
+      this.#holdings.listeners.drop(held, { unlink: true })
+    }
+  }
+
+  /**
+   * Binds again what was dropped and opens every gate.
+   *
+   * @returns what could not be brought back, as sentences.
+   */
+  async run(): Promise<string[]> {
+    const failures: string[] = []
+    await Promise.all(
+      [...this.#holdings.gates].map(async (gate) => {
+        const { key } = gate.held.entry
+        try {
+          if (this.#dropped.delete(gate)) {
+            gate.reattach(this.#holdings.listeners.claim(requestOf(gate.held.entry), {}))
+          }
+          await gate.open()
+        } catch (error) {
+          failures.push(`${key} could not be taken back: ${reasonOf(error)}`)
+        }
+      }),
+    )
+    return failures
+  }
+}

@@ -1,0 +1,136 @@
+// Options of createHandoff, their defaults and their checks. The operator's environment wins.
+
+import type { HandoffEvent } from './diagnostics.ts'
+import { HandoffError } from './errors.ts'
+
+export interface HandoffOptions {
+  /**
+   * Path of the rendezvous socket, in a directory of this uid that nobody else may write to.
+   *
+   * @defaultValue `HANDOFF_RENDEZVOUS`, which `handoff run` sets; without either, this process can
+   * be replaced only by its own {@link Handoff.restart}.
+   */
+  rendezvous?: string
+  /**
+   * How long the new process may take from its start to `ready`, in milliseconds.
+   *
+   * @defaultValue 60_000: one minute, as tableflip's DefaultUpgradeTimeout.
+   */
+  readyTimeoutMs?: number
+  /**
+   * How long requests in flight may take after the commit, in milliseconds; what is left is closed.
+   *
+   * @defaultValue 30_000: as Kubernetes' terminationGracePeriodSeconds.
+   */
+  drainTimeoutMs?: number
+  /**
+   * How long after the commit the old process stays able to take back, drained or not, in
+   * milliseconds.
+   *
+   * @defaultValue 5_000: a start that fails late mostly fails within its first requests.
+   */
+  probationMs?: number
+  /**
+   * User ids that may connect to the rendezvous socket beside this process's own and root.
+   *
+   * @defaultValue `[]`
+   */
+  allowUids?: readonly number[]
+  /**
+   * Whether SIGTERM and SIGINT stop this process in order, a second one at once, and, where no
+   * supervisor is, SIGUSR2 restarts it.
+   *
+   * @defaultValue `true`
+   */
+  signals?: boolean
+  /** Told every event of this process, for logs. */
+  onEvent?: (event: HandoffEvent) => void
+}
+
+export interface Settings {
+  rendezvous: string | undefined
+  notifySocket: string | undefined
+  statusIntervalMs: number | undefined
+  readyTimeoutMs: number
+  drainTimeoutMs: number
+  probationMs: number
+  allowUids: readonly number[]
+  signals: boolean
+  onEvent: ((event: HandoffEvent) => void) | undefined
+}
+
+/** Longest timeout: setTimeout takes 32 signed bits of milliseconds. */
+const longestMs = 2 ** 31 - 1
+
+/** What the supervisor tells a process, beside the variables of systemd. */
+const ownVariables = [
+  'HANDOFF_RENDEZVOUS',
+  'HANDOFF_STATUS_INTERVAL_MS',
+  'HANDOFF_READY_TIMEOUT_MS',
+  'HANDOFF_DRAIN_TIMEOUT_MS',
+  'HANDOFF_PROBATION_MS',
+  'NOTIFY_SOCKET',
+] as const
+
+/**
+ * Joins options and environment, and takes our variables out of the environment: a child of the
+ * server must not mistake itself for its replacement.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
+ */
+export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
+  const variables: Partial<Record<(typeof ownVariables)[number], string>> = {}
+  for (const name of ownVariables) {
+    const value = env[name]
+    if (value !== undefined && value !== '') variables[name] = value
+    delete env[name]
+  }
+  const milliseconds = (
+    option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
+    variable: (typeof ownVariables)[number],
+    fallback: number,
+  ): number => {
+    const text = variables[variable]
+    if (text !== undefined) return checkMs(variable, Number(text))
+    return checkMs(option, options[option] ?? fallback)
+  }
+  const interval = variables.HANDOFF_STATUS_INTERVAL_MS
+  return {
+    rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
+    notifySocket: variables.NOTIFY_SOCKET,
+    statusIntervalMs:
+      interval === undefined ? undefined : checkMs('HANDOFF_STATUS_INTERVAL_MS', Number(interval)),
+    readyTimeoutMs: milliseconds('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
+    drainTimeoutMs: milliseconds('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
+    probationMs: milliseconds('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
+    allowUids: checkUids(options.allowUids ?? []),
+    signals: options.signals ?? true,
+    onEvent: options.onEvent,
+  }
+}
+
+function checkMs(name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > longestMs) {
+    throw invalid(`${name} is ${String(value)}, not a number of milliseconds up to ${longestMs}`)
+  }
+  return value
+}
+
+function checkPath(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || !value.startsWith('/')) {
+    throw invalid(`rendezvous is ${String(value)}, not an absolute path`)
+  }
+  return value
+}
+
+function checkUids(value: readonly number[]): readonly number[] {
+  if (!Array.isArray(value) || !value.every((uid) => Number.isInteger(uid) && uid >= 0)) {
+    throw invalid('allowUids is not a list of user ids')
+  }
+  return value
+}
+
+function invalid(reason: string): HandoffError {
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', `cannot create the handoff: ${reason}`)
+}

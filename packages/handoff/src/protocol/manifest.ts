@@ -1,0 +1,104 @@
+// What is on offer: listener keys, the entries of a manifest, and which entry answers a request.
+
+import { HandoffError } from '../errors.ts'
+
+export type ListenerProtocol = 'tcp' | 'udp' | 'unix'
+
+/** What a server asked to listen on. */
+export interface ListenerRequest {
+  protocol: ListenerProtocol
+  /** Literal address, or a path; absent = every address (Node's listen without a host). */
+  address?: string
+  /** 0 = any free port; such a listener is found again by `name`. Always 0 for a path. */
+  port: number
+  ipv6Only: boolean
+  /** Tells listeners on port 0 apart. */
+  name: string
+}
+
+/**
+ * One listener of a manifest: the key that was asked for, and where the kernel put it.
+ */
+export interface ManifestEntry {
+  /** What the old process asked for; the new one finds it by asking for the same. */
+  key: string
+  protocol: ListenerProtocol
+  /** Address or path as getsockname(2) tells it. */
+  address: string
+  port: number
+  ipv6Only: boolean
+  /** Device and inode of a Unix path at its bind, as decimals; the guard of its unlink. */
+  inode?: string
+}
+
+/** The key of the rendezvous socket's own entry, which no request can have. */
+export const rendezvousKey = 'rendezvous'
+
+/** The name of a listener as people and logs see it: `tcp:127.0.0.1:3000`, `unix:/run/app.sock`. */
+export function keyOf(request: ListenerRequest): string {
+  const { protocol, address, port, ipv6Only, name } = request
+  if (protocol === 'unix') return `unix:${address ?? ''}`
+  const host = address === undefined ? '*' : address.includes(':') ? `[${address}]` : address
+  const only = ipv6Only ? '?ipv6Only' : ''
+  return `${protocol}:${host}:${port}${only}${port === 0 ? `#${name}` : ''}`
+}
+
+/**
+ * Finds the entry that answers a request: the one of the same key, else the one that the kernel
+ * has at the very same place (the old process took port 0, or every address; the new one names it).
+ */
+export function findEntry(
+  entries: Iterable<ManifestEntry>,
+  request: ListenerRequest,
+): ManifestEntry | undefined {
+  const key = keyOf(request)
+  const all = [...entries].filter((entry) => entry.key !== rendezvousKey)
+  return all.find((entry) => entry.key === key) ?? all.find((entry) => samePlace(entry, request))
+}
+
+function samePlace(entry: ManifestEntry, request: ListenerRequest): boolean {
+  if (entry.protocol !== request.protocol || entry.port !== request.port) return false
+  if (request.protocol === 'unix') return entry.address === request.address
+  if (request.port === 0) return false
+  if (request.address === undefined) {
+    return (entry.address === '::' && !entry.ipv6Only) || entry.address === '0.0.0.0'
+  }
+  return entry.address === request.address && entry.ipv6Only === request.ipv6Only
+}
+
+const protocols: readonly string[] = ['tcp', 'udp', 'unix'] satisfies ListenerProtocol[]
+
+/**
+ * Checks one entry that a peer sent.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL.
+ */
+export function parseManifestEntry(value: unknown): ManifestEntry {
+  const entry = value as Partial<ManifestEntry> | null
+  if (
+    typeof entry !== 'object' ||
+    entry === null ||
+    typeof entry.key !== 'string' ||
+    typeof entry.protocol !== 'string' ||
+    !protocols.includes(entry.protocol) ||
+    typeof entry.address !== 'string' ||
+    typeof entry.port !== 'number' ||
+    !Number.isInteger(entry.port) ||
+    entry.port < 0 ||
+    entry.port > 65_535 ||
+    typeof entry.ipv6Only !== 'boolean' ||
+    (entry.inode !== undefined && typeof entry.inode !== 'string')
+  ) {
+    throw new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      'cannot read the manifest: an entry is not a listener',
+    )
+  }
+  const { key, protocol, address, port, ipv6Only, inode } = entry as ManifestEntry
+  return { key, protocol, address, port, ipv6Only, ...(inode === undefined ? {} : { inode }) }
+}
+
+/** The request that leads to the very place of an entry. */
+export function requestOf({ protocol, address, port, ipv6Only }: ManifestEntry): ListenerRequest {
+  return { protocol, address, port, ipv6Only, name: '' }
+}

@@ -1,0 +1,127 @@
+// What the two processes say to each other: one type a message, and the check of what arrives.
+
+import { HandoffError, type HandoffErrorCode } from '../errors.ts'
+import { type ManifestEntry, parseManifestEntry } from './manifest.ts'
+
+/** Versions that this release speaks. Version 0 is never among them, so that tests can use it. */
+export const supportedVersions: readonly number[] = [1]
+
+/** Message type → its number on the wire; numbers are permanent. */
+export const messageTypes = {
+  hello: 1,
+  refuse: 2,
+  manifest: 3,
+  listeners: 4,
+  ack: 5,
+  ready: 6,
+  committed: 7,
+  drained: 8,
+  release: 9,
+  abort: 10,
+} as const
+
+export type MessageType = keyof typeof messageTypes
+
+export interface Messages {
+  /** new → old: may I take over? */
+  hello: { versions: number[]; pid: number }
+  /** old → new: no, and why. */
+  refuse: { code: string; reason: string }
+  /** old → new: what is on offer. Descriptors follow in this order. */
+  manifest: { version: number; generation: number; pid: number; listeners: ManifestEntry[] }
+  /** old → new, with descriptors: the entries `first`, `first + 1`, … of the manifest. */
+  listeners: { first: number }
+  /** new → old: that many entries of the manifest have arrived in all. */
+  ack: { received: number }
+  /** new → old: I can serve; these keys of the manifest I use. */
+  ready: { claimed: string[] }
+  /** old → new: I accept no more. */
+  committed: Record<never, never>
+  /** old → new: no connection is left here. */
+  drained: { drained: number; forced: number }
+  /** new → old: I have a successor; you need not take back. */
+  release: Record<never, never>
+  /** either way: I gave up, and why. */
+  abort: { code: string; reason: string }
+}
+
+/** A message as it is sent or was received. */
+export type Message = { [T in MessageType]: { type: T } & Messages[T] }[MessageType]
+
+type Fields = Record<string, unknown>
+
+/** Longest reason that is taken from a peer, in characters: it goes to logs. */
+const reasonLimit = 4_096
+
+const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
+  hello: (f) => ({
+    versions: array(f, 'versions').map((v) => asCount(v, 'versions')),
+    pid: count(f, 'pid'),
+  }),
+  refuse: readReason,
+  manifest: (f) => ({
+    version: count(f, 'version'),
+    generation: count(f, 'generation'),
+    pid: count(f, 'pid'),
+    listeners: array(f, 'listeners').map(parseManifestEntry),
+  }),
+  listeners: (f) => ({ first: count(f, 'first') }),
+  ack: (f) => ({ received: count(f, 'received') }),
+  ready: (f) => ({ claimed: array(f, 'claimed').map((v) => asText(v, 'claimed')) }),
+  committed: () => ({}),
+  drained: (f) => ({ drained: count(f, 'drained'), forced: count(f, 'forced') }),
+  release: () => ({}),
+  abort: readReason,
+}
+
+/**
+ * Makes a message of what arrived. Unknown fields are dropped: a later minor release may add some.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when a field is missing or of another type.
+ */
+export function readMessage(type: MessageType, payload: unknown): Message {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+    throw invalid(`${type} is not an object`)
+  }
+  return { type, ...readers[type](payload as Fields) } as Message
+}
+
+function readReason(fields: Fields): { code: string; reason: string } {
+  return {
+    code: text(fields, 'code').slice(0, 100),
+    reason: text(fields, 'reason').slice(0, reasonLimit),
+  }
+}
+
+function array(fields: Fields, name: string): unknown[] {
+  const value = fields[name]
+  if (!Array.isArray(value)) throw invalid(`${name} is not a list`)
+  return value
+}
+
+function text(fields: Fields, name: string): string {
+  return asText(fields[name], name)
+}
+
+function count(fields: Fields, name: string): number {
+  return asCount(fields[name], name)
+}
+
+function asText(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalid(`${name} is not a string`)
+  return value
+}
+
+function asCount(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw invalid(`${name} is not a whole number`)
+  }
+  return value
+}
+
+function invalid(reason: string): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_PROTOCOL' satisfies HandoffErrorCode,
+    `cannot read the message of the peer: ${reason}`,
+  )
+}

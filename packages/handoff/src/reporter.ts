@@ -1,0 +1,66 @@
+// Tells what happens in this process: to diagnostics_channel, to the supervisor, to the application.
+
+import { debuglog } from 'node:util'
+import { type HandoffEvent, type HandoffEventBody, publish } from './diagnostics.ts'
+import type { System, Timer } from './io/system.ts'
+import { type NotifyFields, notify } from './io/systemd.ts'
+import type { Settings } from './options.ts'
+
+const debug = debuglog('handoff')
+
+/** What changes while nothing happens: told to the supervisor now and then. */
+export type Status = Extract<HandoffEventBody, { type: 'status' }>
+
+export class Reporter {
+  readonly #system: System
+  readonly #settings: Settings
+  readonly #generation: () => number
+  #since: number
+  #lastStatus = ''
+  #timer: Timer | undefined
+
+  constructor(system: System, settings: Settings, generation: () => number) {
+    this.#system = system
+    this.#settings = settings
+    this.#generation = generation
+    this.#since = system.now()
+  }
+
+  /** A handoff begins: what is told from here on counts its time from now. */
+  begin(): void {
+    this.#since = this.#system.now()
+  }
+
+  report(body: HandoffEventBody, fields: NotifyFields = {}): void {
+    const event: HandoffEvent = {
+      ...body,
+      pid: this.#system.pid,
+      generation: this.#generation(),
+      elapsedMs: Math.round((this.#system.now() - this.#since) * 10) / 10,
+    }
+    publish(event)
+    const failed = notify(this.#settings.notifySocket, fields, event)
+    // Without its supervisor the server serves on; a new supervisor binds the same path again.
+    if (failed !== undefined) debug('cannot notify: %s', failed.message)
+    if (this.#settings.onEvent !== undefined) this.#settings.onEvent(event)
+    else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
+  }
+
+  /** Tells the status at an interval, where the supervisor asked for it and something changed. */
+  watch(status: () => Status): void {
+    const { statusIntervalMs } = this.#settings
+    if (statusIntervalMs === undefined) return
+    const tick = () => {
+      const current = status()
+      const text = JSON.stringify(current)
+      if (text !== this.#lastStatus) this.report(current)
+      this.#lastStatus = text
+      this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+    }
+    this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+  }
+}
