@@ -1,0 +1,65 @@
+// One register line: a Fastify server that is replaced without one client noticing.
+
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Handoff } from 'socket-handoff'
+import { logEvent } from './log.ts'
+import type { FastifyHandoffOptions } from './options.ts'
+import { checkHealth, warmUp } from './ready.ts'
+import { joinHandoff } from './share.ts'
+
+export type { FastifyHandoffOptions, WarmupRequest } from './options.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** This process's place in the line of generations; null where no handoff is configured. */
+    handoff: Handoff | null
+  }
+}
+
+const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) => {
+  const { warmup, warmupTimes, healthCheck, enabled = isConfigured(options), ...rest } = options
+  if (!enabled) {
+    app.decorate('handoff', null)
+    return
+  }
+  const share = await joinHandoff({ onEvent: (event) => logEvent(app.log, event), ...rest })
+  const { handoff } = share
+  app.decorate('handoff', handoff)
+
+  handoff.intercept((server) => isServerOf(app, server))
+  const undoExit = handoff.onExit(() => app.close())
+
+  app.addHook('onListen', async () => {
+    try {
+      // The first generation serves already: warming up would only be in its way.
+      if (handoff.generation > 1) await warmUp(app, warmup, warmupTimes)
+      await checkHealth(app, healthCheck)
+      share.ready()
+    } catch (error) {
+      handoff.fail(error)
+    }
+  })
+  app.addHook('onClose', async () => {
+    undoExit()
+    share.leave()
+  })
+}
+
+/** Whether an operator, a supervisor or systemd asked for a handoff. */
+function isConfigured({ rendezvous }: FastifyHandoffOptions): boolean {
+  const { HANDOFF_RENDEZVOUS, NOTIFY_SOCKET } = process.env
+  return Boolean(rendezvous ?? (HANDOFF_RENDEZVOUS || NOTIFY_SOCKET))
+}
+
+/**
+ * For `localhost`, Fastify listens on several servers of which it shows only the first; they share
+ * its request handler.
+ */
+function isServerOf(app: FastifyInstance, server: NodeJS.EventEmitter): boolean {
+  if (server === app.server) return true
+  const handlers = app.server.listeners('request')
+  return server.listeners('request').some((handler) => handlers.includes(handler))
+}
+
+export default fp(plugin, { name: 'fastify-socket-handoff', fastify: '5.x' })

@@ -1,0 +1,28 @@
+// Events of a handoff as lines of the application's own log.
+
+import type { FastifyBaseLogger } from 'fastify'
+import type { HandoffEvent } from 'socket-handoff'
+
+export function logEvent(log: FastifyBaseLogger, event: HandoffEvent): void {
+  switch (event.type) {
+    case 'stage':
+      return log.debug({ handoff: event }, `handoff: ${event.stage}: ${event.detail}`)
+    case 'serving': {
+      const from = event.replaces === null ? '' : `, replacing pid ${event.replaces.pid}`
+      return log.info({ handoff: event }, `handoff: generation ${event.generation} serves${from}`)
+    }
+    case 'drained': {
+      const { drained, forced } = event.counts
+      const text = `handoff: drained: ${drained} connections finished, ${forced} closed at the deadline`
+      return forced === 0 ? log.info({ handoff: event }, text) : log.warn({ handoff: event }, text)
+    }
+    case 'aborted':
+      return log.warn({ handoff: event }, `handoff: aborted: ${event.message}`)
+    case 'taken-back':
+      return log.warn({ handoff: event }, `handoff: taken back: ${event.message}`)
+    case 'warning':
+      return log.warn({ handoff: event }, `handoff: ${event.message}`)
+    case 'status': // For the supervisor, once a second.
+      return
+  }
+}
