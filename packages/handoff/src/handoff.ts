@@ -40,12 +40,15 @@ export class HandoffProcess {
   readonly #adoption: Adoption
   readonly #exitHooks: ExitHook[] = []
   readonly #undo: (() => void)[] = []
+  readonly #onClose: () => void
   readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
   #unnamed = 0
   #restarting: Deferred<void> | undefined
   #stopping: Deferred<never> | undefined
 
-  constructor(settings: Settings, system: System) {
+  /** @param onClose - told when the application gives the handoff up. */
+  constructor(settings: Settings, system: System, onClose: () => void = () => {}) {
+    this.#onClose = onClose
     this.#system = system
     this.#settings = settings
     this.#reporter = new Reporter(system, settings, () => this.generation)
@@ -195,9 +198,11 @@ export class HandoffProcess {
 
   /** The application closes without the process ending: nobody can take over from it any more. */
   close(): void {
+    this.#onClose()
     for (const undo of this.#undo.splice(0)) undo()
     this.#reporter.close()
     if (this.#succession.state !== 'serving') return
+    this.#birth.succeeded()
     this.#holdings.listeners.closeUnclaimed()
     this.#holdings.endListening(true)
   }

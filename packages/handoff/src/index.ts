@@ -112,7 +112,10 @@ export async function createHandoff(options: HandoffOptions = {}): Promise<Hando
       'ERR_HANDOFF_ALREADY_CREATED',
       'cannot create a second handoff in this process',
     )
-  const handoff = new HandoffProcess(readSettings(options, process.env), realSystem)
+  const settings = readSettings(options, process.env)
+  const handoff = new HandoffProcess(settings, realSystem, () => {
+    current = undefined
+  })
   current = handoff
   try {
     await handoff.start()

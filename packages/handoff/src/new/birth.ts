@@ -50,8 +50,9 @@ export class Birth {
     return this.#runner.state
   }
 
-  /** 1 for the first, one more than the old process's for every other. */
+  /** 1 for the first, one more than the old process's for every other; 0 while it is not known. */
   get generation(): number {
+    if (this.state === 'discover') return 0
     return (this.#manifest?.generation ?? 0) + 1
   }
 

@@ -38,7 +38,7 @@ export type NewEvent =
   | 'failure' // the application failed, or the old process broke the protocol
   | 'timeout'
   | 'eof'
-  | 'succeeded' // this process committed to its own successor
+  | 'succeeded' // this process committed to its own successor, or stops in order
 
 export type OldEvent =
   | 'connect'
@@ -155,7 +155,8 @@ const newTable: Table<NewState, NewEvent> = {
 const oldTable: Table<OldState, OldEvent> = {
   serving: {
     connect: go('offer', 'await-hello'),
-    stop: go('stopping', 'shut', 'end-listening', 'start-drain'),
+    // A service that is stopped is not dead: the generation before must not take back.
+    stop: go('stopping', 'release-old', 'shut', 'end-listening', 'start-drain'),
   },
   offer: {
     connect: go('offer', 'refuse-busy'),
@@ -165,7 +166,15 @@ const oldTable: Table<OldState, OldEvent> = {
     failure: go('serving', 'send-abort', 'hang-up'),
     timeout: go('serving', 'send-abort', 'hang-up'),
     eof: go('serving', 'hang-up'),
-    stop: go('stopping', 'send-abort', 'hang-up', 'shut', 'end-listening', 'start-drain'),
+    stop: go(
+      'stopping',
+      'send-abort',
+      'hang-up',
+      'release-old',
+      'shut',
+      'end-listening',
+      'start-drain',
+    ),
   },
   send: {
     connect: go('send', 'refuse-busy'),
@@ -177,7 +186,15 @@ const oldTable: Table<OldState, OldEvent> = {
     failure: go('serving', 'send-abort', 'hang-up'),
     timeout: go('serving', 'send-abort', 'hang-up'),
     eof: go('serving', 'hang-up'),
-    stop: go('stopping', 'send-abort', 'hang-up', 'shut', 'end-listening', 'start-drain'),
+    stop: go(
+      'stopping',
+      'send-abort',
+      'hang-up',
+      'release-old',
+      'shut',
+      'end-listening',
+      'start-drain',
+    ),
   },
   drain: {
     drained: go('guard', 'send-drained'),
