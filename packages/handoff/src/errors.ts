@@ -56,6 +56,7 @@ const help = {
 
   // Supervisor and command line.
   ERR_HANDOFF_ENTRY: 'Give the path of the file that starts your server.',
+  ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
 } as const

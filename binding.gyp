@@ -1,0 +1,44 @@
+{
+  "variables": {
+    # Warnings are errors only where we choose the compiler (CI): a newer one must not break a user's install.
+    "handoff_werror%": "<!(node -p \"Number(process.env.HANDOFF_WERROR === '1')\")",
+  },
+  "targets": [
+    {
+      "target_name": "socket_handoff",
+      "conditions": [
+        # Windows has no SCM_RIGHTS: nothing is built there, and the loader says so.
+        ["OS=='win'", { "type": "none" }, {
+          "sources": [
+            "native/binding.cc",
+            "native/descriptor.cc",
+            "native/facts.cc",
+            "native/listener.cc",
+            "native/poll.cc",
+            "native/process.cc",
+            "native/scm_rights.cc",
+            "native/unix_socket.cc",
+          ],
+          "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+          "defines": [
+            "NAPI_VERSION=8",
+            "NAPI_DISABLE_CPP_EXCEPTIONS",
+            "NODE_ADDON_API_DISABLE_DEPRECATED",
+          ],
+          "cflags": ["-fvisibility=hidden", "-Wall", "-Wextra"],
+          "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
+          "xcode_settings": {
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
+            "CLANG_CXX_LIBRARY": "libc++",
+            "WARNING_CFLAGS": ["-Wall", "-Wextra"],
+          },
+        }],
+        ["OS!='win' and handoff_werror==1", {
+          "cflags": ["-Werror"],
+          "xcode_settings": { "GCC_TREAT_WARNINGS_AS_ERRORS": "YES" },
+        }],
+      ],
+    },
+  ],
+}

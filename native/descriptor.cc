@@ -1,0 +1,67 @@
+#include "descriptor.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace handoff {
+
+// Descriptors 0 to 2 may be free in a daemon; ours must never become its stdio.
+constexpr int kFirstAboveStdio = 3;
+
+Owned::~Owned() {
+  if (fd_ >= 0) Close(fd_);
+}
+
+int Dup(int fd) {
+  return Retry([=] { return fcntl(fd, F_DUPFD_CLOEXEC, kFirstAboveStdio); });
+}
+
+int Close(int fd) {
+  if (close(fd) == 0 || errno == EINTR) return 0;
+  return -errno;
+}
+
+int SetCloseOnExec(int fd) {
+  return Retry([=] { return fcntl(fd, F_SETFD, FD_CLOEXEC); });
+}
+
+int SetNonBlocking(int fd) {
+  int flags = Retry([=] { return fcntl(fd, F_GETFL); });
+  if (flags < 0 || (flags & O_NONBLOCK)) return flags < 0 ? flags : 0;
+  return Retry([=] { return fcntl(fd, F_SETFL, flags | O_NONBLOCK); });
+}
+
+int SuppressSigpipe(int fd) {
+#if defined(SO_NOSIGPIPE)
+  return SetOption(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#else
+  (void)fd;
+  return 0;
+#endif
+}
+
+int OpenSocket(int domain, int type) {
+#if defined(SOCK_CLOEXEC)
+  return Retry([=] { return socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); });
+#else
+  int fd = Retry([=] { return socket(domain, type, 0); });
+  if (fd < 0) return fd;
+  Owned owned(fd);
+  int err = SetCloseOnExec(fd);
+  if (err == 0) err = SetNonBlocking(fd);
+  if (err == 0) err = SuppressSigpipe(fd);
+  return err < 0 ? err : owned.Release();
+#endif
+}
+
+int SetOption(int fd, int level, int option, int value) {
+  return Retry([&] { return setsockopt(fd, level, option, &value, sizeof(value)); });
+}
+
+int GetOption(int fd, int level, int option, int* value) {
+  socklen_t length = sizeof(*value);
+  return Retry([&] { return getsockopt(fd, level, option, value, &length); });
+}
+
+}  // namespace handoff

@@ -1,0 +1,65 @@
+// What every descriptor of the core has in common: who closes it, and how it is born.
+#pragma once
+
+#include <errno.h>
+
+namespace handoff {
+
+// Repeats `call` while a signal interrupts it. Returns its result, or -errno.
+template <typename Call>
+auto Retry(Call call) -> decltype(call()) {
+  decltype(call()) result;
+  do {
+    result = call();
+  } while (result == -1 && errno == EINTR);
+  return result == -1 ? -errno : result;
+}
+
+// Closes its descriptor at the end of the scope, unless Release() gave it to the caller.
+class Owned {
+ public:
+  explicit Owned(int fd) : fd_(fd) {}
+  ~Owned();
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+
+  int get() const { return fd_; }
+  int Release() {
+    int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_;
+};
+
+// Returns a new close-on-exec descriptor, above those of stdio, of the same open file; the caller
+// owns it. Or -errno: EBADF, EMFILE.
+int Dup(int fd);
+
+// Closes `fd`, whoever owned it. Returns 0, or -errno: EBADF, EIO. The descriptor is gone whatever
+// the result but EBADF is; EINTR counts as success and is never repeated, see close(2).
+int Close(int fd);
+
+// Returns a new socket, close-on-exec and non-blocking, that never raises SIGPIPE; the caller owns
+// it. Or -errno: EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM.
+int OpenSocket(int domain, int type);
+
+// Sets close-on-exec. Returns 0 or -errno. Only for systems that cannot do it at creation.
+int SetCloseOnExec(int fd);
+
+// Sets O_NONBLOCK, which all holders of the open file share. Returns 0 or -errno.
+int SetNonBlocking(int fd);
+
+// Keeps a write to a closed peer from raising SIGPIPE where MSG_NOSIGNAL does not exist (macOS).
+// Returns 0 or -errno.
+int SuppressSigpipe(int fd);
+
+// Sets an integer socket option. Returns 0 or -errno: EBADF, ENOTSOCK, ENOPROTOOPT.
+int SetOption(int fd, int level, int option, int value);
+
+// Reads an integer socket option into `value`. Returns 0 or -errno: EBADF, ENOTSOCK, ENOPROTOOPT.
+int GetOption(int fd, int level, int option, int* value);
+
+}  // namespace handoff

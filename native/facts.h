@@ -1,0 +1,29 @@
+// What a descriptor is, by the kernel's own word: a peer's claim about it is never believed.
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace handoff {
+
+struct Facts {
+  int family = AF_UNSPEC;  // AF_UNSPEC and type 0: not a socket
+  int type = 0;
+  int protocol = 0;
+  bool listening = false;
+  bool ipv6_only = false;
+  bool reuse_port = false;
+  int port = 0;
+  // The address in text, with %scope where it has one; or the Unix path, whose first byte is NUL
+  // for an abstract name. Not terminated.
+  char name[sizeof(sockaddr_un::sun_path)];
+  int name_length = 0;
+};
+static_assert(sizeof(Facts::name) > INET6_ADDRSTRLEN + IF_NAMESIZE, "holds any address");
+
+// Fills `facts`. Returns 0, also for what is not a socket; or -errno: EBADF.
+int Describe(int fd, Facts* facts);
+
+}  // namespace handoff

@@ -1,0 +1,115 @@
+#include "poll.h"
+
+namespace handoff {
+
+// Outlives its Poll: libuv needs the memory until the close callback has run.
+struct Poll::Handle {
+  uv_poll_t poll;
+  Poll* owner;
+  napi_async_cleanup_hook_handle hook;
+
+  static Handle* Of(void* handle) {
+    return static_cast<Handle*>(static_cast<uv_handle_t*>(handle)->data);
+  }
+
+  // Closing is asynchronous, and a worker's loop must have no open handle when it ends: the hook
+  // makes the environment wait for the close callback, which removes it.
+  void Close() {
+    owner->handle_ = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll), [](uv_handle_t* closed) {
+      Handle* handle = Of(closed);
+      napi_remove_async_cleanup_hook(handle->hook);
+      delete handle;
+    });
+  }
+
+  // Runs at the end of the environment. The handle may already be closing; then it is awaited.
+  static void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
+    auto* handle = static_cast<Handle*>(data);
+    if (!uv_is_closing(reinterpret_cast<uv_handle_t*>(&handle->poll))) handle->Close();
+  }
+};
+
+Napi::Function Poll::Define(Napi::Env env) {
+  return DefineClass(env, "Poll",
+                     {
+                         InstanceMethod<&Poll::Start>("start"),
+                         InstanceMethod<&Poll::Stop>("stop"),
+                         InstanceMethod<&Poll::SetRef>("ref"),
+                         InstanceMethod<&Poll::Unref>("unref"),
+                         InstanceMethod<&Poll::Close>("close"),
+                     });
+}
+
+Poll::Poll(const Napi::CallbackInfo& info)
+    : ObjectWrap(info),
+      fd_(info[0].As<Napi::Number>().Int32Value()),
+      callback_(Napi::Persistent(info[1].As<Napi::Function>())),
+      context_(info.Env(), "socket-handoff:poll") {}
+
+Poll::~Poll() {
+  if (handle_) handle_->Close();
+}
+
+int Poll::Open() {
+  uv_loop_t* loop;
+  if (napi_get_uv_event_loop(Env(), &loop) != napi_ok) return UV_EINVAL;
+  auto* handle = new Handle{};
+  int err = uv_poll_init(loop, &handle->poll, fd_);
+  if (err < 0) {
+    delete handle;
+    return err;
+  }
+  handle->poll.data = handle;
+  handle->owner = this;
+  napi_add_async_cleanup_hook(Env(), Handle::OnEnvironmentEnd, handle, &handle->hook);
+  if (!referenced_) uv_unref(reinterpret_cast<uv_handle_t*>(&handle->poll));
+  handle_ = handle;
+  Ref();  // until close(): libuv may call back at any time
+  return 0;
+}
+
+Napi::Value Poll::Start(const Napi::CallbackInfo& info) {
+  int err = closed_ ? UV_EINVAL : 0;
+  if (err == 0 && !handle_) err = Open();
+  if (err == 0) {
+    int events = info[0].As<Napi::Number>().Int32Value();
+    err = uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int events) {
+      Handle::Of(poll)->owner->Emit(status, events);
+    });
+  }
+  return Napi::Number::New(info.Env(), err);
+}
+
+void Poll::Stop(const Napi::CallbackInfo&) {
+  if (handle_) uv_poll_stop(&handle_->poll);
+}
+
+void Poll::SetRef(const Napi::CallbackInfo&) {
+  referenced_ = true;
+  if (handle_) uv_ref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+}
+
+void Poll::Unref(const Napi::CallbackInfo&) {
+  referenced_ = false;
+  if (handle_) uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+}
+
+void Poll::Close(const Napi::CallbackInfo&) {
+  closed_ = true;
+  if (!handle_) return;
+  handle_->Close();
+  ObjectWrap::Unref();
+}
+
+void Poll::Emit(int status, int events) {
+  Napi::Env env = Env();
+  Napi::HandleScope scope(env);
+  callback_.MakeCallback(Value(), {Napi::Number::New(env, status), Napi::Number::New(env, events)},
+                         context_);
+  if (env.IsExceptionPending()) {
+    napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  }
+}
+
+}  // namespace handoff

@@ -1,0 +1,25 @@
+// What a process needs of its relatives: to be the only one, and to bury those that nobody waits
+// for.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace handoff {
+
+// Takes the exclusive flock(2) of the open file. It lasts until the last dup of `fd` is closed.
+// Returns 0 or -errno: EWOULDBLOCK (someone holds it), EBADF, ENOLCK.
+int LockExclusively(int fd);
+
+struct Orphan {
+  int32_t pid;
+  int32_t status;  // the exit code, or 128 + the signal, as shells say it
+};
+
+// Waits for children that have ended, but not for the `known` ones: those are libuv's, whose own
+// wait would fail. Stops early at a known one that libuv has not yet reaped, since waitid(2) shows
+// the same child again; call it again when that one's exit was reported.
+// Returns how many of `orphans` it filled, `capacity` at most, or -errno.
+int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_t capacity);
+
+}  // namespace handoff

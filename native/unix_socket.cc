@@ -1,0 +1,102 @@
+#include "unix_socket.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "descriptor.h"
+
+namespace handoff {
+
+int UnixAddress(const char* path, size_t length, sockaddr_un* address) {
+  if (length == 0) return -EINVAL;
+  // Without the last byte: pathnames end with NUL, and abstract names get the same limit.
+  if (length > sizeof(address->sun_path) - 1) return -ENAMETOOLONG;
+
+  *address = {};
+  address->sun_family = AF_UNIX;
+  memcpy(address->sun_path, path, length);
+  size_t header = offsetof(sockaddr_un, sun_path);
+#if defined(__linux__)
+  if (path[0] == '@' || path[0] == '\0') {
+    address->sun_path[0] = '\0';
+    return static_cast<int>(header + length);  // exact: trailing NULs would be part of the name
+  }
+#endif
+  if (memchr(path, '\0', length)) return -EINVAL;
+  return static_cast<int>(header + length + 1);
+}
+
+int SocketPair(int type, int fds[2]) {
+#if defined(SOCK_CLOEXEC)
+  return Retry([=] { return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds); });
+#else
+  int pair[2];
+  int err = Retry([&] { return socketpair(AF_UNIX, type, 0, pair); });
+  if (err < 0) return err;
+  Owned first(pair[0]), second(pair[1]);
+  for (int fd : pair) {
+    if (err == 0) err = SetCloseOnExec(fd);
+    if (err == 0) err = SuppressSigpipe(fd);
+  }
+  if (err < 0) return err;
+  fds[0] = first.Release();
+  fds[1] = second.Release();
+  return 0;
+#endif
+}
+
+int ConnectUnix(const char* path, size_t length) {
+  sockaddr_un address;
+  int size = UnixAddress(path, length, &address);
+  if (size < 0) return size;
+  Owned fd(OpenSocket(AF_UNIX, SOCK_STREAM));
+  if (fd.get() < 0) return fd.get();
+  int err = Retry([&] { return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size); });
+  return err < 0 ? err : fd.Release();
+}
+
+int Accept(int listener) {
+#if defined(SOCK_CLOEXEC)
+  return Retry([=] { return accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+#else
+  Owned fd(Retry([=] { return accept(listener, nullptr, nullptr); }));
+  if (fd.get() < 0) return fd.get();
+  int err = SetCloseOnExec(fd.get());
+  if (err == 0) err = SetNonBlocking(fd.get());
+  if (err == 0) err = SuppressSigpipe(fd.get());
+  return err < 0 ? err : fd.Release();
+#endif
+}
+
+ssize_t SendDatagram(const char* path, size_t path_length, const void* bytes, size_t length,
+                     const int* fds, size_t count) {
+  sockaddr_un address;
+  int size = UnixAddress(path, path_length, &address);
+  if (size < 0) return size;
+  Owned fd(OpenSocket(AF_UNIX, SOCK_DGRAM));
+  if (fd.get() < 0) return fd.get();
+  return Send(fd.get(), bytes, length, fds, count, reinterpret_cast<sockaddr*>(&address), size);
+}
+
+int PeerCredentials(int fd, Credentials* credentials) {
+#if defined(SO_PEERCRED)
+  ucred peer;
+  socklen_t length = sizeof(peer);
+  int err = Retry([&] { return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length); });
+  if (err < 0) return err;
+  if (peer.uid == static_cast<uid_t>(-1)) return -ENOTCONN;  // the kernel has no peer on record
+  // Pid 0: a process of a pid namespace that we do not see.
+  *credentials = {peer.pid == 0 ? -1 : peer.pid, peer.uid, peer.gid};
+  return 0;
+#else
+  *credentials = {-1, 0, 0};
+  int err = Retry([&] { return getpeereid(fd, &credentials->uid, &credentials->gid); });
+#if defined(LOCAL_PEERPID)
+  socklen_t length = sizeof(credentials->pid);
+  if (err == 0) getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &credentials->pid, &length);
+#endif
+  return err;
+#endif
+}
+
+}  // namespace handoff

@@ -1,0 +1,74 @@
+// New listeners, bound by us: a server that libuv bound to a Unix path unlinks it at its close.
+
+import { constants } from 'node:os'
+import { check, loadNative, systemError } from './native.ts'
+
+/** As Node's: half of what most systems allow (`net.core.somaxconn` was 128, is 4096). */
+const BACKLOG = 511
+
+// The flags of native/binding.cc.
+const flags = (o: { ipv6Only?: boolean; reuseAddr?: boolean; reusePort?: boolean }) =>
+  (o.ipv6Only ? 1 : 0) | (o.reuseAddr ? 2 : 0) | (o.reusePort ? 4 : 0)
+
+/**
+ * Binds a TCP address and listens on it; the caller owns the descriptor.
+ *
+ * @remarks The address is a literal one. IPv6 is dual stack unless `ipv6Only`, whatever the
+ * system's default; when IPv6 is absent the error is `EAFNOSUPPORT`, `EADDRNOTAVAIL` or `EINVAL`.
+ * @throws the error that Node's `server.listen` would emit
+ * @internal
+ */
+export function bindTcp(o: {
+  address: string
+  port: number
+  ipv6Only?: boolean
+  reusePort?: boolean
+  /** @defaultValue 511, as Node's */
+  backlog?: number
+}): number {
+  const { address, port, backlog = BACKLOG } = o
+  // SO_REUSEADDR, as Node: without it a restart would fail while old connections are in TIME_WAIT.
+  const options = flags({ ...o, reuseAddr: true })
+  return check(loadNative().listenTcp(address, port, options, backlog), 'listen', { address, port })
+}
+
+/**
+ * Binds a UDP address; the caller owns the descriptor.
+ *
+ * @throws the error that Node's `socket.bind` would emit
+ * @internal
+ */
+export function bindUdp(o: {
+  address: string
+  port: number
+  ipv6Only?: boolean
+  reuseAddr?: boolean
+  reusePort?: boolean
+}): number {
+  const { address, port } = o
+  return check(loadNative().bindUdp(address, port, flags(o)), 'bind', { address, port })
+}
+
+/**
+ * Binds a Unix path and listens on it; the caller owns the descriptor, and the path with it: nobody
+ * else removes it.
+ *
+ * @remarks `@name` and `\0name` are abstract on Linux. Nobody can connect before `mode` is in force.
+ * @throws the error that Node's `server.listen` would emit; `EADDRINUSE` when anything is at the path
+ * @internal
+ */
+export function bindUnix(o: {
+  path: string
+  /** @defaultValue 511, as Node's */
+  backlog?: number
+  /** @defaultValue what the umask leaves of 0777, as Node */
+  mode?: number
+}): number {
+  const fd = loadNative().listenUnix(o.path, o.mode ?? MODE_FROM_UMASK, o.backlog ?? BACKLOG)
+  if (fd >= 0) return fd
+  // libuv says EACCES for a directory that does not exist, and Node's users match on that.
+  const errno = fd === -constants.errno.ENOENT ? -constants.errno.EACCES : fd
+  throw systemError(errno, 'listen', { address: o.path, port: -1 })
+}
+
+const MODE_FROM_UMASK = -1

@@ -1,0 +1,148 @@
+// The door to the native core: loads the addon once, and turns its -errno into Node's own errors.
+
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorMap } from 'node:util'
+import { HandoffError, reasonOf } from '../errors.ts'
+
+/** Tells when a descriptor is readable or writable: one `uv_poll_t`. */
+export interface Poll {
+  /** Watches for these events instead of those before. */
+  start(events: number): number
+  stop(): void
+  ref(): void
+  unref(): void
+  /** Comes before the close of the descriptor, which stays its owner's. */
+  close(): void
+}
+
+/** The functions of `native/binding.cc`: each returns a number, ≥ 0 or −errno. */
+export interface Native {
+  /** Leaves the descriptor alone until the first start; then it is non-blocking. */
+  readonly Poll: new (
+    fd: number,
+    onEvent: (status: number, events: number) => void,
+  ) => Poll
+  dup(fd: number): number
+  close(fd: number): number
+  socketPair(type: number, fds: Int32Array): number
+  send(fd: number, bytes: Uint8Array, fds: Int32Array): number
+  sendDatagram(path: string, bytes: Uint8Array, fds: Int32Array): number
+  receive(fd: number, buffer: Uint8Array, fds: Int32Array, facts: Int32Array): number
+  prepareChannel(fd: number): number
+  connectUnix(path: string): number
+  accept(fd: number): number
+  peerCredentials(fd: number, credentials: Int32Array): number
+  listenTcp(address: string, port: number, flags: number, backlog: number): number
+  bindUdp(address: string, port: number, flags: number): number
+  listenUnix(path: string, mode: number, backlog: number): number
+  bindUnixDatagram(path: string, mode: number): number
+  describe(fd: number, facts: Int32Array, name: Uint8Array): number
+  lock(fd: number): number
+  reapOrphans(known: Int32Array, orphans: Int32Array): number
+}
+
+/** The events of libuv's `uv_poll_start`. */
+export const READABLE = 1
+export const WRITABLE = 2
+
+/** What a non-blocking call returns when it would block. */
+export const WOULD_BLOCK = -constants.errno.EAGAIN
+
+// From src/io and from dist/io alike: a prebuilt addon, the package's own build, the workspace's.
+const candidates = [
+  `../../prebuilds/${process.platform}-${process.arch}/socket_handoff.node`,
+  '../../build/Release/socket_handoff.node',
+  '../../../../build/Release/socket_handoff.node',
+]
+
+let loaded: Native | undefined
+
+/**
+ * Returns the native core, loading it at the first call.
+ *
+ * @throws {@link HandoffError} `ERR_HANDOFF_UNSUPPORTED_PLATFORM` on Windows.
+ * @throws {@link HandoffError} `ERR_HANDOFF_ADDON_NOT_FOUND` when it is nowhere, or does not load;
+ * the message says what was tried.
+ * @internal
+ */
+export function loadNative(): Native {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Native {
+  if (process.platform === 'win32') {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      'cannot load the native core: Windows has no SCM_RIGHTS',
+    )
+  }
+  const require = createRequire(import.meta.url)
+  const tried = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  for (const path of tried) {
+    try {
+      return require(path) as Native
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') continue
+      throw new HandoffError(
+        'ERR_HANDOFF_ADDON_NOT_FOUND',
+        `cannot load the native core: ${path}: ${reasonOf(error)}`,
+        { cause: error },
+      )
+    }
+  }
+  throw new HandoffError(
+    'ERR_HANDOFF_ADDON_NOT_FOUND',
+    `cannot load the native core: tried ${tried.join(', ')}`,
+  )
+}
+
+// libuv has no name for it; it is what sendmsg says when this user's RLIMIT_NOFILE descriptors are
+// already in flight.
+const TOO_MANY_REFERENCES = process.platform === 'darwin' ? -59 : -109
+
+/** The syscalls whose errors Node words without the description of the errno. */
+const terse = new Set(['bind', 'connect'])
+
+/**
+ * Makes the error that Node would make, so that callers cannot tell who bound their socket.
+ *
+ * @param errno - negative, as the native core returns it
+ * @internal
+ */
+export function systemError(
+  errno: number,
+  syscall: string,
+  where: { address?: string; port?: number; path?: string; dest?: string } = {},
+): NodeJS.ErrnoException {
+  const [code, text] =
+    errno === TOO_MANY_REFERENCES
+      ? ['ETOOMANYREFS', 'too many descriptors in flight']
+      : (getSystemErrorMap().get(errno) ?? ['UNKNOWN', `unknown error ${errno}`])
+  const { address, port = 0, path, dest } = where
+  let message = terse.has(syscall) ? `${syscall} ${code}` : `${syscall} ${code}: ${text}`
+  if (path !== undefined) {
+    message = `${code}: ${text}, ${syscall} '${path}'${dest === undefined ? '' : ` -> '${dest}'`}`
+  } else if (address !== undefined) {
+    message += port > 0 ? ` ${address}:${port}` : ` ${address}`
+  }
+  const error: NodeJS.ErrnoException = Object.assign(new Error(message), where)
+  if (port === 0) delete (error as { port?: number }).port // Node leaves port 0 out as well
+  return Object.assign(error, { errno, code, syscall })
+}
+
+/**
+ * Returns what a native function returned, or throws its error.
+ *
+ * @internal
+ */
+export function check(
+  result: number,
+  syscall: string,
+  where?: Parameters<typeof systemError>[2],
+): number {
+  if (result < 0) throw systemError(result, syscall, where)
+  return result
+}
