@@ -1,0 +1,27 @@
+// The text of a notification: lines of `NAME=value`, as sd_notify(3) has them.
+
+/** Fields of one notification, such as `READY=1`. */
+export type NotifyFields = Readonly<Record<string, string>>
+
+/** The field that carries one HandoffEvent as JSON, beside the standard ones. */
+export const eventField = 'X_HANDOFF_EVENT'
+
+/** The field that carries what an uncaught exception says, as a JSON string. */
+export const exceptionField = 'X_HANDOFF_EXCEPTION'
+
+/** Writes a notification. A line break would end a value early, so it becomes a space. */
+export function formatNotify(fields: NotifyFields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, ' ')}`)
+    .join('\n')
+}
+
+/** Reads a notification. What is not `NAME=value` is skipped, as systemd does. */
+export function parseNotify(text: string): NotifyFields {
+  const fields: Record<string, string> = Object.create(null)
+  for (const line of text.split('\n')) {
+    const equals = line.indexOf('=')
+    if (equals > 0) fields[line.slice(0, equals)] = line.slice(equals + 1)
+  }
+  return fields
+}
