@@ -1,0 +1,100 @@
+// What the supervisor tells the operator, in one place: every sentence of `handoff run`.
+
+import type { DrainCounts } from '../diagnostics.ts'
+import { reasonOf, type Serving } from '../errors.ts'
+import type { Exit, Failure } from './attempt.ts'
+import { countsText } from './counts.ts'
+import type { ProcessRecord } from './registry.ts'
+
+/** One line, and how it is meant. */
+export interface Line {
+  readonly tone: 'info' | 'good' | 'bad'
+  readonly text: string
+}
+
+export function begins(why: string): Line {
+  return info(`${why}: a new process starts`)
+}
+
+export function serves(
+  { pid, generation, listeners }: Pick<ProcessRecord, 'pid' | 'generation' | 'listeners'>,
+  replaced: number | undefined,
+  ms: number,
+): Line {
+  const where = listeners.length > 0 ? ` on ${listeners.join(', ')}` : ''
+  const drains = replaced === undefined ? '' : `; generation ${replaced} drains`
+  const after = `after ${Math.round(ms)} ms`
+  return good(`generation ${generation} (pid ${pid}) serves${where} ${after}${drains}`)
+}
+
+export function failed({ code, message }: Failure, serving: Serving, old?: ProcessRecord): Line {
+  return bad(`${message} ${whoServes(serving, old)} [${code}]`)
+}
+
+/** The operator's first question. */
+export function whoServes(serving: Serving, old?: ProcessRecord): string {
+  if (serving === 'none') return 'Nobody serves.'
+  if (old === undefined) return 'The server that was there before serves on.'
+  return `Generation ${old.generation} (pid ${old.pid}) serves on.`
+}
+
+export function takenBack({ pid, generation }: ProcessRecord, message: string): Line {
+  return bad(`generation ${generation} (pid ${pid}) has taken back and serves again: ${message}`)
+}
+
+export function drained({ pid, generation }: ProcessRecord, counts: DrainCounts): Line {
+  return info(`generation ${generation} (pid ${pid}) has drained: ${countsText(counts)}`)
+}
+
+/** The end of a process that served, or that still had work. */
+export function ended(
+  { pid, generation }: ProcessRecord,
+  exit: Exit | undefined,
+  exception: string | undefined,
+): Line {
+  const how =
+    exit === undefined
+      ? 'has ended'
+      : exit.signal === null
+        ? `exited with code ${exit.code}`
+        : `was killed by ${exit.signal}`
+  const why = exception === undefined ? '' : `: ${exception}`
+  const line = exit?.code === 0 ? info : bad
+  return line(`generation ${generation} (pid ${pid}) ${how}${why}`)
+}
+
+export function pause(ms: number): Line {
+  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}`)
+}
+
+export function endedByItself(): Line {
+  return info('the server has ended by itself; so does the supervisor')
+}
+
+export function watches(directory: string): Line {
+  return info(`watching ${directory} for changes`)
+}
+
+export function stopping(processes: number): Line {
+  return info(`stopping: ${processes} process${processes === 1 ? '' : 'es'} to drain`)
+}
+
+export function stopDeadline(): Line {
+  return bad('the time to drain is up: killing what is left')
+}
+
+export function trouble(error: unknown): Line {
+  return bad(reasonOf(error))
+}
+
+function info(text: string): Line {
+  return { tone: 'info', text }
+}
+
+function good(text: string): Line {
+  return { tone: 'good', text }
+}
+
+function bad(text: string): Line {
+  return { tone: 'bad', text }
+}

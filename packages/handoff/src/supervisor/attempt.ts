@@ -1,0 +1,141 @@
+// One new process on its way to serve: waits for its word, its end, or the deadline.
+
+import { deferred } from '../deferred.ts'
+import type { HandoffEvent } from '../diagnostics.ts'
+import { HandoffError, type HandoffErrorCode, type Serving } from '../errors.ts'
+import type { Report } from './event.ts'
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** Why a process does not serve. */
+export interface Failure {
+  readonly code: HandoffErrorCode
+  readonly message: string
+}
+
+/** The new process serves. */
+export interface Served {
+  readonly ok: true
+  readonly pid: number
+  readonly generation: number
+  readonly listeners: readonly string[]
+  readonly replaces: { readonly pid: number; readonly generation: number } | null
+}
+
+/** The new process has ended without. */
+export interface Failed {
+  readonly ok: false
+  readonly failure: Failure
+  /** Who serves, by its own word. */
+  readonly serving?: Serving
+}
+
+export type Outcome = Served | Failed
+
+/** One minute, as the default of `readyTimeoutMs`. */
+const defaultReadyTimeoutMs = 60_000
+/** The process keeps its own deadline; ours is for one that hangs or never set any. */
+const marginMs = 5_000
+
+export interface AttemptOptions {
+  readonly pid: number
+  /** As the operator wrote it, for messages. */
+  readonly entry: string
+  readonly readyTimeoutMs?: number | undefined
+  /** Kills the process; its end then settles the attempt. */
+  kill(): void
+}
+
+/** A failure, and how much it says beside others about the same end. */
+interface Explanation {
+  readonly rank: number
+  readonly failure: Failure
+}
+
+/** Settles once: the process serves, or it has ended without. */
+export class Attempt {
+  readonly pid: number
+  readonly #options: AttemptOptions
+  readonly #outcome = deferred<Outcome>()
+  #timer: NodeJS.Timeout
+  /** The best one so far. */
+  #explanation: Explanation | undefined
+  /** Who serves, by the new process's own word. */
+  #serving: Serving | undefined
+  /** Whether it ever reported a stage: the entry has got as far as createHandoff. */
+  #joined = false
+
+  constructor(options: AttemptOptions) {
+    this.pid = options.pid
+    this.#options = options
+    this.#timer = this.#deadline((options.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs)
+  }
+
+  get outcome(): Promise<Outcome> {
+    return this.#outcome.promise
+  }
+
+  /** Takes note of what any process of this run reports. */
+  heard(pid: number, { event, exception, extendMs }: Report): void {
+    const own = pid === this.pid
+    if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
+    if (own && extendMs !== undefined) this.#timer = this.#deadline(extendMs + marginMs)
+    if (event === undefined) return
+    if (own && event.type === 'stage') this.#joined = true
+    if (own && event.type === 'serving') {
+      const { generation, listeners, replaces } = event
+      this.#end({ ok: true, pid, generation, listeners, replaces })
+    }
+    if (event.type === 'aborted') this.#aborted(own, event)
+  }
+
+  /** Takes note of the end of the process. */
+  exited({ code, signal }: Exit): void {
+    const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`
+    this.#fail(1, 'ERR_HANDOFF_EXITED', `the process ${how} before it served${this.#hint()}`)
+    const { failure } = this.#explanation as Explanation
+    this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
+  }
+
+  #aborted(own: boolean, event: Extract<HandoffEvent, { type: 'aborted' }>): void {
+    // That the peer has gone is what the old process sees of any end; how it ended says more.
+    const rank = own ? 4 : event.code === 'ERR_HANDOFF_PEER_GONE' ? 0 : 2
+    this.#explain({ rank, failure: { code: event.code, message: event.message } })
+    if (own) this.#serving = event.serving
+    this.#joined = true
+    // It exits by itself, unless it hangs.
+    this.#timer = this.#deadline(marginMs)
+  }
+
+  #deadline(ms: number): NodeJS.Timeout {
+    clearTimeout(this.#timer)
+    return setTimeout(() => {
+      const reason = `the process did not serve within ${Math.round(ms / 1000)} s${this.#hint()}`
+      this.#fail(2, 'ERR_HANDOFF_TIMEOUT', reason)
+      this.#options.kill()
+    }, ms)
+  }
+
+  #fail(rank: number, code: HandoffErrorCode, reason: string): void {
+    const what = `cannot start ${this.#options.entry} (pid ${this.pid}): ${reason}`
+    this.#explain({ rank, failure: { code, message: new HandoffError(code, what).message } })
+  }
+
+  /** Keeps the explanation that says most; of equals, the first. */
+  #explain(explanation: Explanation): void {
+    if (explanation.rank > (this.#explanation?.rank ?? -1)) this.#explanation = explanation
+  }
+
+  #hint(): string {
+    return this.#joined ? '' : '; it did not call createHandoff or register the Fastify plugin'
+  }
+
+  #end(outcome: Outcome): void {
+    clearTimeout(this.#timer)
+    this.#outcome.resolve(outcome)
+  }
+}

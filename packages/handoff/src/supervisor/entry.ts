@@ -1,0 +1,129 @@
+// The file that starts the server: where it is now, what it is called, what loads it.
+
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { HandoffError, reasonOf } from '../errors.ts'
+
+/** An entry as found at this moment; symbolic links may lead elsewhere at the next start. */
+export interface Entry {
+  readonly path: string
+  readonly cwd: string
+  /** Flags for node that load it: `--import` of tsx for TypeScript. */
+  readonly loader: readonly string[]
+}
+
+/** Endings that Node removes the types of by itself, where it can (Node >= 22.18). */
+const strippable = new Set(['.ts', '.mts', '.cts'])
+const typed = new Set([...strippable, '.tsx'])
+
+/**
+ * The directory as the shell calls it: getcwd(3) would follow a `current` symlink once and for
+ * all, and every release would start in the first one.
+ */
+export function workingDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const cwd = process.cwd()
+  if (!env.PWD) return cwd
+  try {
+    return realpathSync(env.PWD) === cwd ? env.PWD : cwd
+  } catch {
+    return cwd
+  }
+}
+
+/**
+ * Finds the entry anew.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is not there or nothing can load it.
+ */
+export function findEntry(entry: string, workingDirectory: string): Entry {
+  const cwd = real(workingDirectory, 'the working directory')
+  const path = real(resolve(workingDirectory, entry), entry)
+  if (!statSync(path).isFile()) throw cannotStart(entry, 'it is not a file')
+  return { path, cwd, loader: loaderFor(path) }
+}
+
+/**
+ * The name of a run: that of the package the file belongs to, without its scope; else the file's.
+ */
+export function nameOf(path: string): string {
+  const directory = packageDirectory(dirname(path))
+  const named = directory === undefined ? undefined : packageName(directory)
+  return named ?? sanitise(basename(path, extname(path)))
+}
+
+/** The name of the package in this directory, fit to be a directory itself. */
+export function packageName(directory: string): string | undefined {
+  try {
+    const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    return typeof name === 'string' && name !== ''
+      ? sanitise(name.slice(name.lastIndexOf('/') + 1))
+      : undefined
+  } catch {
+    // Node itself reports a broken package.json when it starts the entry.
+    return undefined
+  }
+}
+
+/** The nearest directory upwards that holds a package.json. */
+export function packageDirectory(from: string): string | undefined {
+  for (let directory = from; ; directory = dirname(directory)) {
+    if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) {
+      return directory
+    }
+    if (directory === dirname(directory)) return undefined
+  }
+}
+
+/** Whether it can be a directory of its own: one plain path segment. */
+export function isName(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(name)
+}
+
+function sanitise(name: string): string {
+  const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '')
+  return plain.slice(0, 64) || 'server'
+}
+
+function loaderFor(path: string): string[] {
+  const ending = extname(path)
+  if (!typed.has(ending)) return []
+  const tsx = findTsx(path)
+  if (tsx !== undefined) return ['--import', tsx]
+  if (strippable.has(ending) && stripsTypes()) return []
+  throw cannotStart(
+    path,
+    `Node ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for this entry: npm i -D tsx`,
+  )
+}
+
+/** Node >= 22.18, unless it was told not to: https://nodejs.org/api/process.html#processfeaturestypescript */
+function stripsTypes(): boolean {
+  return 'typescript' in process.features && Boolean(process.features.typescript)
+}
+
+/** tsx as the entry would import it; by its place, since `--import tsx` would search from the cwd. */
+function findTsx(path: string): string | undefined {
+  try {
+    return pathToFileURL(createRequire(path).resolve('tsx')).href
+  } catch {
+    return undefined
+  }
+}
+
+function real(path: string, what: string): string {
+  try {
+    return realpathSync(path)
+  } catch (cause) {
+    throw cannotStart(what, reasonOf(cause), cause)
+  }
+}
+
+function cannotStart(what: string, reason: string, cause?: unknown): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_ENTRY',
+    `cannot start ${what}: ${reason}`,
+    cause === undefined ? {} : { cause },
+  )
+}

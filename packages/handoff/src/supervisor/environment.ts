@@ -1,0 +1,72 @@
+// The environment and the flags of a new process: nothing of a previous owner, all of the operator.
+
+import { join } from 'node:path'
+import type { RunDirectory } from '../io/run-directory.ts'
+
+/** What the operator set for the processes; absent: what the code says, or the default. */
+export interface Timeouts {
+  readonly readyTimeoutMs?: number
+  readonly drainTimeoutMs?: number
+  readonly probationMs?: number
+}
+
+/** Set by whoever started the supervisor, for the supervisor alone. */
+const stale = [
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+  'LISTEN_PID',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+  'NOTIFY_SOCKET',
+  'WATCHDOG_PID',
+  'WATCHDOG_USEC',
+]
+
+/** How often a process that has news tells its connections. */
+const statusIntervalMs = 1000
+
+/** Where the generations keep code that is compiled already. */
+export function compileCache(directory: RunDirectory): string {
+  return join(directory.path, 'compile-cache')
+}
+
+export function generationEnvironment(
+  env: NodeJS.ProcessEnv,
+  directory: RunDirectory,
+  { readyTimeoutMs, drainTimeoutMs, probationMs }: Timeouts,
+): NodeJS.ProcessEnv {
+  const clean = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !stale.includes(name) && !ofPreviousOwner(name)),
+  )
+  return {
+    // A replacement boots beside live traffic: code that is compiled already costs it less.
+    // Read by Node >= 22.1: https://nodejs.org/api/cli.html#node_compile_cachedir
+    NODE_COMPILE_CACHE: compileCache(directory),
+    ...clean,
+    HANDOFF_RENDEZVOUS: directory.rendezvous,
+    NOTIFY_SOCKET: directory.notify,
+    HANDOFF_STATUS_INTERVAL_MS: String(statusIntervalMs),
+    ...(readyTimeoutMs !== undefined && { HANDOFF_READY_TIMEOUT_MS: String(readyTimeoutMs) }),
+    ...(drainTimeoutMs !== undefined && { HANDOFF_DRAIN_TIMEOUT_MS: String(drainTimeoutMs) }),
+    ...(probationMs !== undefined && { HANDOFF_PROBATION_MS: String(probationMs) }),
+  }
+}
+
+/**
+ * The flags of node for a new process.
+ *
+ * @remarks The supervisor's own inspector, or that of the old process, holds the port that an
+ * inspect flag names: each process takes a free one. The last flag counts, and those of the
+ * command line come after NODE_OPTIONS.
+ */
+export function generationFlags(execArgv: readonly string[], nodeOptions = ''): string[] {
+  const inspects = /(^|\s)--inspect(-brk|-wait|-port)?(=|\s|$)/
+  const collides = inspects.test(nodeOptions) || execArgv.some((flag) => inspects.test(flag))
+  return collides ? [...execArgv, '--inspect-port=0'] : [...execArgv]
+}
+
+/** HANDOFF_DIR is the operator's: it says where runs are kept. */
+function ofPreviousOwner(name: string): boolean {
+  return name.startsWith('HANDOFF_') && name !== 'HANDOFF_DIR'
+}

@@ -1,0 +1,86 @@
+// What a process reports, read from its datagram and believed only where it is well formed.
+
+import type { HandoffEvent } from '../diagnostics.ts'
+import { eventField, exceptionField, parseNotify } from '../protocol/notify.ts'
+import { isStage } from './side.ts'
+
+/** One datagram of a process. */
+export interface Report {
+  readonly event?: HandoffEvent
+  /** What an uncaught exception says; the process is about to end. */
+  readonly exception?: string
+  /** The process asks for this much more time to start or to stop. */
+  readonly extendMs?: number
+}
+
+/** Fields that each type must have beside those of all; `sort` names what they must be. */
+const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => boolean>> = {
+  stage: { stage: isStage, detail: isText },
+  serving: { listeners: isTexts, replaces: isReplaced },
+  aborted: { stage: isStage, code: isText, message: isText, serving: isText },
+  'taken-back': { code: isText, message: isText, listeners: isTexts },
+  drained: { counts: isCounts },
+  status: { stage: isStage, listeners: isTexts, connections: isCount },
+  warning: { message: isText },
+}
+
+/** Reads one datagram; what is malformed is left out, since a stray process may have sent it. */
+export function readReport(text: string): Report {
+  const fields = parseNotify(text)
+  const event = readEvent(fields[eventField])
+  const exception = readJson(fields[exceptionField])
+  // sd_notify(3): microseconds from now on.
+  const extendMs = Number(fields.EXTEND_TIMEOUT_USEC) / 1000
+  return {
+    ...(event && { event }),
+    ...(typeof exception === 'string' && { exception }),
+    ...(extendMs > 0 && { extendMs }),
+  }
+}
+
+function readEvent(text: string | undefined): HandoffEvent | undefined {
+  const value = readJson(text)
+  if (!isObject(value) || typeof value.type !== 'string') return undefined
+  const shape = Object.hasOwn(shapes, value.type)
+    ? shapes[value.type as HandoffEvent['type']]
+    : undefined
+  if (shape === undefined) return undefined
+  const common = { pid: isCount, generation: isCount, elapsedMs: isCount }
+  for (const [field, fits] of Object.entries({ ...common, ...shape })) {
+    if (!fits(value[field])) return undefined
+  }
+  return value as unknown as HandoffEvent
+}
+
+function readJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText)
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0
+}
+
+function isCounts(value: unknown): boolean {
+  return isObject(value) && isCount(value.drained) && isCount(value.forced)
+}
+
+function isReplaced(value: unknown): boolean {
+  return value === null || (isObject(value) && isCount(value.pid) && isCount(value.generation))
+}

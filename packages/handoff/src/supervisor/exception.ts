@@ -1,0 +1,30 @@
+// What an exception says, in one line, with the place where it was thrown.
+
+/** Enough for a compiler's message, and far below the size of a datagram. */
+const longest = 1000
+
+/** `SyntaxError: Unexpected token ';' (/srv/web/server.js:3)`. */
+export function describeException(error: unknown): string {
+  if (!(error instanceof Error)) return oneLine(`uncaught ${String(error)}`)
+  const place = placeIn(error)
+  const text = `${error.name}: ${error.message}`
+  return oneLine(place === undefined || text.includes(place) ? text : `${text} (${place})`)
+}
+
+/**
+ * The first line of the stack that lies in a file: a frame, or the line above the message that
+ * Node writes for code that does not parse.
+ */
+function placeIn({ stack = '' }: Error): string | undefined {
+  for (const line of stack.split('\n')) {
+    if (line.includes('node:') || line.includes('/node_modules/')) continue
+    const place = /(?:file:\/\/)?(\/[^():]+:\d+)(?::\d+)?\)?$/.exec(line)
+    if (place !== null) return place[1]
+  }
+  return undefined
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length <= longest ? line : `${line.slice(0, longest - 1)}…`
+}

@@ -1,0 +1,145 @@
+// The processes of a run as they live and die: spawned here, or heard of because they serve here.
+
+import type { ChildProcess } from 'node:child_process'
+import { reapOrphans } from '../io/reap.ts'
+import type { RunDirectory } from '../io/run-directory.ts'
+import type { Exit } from './attempt.ts'
+import type { Timeouts } from './environment.ts'
+import type { Report } from './event.ts'
+import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
+import { isAlive, Orphans } from './orphans.ts'
+import {
+  type Change,
+  emptyRegistry,
+  type ProcessRecord,
+  type Registry,
+  reduce,
+} from './registry.ts'
+import { type Program, spawnGeneration } from './spawn.ts'
+
+/** The end of a process. */
+export interface End {
+  /** As it was. */
+  readonly record: ProcessRecord
+  readonly wasServing: boolean
+  /** Unknown for a process that is not our child. */
+  readonly exit: Exit | undefined
+}
+
+export interface GenerationsHandlers {
+  /** After the registry has taken it in. */
+  onReport(pid: number, report: Report): void
+  /** After it has left the registry. */
+  onGone(end: End): void
+  onError(error: Error): void
+}
+
+/** Whether we are the init process of a container, whose children are all orphans of it. */
+const isInit = process.pid === 1
+
+export class Generations {
+  readonly #handlers: GenerationsHandlers
+  readonly #children = new Map<number, ChildProcess>()
+  readonly #orphans: Orphans
+  readonly #notifySocket: NotifySocket
+  #registry: Registry = emptyRegistry
+
+  constructor(directory: RunDirectory, handlers: GenerationsHandlers) {
+    this.#handlers = handlers
+    this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
+    this.#notifySocket = openNotifySocket(
+      directory.notify,
+      (pid, report) => this.#report(pid, report),
+      handlers.onError,
+    )
+    if (isInit) process.on('SIGCHLD', this.#reap)
+  }
+
+  get registry(): Registry {
+    return this.#registry
+  }
+
+  change(change: Change): void {
+    this.#registry = reduce(this.#registry, change)
+  }
+
+  /** @throws {@link HandoffError} of {@link spawnGeneration}. */
+  async spawn(program: Program, directory: RunDirectory, timeouts: Timeouts): Promise<number> {
+    const child = await spawnGeneration(program, directory, timeouts)
+    const { pid } = child
+    this.#children.set(pid, child)
+    this.change({ type: 'spawned', pid, at: Date.now() })
+    // What the process has sent is in the socket's queue before it ends, and the loop has both to
+    // tell at once: let it read the queue first, so that the last words come before the end.
+    child.once('exit', (code, signal) => {
+      setImmediate(() => {
+        this.#children.delete(pid)
+        this.#gone(pid, { code, signal })
+        if (isInit) this.#reap()
+      })
+    })
+    return pid
+  }
+
+  /** Sends a signal to every process that there is. */
+  signalAll(signal: NodeJS.Signals): void {
+    for (const pid of this.#registry.processes.keys()) this.signal(pid, signal)
+  }
+
+  /** Sends a signal; to a process that has just ended, none. */
+  signal(pid: number, signal: NodeJS.Signals): void {
+    try {
+      process.kill(pid, signal)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') this.#handlers.onError(error as Error)
+    }
+  }
+
+  hasSpawned(pid: number): boolean {
+    return this.#children.has(pid)
+  }
+
+  /** Makes the registry true now: nobody tells the end of a process that is not our child. */
+  check(): void {
+    this.#orphans.check()
+  }
+
+  close(): void {
+    process.off('SIGCHLD', this.#reap)
+    this.#orphans.close()
+    this.#notifySocket.close()
+  }
+
+  #report(pid: number, report: Report): void {
+    if (!this.#knows(pid)) {
+      // One that serves or drains after another supervisor, or was spawned by a server itself.
+      // Only an event makes it ours: a grandchild that inherited NOTIFY_SOCKET sends none.
+      if (report.event === undefined || !isAlive(pid)) return
+      this.#orphans.add(pid)
+    }
+    const { event } = report
+    if (event !== undefined) {
+      this.change({ type: 'event', pid, event, at: Date.now() })
+      const replaces = event.type === 'serving' ? event.replaces : null
+      if (replaces !== null && !this.#knows(replaces.pid)) this.#orphans.add(replaces.pid)
+    }
+    this.#handlers.onReport(pid, report)
+  }
+
+  #knows(pid: number): boolean {
+    return this.#children.has(pid) || this.#orphans.has(pid)
+  }
+
+  #gone(pid: number, exit: Exit | undefined): void {
+    const record = this.#registry.processes.get(pid)
+    if (record === undefined) return
+    const wasServing = pid === this.#registry.serving
+    this.change({ type: 'gone', pid })
+    this.#handlers.onGone({ record, wasServing, exit })
+  }
+
+  /** The init process must wait for orphans, or they stay in the process table: wait(2). */
+  readonly #reap = (): void => {
+    for (const { pid } of reapOrphans([...this.#children.keys()])) this.#orphans.gone(pid)
+  }
+}

@@ -1,0 +1,44 @@
+// Receives what the processes report, and who sent it by the kernel's word.
+
+import { rmSync } from 'node:fs'
+import { DatagramListener } from '../io/datagram.ts'
+import { close } from '../io/descriptors.ts'
+import { type Report, readReport } from './event.ts'
+
+export interface NotifySocket {
+  close(): void
+}
+
+/**
+ * Listens at `path`, in place of the socket that a killed supervisor left.
+ *
+ * @remarks Only the holder of the supervisor's lock may call it.
+ */
+export function openNotifySocket(
+  path: string,
+  onReport: (pid: number, report: Report) => void,
+  onError: (error: Error) => void,
+): NotifySocket {
+  rmSync(path, { force: true })
+  const ours = process.getuid?.() ?? -1
+  const listener = DatagramListener.bind(
+    path,
+    0o600,
+    ({ data, fds, pid, uid }) => {
+      // sd_notify(3): a sender of BARRIER=1 waits until its descriptor is closed. We keep none.
+      for (const fd of fds) close(fd)
+      // Where the OS does not tell the sender (-1), the directory's mode has kept others out.
+      if (uid !== ours && uid !== 0 && uid !== -1) return
+      const report = readReport(data.toString())
+      const sender = pid > 0 ? pid : report.event?.pid
+      if (sender !== undefined) onReport(sender, report)
+    },
+    onError,
+  )
+  return {
+    close() {
+      listener.close()
+      rmSync(path, { force: true })
+    },
+  }
+}

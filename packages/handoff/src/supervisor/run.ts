@@ -1,0 +1,74 @@
+// The life of a supervisor: one for each name, from its lock to its last word.
+
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { openRunDirectory } from '../io/run-directory.ts'
+import * as say from './announce.ts'
+import { Control } from './control.ts'
+import { findEntry, packageDirectory } from './entry.ts'
+import { compileCache, type Timeouts } from './environment.ts'
+import { lockSupervisor } from './lock.ts'
+import { listenToSignals } from './signals.ts'
+import type { Program } from './spawn.ts'
+import { Supervisor } from './supervisor.ts'
+import { watchSources } from './watch.ts'
+
+export interface RunOptions {
+  readonly name: string
+  readonly program: Program
+  readonly timeouts: Timeouts
+  /** Whether to reload when the sources change. */
+  readonly watch: boolean
+  announce(line: say.Line): void
+}
+
+/**
+ * Supervises one server until it is stopped or ends.
+ *
+ * @returns the exit code.
+ * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_ENTRY;
+ * ERR_HANDOFF_DIRECTORY_UNSAFE; ERR_HANDOFF_PATH_TOO_LONG.
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const { name, program, watch, announce } = options
+  const { path: entry } = findEntry(program.entry, program.workingDirectory)
+  const directory = openRunDirectory(name)
+  const lock = lockSupervisor(name, directory.lock)
+  const supervisor = new Supervisor({ ...options, directory, patient: watch })
+  const control = await Control.open(supervisor, directory.control)
+  const ignoreSignals = listenToSignals({
+    reload: (why) => supervisor.reloadSoon(why),
+    stop: () => supervisor.stop(),
+    kill: (code) => supervisor.kill(code),
+  })
+
+  void supervisor.reload()
+  const watcher = watch ? await watchEntry(entry, supervisor, announce) : undefined
+  const code = await supervisor.ended
+
+  await watcher?.close()
+  const tellWaiting = control.close()
+  supervisor.close()
+  rmSync(compileCache(directory), { recursive: true, force: true })
+  ignoreSignals()
+  // Whoever waited for the end may run the same name again at once.
+  lock.release()
+  tellWaiting()
+  return code
+}
+
+async function watchEntry(
+  entry: string,
+  supervisor: Supervisor,
+  announce: (line: say.Line) => void,
+) {
+  const directory = packageDirectory(dirname(entry)) ?? dirname(entry)
+  const watcher = await watchSources({
+    directory,
+    entry,
+    onChange: (path) => supervisor.reloadSoon(`${path} changed`),
+    onError: (error) => announce(say.trouble(error)),
+  })
+  announce(say.watches(directory))
+  return watcher
+}

@@ -1,0 +1,38 @@
+// The supervisor owns the signals: what each of them means.
+
+import { constants } from 'node:os'
+import { isatty } from 'node:tty'
+
+export interface SignalHandlers {
+  reload(why: string): void
+  stop(): void
+  /** A second signal to stop: wait for nobody. */
+  kill(code: number): void
+}
+
+/** Listens to the signals of an operator, a service manager or a terminal. Returns the undo. */
+export function listenToSignals({ reload, stop, kill }: SignalHandlers): () => void {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd))
+  let stopping = false
+  const onStop = (signal: NodeJS.Signals) => {
+    // The shell's convention for an end by signal.
+    if (stopping) kill(128 + constants.signals[signal])
+    stopping = true
+    stop()
+  }
+  const listeners = {
+    SIGTERM: onStop,
+    SIGINT: onStop,
+    SIGUSR2: (signal: NodeJS.Signals) => reload(`${signal} received`),
+    SIGHUP(signal: NodeJS.Signals) {
+      // A closed terminal hangs its descriptors up before it sends this; a service manager that
+      // means "reload" leaves them alone.
+      if (terminals.some((fd) => !isatty(fd))) onStop('SIGTERM')
+      else reload(`${signal} received`)
+    },
+  }
+  for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener)
+  return () => {
+    for (const [signal, listener] of Object.entries(listeners)) process.off(signal, listener)
+  }
+}

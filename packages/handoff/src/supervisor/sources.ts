@@ -1,0 +1,59 @@
+// Which files are sources: a change of them is worth a reload.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, extname, join, sep } from 'node:path'
+
+const endings = new Set([
+  ...['.js', '.mjs', '.cjs', '.jsx'],
+  ...['.ts', '.mts', '.cts', '.tsx'],
+  ...['.json', '.env', '.yaml', '.yml', '.toml'],
+])
+
+export function isSource(path: string): boolean {
+  return endings.has(extname(path)) || isEnvironmentFile(path)
+}
+
+/**
+ * Makes the test for what is not watched: dependencies, git's own files, and what git ignores by a
+ * plain name, such as `dist/`, unless the entry lies in it.
+ */
+export function isIgnored(directory: string, entry: string): (path: string) => boolean {
+  const names = new Set(['node_modules', '.git'])
+  const paths = new Set<string>()
+  for (const folder of upToRepository(directory)) readGitignore(folder, names, paths)
+  return (path) => {
+    if (isEnvironmentFile(path) || isWithin(path, entry)) return false
+    return names.has(basename(path)) || paths.has(path)
+  }
+}
+
+/** `.env`, `.env.local`: git ignores them, and they are configuration all the same. */
+function isEnvironmentFile(path: string): boolean {
+  return basename(path).startsWith('.env')
+}
+
+function isWithin(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(directory + sep)
+}
+
+/** The folders whose .gitignore counts; none outside of a repository. */
+function upToRepository(directory: string): string[] {
+  const folders: string[] = []
+  for (let folder = directory; ; folder = dirname(folder)) {
+    folders.push(folder)
+    if (existsSync(join(folder, '.git'))) return folders
+    if (folder === dirname(folder)) return []
+  }
+}
+
+/** Takes the plain names of a .gitignore; patterns are left to git: gitignore(5). */
+function readGitignore(folder: string, names: Set<string>, paths: Set<string>): void {
+  const file = join(folder, '.gitignore')
+  if (!existsSync(file)) return
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const plain = /^(\/?)([\w.-]+)\/?$/.exec(line.trim())
+    if (plain === null) continue
+    if (plain[1] === '/') paths.add(join(folder, plain[2] as string))
+    else names.add(plain[2] as string)
+  }
+}

@@ -1,0 +1,77 @@
+// The state of a run as JSON: what `GET /status` and `handoff status --json` tell.
+
+import type { HandoffErrorCode } from '../errors.ts'
+import type { ProcessRecord, Registry } from './registry.ts'
+
+export interface ProcessStatus {
+  pid: number
+  generation: number
+  stage: ProcessRecord['stage']
+  uptimeMs: number
+  listeners: readonly string[]
+  connections: number
+}
+
+export interface HandoffStatus {
+  outcome: 'completed' | 'aborted' | 'taken-back'
+  /** ISO 8601. */
+  at: string
+  /** The process that served after it. */
+  pid: number
+  generation: number
+  code?: HandoffErrorCode
+  message?: string
+}
+
+export interface Status {
+  name: string
+  /** The supervisor's. */
+  pid: number
+  /** The generation that serves; null while none does. */
+  generation: number | null
+  /** The pid that serves; null while none does. */
+  serving: number | null
+  /** Newest first. */
+  processes: ProcessStatus[]
+  handoffs: { completed: number; aborted: number; last: HandoffStatus | null }
+  /** While a crashed server waits to be started again. */
+  backoff: { crashes: number; retryInMs: number } | null
+}
+
+/** What the registry does not know. */
+export interface Surroundings {
+  readonly name: string
+  /** The supervisor's. */
+  readonly pid: number
+  readonly now: number
+  readonly backoff: Status['backoff']
+}
+
+export function statusOf(registry: Registry, { name, pid, now, backoff }: Surroundings): Status {
+  const { processes, serving = null, completed, aborted, last } = registry
+  return {
+    name,
+    pid,
+    generation: processes.get(serving ?? 0)?.generation ?? null,
+    serving,
+    processes: [...processes.values()].sort(newestFirst).map((record) => ({
+      pid: record.pid,
+      generation: record.generation,
+      stage: record.stage,
+      uptimeMs: now - record.startedAt,
+      listeners: record.listeners,
+      connections: record.connections,
+    })),
+    handoffs: {
+      completed,
+      aborted,
+      last: last === undefined ? null : { ...last, at: new Date(last.at).toISOString() },
+    },
+    backoff,
+  }
+}
+
+/** A process that has no generation yet is the newest of all. */
+function newestFirst(a: ProcessRecord, b: ProcessRecord): number {
+  return (b.generation || Infinity) - (a.generation || Infinity) || b.startedAt - a.startedAt
+}

@@ -1,0 +1,58 @@
+// Ends the run: every generation drains and exits, within a deadline.
+
+import type { Generations } from './generations.ts'
+
+/** 30 seconds, as the default of `drainTimeoutMs`. */
+const defaultDrainTimeoutMs = 30_000
+/** A process keeps its own deadline, and closes its server after it; ours is for one that hangs. */
+const marginMs = 10_000
+
+export interface StoppingOptions {
+  /** What the supervisor exits with. */
+  readonly code: number
+  readonly drainTimeoutMs: number | undefined
+  /** The time is up, and what is left is killed. */
+  onDeadline(): void
+}
+
+export class Stopping {
+  code: number
+  readonly #generations: Generations
+  readonly #onDeadline: () => void
+  readonly #told = new Set<number>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(generations: Generations, { code, drainTimeoutMs, onDeadline }: StoppingOptions) {
+    this.code = code
+    this.#generations = generations
+    this.#onDeadline = onDeadline
+    this.extend(drainTimeoutMs ?? defaultDrainTimeoutMs)
+    for (const pid of generations.registry.processes.keys()) this.tell(pid)
+  }
+
+  /** Asks a process to drain and exit, once: a second SIGTERM would force it. */
+  tell(pid: number): void {
+    if (this.#told.has(pid)) return
+    this.#told.add(pid)
+    this.#generations.signal(pid, 'SIGTERM')
+  }
+
+  /** Gives more time, from now on. */
+  extend(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#onDeadline()
+      this.#generations.signalAll('SIGKILL')
+    }, ms + marginMs)
+  }
+
+  /** Waits no longer. */
+  force(code: number): void {
+    this.code = code
+    this.#generations.signalAll('SIGKILL')
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,250 @@
+// Keeps one server serving: starts it, replaces it, starts it again after a crash, stops it.
+
+import { deferred } from '../deferred.ts'
+import type { HandoffEvent } from '../diagnostics.ts'
+import { HandoffError, type Serving } from '../errors.ts'
+import type { RunDirectory } from '../io/run-directory.ts'
+import * as say from './announce.ts'
+import type { Failed, Failure, Outcome, Served } from './attempt.ts'
+import type { Timeouts } from './environment.ts'
+import type { Report } from './event.ts'
+import { type End, Generations } from './generations.ts'
+import { Launcher } from './launcher.ts'
+import { Recovery } from './recovery.ts'
+import { draining, type ProcessRecord } from './registry.ts'
+import { sideOf } from './side.ts'
+import type { Program } from './spawn.ts'
+import { type Status, statusOf } from './status.ts'
+import { Stopping } from './stopping.ts'
+
+export interface SupervisorOptions {
+  readonly name: string
+  readonly program: Program
+  readonly directory: RunDirectory
+  readonly timeouts: Timeouts
+  /** Whether to wait for a reload when the very first start fails; else the run ends with 1. */
+  readonly patient: boolean
+  announce(line: say.Line): void
+}
+
+/** Follows what the processes do, for as long as it is subscribed. */
+export interface Observer {
+  heard?(pid: number, event: HandoffEvent): void
+  gone?(pid: number): void
+}
+
+/** How a start ended, and who serves. */
+export type LaunchResult =
+  | {
+      readonly ok: true
+      readonly pid: number
+      readonly generation: number
+      /** The pid of the old process. */
+      readonly replaces: number | undefined
+    }
+  | { readonly ok: false; readonly failure: Failure; readonly serving: Serving }
+
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #generations: Generations
+  readonly #launcher: Launcher
+  readonly #recovery: Recovery
+  readonly #observers = new Set<Observer>()
+  readonly #ended = deferred<number>()
+  /** What uncaught exceptions said, until their processes have ended. */
+  readonly #exceptions = new Map<number, string>()
+  #stopping: Stopping | undefined
+  #hasServed = false
+  /** Why to start once more when the start under way has ended. */
+  #again: string | undefined
+
+  constructor(options: SupervisorOptions) {
+    const { program, directory, timeouts } = options
+    this.#options = options
+    this.#generations = new Generations(directory, {
+      onReport: (pid, report) => this.#heard(pid, report),
+      onGone: (end) => this.#gone(end),
+      onError: (error) => options.announce(say.trouble(error)),
+    })
+    this.#launcher = new Launcher({
+      entry: program.entry,
+      readyTimeoutMs: timeouts.readyTimeoutMs,
+      spawn: () => this.#generations.spawn(program, directory, timeouts),
+      kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
+    })
+    this.#recovery = new Recovery({
+      restart: () => void this.reload(),
+      finish: () => this.#finish(0, say.endedByItself()),
+      onPause: (delayMs) => options.announce(say.pause(delayMs)),
+    })
+  }
+
+  /** Settles with the exit code of the run, once every process has gone. */
+  get ended(): Promise<number> {
+    return this.#ended.promise
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  /** The process that serves. */
+  get serving(): ProcessRecord | undefined {
+    const { processes, serving } = this.#generations.registry
+    return serving === undefined ? undefined : processes.get(serving)
+  }
+
+  status(): Status {
+    this.#generations.check()
+    return statusOf(this.#generations.registry, {
+      name: this.name,
+      pid: process.pid,
+      now: Date.now(),
+      backoff: this.#recovery.backoff,
+    })
+  }
+
+  /** Whether there still is a process with this pid. */
+  has(pid: number): boolean {
+    return this.#generations.registry.processes.has(pid)
+  }
+
+  observe(observer: Observer): () => void {
+    this.#observers.add(observer)
+    return () => this.#observers.delete(observer)
+  }
+
+  /**
+   * Starts a new process, which takes over from the one that serves, if any.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
+   * ERR_HANDOFF_STOPPING.
+   */
+  reload(): Promise<LaunchResult> {
+    if (this.#stopping !== undefined) {
+      throw new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${this.name}: it is stopping`)
+    }
+    const launch = this.#launcher.launch()
+    this.#recovery.cancel()
+    const began = performance.now()
+    return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
+  }
+
+  /** Reloads now, or once more after the start under way: what that one has loaded may be stale. */
+  reloadSoon(why: string): void {
+    if (this.#launcher.busy) this.#again = why
+    else if (this.#stopping === undefined) {
+      this.#options.announce(say.begins(why))
+      void this.reload()
+    }
+  }
+
+  /** Lets every process drain and exit; {@link ended} tells when they have gone. */
+  stop(): void {
+    this.#finish(0, say.stopping(this.#generations.registry.processes.size))
+  }
+
+  /** Kills every process; the run ends with `code`. */
+  kill(code: number): void {
+    this.stop()
+    this.#stopping?.force(code)
+  }
+
+  close(): void {
+    this.#generations.close()
+  }
+
+  #launched(outcome: Outcome, ms: number): LaunchResult {
+    const result = outcome.ok ? this.#succeeded(outcome, ms) : this.#failed(outcome)
+    const again = this.#again
+    this.#again = undefined
+    this.#settle()
+    if (again !== undefined) this.reloadSoon(again)
+    return result
+  }
+
+  #succeeded({ pid, generation, listeners, replaces }: Served, ms: number): LaunchResult {
+    this.#hasServed = true
+    this.#options.announce(say.serves({ pid, generation, listeners }, replaces?.generation, ms))
+    return { ok: true, pid, generation, replaces: replaces?.pid }
+  }
+
+  #failed({ failure, ...outcome }: Failed): LaunchResult {
+    const old = this.serving
+    const serving = old === undefined ? (outcome.serving ?? 'none') : 'old'
+    if (serving === 'old') this.#aborted(failure)
+    if (this.#stopping === undefined) {
+      this.#options.announce(say.failed(failure, serving, old))
+      if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0 })
+      // Nothing of ours is left; a server of an earlier supervisor may well be.
+      else if (!this.#options.patient) this.#ended.resolve(1)
+    }
+    return { ok: false, failure, serving }
+  }
+
+  #aborted(failure: Failure): void {
+    this.#generations.change({ type: 'aborted', ...failure, at: Date.now() })
+  }
+
+  #heard(pid: number, report: Report): void {
+    const { event, exception, extendMs } = report
+    if (exception !== undefined) this.#exceptions.set(pid, exception)
+    this.#stopping?.tell(pid)
+    if (extendMs !== undefined) this.#stopping?.extend(extendMs)
+    this.#launcher.heard(pid, report)
+    if (event === undefined) return
+    for (const observer of this.#observers) observer.heard?.(pid, event)
+    this.#follow(pid, event)
+    this.#settle()
+  }
+
+  #follow(pid: number, event: HandoffEvent): void {
+    const record = this.#generations.registry.processes.get(pid)
+    if (record === undefined) return
+    const { announce } = this.#options
+    if (event.type === 'drained') announce(say.drained(record, event.counts))
+    if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
+    if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
+      // A handoff that the server began by itself: no start of ours tells how it ended.
+      const { code, message } = event
+      if (!this.#generations.hasSpawned(pid)) this.#aborted({ code, message })
+    }
+  }
+
+  #gone({ record, wasServing, exit }: End): void {
+    const { pid, servingSince } = record
+    const exception = this.#exceptions.get(pid)
+    this.#exceptions.delete(pid)
+    const servedMs = servingSince === 0 ? 0 : Date.now() - servingSince
+    if (wasServing) this.#recovery.lost({ exit, servedMs })
+    const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
+    if (servingSince > 0 && !expected) this.#options.announce(say.ended(record, exit, exception))
+    this.#launcher.exited(pid, exit ?? { code: null, signal: null })
+    for (const observer of this.#observers) observer.gone?.(pid)
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#launcher.busy) return
+    const { registry } = this.#generations
+    if (this.#stopping === undefined) {
+      const mayTakeBack = draining(registry).length > 0
+      this.#recovery.settle({ serves: registry.serving !== undefined, mayTakeBack })
+    } else if (registry.processes.size === 0) {
+      this.#stopping.close()
+      this.#ended.resolve(this.#stopping.code)
+    }
+  }
+
+  #finish(code: number, line: say.Line): void {
+    if (this.#stopping !== undefined) return
+    this.#options.announce(line)
+    this.#recovery.cancel()
+    this.#stopping = new Stopping(this.#generations, {
+      code,
+      drainTimeoutMs: this.#options.timeouts.drainTimeoutMs,
+      onDeadline: () => this.#options.announce(say.stopDeadline()),
+    })
+    this.#settle()
+  }
+}

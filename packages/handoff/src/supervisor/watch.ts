@@ -1,0 +1,42 @@
+// Tells when the sources have changed, once for each burst of changes.
+
+import { relative } from 'node:path'
+import { watch } from 'chokidar'
+import { isIgnored, isSource } from './sources.ts'
+
+/** An editor or a checkout writes several files: the last one within this time counts. */
+const quietMs = 100
+
+export interface WatchOptions {
+  /** Watched with all that is below it. */
+  readonly directory: string
+  /** The file that is run: watched even where git ignores it. */
+  readonly entry: string
+  /** One changed file stands for all; `path` is relative to the directory. */
+  onChange(path: string): void
+  onError(error: unknown): void
+}
+
+/** Resolves once changes are noticed. */
+export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
+  const { directory, entry, onChange, onError } = options
+  const ignored = isIgnored(directory, entry)
+  let timer: NodeJS.Timeout | undefined
+  const watcher = watch(directory, {
+    ignoreInitial: true,
+    ignored: (path, stats) => ignored(path) || (stats?.isFile() === true && !isSource(path)),
+  })
+  watcher.on('error', onError)
+  watcher.on('all', (kind, path) => {
+    if (kind === 'addDir' || kind === 'unlinkDir') return
+    clearTimeout(timer)
+    timer = setTimeout(() => onChange(relative(directory, path)), quietMs)
+  })
+  await new Promise<void>((resolve) => watcher.once('ready', resolve))
+  return {
+    async close() {
+      clearTimeout(timer)
+      await watcher.close()
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { readReport } from '../../packages/handoff/src/supervisor/event.ts'
+
+const common = { pid: 7, generation: 2, elapsedMs: 12.5 }
+
+const events: HandoffEvent[] = [
+  { ...common, type: 'stage', stage: 'adopt', detail: 'x' },
+  { ...common, type: 'serving', replaces: null, listeners: [] },
+  { ...common, type: 'serving', replaces: { pid: 6, generation: 1 }, listeners: ['tcp:[::]:80'] },
+  {
+    ...common,
+    type: 'aborted',
+    stage: 'ready',
+    code: 'ERR_HANDOFF_TIMEOUT',
+    message: 'm',
+    serving: 'old',
+  },
+  { ...common, type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'm', listeners: [] },
+  { ...common, type: 'drained', counts: { drained: 3, handedOver: 0, forced: 0 } },
+  { ...common, type: 'status', stage: 'serving', listeners: [], connections: 0 },
+  { ...common, type: 'warning', message: 'm' },
+]
+
+test.each(events)('reads a $type event', (event) => {
+  const report = readReport(`STATUS=x\nX_HANDOFF_EVENT=${JSON.stringify(event)}`)
+  expect(report).toEqual({ event })
+})
+
+test.each(events)('takes no $type event that lacks a field or has a wrong one', (event) => {
+  for (const field of Object.keys(event)) {
+    const lacking = { ...event, [field]: undefined }
+    const wrong = { ...event, [field]: { wrong: true } }
+    for (const bad of [lacking, wrong]) {
+      expect(readReport(`X_HANDOFF_EVENT=${JSON.stringify(bad)}`), field).toEqual({})
+    }
+  }
+})
+
+test.each(['', '{', 'null', '[]', '"text"', '{"type":"toString"}', '{"type":"none"}'])(
+  'takes %j for nothing',
+  (text) => {
+    expect(readReport(`X_HANDOFF_EVENT=${text}`)).toEqual({})
+  },
+)
+
+test('reads what an exception says', () => {
+  expect(readReport('X_HANDOFF_EXCEPTION="Error: \\"x\\""')).toEqual({ exception: 'Error: "x"' })
+  expect(readReport('X_HANDOFF_EXCEPTION=5')).toEqual({})
+})
+
+test('reads a request for more time, which sd_notify(3) counts in microseconds', () => {
+  expect(readReport('EXTEND_TIMEOUT_USEC=90000000')).toEqual({ extendMs: 90_000 })
+  expect(readReport('EXTEND_TIMEOUT_USEC=soon')).toEqual({})
+})

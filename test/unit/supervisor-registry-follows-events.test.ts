@@ -1,0 +1,162 @@
+import { expect, test } from 'vitest'
+import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
+import {
+  draining,
+  emptyRegistry,
+  type Registry,
+  reduce,
+} from '../../packages/handoff/src/supervisor/registry.ts'
+import { statusOf } from '../../packages/handoff/src/supervisor/status.ts'
+
+const listeners = ['tcp:127.0.0.1:3000']
+
+let at = 1_000
+
+function heard(
+  registry: Registry,
+  pid: number,
+  generation: number,
+  body: HandoffEventBody,
+): Registry {
+  const event = { ...body, pid, generation, elapsedMs: 1 } as HandoffEvent
+  return reduce(registry, { type: 'event', pid, event, at: ++at })
+}
+
+/** Generation 1 (pid 10) serves. */
+function first(): Registry {
+  const spawned = reduce(emptyRegistry, { type: 'spawned', pid: 10, at: ++at })
+  return heard(spawned, 10, 1, { type: 'serving', replaces: null, listeners })
+}
+
+/** Generation 2 (pid 20) has taken over from it. */
+function second(): Registry {
+  const spawned = reduce(first(), { type: 'spawned', pid: 20, at: ++at })
+  const replaces = { pid: 10, generation: 1 }
+  return heard(spawned, 20, 2, { type: 'serving', replaces, listeners })
+}
+
+test('a spawned process is starting until it tells', () => {
+  const registry = reduce(emptyRegistry, { type: 'spawned', pid: 10, at })
+  expect(registry.processes.get(10)).toMatchObject({ generation: 0, stage: 'starting' })
+  expect(registry.serving).toBeUndefined()
+})
+
+test('the first start is no handoff', () => {
+  const registry = first()
+  expect(registry).toMatchObject({ serving: 10, completed: 0, aborted: 0, last: undefined })
+})
+
+test('a handoff moves the serving generation, and the old one drains', () => {
+  const registry = second()
+  expect(registry).toMatchObject({ serving: 20, completed: 1, last: { outcome: 'completed' } })
+  expect(registry.processes.get(10)).toMatchObject({ generation: 1, stage: 'drain' })
+  expect(draining(registry).map(({ pid }) => pid)).toEqual([10])
+})
+
+test('the old process may tell its end before the new one tells that it serves', () => {
+  let registry = reduce(first(), { type: 'spawned', pid: 20, at })
+  registry = heard(registry, 10, 1, { type: 'stage', stage: 'exit', detail: '' })
+  registry = heard(registry, 20, 2, {
+    type: 'serving',
+    replaces: { pid: 10, generation: 1 },
+    listeners,
+  })
+  expect(registry.processes.get(10)?.stage).toBe('exit')
+  expect(draining(registry)).toEqual([])
+})
+
+test('an old process of an earlier supervisor is entered when it is replaced', () => {
+  const registry = heard(emptyRegistry, 20, 2, {
+    type: 'serving',
+    replaces: { pid: 10, generation: 1 },
+    listeners,
+  })
+  expect(registry.processes.get(10)).toMatchObject({ generation: 1, stage: 'drain' })
+  expect(draining(registry)).toHaveLength(1)
+})
+
+test('a take-back gives the service back, and the handoff counts as aborted', () => {
+  const lost = reduce(second(), { type: 'gone', pid: 20 })
+  expect(lost.serving).toBeUndefined()
+
+  const registry = heard(lost, 10, 1, {
+    type: 'taken-back',
+    code: 'ERR_HANDOFF_PEER_GONE',
+    message: 'gone',
+    listeners,
+  })
+  expect(registry).toMatchObject({ serving: 10, completed: 0, aborted: 1 })
+  expect(registry.last).toMatchObject({ outcome: 'taken-back', pid: 10, generation: 1 })
+  expect(registry.processes.get(10)?.stage).toBe('serving')
+})
+
+test('the word of the take-back may come before the end of the new process is known', () => {
+  let registry = heard(second(), 10, 1, {
+    type: 'taken-back',
+    code: 'ERR_HANDOFF_PEER_GONE',
+    message: 'gone',
+    listeners,
+  })
+  registry = reduce(registry, { type: 'gone', pid: 20 })
+  expect(registry.serving).toBe(10)
+})
+
+test('an abort leaves the old process serving, and is counted by its supervisor alone', () => {
+  let registry = heard(first(), 10, 1, { type: 'stage', stage: 'offer', detail: '' })
+  registry = heard(registry, 10, 1, {
+    type: 'aborted',
+    stage: 'offer',
+    code: 'ERR_HANDOFF_PEER_GONE',
+    message: 'gone',
+    serving: 'old',
+  })
+  expect(registry).toMatchObject({ serving: 10, aborted: 0 })
+  expect(registry.processes.get(10)?.stage).toBe('serving')
+
+  const failure = { code: 'ERR_HANDOFF_EXITED', message: 'why' } as const
+  registry = reduce(registry, { type: 'aborted', ...failure, at })
+  expect(registry).toMatchObject({ aborted: 1, last: { outcome: 'aborted', pid: 10, ...failure } })
+})
+
+test('a server of an earlier supervisor is found by its status', () => {
+  const registry = heard(emptyRegistry, 10, 3, {
+    type: 'status',
+    stage: 'serving',
+    listeners,
+    connections: 7,
+  })
+  expect(registry).toMatchObject({ serving: 10, completed: 0 })
+})
+
+test('the status tells the newest process first, and times of day as ISO 8601', () => {
+  let registry = reduce(second(), { type: 'spawned', pid: 30, at: 5_000 })
+  registry = heard(registry, 20, 2, { type: 'status', stage: 'offer', listeners, connections: 4 })
+  const status = statusOf(registry, { name: 'web', pid: 1, now: 6_000, backoff: null })
+
+  expect(status).toMatchObject({ name: 'web', pid: 1, generation: 2, serving: 20, backoff: null })
+  expect(status.processes.map(({ pid }) => pid)).toEqual([30, 20, 10])
+  expect(status.processes[0]).toEqual({
+    pid: 30,
+    generation: 0,
+    stage: 'starting',
+    uptimeMs: 1_000,
+    listeners: [],
+    connections: 0,
+  })
+  expect(status.processes[1]).toMatchObject({ stage: 'offer', connections: 4, listeners })
+  expect(status.handoffs).toMatchObject({ completed: 1, aborted: 0 })
+  expect(status.handoffs.last?.at).toMatch(/^1970-01-01T00:00:0\d\.\d{3}Z$/)
+})
+
+test('with nobody serving the status has null for it', () => {
+  const surroundings = { name: 'web', pid: 1, now: 0, backoff: { crashes: 1, retryInMs: 100 } }
+  expect(statusOf(emptyRegistry, surroundings)).toEqual({
+    name: 'web',
+    pid: 1,
+    generation: null,
+    serving: null,
+    processes: [],
+    handoffs: { completed: 0, aborted: 0, last: null },
+    backoff: { crashes: 1, retryInMs: 100 },
+  })
+})

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
+import { Attempt, type Exit } from '../../packages/handoff/src/supervisor/attempt.ts'
+
+const old = 10
+const own = 20
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function begin(readyTimeoutMs?: number) {
+  const kill = vi.fn()
+  const attempt = new Attempt({ pid: own, entry: 'server.js', readyTimeoutMs, kill })
+  return { attempt, kill }
+}
+
+function event(pid: number, body: HandoffEventBody): { event: HandoffEvent } {
+  return { event: { ...body, pid, generation: 2, elapsedMs: 1 } as HandoffEvent }
+}
+
+function aborted(pid: number, code: 'ERR_HANDOFF_UNHEALTHY' | 'ERR_HANDOFF_PEER_GONE') {
+  const message = `said by ${pid}`
+  return event(pid, { type: 'aborted', stage: 'ready', code, message, serving: 'old' })
+}
+
+const joined = event(own, { type: 'stage', stage: 'discover', detail: '' })
+
+async function failureAfter(
+  attempt: Attempt,
+  exit: Exit,
+): Promise<{ code: string; message: string }> {
+  attempt.exited(exit)
+  const outcome = await attempt.outcome
+  if (outcome.ok) throw new Error('it served')
+  return outcome.failure
+}
+
+const exited = { code: 3, signal: null } as const
+
+test('a process that serves is the outcome', async () => {
+  const { attempt } = begin()
+  attempt.heard(own, event(own, { type: 'serving', replaces: null, listeners: ['tcp:a:1'] }))
+  expect(await attempt.outcome).toEqual({
+    ok: true,
+    pid: own,
+    generation: 2,
+    listeners: ['tcp:a:1'],
+    replaces: null,
+  })
+})
+
+test('that another process serves is not', async () => {
+  const { attempt } = begin()
+  attempt.heard(old, event(old, { type: 'serving', replaces: null, listeners: [] }))
+  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+})
+
+test('an exit code says little, a signal too', async () => {
+  const { attempt } = begin()
+  attempt.heard(own, joined)
+  const failure = await failureAfter(attempt, exited)
+  expect(failure.message).toContain('exited with code 3 before it served.')
+
+  const { attempt: other } = begin()
+  const killed = await failureAfter(other, { code: null, signal: 'SIGSEGV' })
+  expect(killed.message).toContain('killed by SIGSEGV')
+})
+
+test('an entry that never called createHandoff is told to', async () => {
+  const { attempt } = begin()
+  const { message } = await failureAfter(attempt, { code: 0, signal: null })
+  expect(message).toContain('did not call createHandoff or register the Fastify plugin')
+})
+
+test('an exception says more than an exit, the word of the process more than its exception', async () => {
+  const { attempt } = begin()
+  attempt.heard(own, { exception: 'SyntaxError: x' })
+  expect(await failureAfter(attempt, exited)).toMatchObject({
+    code: 'ERR_HANDOFF_APP_FAILED',
+    message: expect.stringContaining('SyntaxError: x'),
+  })
+
+  const { attempt: other } = begin()
+  other.heard(own, { exception: 'SyntaxError: x' })
+  other.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  expect(await failureAfter(other, exited)).toEqual({
+    code: 'ERR_HANDOFF_UNHEALTHY',
+    message: `said by ${own}`,
+  })
+})
+
+test('an exception of another process is not its reason', async () => {
+  const { attempt } = begin()
+  attempt.heard(old, { exception: 'SyntaxError: x' })
+  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+})
+
+test('the old process tells the reason, unless it only saw the new one go', async () => {
+  const { attempt } = begin()
+  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
+
+  const { attempt: other } = begin()
+  other.heard(old, aborted(old, 'ERR_HANDOFF_PEER_GONE'))
+  expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+})
+
+test('a process that neither serves nor ends is killed, after its own deadline and a margin', async () => {
+  const { attempt, kill } = begin(2_000)
+  vi.advanceTimersByTime(6_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalledTimes(1)
+  const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  expect(failure).toMatchObject({
+    code: 'ERR_HANDOFF_TIMEOUT',
+    message: expect.stringContaining('did not call createHandoff'),
+  })
+})
+
+test('the deadline is one minute and the margin by default', () => {
+  const { kill } = begin()
+  vi.advanceTimersByTime(64_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalledTimes(1)
+})
+
+test('a process that asks for more time gets it', () => {
+  const { attempt, kill } = begin(1_000)
+  attempt.heard(own, { extendMs: 90_000 })
+  vi.advanceTimersByTime(94_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalledTimes(1)
+})
+
+test('a process that has aborted and does not end is killed soon', async () => {
+  const { attempt, kill } = begin()
+  attempt.heard(own, joined)
+  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  vi.advanceTimersByTime(5_000)
+  expect(kill).toHaveBeenCalledTimes(1)
+  const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  expect(failure.code).toBe('ERR_HANDOFF_UNHEALTHY')
+})
+
+test('nothing is killed after the end', () => {
+  const { attempt, kill } = begin()
+  attempt.exited(exited)
+  vi.advanceTimersByTime(100_000)
+  expect(kill).not.toHaveBeenCalled()
+})

@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { isIgnored, isSource } from '../../packages/handoff/src/supervisor/sources.ts'
+
+let root = ''
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'handoff-unit-'))
+})
+
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+function ignored(entry: string): string[] {
+  const test = isIgnored(join(root, 'app'), join(root, 'app', entry))
+  return ['src', 'dist', 'node_modules', '.git', 'cache', '.env', 'src/cache', 'tmp'].filter(
+    (path) => test(join(root, 'app', path)),
+  )
+}
+
+function repository(gitignore: string): void {
+  mkdirSync(join(root, '.git'))
+  mkdirSync(join(root, 'app'))
+  writeFileSync(join(root, '.gitignore'), gitignore)
+}
+
+test.each(['a.ts', 'a.mts', 'a.cjs', 'a.jsx', 'package.json', '.env', '.env.local', 'a.yaml'])(
+  '%s is a source',
+  (name) => {
+    expect(isSource(join('/srv', name))).toBe(true)
+  },
+)
+
+test.each(['a.log', 'a.sqlite', 'a.ts~', '.a.ts.swp', 'README.md', 'a'])('%s is none', (name) => {
+  expect(isSource(join('/srv', name))).toBe(false)
+})
+
+test('dependencies and the files of git are left out', () => {
+  expect(ignored('src/server.ts')).toEqual(['node_modules', '.git'])
+})
+
+test('so is what git ignores by a plain name, but no environment file', () => {
+  repository('dist/\n/tmp\n.env\n# cache\n*.log\n!src\n')
+  writeFileSync(join(root, 'app', '.gitignore'), '/cache\n')
+  expect(ignored('src/server.ts')).toEqual(['dist', 'node_modules', '.git', 'cache'])
+})
+
+test('what git ignores is watched when the entry lies in it', () => {
+  repository('dist/\n')
+  expect(ignored('dist/server.js')).toEqual(['node_modules', '.git'])
+})
