@@ -1,0 +1,25 @@
+// Reads the values of flags; commander turns these errors into exit code 2.
+
+import { InvalidArgumentError } from 'commander'
+import { isName } from '../supervisor/entry.ts'
+import { parseDuration } from './duration.ts'
+
+/** A duration in milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new InvalidArgumentError('Give a duration: 500ms, 30s, 2m.')
+  return ms
+}
+
+/** A duration in which something has to happen. */
+export function positiveDuration(text: string): number {
+  const ms = duration(text)
+  if (ms === 0) throw new InvalidArgumentError('Give it some time: 500ms, 30s, 2m.')
+  return ms
+}
+
+/** A name that can be a directory of its own. */
+export function runName(text: string): string {
+  if (isName(text)) return text
+  throw new InvalidArgumentError('A name has up to 64 letters, digits and . _ -')
+}

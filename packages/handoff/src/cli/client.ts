@@ -1,0 +1,126 @@
+// Talks to a supervisor through its control endpoint.
+
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
+import type { RunDirectory } from '../io/run-directory.ts'
+import type { ReloadLine } from '../supervisor/reload.ts'
+import type { Status } from '../supervisor/status.ts'
+
+/** Speaks to the supervisor of the run `name`, which has its files in `directory`. */
+export class Client {
+  readonly name: string
+  readonly #directory: RunDirectory
+
+  constructor(name: string, directory: RunDirectory) {
+    this.name = name
+    this.#directory = directory
+  }
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE. */
+  async status(): Promise<Status> {
+    return JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
+  }
+
+  /** Returns when every process has gone. @throws as {@link status}. */
+  async stop(): Promise<void> {
+    await this.#text(await this.#send('POST', '/stop'))
+  }
+
+  /**
+   * Reloads, and gives each line as it comes; the last one is the result.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
+   */
+  async *reload(wait: 'exit' | undefined): AsyncGenerator<ReloadLine> {
+    const path = wait === undefined ? '/reload' : `/reload?wait=${wait}`
+    const response = await this.#send('POST', path)
+    const lines = createInterface({ input: response, crlfDelay: Infinity })
+    try {
+      for await (const line of lines) {
+        const read = JSON.parse(line) as ReloadLine
+        yield read
+        if (read.type === 'result') return
+      }
+    } catch (cause) {
+      throw this.#gone(cause)
+    }
+    throw this.#gone()
+  }
+
+  async #send(method: string, path: string): Promise<IncomingMessage> {
+    const outgoing = request({ socketPath: this.#directory.control, method, path, agent: false })
+    outgoing.end()
+    let response: IncomingMessage
+    try {
+      ;[response] = await once(outgoing, 'response')
+    } catch (cause) {
+      throw isNobody(cause) ? await this.#notRunning(cause) : this.#gone(cause)
+    }
+    if (response.statusCode === 200) return response
+    const { code, message } = JSON.parse(await this.#text(response))
+    throw new Refusal(code, message)
+  }
+
+  async #text(response: IncomingMessage): Promise<string> {
+    try {
+      let text = ''
+      for await (const chunk of response.setEncoding('utf8')) text += chunk
+      return text
+    } catch (cause) {
+      throw this.#gone(cause)
+    }
+  }
+
+  async #notRunning(cause: unknown): Promise<HandoffError> {
+    const serves = await answers(this.#directory.rendezvous)
+    const still = serves
+      ? ': a server without supervisor still serves there, and `handoff run` takes over from it'
+      : ''
+    return new HandoffError(
+      'ERR_HANDOFF_NOT_RUNNING',
+      `cannot reach ${this.name}: no supervisor of this name is running${still}`,
+      { cause },
+    )
+  }
+
+  #gone(cause?: unknown): HandoffError {
+    const reason = cause === undefined ? '' : ` (${reasonOf(cause)})`
+    return new HandoffError(
+      'ERR_HANDOFF_PEER_GONE',
+      `cannot hear from ${this.name}: its supervisor went away${reason}`,
+      { cause },
+    )
+  }
+}
+
+/** An error that the supervisor reported; its text is complete. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: HandoffErrorCode
+
+  constructor(code: HandoffErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Whether anyone listens on the Unix socket. */
+export async function answers(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+function isNobody(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// The command `handoff`.
+
+import { readFileSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import { printError, printFailure } from './fail.ts'
+import { makeProgram } from './program.ts'
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string }
+
+// A reader that went away ends `handoff status --watch | head -1`, but not a supervisor whose log
+// it was: that one writes to stderr alone.
+process.stdout.on(
+  'error',
+  endOfReader(() => process.exit()),
+)
+process.stderr.on(
+  'error',
+  endOfReader(() => {}),
+)
+
+const program = makeProgram(version, (code) => {
+  process.exitCode = code
+})
+for (const command of [program, ...program.commands]) {
+  command.exitOverride().configureOutput({
+    outputError: (text) => printError(text.replace(/^error: /, '').trimEnd()),
+  })
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version that were asked for have exit code 0; all else was not understood.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    printFailure(error)
+    process.exitCode = 1
+  }
+}
+
+/** EIO: the terminal has gone. */
+function endOfReader(then: () => void): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    then()
+  }
+}

@@ -1,0 +1,32 @@
+// `handoff status`: which processes there are, and what they do.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { findRun } from './find-run.ts'
+import { statusLines } from './render.ts'
+import { styleFor } from './style.ts'
+
+export interface StatusOptions {
+  readonly json?: true
+  readonly watch?: true
+}
+
+/** Uptimes change every second, and the processes report as often. */
+const intervalMs = 1_000
+
+/** ED and CUP of ECMA-48: the screen is cleared, the cursor goes home. */
+const clear = '\x1b[2J\x1b[H'
+
+export async function status(name: string | undefined, options: StatusOptions): Promise<number> {
+  const client = await findRun(name)
+  const style = styleFor(process.stdout)
+  for (;;) {
+    const current = await client.status()
+    const text = options.json
+      ? JSON.stringify(current)
+      : statusLines(current, style, Date.now()).join('\n')
+    if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write(clear)
+    process.stdout.write(`${text}\n`)
+    if (!options.watch) return 0
+    await delay(intervalMs)
+  }
+}
