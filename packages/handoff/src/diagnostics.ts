@@ -12,8 +12,10 @@ export type ProcessStage = Stage | 'serving'
 
 /** How the connections of a drained process ended. */
 export interface DrainCounts {
-  /** Connections that finished by themselves. */
+  /** Connections that finished here. */
   drained: number
+  /** Connections that went to the new process. */
+  handedOver: number
   /** Connections closed when the drain deadline ran out. */
   forced: number
 }

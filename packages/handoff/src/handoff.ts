@@ -60,7 +60,11 @@ export class HandoffProcess {
     )
     const shared = { system, settings, holdings, report }
     this.#holdings = holdings
-    this.#birth = new Birth({ ...shared, gaveUp: (error) => this.#gaveUp(error) })
+    this.#birth = new Birth({
+      ...shared,
+      takesConnections: () => this.#succession.takesConnections,
+      gaveUp: (error) => this.#gaveUp(error),
+    })
     this.#succession = new Succession({
       ...shared,
       generation: () => this.generation,
@@ -71,6 +75,7 @@ export class HandoffProcess {
     })
     this.#adoption = {
       listeners: holdings.listeners,
+      system,
       // The first generation serves from its first listen, as any server does.
       accept: () => this.#birth.state === 'serving' || this.#birth.replaces === null,
       nextName: () => String(++this.#unnamed),
@@ -80,6 +85,7 @@ export class HandoffProcess {
           this.#succession.checkDrained()
         },
         onEmpty: () => this.#succession.checkDrained(),
+        onQuiescent: () => this.#succession.look(),
       },
     }
   }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:dgram'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { setDatagramReading } from '../io/node-internals.ts'
-import type { Gate, GateHandlers } from './gate.ts'
+import type { Gate, GateHandlers, QuiescentBatch } from './gate.ts'
 import { shadow } from './shadow.ts'
 
 export class DatagramGate implements Gate {
@@ -54,6 +54,18 @@ export class DatagramGate implements Gate {
   giveNotice(): () => void {
     return () => {}
   }
+
+  readonly handsOver = false
+
+  takeQuiescent(): QuiescentBatch {
+    return { descriptors: [], idleMs: 0 }
+  }
+
+  adopt(): void {
+    throw new TypeError('a datagram socket has no connections')
+  }
+
+  closeQuiescent(): void {}
 
   force(): number {
     return 0

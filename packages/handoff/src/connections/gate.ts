@@ -13,10 +13,24 @@ export interface Gate {
   shut(): void
   /** Tells the clients that their connection ends after what is under way; gives back its undo. */
   giveNotice(): () => void
+  /** Whether connections behind this gate can change process. */
+  readonly handsOver: boolean
+  /** Lets go of up to `limit` quiescent connections: the caller owns their descriptors. */
+  takeQuiescent(limit: number): QuiescentBatch
+  /** Serves a connection that another process let go of. Owns the descriptor. */
+  adopt(fd: number, idleMs: number): void
+  /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
+  closeQuiescent(): void
   /** Closes what is left, and tells how much that was. */
   force(): number
   /** Gives the gate another listener after its own was dropped. */
   reattach(held: Held): void
+}
+
+export interface QuiescentBatch {
+  descriptors: number[]
+  /** How long each may stay silent, in milliseconds; 0 = for ever. */
+  idleMs: number
 }
 
 export interface GateHandlers {
@@ -24,4 +38,6 @@ export interface GateHandlers {
   onClose(gate: Gate): void
   /** The last connection behind the gate has ended. */
   onEmpty(gate: Gate): void
+  /** A connection behind the gate has come to rest. */
+  onQuiescent(gate: Gate): void
 }

@@ -1,11 +1,17 @@
 // Opens and shuts a net.Server (http, https, http2 alike) without the server noticing, by public API.
 
+import http from 'node:http'
+import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
+import { countConnection, descriptorOf } from '../io/node-internals.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
-import type { Gate, GateHandlers } from './gate.ts'
+import type { System } from '../io/system.ts'
+import type { Gate, GateHandlers, QuiescentBatch } from './gate.ts'
 import { giveNotice, trackSessions } from './notice.ts'
+import { Parking } from './parking.ts'
+import { pickQuiescent } from './quiescent.ts'
 import { shadow } from './shadow.ts'
 
 // The server's own methods may be shadowed, by us and by others.
@@ -25,17 +31,23 @@ export class ServerGate implements Gate {
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
   readonly #sessions
+  readonly #parking: Parking
   readonly #undo: (() => void)[] = []
   #held: Held | undefined
   #state: State = 'new'
   #settle: ((error?: Error) => void) | undefined
   #showEvents: (() => void) | undefined
 
-  constructor(server: Server, backlog: number, handlers: GateHandlers) {
+  constructor(server: Server, backlog: number, system: System, handlers: GateHandlers) {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
     this.#sessions = trackSessions(server)
+    this.#parking = new Parking(
+      system,
+      (fd) => this.#unpark(fd),
+      () => this.#checkEmpty(),
+    )
     const track = (socket: Socket) => this.#track(socket)
     server.on('connection', track)
     this.#undo.push(
@@ -56,7 +68,7 @@ export class ServerGate implements Gate {
   }
 
   get connections(): number {
-    return this.#sockets.size
+    return this.#sockets.size + this.#parking.size
   }
 
   /**
@@ -98,10 +110,53 @@ export class ServerGate implements Gate {
     return giveNotice(this.#server, this.#sessions)
   }
 
+  /** Plain HTTP/1.1: a TLS connection's cipher state lives in OpenSSL, which exports none. */
+  get handsOver(): boolean {
+    return this.#server instanceof http.Server && !(this.#server instanceof https.Server)
+  }
+
+  takeQuiescent(limit: number): QuiescentBatch {
+    if (!this.handsOver) return { descriptors: [], idleMs: 0 }
+    const server = this.#server as http.Server
+    const descriptors = this.#parking.take(limit)
+    for (const socket of pickQuiescent(server, this.#sockets)) {
+      if (descriptors.length >= limit) break
+      const fd = descriptorOf(socket)
+      if (fd === undefined) continue
+      descriptors.push(dup(fd))
+      // A plain close(2): while another descriptor is open, the client gets no FIN.
+      socket.destroy()
+    }
+    return { descriptors, idleMs: server.keepAliveTimeout }
+  }
+
+  adopt(fd: number, idleMs: number): void {
+    if (this.closed) return close(fd)
+    this.#parking.park(fd, idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs)
+    this.#handlers.onQuiescent(this)
+  }
+
+  closeQuiescent(): void {
+    this.#parking.closeAll()
+    if (!this.handsOver) return
+    for (const socket of pickQuiescent(this.#server as http.Server, this.#sockets)) socket.destroy()
+  }
+
   force(): number {
     const left = [...this.#sockets]
     for (const socket of left) socket.destroy()
-    return left.length
+    return left.length + this.#parking.closeAll()
+  }
+
+  /** A parked connection speaks: to the server it now is like any other. */
+  #unpark(fd: number): void {
+    const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+    countConnection(this.#server, socket)
+    this.#server.emit('connection', socket)
+  }
+
+  #checkEmpty(): void {
+    if (this.connections === 0) this.#handlers.onEmpty(this)
   }
 
   #listen(fd: number, next: 'open' | 'waiting'): Promise<void> {
@@ -130,7 +185,7 @@ export class ServerGate implements Gate {
     this.#sockets.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) this.#handlers.onEmpty(this)
+      this.#checkEmpty()
     })
   }
 
@@ -170,6 +225,7 @@ export class ServerGate implements Gate {
       this.#showEvents?.()
       for (const restore of this.#undo.splice(0)) restore()
       this.#handlers.onClose(this)
+      this.#parking.closeAll()
       if (listens || callback === undefined) return server.close(callback)
       // Shut for another process; to the application its server was running all the same.
       server.once('close', () => callback())

@@ -12,6 +12,8 @@ export interface Held {
   readonly entry: ManifestEntry
   /** Ours; servers get dups of it. */
   readonly fd: number
+  /** The key in the old process's manifest, where it came from there. */
+  readonly receivedAs?: string
 }
 
 /** How to bind where nothing was received. */
@@ -47,7 +49,11 @@ export class Listeners {
     const received = this.#received.get(entry.key) as Held
     this.#received.delete(entry.key)
     // The key is what is asked for now: the next process finds it by that.
-    const held = { entry: { ...entry, key: keyOf(request) }, fd: received.fd }
+    const held: Held = {
+      entry: { ...entry, key: keyOf(request) },
+      fd: received.fd,
+      receivedAs: entry.key,
+    }
     this.#held.add(held)
     return held
   }

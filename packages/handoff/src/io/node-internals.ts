@@ -1,6 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server, Socket } from 'node:net'
 
 interface DatagramHandle {
   recvStart(): number
@@ -33,4 +34,32 @@ function datagramHandle(socket: DatagramSocket): DatagramHandle | undefined {
     return undefined
   }
   return handle as DatagramHandle
+}
+
+/**
+ * Tells the descriptor of an open socket, which stays the socket's.
+ *
+ * @returns undefined where this Node does not tell.
+ * @see src/stream_base.cc `StreamBase::GetFD` (Node 20 to 26)
+ */
+export function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: unknown } | null })._handle?.fd
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}
+
+/**
+ * Counts a connection that the server did not accept itself among its own, so that
+ * `getConnections()`, `maxConnections` and the end of `close()` are right.
+ *
+ * @returns false where this Node does not have the fields; nothing was changed then.
+ * @see lib/net.js `onconnection`, `Socket.prototype._destroy` (Node 20 to 26)
+ */
+export function countConnection(server: Server, socket: Socket): boolean {
+  const counted = server as unknown as { _connections?: unknown }
+  const owned = socket as unknown as { server: Server | null; _server: Server | null }
+  if (typeof counted._connections !== 'number' || !('_server' in socket)) return false
+  counted._connections += 1
+  owned.server = server
+  owned._server = server
+  return true
 }

@@ -10,11 +10,13 @@ import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import type { BindOptions, Held, Listeners } from '../io/listeners.ts'
+import type { System } from '../io/system.ts'
 import type { ListenerRequest } from '../protocol/manifest.ts'
 
 /** What {@link adoptServer} and {@link adoptSocket} need to know of this process. */
 export interface Adoption {
   listeners: Listeners
+  system: System
   /** Whether servers may accept now, or wait for the commit. */
   accept(): boolean
   /** The name of the next listener on port 0 that was given none. */
@@ -37,7 +39,7 @@ export async function adoptServer(
   adoption: Adoption,
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
-  const gate = new ServerGate(server, backlog, adoption.handlers)
+  const gate = new ServerGate(server, backlog, adoption.system, adoption.handlers)
   options.signal?.addEventListener('abort', () => server.close(), { once: true })
   const address = await resolve(options.host)
   if (gate.closed) return undefined

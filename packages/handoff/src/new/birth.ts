@@ -9,11 +9,11 @@ import { closeAll, type Wire } from '../io/wire.ts'
 import type { Settings } from '../options.ts'
 import type { Frame } from '../protocol/codec.ts'
 import type { NewState } from '../protocol/machine.ts'
-import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
 import { type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { findOldProcess, sendHello } from './discover.ts'
 import { Receipt } from './receive.ts'
+import { takeConnections } from './take-connections.ts'
 
 /** How long the old process may take to answer `ready`, in milliseconds: it is one step for it. */
 const commitTimeoutMs = 10_000
@@ -24,6 +24,8 @@ export interface BirthContext {
   readonly settings: Settings
   readonly holdings: Holdings
   report(event: HandoffEventBody): void
+  /** Whether connections can still be served here, or go on to a successor. */
+  takesConnections(): boolean
   /** This process will never serve. */
   gaveUp(error: HandoffError): void
 }
@@ -36,7 +38,7 @@ export class Birth {
   #wire: Wire | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
-  #unclaimed: readonly ManifestEntry[] = []
+  #connections = 0
   #deadline: Timer | undefined
   #opened: Promise<void> = Promise.resolve()
   #error: HandoffError | undefined
@@ -118,9 +120,11 @@ export class Birth {
   }
 
   #take({ message, descriptors }: Frame<number>): void {
-    if (message.type === 'listeners' && this.#runner.takes('listeners')) {
-      this.#runner.dispatch('listeners', { message, descriptors })
-      return
+    if (message.type === 'listeners' || message.type === 'connections') {
+      if (this.#runner.takes(message.type)) {
+        this.#runner.dispatch(message.type, { message, descriptors })
+        return
+      }
     }
     closeAll(descriptors)
     const { type } = message
@@ -150,8 +154,7 @@ export class Birth {
       'take-listeners': (frame) =>
         this.#attempt(() => this.#takeListeners(frame as ListenersFrame)),
       'close-unclaimed': () => {
-        this.#unclaimed = holdings.listeners.closeUnclaimed()
-        for (const { key } of this.#unclaimed) {
+        for (const { key } of holdings.listeners.closeUnclaimed()) {
           report({
             type: 'warning',
             message: `${key} is no longer listened on: nothing here asked for it`,
@@ -166,6 +169,7 @@ export class Birth {
         this.#opened = holdings.open()
       },
       'announce-serving': () => this.#announce(),
+      'take-connections': (frame) => this.#takeConnections(frame as ConnectionsFrame),
       'note-drained': (message) => {
         const { forced } = message as Messages['drained']
         if (forced === 0) return
@@ -206,17 +210,35 @@ export class Birth {
     if (receipt.complete) this.#runner.dispatch('complete')
   }
 
+  /** Once the gates are open. The ack comes before anything is read: unacked means untouched. */
+  #takeConnections({ message, descriptors }: ConnectionsFrame): void {
+    this.#opened.then(
+      () => {
+        const { holdings, takesConnections } = this.#context
+        if (!takesConnections()) return closeAll(descriptors)
+        this.#connections += descriptors.length
+        this.#send({ type: 'adopted', received: this.#connections })
+        this.#attempt(() => takeConnections(message, descriptors, holdings))
+      },
+      () => closeAll(descriptors),
+    )
+  }
+
   #sendReady(): void {
-    const { system } = this.#context
-    const unclaimed = new Set(this.#unclaimed.map((entry) => entry.key))
-    const keys = (this.#manifest?.listeners ?? []).map((entry) => entry.key)
-    const claimed = keys.filter((key) => key !== rendezvousKey && !unclaimed.has(key))
+    const { system, holdings } = this.#context
+    const claimed: string[] = []
+    const http: string[] = []
+    for (const { held, handsOver } of holdings.gates) {
+      if (held.receivedAs === undefined) continue
+      claimed.push(held.receivedAs)
+      if (handsOver) http.push(held.receivedAs)
+    }
     this.#deadline?.cancel()
     this.#deadline = system.timer(commitTimeoutMs, () => {
       this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`)
       this.#runner.dispatch('timeout')
     })
-    this.#send({ type: 'ready', claimed })
+    this.#send({ type: 'ready', claimed, http })
   }
 
   /** Once the gates are open; where that fails, this process must end, so that the old one takes back. */
@@ -305,6 +327,11 @@ export class Birth {
     // A peer that is gone is told of by the end of the channel.
     this.#wire?.send(message).catch(() => {})
   }
+}
+
+interface ConnectionsFrame {
+  message: Messages['connections']
+  descriptors: number[]
 }
 
 interface ListenersFrame {

@@ -1,16 +1,20 @@
-// Stage drain, old side: what is under way finishes here, within its deadline.
+// Stage drain, old side: what is under way finishes here or goes over, within its deadline.
 
+import type { Gate } from '../connections/gate.ts'
 import type { DrainCounts } from '../diagnostics.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
+import type { Messages } from '../protocol/messages.ts'
+import type { HandOver } from './hand-over.ts'
 
 export class Drain {
   readonly #holdings: Holdings
-  readonly #onDrained: (counts: DrainCounts) => void
   readonly #system: System
   readonly #timeoutMs: number
+  readonly #onDrained: (counts: DrainCounts) => void
+  readonly #undoNotices: (() => void)[] = []
+  #handOver: HandOver | undefined
   #deadline: Timer | undefined
-  #undoNotices: (() => void)[] = []
   #atStart = 0
   #forced = 0
   #ended = false
@@ -27,19 +31,56 @@ export class Drain {
     this.#onDrained = onDrained
   }
 
-  /** The gates are shut already. */
-  start(): void {
+  /**
+   * The gates are shut already.
+   *
+   * @param handOver - how connections at rest change process; without a successor they are closed.
+   */
+  start(handOver: HandOver | undefined): void {
     this.#atStart = this.#holdings.connections
-    this.#undoNotices = [...this.#holdings.gates].map((gate) => gate.giveNotice())
+    this.#handOver = handOver
+    this.#giveNotice((gate) => !handOver?.covers(gate))
     this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
+    handOver?.start()
     this.check()
   }
 
-  /** Tell it that a gate has no connection left, or went away. */
+  /** Tell it that a gate has no connection left or went away, or that connections went over. */
   check(): void {
-    if (this.#ended || this.#holdings.connections > 0) return
+    if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
     this.#end()
-    this.#onDrained({ drained: this.#atStart - this.#forced, forced: this.#forced })
+    const handedOver = this.#handOver?.handedOver ?? 0
+    const drained = Math.max(0, this.#atStart - handedOver - this.#forced)
+    this.#onDrained({ drained, handedOver, forced: this.#forced })
+  }
+
+  /** The new process takes no more connections: what is left finishes here. */
+  stopHandOver(): void {
+    const handOver = this.#handOver
+    if (handOver === undefined || this.#ended) return
+    handOver.stop()
+    this.#giveNotice((gate) => handOver.covers(gate))
+  }
+
+  /** The new process is gone. */
+  endHandOver(): void {
+    this.stopHandOver()
+    this.#handOver?.close()
+  }
+
+  /** A connection of this process has come to rest. */
+  look(): void {
+    this.#handOver?.later()
+  }
+
+  /** Whether connections that arrive here still go on to the new process. */
+  get handsOver(): boolean {
+    return !this.#ended && this.#handOver !== undefined && !this.#handOver.stopped
+  }
+
+  /** The new process has a batch of connections. */
+  ack(message: Messages['adopted']): void {
+    this.#handOver?.ack(message)
   }
 
   /** This process serves again: no more notices, no deadline. */
@@ -47,7 +88,14 @@ export class Drain {
     if (!this.#ended) this.#end()
   }
 
+  #giveNotice(filter: (gate: Gate) => boolean): void {
+    for (const gate of this.#holdings.gates) {
+      if (filter(gate)) this.#undoNotices.push(gate.giveNotice())
+    }
+  }
+
   #force(): void {
+    this.endHandOver()
     this.#forced = this.#holdings.connections
     for (const gate of this.#holdings.gates) gate.force()
     // Each gate tells when its last connection is gone.
@@ -57,6 +105,7 @@ export class Drain {
   #end(): void {
     this.#ended = true
     this.#deadline?.cancel()
-    for (const undo of this.#undoNotices) undo()
+    this.#handOver?.close()
+    for (const undo of this.#undoNotices.splice(0)) undo()
   }
 }

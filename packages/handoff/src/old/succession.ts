@@ -12,6 +12,7 @@ import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { Drain } from './drain.ts'
+import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { Sending } from './send.ts'
 import { TakeBack } from './take-back.ts'
@@ -44,6 +45,7 @@ export class Succession {
   #wire: Wire | undefined
   #peer = 'the new process'
   #sending: Sending | undefined
+  #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #deadline: Timer | undefined
   #probation: Timer | undefined
@@ -79,6 +81,18 @@ export class Succession {
     this.#runner.dispatch('stop')
   }
 
+  /** Whether connections that arrive here can be served, or go on to the new process. */
+  get takesConnections(): boolean {
+    const { state } = this
+    const open = state === 'serving' || state === 'offer' || state === 'send'
+    return open || (this.#drain?.handsOver ?? false)
+  }
+
+  /** A connection behind a gate has come to rest. */
+  look(): void {
+    this.#drain?.look()
+  }
+
   /** A gate has no connection left, or went away. */
   checkDrained(): void {
     this.#drain?.check()
@@ -104,6 +118,12 @@ export class Succession {
         )
       },
       'start-drain': () => this.#startDrain(),
+      'note-adopted': (message) =>
+        this.#attempt(() => this.#drain?.ack(message as Messages['adopted'])),
+      'stop-hand-over': () => this.#drain?.stopHandOver(),
+      'close-quiescent': () => {
+        for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
+      },
       'send-drained': (counts) => this.#send({ type: 'drained', ...(counts as DrainCounts) }),
       'take-back': () => this.#resume(),
       'end-listening': () => {
@@ -122,6 +142,8 @@ export class Succession {
         this.#wire?.close()
         this.#wire = undefined
         this.#deadline?.cancel()
+        this.#drain?.endHandOver()
+        if (this.state === 'released') this.checkDrained()
       },
     }
   }
@@ -179,6 +201,7 @@ export class Succession {
         }
         break
       case 'ack':
+      case 'adopted':
       case 'release':
         if (this.#runner.takes(type)) {
           this.#runner.dispatch(type, message)
@@ -210,6 +233,7 @@ export class Succession {
     const { rendezvous, gates } = this.#context.holdings
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
+    this.#ready = ready
     if (ready === undefined) return
     this.#takeBack.drop(new Set(ready.claimed))
     this.#context.ended()
@@ -224,7 +248,18 @@ export class Succession {
       report({ type: 'drained', counts })
       this.#runner.dispatch('drained', counts)
     })
-    this.#drain.start()
+    this.#drain.start(this.#handOver())
+  }
+
+  /** Without a successor, or with one that takes no connections, there is none. */
+  #handOver(): HandOver | undefined {
+    if (this.#wire === undefined || this.#ready === undefined) return undefined
+    return new HandOver(this.#wire, this.#context.holdings, this.#ready.http, {
+      onChange: () => this.checkDrained(),
+      onError: (cause) => {
+        this.#end('failure', this.#failure('ERR_HANDOFF_PEER_GONE', 'sending failed', cause))
+      },
+    })
   }
 
   /** The new process died after the commit: this one accepts again, on the same queues. */

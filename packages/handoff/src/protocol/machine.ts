@@ -33,6 +33,7 @@ export type NewEvent =
   | 'complete' // every descriptor of the manifest has arrived and was checked
   | 'ready' // the application says that it can serve
   | 'committed' // message
+  | 'connections' // message: a batch of connections at rest
   | 'drained' // message
   | 'abort' // message: the old process gave up
   | 'failure' // the application failed, or the old process broke the protocol
@@ -50,6 +51,7 @@ export type OldEvent =
   | 'failure' // the new process broke the protocol, or sending failed
   | 'timeout'
   | 'eof'
+  | 'adopted' // message: a batch of connections has arrived
   | 'drained' // no connection is left
   | 'probation' // its time is over
   | 'release' // message: a later generation committed
@@ -65,6 +67,7 @@ export type Effect =
   | 'take-rendezvous'
   | 'open'
   | 'announce-serving'
+  | 'take-connections'
   | 'note-drained'
   | 'send-release'
   | 'give-up'
@@ -79,6 +82,9 @@ export type Effect =
   | 'send-committed'
   | 'start-probation'
   | 'start-drain'
+  | 'note-adopted'
+  | 'stop-hand-over'
+  | 'close-quiescent'
   | 'send-drained'
   | 'take-back'
   | 'end-listening'
@@ -142,11 +148,12 @@ const newTable: Table<NewState, NewEvent> = {
     timeout: go('aborted', 'give-up'),
   },
   serving: {
+    connections: go('serving', 'take-connections'),
     drained: go('serving', 'note-drained'),
     succeeded: go('serving', 'send-release'),
-    // The old process has gone, or broke the protocol after its commit: it is not needed any more.
-    abort: go('serving', 'hang-up'),
-    failure: go('serving', 'hang-up'),
+    // It broke the protocol after its commit. It is not needed any more, but must not take back.
+    abort: go('serving', 'send-release', 'hang-up'),
+    failure: go('serving', 'send-release', 'hang-up'),
     eof: go('serving', 'hang-up'),
   },
   aborted: {},
@@ -156,7 +163,7 @@ const oldTable: Table<OldState, OldEvent> = {
   serving: {
     connect: go('offer', 'await-hello'),
     // A service that is stopped is not dead: the generation before must not take back.
-    stop: go('stopping', 'release-old', 'shut', 'end-listening', 'start-drain'),
+    stop: go('stopping', 'release-old', 'shut', 'end-listening', 'close-quiescent', 'start-drain'),
   },
   offer: {
     connect: go('offer', 'refuse-busy'),
@@ -197,14 +204,15 @@ const oldTable: Table<OldState, OldEvent> = {
     ),
   },
   drain: {
+    adopted: go('drain', 'note-adopted'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
-    release: go('released', 'end-listening'),
+    release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
     // The new process is alive, and serves, but it broke the protocol: leave it the listeners.
     failure: go('released', 'hang-up', 'end-listening'),
-    stop: go('released', 'end-listening'),
+    stop: go('released', 'close-quiescent', 'end-listening'),
   },
   guard: {
     probation: go('exit', 'end-listening', 'leave'),
@@ -215,21 +223,23 @@ const oldTable: Table<OldState, OldEvent> = {
     stop: go('exit', 'end-listening', 'leave'),
   },
   linger: {
+    adopted: go('linger', 'note-adopted'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
-    release: go('released', 'end-listening'),
+    release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
     failure: go('released', 'hang-up', 'end-listening'),
-    stop: go('released', 'end-listening'),
+    stop: go('released', 'close-quiescent', 'end-listening'),
   },
   released: {
+    adopted: go('released', 'note-adopted'),
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
     abort: go('released', 'hang-up'),
     failure: go('released', 'hang-up'),
     eof: go('released', 'hang-up'),
-    stop: go('released'),
+    stop: go('released', 'close-quiescent'),
   },
   stopping: {
     connect: go('stopping', 'refuse-busy'),

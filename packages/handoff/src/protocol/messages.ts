@@ -18,6 +18,8 @@ export const messageTypes = {
   drained: 8,
   release: 9,
   abort: 10,
+  connections: 11,
+  adopted: 12,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -33,16 +35,23 @@ export interface Messages {
   listeners: { first: number }
   /** new → old: that many entries of the manifest have arrived in all. */
   ack: { received: number }
-  /** new → old: I can serve; these keys of the manifest I use. */
-  ready: { claimed: string[] }
+  /**
+   * new → old: I can serve; these keys of the manifest I use, and for these of them I take
+   * HTTP/1.1 connections between two requests (absent: none).
+   */
+  ready: { claimed: string[]; http: string[] }
   /** old → new: I accept no more. */
   committed: Record<never, never>
   /** old → new: no connection is left here. */
-  drained: { drained: number; forced: number }
+  drained: { drained: number; handedOver: number; forced: number }
   /** new → old: I have a successor; you need not take back. */
   release: Record<never, never>
   /** either way: I gave up, and why. */
   abort: { code: string; reason: string }
+  /** old → new, with descriptors: connections at a message boundary, all behind one listener. */
+  connections: { key: string; idleMs: number }
+  /** new → old: that many connections have arrived in all, and are mine. */
+  adopted: { received: number }
 }
 
 /** A message as it is sent or was received. */
@@ -67,11 +76,17 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   }),
   listeners: (f) => ({ first: count(f, 'first') }),
   ack: (f) => ({ received: count(f, 'received') }),
-  ready: (f) => ({ claimed: array(f, 'claimed').map((v) => asText(v, 'claimed')) }),
+  ready: (f) => ({ claimed: texts(f, 'claimed'), http: 'http' in f ? texts(f, 'http') : [] }),
   committed: () => ({}),
-  drained: (f) => ({ drained: count(f, 'drained'), forced: count(f, 'forced') }),
+  drained: (f) => ({
+    drained: count(f, 'drained'),
+    handedOver: 'handedOver' in f ? count(f, 'handedOver') : 0,
+    forced: count(f, 'forced'),
+  }),
   release: () => ({}),
   abort: readReason,
+  connections: (f) => ({ key: text(f, 'key'), idleMs: count(f, 'idleMs') }),
+  adopted: (f) => ({ received: count(f, 'received') }),
 }
 
 /**
@@ -97,6 +112,10 @@ function array(fields: Fields, name: string): unknown[] {
   const value = fields[name]
   if (!Array.isArray(value)) throw invalid(`${name} is not a list`)
   return value
+}
+
+function texts(fields: Fields, name: string): string[] {
+  return array(fields, name).map((value) => asText(value, name))
 }
 
 function text(fields: Fields, name: string): string {
