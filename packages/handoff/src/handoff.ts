@@ -5,11 +5,11 @@ import type { Server } from 'node:net'
 import { constants } from 'node:os'
 import { type Deferred, deferred } from './deferred.ts'
 import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
-import { HandoffError } from './errors.ts'
+import { HandoffError, reasonOf } from './errors.ts'
 import { Holdings } from './holdings.ts'
 import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
 import { interceptListen } from './io/listen-hook.ts'
-import type { System } from './io/system.ts'
+import type { Death, System } from './io/system.ts'
 import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
 import { Birth } from './new/birth.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
@@ -42,6 +42,7 @@ export class HandoffProcess {
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
   readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
+  #listenError: unknown
   #unnamed = 0
   #restarting: Deferred<void> | undefined
   #stopping: Deferred<never> | undefined
@@ -97,7 +98,7 @@ export class HandoffProcess {
   /** Discovers and receives. */
   async start(): Promise<void> {
     const { rendezvous, signals } = this.#settings
-    this.#undo.push(this.#system.onDeath((reason) => this.#birth.fail(new Error(reason))))
+    this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#causeOf(death))))
     await this.#birth.start()
     if (rendezvous !== undefined && this.#birth.replaces === null) {
       this.#holdings.bindRendezvous(rendezvous)
@@ -123,7 +124,7 @@ export class HandoffProcess {
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
     this.#checkOpen()
-    const gate = await adoptSocket(socket, options, this.#adoption)
+    const gate = await this.#listening(adoptSocket(socket, options, this.#adoption))
     this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
     if (this.#adoption.accept()) await gate.open()
@@ -214,11 +215,39 @@ export class HandoffProcess {
   }
 
   async #adopt(server: Server, options: ListenOptions): Promise<void> {
-    const gate = await adoptServer(server, options, this.#adoption)
+    const gate = await this.#listening(adoptServer(server, options, this.#adoption))
     if (gate === undefined) return
     this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
     if (this.#adoption.accept()) await gate.open()
+  }
+
+  /** Keeps the error of a failed listen: if the process ends by it, the operator is told so. */
+  async #listening<T>(adopted: Promise<T>): Promise<T> {
+    try {
+      return await adopted
+    } catch (error) {
+      this.#listenError = error
+      throw error
+    }
+  }
+
+  #causeOf(death: Death): HandoffError {
+    const cause = 'error' in death ? death.error : this.#listenError
+    const reason = 'error' in death ? reasonOf(death.error) : `it exited with code ${death.code}`
+    if (cause !== undefined && cause === this.#listenError) {
+      return new HandoffError('ERR_HANDOFF_LISTEN_FAILED', `cannot take over: ${reasonOf(cause)}`, {
+        stage: 'adopt',
+        serving: this.#birth.replaces === null ? 'none' : 'old',
+        cause,
+      })
+    }
+    const code = 'error' in death ? 'ERR_HANDOFF_APP_FAILED' : 'ERR_HANDOFF_EXITED'
+    return new HandoffError(code, `cannot take over: ${reason}`, {
+      stage: 'adopt',
+      serving: this.#birth.replaces === null ? 'none' : 'old',
+      ...(cause === undefined ? {} : { cause }),
+    })
   }
 
   #checkOpen(): void {

@@ -14,6 +14,9 @@ export interface Spawned {
   ): void
 }
 
+/** An uncaught error, or an exit with its code. */
+export type Death = { error: unknown } | { code: number }
+
 export interface System {
   readonly pid: number
   readonly uid: number
@@ -28,8 +31,8 @@ export interface System {
     signals: readonly NodeJS.Signals[],
     listener: (signal: NodeJS.Signals) => void,
   ): () => void
-  /** Tells why this process is about to end, while it can still say so to its peer. */
-  onDeath(listener: (reason: string) => void): () => void
+  /** Tells that this process is about to end, while it can still say so to its peer. */
+  onDeath(listener: (death: Death) => void): () => void
   spawn(command: readonly string[], options: SpawnOptions): Spawned
   warn(text: string): void
   exit(code: number): void
@@ -55,9 +58,8 @@ export const realSystem: System = {
     }
   },
   onDeath(listener) {
-    const onError = (error: unknown) =>
-      listener(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
-    const onExit = (code: number) => listener(`it exited with code ${code}`)
+    const onError = (error: unknown) => listener({ error })
+    const onExit = (code: number) => listener({ code })
     process.on('uncaughtExceptionMonitor', onError)
     process.on('exit', onExit)
     return () => {

@@ -1,5 +1,6 @@
 // Messages over a channel: frames out, frames in, in order.
 
+import { HandoffError } from '../errors.ts'
 import { Decoder, encode, type Frame } from '../protocol/codec.ts'
 import type { Message } from '../protocol/messages.ts'
 import type { Channel } from './channel.ts'
@@ -29,9 +30,15 @@ export class Wire {
 
   /**
    * Sends one message. The descriptors stay the caller's, and must stay open until this resolves.
+   *
+   * @throws the system's error; not where the peer is gone, which `onEnd` tells once for all.
    */
-  send(message: Message, descriptors: readonly number[] = []): Promise<void> {
-    return this.#channel.send(encode(message, descriptors.length), descriptors)
+  async send(message: Message, descriptors: readonly number[] = []): Promise<void> {
+    try {
+      await this.#channel.send(encode(message, descriptors.length), descriptors)
+    } catch (error) {
+      if (!isPeerGone(error)) throw error
+    }
   }
 
   /** The kernel's word on who is at the other end. */
@@ -65,11 +72,20 @@ export class Wire {
       }
     } catch (error) {
       closeAll(this.#decoder.takeStrays())
-      if (!this.#closed) onEnd(error as Error)
+      if (!this.#closed) onEnd(isPeerGone(error) ? undefined : (error as Error))
       return
     }
     if (!this.#closed) onEnd()
   }
+}
+
+/**
+ * A process that dies with unread bytes in its queue leaves ECONNRESET instead of an end of file
+ * (net/unix/af_unix.c, unix_release_sock); what it had sent before was read by then.
+ */
+function isPeerGone(error: unknown): boolean {
+  if (!(error instanceof HandoffError)) return false
+  return error.code === 'ERR_HANDOFF_PEER_GONE' || error.code === 'ERR_HANDOFF_CHANNEL_CLOSED'
 }
 
 export function closeAll(descriptors: readonly number[]): void {

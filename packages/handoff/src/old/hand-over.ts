@@ -14,6 +14,12 @@ const batchesInFlight = 2
 /** Node publishes it when a response has been handed to the kernel: its connection may be at rest. */
 const responseFinished = 'http.server.response.finish'
 
+/** A batch on its way, and the gate that it came from. */
+interface Flight {
+  gate: Gate
+  batch: QuiescentBatch
+}
+
 export class HandOver {
   readonly #wire: Wire
   readonly #holdings: Holdings
@@ -21,7 +27,7 @@ export class HandOver {
   readonly #onChange: () => void
   readonly #onError: (error: Error) => void
   /** Batches that the new process may not have yet. Their descriptors are ours until it says so. */
-  readonly #inFlight: { gate: Gate; batch: QuiescentBatch }[] = []
+  readonly #inFlight: Flight[] = []
   #sent = 0
   #acked = 0
   #scheduled = false
@@ -98,10 +104,18 @@ export class HandOver {
    */
   close(): void {
     this.stop()
-    for (const { gate, batch } of this.#inFlight.splice(0)) {
-      for (const fd of batch.descriptors) gate.adopt(fd, batch.idleMs)
-    }
+    for (const flight of this.#inFlight.splice(0)) serveAgain(flight)
     this.#sent = this.#acked
+  }
+
+  /** The kernel did not take a batch (ETOOMANYREFS, EMFILE): the rest stays here. */
+  #fail(flight: Flight, error: Error): void {
+    const index = this.#inFlight.indexOf(flight)
+    if (index < 0) return
+    this.#inFlight.splice(index, 1)
+    this.#sent -= flight.batch.descriptors.length
+    serveAgain(flight)
+    this.#onError(error)
   }
 
   /** Looks for quiescent connections a turn later: a server learns of a finished response last. */
@@ -123,10 +137,17 @@ export class HandOver {
         const { descriptors, idleMs } = batch
         if (descriptors.length === 0) break
         this.#sent += descriptors.length
-        this.#inFlight.push({ gate, batch })
+        const flight = { gate, batch }
+        this.#inFlight.push(flight)
         const { key } = gate.held.entry
-        this.#wire.send({ type: 'connections', key, idleMs }, descriptors).catch(this.#onError)
+        this.#wire
+          .send({ type: 'connections', key, idleMs }, descriptors)
+          .catch((error: Error) => this.#fail(flight, error))
       }
     }
   }
+}
+
+function serveAgain({ gate, batch }: Flight): void {
+  for (const fd of batch.descriptors) gate.adopt(fd, batch.idleMs)
 }

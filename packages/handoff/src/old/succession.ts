@@ -256,8 +256,10 @@ export class Succession {
     if (this.#wire === undefined || this.#ready === undefined) return undefined
     return new HandOver(this.#wire, this.#context.holdings, this.#ready.http, {
       onChange: () => this.checkDrained(),
-      onError: (cause) => {
-        this.#end('failure', this.#failure('ERR_HANDOFF_PEER_GONE', 'sending failed', cause))
+      onError: (error) => {
+        const message = `connections stay here until they end: ${error.message}`
+        this.#context.report({ type: 'warning', message })
+        this.#drain?.stopHandOver()
       },
     })
   }
