@@ -67,6 +67,9 @@ export class Decoder<Descriptor> {
       if (this.#pending.length === 0 && this.#descriptors.length > 0) {
         throw violation(`${this.#descriptors.length} descriptors belong to no frame`)
       }
+      if (this.#descriptors.length > descriptorLimit) {
+        throw violation(`${this.#descriptors.length} descriptors came for one frame`)
+      }
     } catch (error) {
       // The frames before it go nowhere either, so their descriptors are strays too.
       this.#descriptors.push(...frames.flatMap((frame) => frame.descriptors))
