@@ -1,0 +1,112 @@
+// Nothing that a peer says is believed before its form is right.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type MessageType, readMessage } from '../../packages/handoff/src/protocol/messages.ts'
+import { arbitraryMessages } from './messages.ts'
+
+const samples: Record<MessageType, Record<string, unknown>> = {
+  hello: { versions: [1, 2], pid: 7 },
+  refuse: { code: 'ERR_HANDOFF_BUSY', reason: 'another one is faster' },
+  manifest: {
+    version: 1,
+    generation: 3,
+    pid: 7,
+    listeners: [
+      { key: 'tcp:*:80', protocol: 'tcp', address: '::', port: 80, ipv6Only: false },
+      { key: 'unix:/s', protocol: 'unix', address: '/s', port: 0, ipv6Only: false, inode: '1:2' },
+    ],
+  },
+  listeners: { first: 0 },
+  ack: { received: 1 },
+  ready: { claimed: ['tcp:*:80'], http: ['tcp:*:80'] },
+  committed: {},
+  drained: { drained: 1, handedOver: 2, forced: 3 },
+  release: {},
+  abort: { code: 'ERR_HANDOFF_TIMEOUT', reason: 'too slow' },
+  connections: { key: 'tcp:*:80', idleMs: 5_000 },
+  adopted: { received: 250 },
+}
+/** What an older peer does not say yet. */
+const optional = ['ready.http', 'drained.handedOver']
+
+const types = Object.keys(samples) as MessageType[]
+const fields = types.flatMap((type) =>
+  Object.entries(samples[type]).map(([field, value]) => ({ type, field, value })),
+)
+
+function refused(type: MessageType, payload: unknown): void {
+  expect(() => readMessage(type, payload)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_PROTOCOL' }),
+  )
+}
+
+/** Values of every kind but the sample's own, and what looks like its kind. */
+function wrongFor(value: unknown): unknown[] {
+  const others = [null, true, {}]
+  if (typeof value === 'number') return [...others, '1', -1, 1.5, Number.NaN, 2 ** 53, [1]]
+  if (typeof value === 'string') return [...others, 1, ['text']]
+  const item = (value as unknown[])[0]
+  return [...others, 'text', 1, ...wrongFor(item ?? '').map((wrong) => [item, wrong])]
+}
+
+test.each(types)(
+  '%s is read as it was written, without what this release does not know',
+  (type) => {
+    expect(readMessage(type, { ...samples[type], later: 1 })).toEqual({ type, ...samples[type] })
+  },
+)
+
+test('what is written can be read', () => {
+  for (const type of types) {
+    const check = (payload: object) => {
+      expect(readMessage(type, payload)).toEqual({ type, ...payload })
+    }
+    fc.assert(fc.property(arbitraryMessages[type] as fc.Arbitrary<object>, check), { numRuns: 30 })
+  }
+})
+
+test.each(fields)('$type needs $field', ({ type, field, value }) => {
+  const { [field]: _, ...rest } = samples[type]
+  if (optional.includes(`${type}.${field}`)) {
+    const empty = Array.isArray(value) ? [] : 0
+    expect(readMessage(type, rest)).toEqual({ type, ...rest, [field]: empty })
+  } else refused(type, rest)
+})
+
+test.each(fields)('$type takes no $field of another kind', ({ type, field, value }) => {
+  for (const wrong of wrongFor(value)) refused(type, { ...samples[type], [field]: wrong })
+})
+
+test.each(types)('%s is an object', (type) => {
+  for (const payload of [null, undefined, 1, 'text', true, [], [samples[type]]]) {
+    refused(type, payload)
+  }
+})
+
+describe('an entry of the manifest', () => {
+  const [tcp, unix] = samples.manifest.listeners as Record<string, unknown>[]
+  const withEntry = (entry: unknown) => ({ ...samples.manifest, listeners: [tcp, entry] })
+
+  test.each(Object.keys(tcp ?? {}))('needs %s', (field) => {
+    const { [field]: value, ...rest } = tcp ?? {}
+    refused('manifest', withEntry(rest))
+    const wrong = typeof value === 'boolean' ? [0, 'false', null] : wrongFor(value)
+    for (const other of wrong) refused('manifest', withEntry({ ...tcp, [field]: other }))
+  })
+
+  test('has a protocol that exists, and a port that does', () => {
+    refused('manifest', withEntry({ ...tcp, protocol: 'sctp' }))
+    refused('manifest', withEntry({ ...tcp, port: 65_536 }))
+  })
+
+  test('may have an inode, as text', () => {
+    expect(readMessage('manifest', withEntry(unix))).toMatchObject({ listeners: [tcp, unix] })
+    refused('manifest', withEntry({ ...unix, inode: 12 }))
+  })
+})
+
+test.each(['refuse', 'abort'] as const)('%s cannot flood a log', (type) => {
+  const message = readMessage(type, { code: 'x'.repeat(10_000), reason: 'x'.repeat(100_000) })
+  expect(JSON.stringify(message).length).toBeLessThan(5_000)
+})

@@ -1,0 +1,53 @@
+// Every message of the protocol, as fast-check makes them.
+
+import fc from 'fast-check'
+import type { ManifestEntry } from '../../packages/handoff/src/protocol/manifest.ts'
+import type {
+  Message,
+  Messages,
+  MessageType,
+} from '../../packages/handoff/src/protocol/messages.ts'
+
+const count = fc.nat()
+const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+const reason = fc.record({ code: text, reason: text })
+
+const entry: fc.Arbitrary<ManifestEntry> = fc.record(
+  {
+    key: text,
+    protocol: fc.constantFrom('tcp', 'udp', 'unix'),
+    address: text,
+    port: fc.nat(65_535),
+    ipv6Only: fc.boolean(),
+    inode: text,
+  },
+  { requiredKeys: ['key', 'protocol', 'address', 'port', 'ipv6Only'] },
+)
+
+/** What each type of message may hold. */
+export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> } = {
+  hello: fc.record({ versions: fc.array(count), pid: count }),
+  refuse: reason,
+  manifest: fc.record({
+    version: count,
+    generation: count,
+    pid: count,
+    listeners: fc.array(entry),
+  }),
+  listeners: fc.record({ first: count }),
+  ack: fc.record({ received: count }),
+  ready: fc.record({ claimed: fc.array(text), http: fc.array(text) }),
+  committed: fc.constant({}),
+  drained: fc.record({ drained: count, handedOver: count, forced: count }),
+  release: fc.constant({}),
+  abort: reason,
+  connections: fc.record({ key: text, idleMs: count }),
+  adopted: fc.record({ received: count }),
+}
+
+/** Any message at all. */
+export const arbitraryMessage: fc.Arbitrary<Message> = fc.oneof(
+  ...Object.entries(arbitraryMessages).map(([type, fields]) =>
+    (fields as fc.Arbitrary<object>).map((of) => ({ type, ...of }) as Message),
+  ),
+)
