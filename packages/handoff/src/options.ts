@@ -91,7 +91,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     fallback: number,
   ): number => {
     const text = variables[variable]
-    if (text !== undefined) return checkMs(variable, Number(text))
+    if (text !== undefined) return checkMs(variable, numberOf(text))
     return checkMs(option, options[option] ?? fallback)
   }
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
@@ -99,7 +99,9 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
     statusIntervalMs:
-      interval === undefined ? undefined : checkMs('HANDOFF_STATUS_INTERVAL_MS', Number(interval)),
+      interval === undefined
+        ? undefined
+        : checkMs('HANDOFF_STATUS_INTERVAL_MS', numberOf(interval), 1),
     readyTimeoutMs: milliseconds('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
     drainTimeoutMs: milliseconds('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
     probationMs: milliseconds('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
@@ -109,9 +111,15 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
   }
 }
 
-function checkMs(name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > longestMs) {
-    throw invalid(`${name} is ${String(value)}, not a number of milliseconds up to ${longestMs}`)
+/** Number() makes 0 of blanks. */
+function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+function checkMs(name: string, value: unknown, least = 0): number {
+  if (typeof value !== 'number' || !(value >= least && value <= longestMs)) {
+    const range = `${least} to ${longestMs}`
+    throw invalid(`${name} is ${String(value)}, not a number of milliseconds from ${range}`)
   }
   return value
 }
