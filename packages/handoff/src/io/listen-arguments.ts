@@ -23,45 +23,61 @@ export interface ListenCall {
 /**
  * Reads the arguments of `server.listen(...)` as Node does.
  *
- * @returns undefined for what is not ours: a handle object, or arguments that Node would refuse;
- * pass those on to Node.
- * @see https://nodejs.org/api/net.html#serverlisten
+ * @returns options with exactly one of `fd`, `port` and `path`; undefined for what is not ours: a
+ * handle object, or arguments that Node would refuse. Pass those on to Node.
+ * @see https://nodejs.org/api/net.html#serverlisten and `Server.prototype.listen` in lib/net.js,
+ * whose order of questions this follows
  */
 export function readListenArguments(args: readonly unknown[]): ListenCall | undefined {
+  const given = normalize(args)
+  if ('_handle' in given || 'handle' in given) return undefined
+  const place = placeOf(given, args)
+  if (place === undefined) return undefined
+  const { fd: _fd, port: _port, path: _path, ...rest } = given
+  const options: ListenOptions = { ...rest, ...place }
+  const backlog = given.backlog || numberOf(args[1]) || numberOf(args[2])
+  if (backlog) options.backlog = backlog
   const last = args.at(-1)
-  const callback = typeof last === 'function' ? (last as () => void) : undefined
-  const [first, second, third] = callback === undefined ? args : args.slice(0, -1)
-  if (first === undefined || first === null) return { options: { port: 0 }, callback }
-  if (typeof first === 'object') {
-    const options = first as ListenOptions & { _handle?: unknown; handle?: unknown }
-    if ('_handle' in options || 'handle' in options) return undefined
-    const hasPlace =
-      options.port != null || typeof options.path === 'string' || typeof options.fd === 'number'
-    // Node listens anywhere for listen({ port: undefined }); without a port at all it throws.
-    if (!hasPlace)
-      return 'port' in options ? { options: { ...options, port: 0 }, callback } : undefined
-    if (options.port == null) return { options, callback }
-    const port = portOf(options.port)
-    return port === undefined ? undefined : { options: { ...options, port }, callback }
-  }
-  // As in Node, a number or its decimal text is a port, other text a path.
-  const port = portOf(first)
-  if (port !== undefined) {
-    const options: ListenOptions = { port }
-    if (typeof second === 'string') options.host = second
-    const backlog = [second, third].find((value) => typeof value === 'number')
-    if (typeof backlog === 'number') options.backlog = backlog
-    return { options, callback }
-  }
-  if (typeof first !== 'string') return undefined
-  const options: ListenOptions = { path: first }
-  if (typeof second === 'number') options.backlog = second
-  return { options, callback }
+  return { options, callback: typeof last === 'function' ? (last as () => void) : undefined }
 }
 
-function portOf(value: unknown): number | undefined {
-  if (typeof value === 'string' && value.trim() === '') return undefined
+type Given = Omit<ListenOptions, 'port'> & { port?: unknown; _handle?: unknown; handle?: unknown }
+
+function normalize([first, second]: readonly unknown[]): Given {
+  if (typeof first === 'object' && first !== null) return first
+  if (isPath(first)) return { path: first }
+  return { port: first, ...(typeof second === 'string' ? { host: second } : {}) }
+}
+
+function placeOf(
+  given: Given,
+  args: readonly unknown[],
+): Pick<ListenOptions, 'fd' | 'port' | 'path'> | undefined {
+  const { fd, port, path } = given
+  if (typeof fd === 'number' && fd >= 0) return { fd }
+  // Anywhere for listen(callback) and listen({ port: undefined }), but not for listen({}).
+  const omitted = typeof args[0] === 'function' || (port === undefined && 'port' in given)
+  if (omitted || port === null) return { port: 0 }
+  if (typeof port === 'number' || typeof port === 'string') {
+    const number = portOf(port)
+    return number === undefined ? undefined : { port: number }
+  }
+  return isPath(path) ? { path } : undefined
+}
+
+/** Text is a path, unless it is the text of a number. */
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && numberOf(value) === undefined
+}
+
+function numberOf(value: unknown): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined
+  const number = Number(value)
+  return number >= 0 ? number : undefined
+}
+
+function portOf(value: number | string): number | undefined {
+  if (typeof value === 'string' && value.trim() === '') return undefined
   const port = Number(value)
   return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : undefined
 }
