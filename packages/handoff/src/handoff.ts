@@ -16,7 +16,7 @@ import { type ExitHook, runExitHooks } from './old/exit.ts'
 import { Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
 import { Reporter, type Status } from './reporter.ts'
-import { spawnReplacement } from './restart.ts'
+import { Restart } from './restart.ts'
 
 /** What {@link Handoff.metrics} tells. */
 export interface HandoffMetrics {
@@ -38,13 +38,13 @@ export class HandoffProcess {
   readonly #birth: Birth
   readonly #succession: Succession
   readonly #adoption: Adoption
+  readonly #restart: Restart
   readonly #exitHooks: ExitHook[] = []
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
   readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
   #listenError: unknown
   #unnamed = 0
-  #restarting: Deferred<void> | undefined
   #stopping: Deferred<never> | undefined
 
   /** @param onClose - told when the application gives the handoff up. */
@@ -52,6 +52,7 @@ export class HandoffProcess {
     this.#onClose = onClose
     this.#system = system
     this.#settings = settings
+    this.#restart = new Restart(system, settings.readyTimeoutMs)
     this.#reporter = new Reporter(system, settings, () => this.generation)
     const report = (event: HandoffEventBody) => this.#report(event)
     const holdings = new Holdings(
@@ -69,7 +70,10 @@ export class HandoffProcess {
     this.#succession = new Succession({
       ...shared,
       generation: () => this.generation,
-      begin: () => this.#reporter.begin(),
+      begin: () => {
+        this.#reporter.begin()
+        this.#restart.connected()
+      },
       releaseOld: () => this.#birth.succeeded(),
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
@@ -162,23 +166,13 @@ export class HandoffProcess {
   }
 
   restart(): Promise<void> {
-    if (this.#restarting !== undefined) return this.#restarting.promise
-    const outcome = deferred<void>()
-    this.#restarting = outcome
-    try {
+    return this.#restart.run(() => {
       if (this.#birth.state !== 'serving' || this.#succession.state !== 'serving') {
         throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
       }
-      const { notifySocket } = this.#settings
-      const variables = {
-        HANDOFF_RENDEZVOUS: this.#holdings.needRendezvous().path,
-        ...(notifySocket === undefined ? {} : { NOTIFY_SOCKET: notifySocket }),
-      }
-      spawnReplacement(this.#system, variables, (error) => this.#settleRestart(error))
-    } catch (error) {
-      this.#settleRestart(error as HandoffError)
-    }
-    return outcome.promise
+      const { path } = this.#holdings.needRendezvous()
+      return { ...this.#settings.variables, HANDOFF_RENDEZVOUS: path }
+    })
   }
 
   /** Ends this process in order; nothing resolves, since the process exits. */
@@ -258,14 +252,7 @@ export class HandoffProcess {
   #ended(error: HandoffError | undefined): void {
     if (error === undefined) this.#counts.completed += 1
     else this.#counts.aborted += 1
-    this.#settleRestart(error)
-  }
-
-  #settleRestart(error: HandoffError | undefined): void {
-    const restarting = this.#restarting
-    this.#restarting = undefined
-    if (error === undefined) restarting?.resolve()
-    else restarting?.reject(error)
+    this.#restart.end(error)
   }
 
   /** A process that gives up before it serves has nothing to do in the world. */

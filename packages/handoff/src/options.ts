@@ -48,6 +48,8 @@ export interface HandoffOptions {
 }
 
 export interface Settings {
+  /** What the operator or the supervisor said: a replacement that this process starts hears it too. */
+  variables: Readonly<Record<string, string>>
   rendezvous: string | undefined
   notifySocket: string | undefined
   statusIntervalMs: number | undefined
@@ -96,6 +98,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
   }
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
   return {
+    variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
     statusIntervalMs:

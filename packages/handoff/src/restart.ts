@@ -1,7 +1,9 @@
 // Self-spawned handoffs: this process starts its own replacement.
 
-import { HandoffError } from './errors.ts'
-import type { System } from './io/system.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf } from './errors.ts'
+import { withFreeInspectPort } from './io/node-flags.ts'
+import type { Spawned, System, Timer } from './io/system.ts'
 
 /** Variables that say something of this process alone, and would mislead another. */
 const own = [
@@ -14,50 +16,88 @@ const own = [
   'WATCHDOG_PID',
 ]
 
-/**
- * Starts the same command again, with the way to this process's rendezvous socket.
- *
- * @param onEnd - told when it ends, ready or not.
- * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED
- */
-export function spawnReplacement(
-  system: System,
-  variables: Readonly<Record<string, string>>,
-  onEnd: (error: HandoffError) => void,
-): void {
-  const env = { ...system.env, ...variables }
-  for (const name of own) delete env[name]
-  const failed = (reason: string, cause?: unknown) =>
-    new HandoffError('ERR_HANDOFF_SPAWN_FAILED', `cannot start the new process: ${reason}`, {
-      serving: 'old',
-      cause,
-    })
-  try {
-    const child = system.spawn(withoutInspectPort(system.command), {
-      env,
-      stdio: 'inherit',
-      detached: true,
-    })
-    child.onEnd(({ code, signal, error }) => {
-      if (error !== undefined) return onEnd(failed(error.message, error))
-      const how = signal === null ? `exit code ${code}` : `signal ${signal}`
-      onEnd(
-        new HandoffError(
-          'ERR_HANDOFF_EXITED',
-          `cannot hand over: the new process (pid ${child.pid}) ended with ${how}`,
-          { serving: 'old' },
-        ),
-      )
-    })
-  } catch (cause) {
-    throw failed((cause as Error).message, cause)
+/** One replacement at a time, from its spawn to the end of its handoff. */
+export class Restart {
+  readonly #system: System
+  readonly #timeoutMs: number
+  #outcome: Deferred<void> | undefined
+  #deadline: Timer | undefined
+
+  constructor(system: System, timeoutMs: number) {
+    this.#system = system
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Starts the same command again, or joins the restart under way.
+   *
+   * @param variables - what the replacement finds in its environment beside that of this process.
+   * @returns when {@link end} is told that it serves.
+   * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED, ERR_HANDOFF_EXITED, ERR_HANDOFF_TIMEOUT,
+   * what `variables` throws, and what {@link end} is told.
+   */
+  run(variables: () => Readonly<Record<string, string>>): Promise<void> {
+    if (this.#outcome !== undefined) return this.#outcome.promise
+    const outcome = deferred<void>()
+    this.#outcome = outcome
+    try {
+      const child = spawn(this.#system, variables())
+      child.onEnd((end) => {
+        // A later replacement has nothing to do with the end of this one.
+        if (this.#outcome === outcome) this.end(endError(child, end))
+      })
+      this.#deadline = this.#system.timer(this.#timeoutMs, () => {
+        child.kill() // It would take over some day, when nobody expects it.
+        const reason = `the new process (pid ${child.pid}) did not connect within ${this.#timeoutMs} ms`
+        this.end(failure('ERR_HANDOFF_TIMEOUT', reason))
+      })
+    } catch (error) {
+      this.end(error as Error)
+    }
+    return outcome.promise
+  }
+
+  /** A new process has connected: from here on the handoff has its own deadlines. */
+  connected(): void {
+    this.#deadline?.cancel()
+  }
+
+  /** The handoff has ended: the new process serves, or the error says why not. */
+  end(error?: Error): void {
+    this.#deadline?.cancel()
+    const outcome = this.#outcome
+    this.#outcome = undefined
+    if (error === undefined) outcome?.resolve()
+    else outcome?.reject(error)
   }
 }
 
-/** This process has the inspector's port; the new one takes any. */
-function withoutInspectPort(command: readonly string[]): string[] {
-  return command.map((part) => {
-    const flag = /^--inspect(-brk|-wait)?(=|$)/.exec(part)
-    return flag === null ? part : `--inspect${flag[1] ?? ''}=0`
-  })
+function spawn(system: System, variables: Readonly<Record<string, string>>): Spawned {
+  const env = { ...system.env, ...variables }
+  for (const name of own) delete env[name]
+  const { file, flags, args } = system.command
+  const command = [file, ...withFreeInspectPort(flags, env.NODE_OPTIONS), ...args]
+  try {
+    return system.spawn(command, { env, stdio: 'inherit', detached: true })
+  } catch (cause) {
+    throw failure('ERR_HANDOFF_SPAWN_FAILED', reasonOf(cause), cause)
+  }
+}
+
+function endError(
+  { pid }: Spawned,
+  { code, signal, error }: Parameters<Parameters<Spawned['onEnd']>[0]>[0],
+): HandoffError {
+  if (error !== undefined) return failure('ERR_HANDOFF_SPAWN_FAILED', error.message, error)
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+  return failure('ERR_HANDOFF_EXITED', `the new process (pid ${pid}) ended with ${how}`)
+}
+
+function failure(code: HandoffErrorCode, reason: string, cause?: unknown): HandoffError {
+  const details = { serving: 'old' } as const
+  return new HandoffError(
+    code,
+    `cannot restart: ${reason}`,
+    cause === undefined ? details : { ...details, cause },
+  )
 }

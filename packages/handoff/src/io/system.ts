@@ -9,6 +9,8 @@ export interface Timer {
 /** A process that was started; its end is told once. */
 export interface Spawned {
   readonly pid: number | undefined
+  /** Ends it at once, whatever it does. */
+  kill(): void
   onEnd(
     listener: (end: { code: number | null; signal: string | null; error?: Error }) => void,
   ): void
@@ -21,8 +23,12 @@ export interface System {
   readonly pid: number
   readonly uid: number
   readonly env: NodeJS.ProcessEnv
-  /** The command that started this process: executable, its flags, entry and arguments. */
-  readonly command: readonly string[]
+  /** The command that started this process: node, its flags, the entry and its arguments. */
+  readonly command: {
+    readonly file: string
+    readonly flags: readonly string[]
+    readonly args: readonly string[]
+  }
   /** Monotonic milliseconds. */
   now(): number
   /** Calls back once after `ms`; keeps the process alive unless `background`. */
@@ -43,7 +49,7 @@ export const realSystem: System = {
   uid: process.getuid?.() ?? -1,
   env: process.env,
   get command() {
-    return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+    return { file: process.execPath, flags: process.execArgv, args: process.argv.slice(1) }
   },
   now: () => performance.now(),
   timer(ms, callback, background = false) {
@@ -73,6 +79,7 @@ export const realSystem: System = {
     child.unref()
     return {
       pid: child.pid,
+      kill: () => void child.kill('SIGKILL'),
       onEnd(listener) {
         child.once('error', (error) => listener({ code: null, signal: null, error }))
         child.once('exit', (code, signal) => listener({ code, signal }))
