@@ -26,7 +26,7 @@ export function refusePeer(
 
 /** @returns the highest version that both speak, or the refusal. */
 export function chooseVersion({ versions }: Messages['hello']): number | HandoffError {
-  const common = versions.filter((version) => supportedVersions.includes(version))
+  const common = supportedVersions.filter((version) => versions.includes(version))
   if (common.length > 0) return Math.max(...common)
   return new HandoffError(
     'ERR_HANDOFF_VERSION',
