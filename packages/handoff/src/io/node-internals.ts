@@ -9,6 +9,15 @@ interface DatagramHandle {
 }
 
 /**
+ * Tells whether a datagram socket was created as `udp6`.
+ *
+ * @see lib/dgram.js `Socket` (Node 20 to 26)
+ */
+export function isUdp6(socket: DatagramSocket): boolean {
+  return (socket as unknown as { type?: unknown }).type === 'udp6'
+}
+
+/**
  * Stops or resumes reading from a bound datagram socket, which has no public way to pause: what
  * arrives meanwhile waits in the kernel, for the other process that holds the same socket.
  *

@@ -10,6 +10,7 @@ import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import type { BindOptions, Held, Listeners } from '../io/listeners.ts'
+import { isUdp6 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import type { ListenerRequest } from '../protocol/manifest.ts'
 
@@ -70,9 +71,10 @@ export async function adoptSocket(
   adoption: Adoption,
 ): Promise<DatagramGate> {
   const { ipv6Only = false, port, reuseAddr, reusePort } = options
+  const [family, everyAddress] = isUdp6(socket) ? ([6, '::'] as const) : ([4, '0.0.0.0'] as const)
   const request: ListenerRequest = {
     protocol: 'udp',
-    address: (await resolve(options.address)) ?? (isUdp6(socket) ? '::' : '0.0.0.0'),
+    address: (await resolve(options.address, family)) ?? everyAddress,
     port,
     ipv6Only,
     name: port === 0 ? (options.name ?? adoption.nextName()) : '',
@@ -141,16 +143,12 @@ function pathMode({ readableAll, writableAll }: ListenOptions): number | undefin
   return 0o700 | (readableAll ? 0o444 : 0) | (writableAll ? 0o222 : 0)
 }
 
-/** As Node: the first address that the resolver gives. */
-function resolve(host: string | undefined): Promise<string | undefined> {
+/** As Node: the first address that the resolver gives, of this family where one is asked for. */
+function resolve(host: string | undefined, family: 0 | 4 | 6 = 0): Promise<string | undefined> {
   if (host === undefined || host === '' || isIP(host) !== 0) {
     return Promise.resolve(host === '' ? undefined : host)
   }
   return new Promise((done, fail) => {
-    lookup(host, (error, address) => (error ? fail(error) : done(address)))
+    lookup(host, family, (error, address) => (error ? fail(error) : done(address)))
   })
-}
-
-function isUdp6(socket: DatagramSocket): boolean {
-  return (socket as DatagramSocket & { type?: string }).type === 'udp6'
 }
