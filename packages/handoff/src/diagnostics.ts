@@ -3,9 +3,9 @@
 import { channel } from 'node:diagnostics_channel'
 import { debuglog } from 'node:util'
 import type { HandoffErrorCode, Serving } from './errors.ts'
+import type { Stage } from './stage.ts'
 
-/** The eight stages of a handoff, four on each side. */
-export type Stage = 'discover' | 'receive' | 'adopt' | 'ready' | 'offer' | 'send' | 'drain' | 'exit'
+export type { Stage } from './stage.ts'
 
 /** Where a process stands: in a stage, or serving outside of any handoff. */
 export type ProcessStage = Stage | 'serving'

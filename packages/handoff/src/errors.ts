@@ -1,6 +1,6 @@
 // One table of errors. Codes are permanent; docs/errors.md explains each of them.
 
-import type { Stage } from './diagnostics.ts'
+import type { Stage } from './stage.ts'
 
 /** Who answers clients after the error: the operator's first question. */
 export type Serving = 'old' | 'new' | 'none'
