@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Target } from './load/send.ts'
 import { Output } from './output.ts'
+import { until } from './until.ts'
 
 export class Conversation {
   /** What the server said, by lines. */
@@ -30,10 +31,12 @@ export class Conversation {
     this.socket.write(text)
   }
 
-  /** Resolves with everything that was heard, when the server has closed the connection. */
-  async end(): Promise<string> {
-    if (!this.socket.readableEnded && !this.socket.destroyed) await once(this.socket, 'end')
+  /** Resolves with the status lines once so many came, or the server has closed the connection. */
+  async statusLines(count: number): Promise<string[]> {
+    const heard = () => this.heard.lines.filter((line) => line.startsWith('HTTP/'))
+    const ended = () => this.socket.readableEnded || this.socket.destroyed
+    await until(`${count} replies`, () => heard().length >= count || ended())
     this.socket.destroy()
-    return `${this.heard}`
+    return heard().map((line) => line.trimEnd())
   }
 }

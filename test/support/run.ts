@@ -14,8 +14,8 @@ import type { Target } from './load/send.ts'
 import { Output } from './output.ts'
 import { alive, gone, startedWith } from './process-facts.ts'
 
-/** Marks every process of a run, so that those that a test orphans are found. */
-const MARK = 'HANDOFF_TEST_RUN'
+/** Marks every process of a run, orphans too; HANDOFF_… would be taken from generations. */
+const MARK = 'TEST_RUN_ID'
 
 export interface RunOptions {
   /** Flags of `handoff run`, before the entry. */

@@ -3,6 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { http2Kept, http2New } from './http2-traffic.ts'
 import { largeSha256, piecesOver, piecesSha256 } from './pieces.ts'
 import { type Reply, send, type Target } from './send.ts'
@@ -13,6 +14,9 @@ export type Client = (target: Target) => AsyncGenerator<Outcome, void>
 /** Long enough to be in flight across a handoff, and the times that the promise names. */
 const SLOW_MS = 1500
 const TRANSFER_MS = 2000
+
+/** How long a keep-alive connection rests between two requests: most are at rest most of the time. */
+const REST_MS = 10
 
 /** A new connection with `Connection: close`: the server closes it. */
 const newConnection = repeat((target) => send(target, { path: '/' }))
@@ -27,7 +31,7 @@ const closedByClient = repeat(async (target) => {
   }
 })
 
-/** One connection, used again and again until a reply says `Connection: close`. */
+/** One connection, at rest now and then, used until a reply says `Connection: close`. */
 const keepAlive: Client = async function* (target) {
   const agent = keepAliveAgent(target)
   let last: Reply | undefined
@@ -37,6 +41,7 @@ const keepAlive: Client = async function* (target) {
       last = await send(target, { path: '/', agent })
       const untold = mayStay && last.kind === 'ok' && !last.reused
       yield untold ? { ...last, kind: 'untold', detail: 'closed between two requests' } : last
+      await pause(REST_MS)
     }
   } finally {
     agent.destroy()

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { Load } from '../support/load/load.ts'
+import { descriptors, hasProc } from '../support/process-facts.ts'
+import { startRun } from '../support/run.ts'
+import { until } from '../support/until.ts'
+
+/** A soak counts more of them: HANDOFF_SOAK=1000. */
+const HANDOFFS = Number(process.env.HANDOFF_SOAK ?? 100)
+
+test.runIf(hasProc)(
+  `${HANDOFFS} handoffs leave no descriptor, no process and no file behind`,
+  { timeout: 60_000 + HANDOFFS * 2_000 },
+  async () => {
+    const run = await startRun('hello-server.mjs', { flags: ['--probation', '0s'] })
+    const supervisor = run.supervisor.pid ?? 0
+
+    /** Hands over and counts once only the supervisor and the new process are left. */
+    const handOff = async () => {
+      const from = run.output.lines.length
+      await run.reloadWell()
+      const serving = await run.listening(from)
+      await until('the old process is gone', () => run.processes().length === 2)
+      return { serving: kinds(serving), supervisor: kinds(supervisor) }
+    }
+    const second = await handOff()
+    const load = new Load(run.target, { newConnection: 2 })
+    for (let i = 1; i < HANDOFFS - 1; i++) await handOff()
+    const tally = await load.stop()
+    const last = await handOff()
+
+    expect(tally.failed, `${tally}`).toBe(0)
+    expect(last).toEqual(second)
+    await run.stop()
+  },
+)
+
+/** Descriptors by what they are, without the numbers that differ from process to process. */
+function kinds(pid: number): string[] {
+  return descriptors(pid)
+    .map((target) => target.replace(/\d+/g, 'N'))
+    .sort()
+}
