@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const packages = ['packages/handoff', 'packages/fastify-plugin']
 const addon = join(root, 'build/Release/socket_handoff.node')
 
 /** @throws an Error whose message is one sentence for the reader. */
@@ -19,7 +20,7 @@ export function setup() {
     checkCompiler()
     step('building the native core', node('node-gyp/bin/node-gyp.js'), ['rebuild'])
   }
-  step('building TypeScript', node('typescript/bin/tsc'), ['-b'])
+  step('building TypeScript', node('typescript/bin/tsc'), ['-b', ...packages])
 }
 
 function checkNode() {

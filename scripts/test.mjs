@@ -10,11 +10,12 @@ const args = process.argv.slice(2)
 
 setupOrExit()
 
-/** A whole run: formatting and lint, the native core under sanitizers, then unit, stage and e2e. */
+/** A whole run: types, formatting and lint, the native core under sanitizers, then unit, stage and e2e. */
 const steps =
   args.length > 0
     ? [['vitest/vitest.mjs', 'run', ...args]]
     : [
+        ['typescript/bin/tsc', '-b'],
         ['@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
         ['../scripts/test-native.mjs'],
         ['vitest/vitest.mjs', 'run'],

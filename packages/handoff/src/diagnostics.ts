@@ -32,7 +32,7 @@ interface EventBase {
 /** What happened. */
 export type HandoffEventBody =
   | { type: 'stage'; stage: Stage; detail: string }
-  | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: string[] }
+  | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: readonly string[] }
   | {
       type: 'aborted'
       stage: Stage
@@ -40,9 +40,9 @@ export type HandoffEventBody =
       message: string
       serving: Serving
     }
-  | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: string[] }
+  | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: readonly string[] }
   | { type: 'drained'; counts: DrainCounts }
-  | { type: 'status'; stage: ProcessStage; listeners: string[]; connections: number }
+  | { type: 'status'; stage: ProcessStage; listeners: readonly string[]; connections: number }
   | { type: 'warning'; message: string }
 
 /** One thing that happened in a handoff; a line of `handoff reload --json`. */
