@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
+import { reduce } from '../../packages/handoff/src/supervisor/reduce.ts'
 import {
   draining,
   emptyRegistry,
   type Registry,
-  reduce,
 } from '../../packages/handoff/src/supervisor/registry.ts'
 import { statusOf } from '../../packages/handoff/src/supervisor/status.ts'
 
@@ -126,6 +126,17 @@ test('a server of an earlier supervisor is found by its status', () => {
     connections: 7,
   })
   expect(registry).toMatchObject({ serving: 10, completed: 0 })
+})
+
+test('a status makes up for a lost word of the commit, but not for an older one', () => {
+  const spawned = reduce(first(), { type: 'spawned', pid: 20, at: ++at })
+  const status = { type: 'status', stage: 'serving', listeners, connections: 0 } as const
+  const registry = heard(spawned, 20, 2, status)
+  expect(registry).toMatchObject({ serving: 20, completed: 1 })
+  expect(registry.processes.get(10)?.stage).toBe('drain')
+
+  const old = heard(registry, 10, 1, status)
+  expect(old).toMatchObject({ serving: 20, completed: 1 })
 })
 
 test('the status tells the newest process first, and times of day as ISO 8601', () => {

@@ -54,6 +54,14 @@ test('a process that serves is the outcome', async () => {
   })
 })
 
+test('its status makes up for a lost word of the commit', async () => {
+  const { attempt } = begin()
+  const status = { type: 'status', listeners: [], connections: 0 } as const
+  attempt.heard(own, event(own, { ...status, stage: 'adopt' }))
+  attempt.heard(own, event(own, { ...status, stage: 'serving' }))
+  expect(await attempt.outcome).toMatchObject({ ok: true, pid: own, generation: 2 })
+})
+
 test('that another process serves is not', async () => {
   const { attempt } = begin()
   attempt.heard(old, event(old, { type: 'serving', replaces: null, listeners: [] }))

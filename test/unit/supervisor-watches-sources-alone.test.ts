@@ -13,10 +13,18 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 function ignored(entry: string): string[] {
-  const test = isIgnored(join(root, 'app'), join(root, 'app', entry))
-  return ['src', 'dist', 'node_modules', '.git', 'cache', '.env', 'src/cache', 'tmp'].filter(
-    (path) => test(join(root, 'app', path)),
-  )
+  const test = isIgnored(join(root, 'app'), join(root, 'app', entry), join(root, 'app/runs'))
+  return [
+    'src',
+    'dist',
+    'node_modules',
+    '.git',
+    'cache',
+    '.env',
+    'src/cache',
+    'tmp',
+    'runs',
+  ].filter((path) => test(join(root, 'app', path)))
 }
 
 function repository(gitignore: string): void {
@@ -36,17 +44,17 @@ test.each(['a.log', 'a.sqlite', 'a.ts~', '.a.ts.swp', 'README.md', 'a'])('%s is 
   expect(isSource(join('/srv', name))).toBe(false)
 })
 
-test('dependencies and the files of git are left out', () => {
-  expect(ignored('src/server.ts')).toEqual(['node_modules', '.git'])
+test('dependencies, the files of git and our own are left out', () => {
+  expect(ignored('src/server.ts')).toEqual(['node_modules', '.git', 'runs'])
 })
 
 test('so is what git ignores by a plain name, but no environment file', () => {
   repository('dist/\n/tmp\n.env\n# cache\n*.log\n!src\n')
   writeFileSync(join(root, 'app', '.gitignore'), '/cache\n')
-  expect(ignored('src/server.ts')).toEqual(['dist', 'node_modules', '.git', 'cache'])
+  expect(ignored('src/server.ts')).toEqual(['dist', 'node_modules', '.git', 'cache', 'runs'])
 })
 
 test('what git ignores is watched when the entry lies in it', () => {
   repository('dist/\n')
-  expect(ignored('dist/server.js')).toEqual(['node_modules', '.git'])
+  expect(ignored('dist/server.js')).toEqual(['node_modules', '.git', 'runs'])
 })

@@ -55,7 +55,7 @@ const help = {
     'Its cause says why; at ETOOMANYREFS let the peer receive first, or raise ulimit -n.',
 
   // Supervisor and command line.
-  ERR_HANDOFF_ENTRY: 'Give the path of the file that starts your server.',
+  ERR_HANDOFF_ENTRY: 'Give the path of a file that this Node can run.',
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',

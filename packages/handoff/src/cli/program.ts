@@ -2,26 +2,26 @@
 
 import { Command, Option } from 'commander'
 import { duration, positiveDuration, runName } from './arguments.ts'
-import { reload } from './reload.ts'
-import { run } from './run.ts'
-import { status } from './status.ts'
-import { stop } from './stop.ts'
 
-/** Makes the program; `exit` gets the exit code of the command that ran. */
+/**
+ * Makes the program; `exit` gets the exit code of the command that ran.
+ *
+ * @remarks Each command loads its own code: `handoff status` need not wait for that of a supervisor.
+ */
 export function makeProgram(version: string, exit: (code: number) => void): Command {
   const program = new Command('handoff')
     .description('Replaces a running Node.js server without one client noticing.')
     .version(version)
     .helpCommand(false)
     .enablePositionalOptions()
-    .addHelpText('after', afterHelp)
+    .addHelpText('after', examples)
 
   program
     .command('run')
     .summary('run a server, and replace it when told to')
     .description(
-      'Runs ENTRY in the foreground and supervises it: `handoff reload`, SIGHUP or, with --watch,\n' +
-        'a change of the sources replace it by a new process; a crash starts it again.\n' +
+      'Runs ENTRY in the foreground and supervises it: `handoff reload`, SIGHUP or, with --watch, ' +
+        'a change of the sources replaces it by a new process, and a crash starts it again. ' +
         'TypeScript runs without a build. Everything after ENTRY is passed to it.',
     )
     .argument('<entry>', 'the file that starts the server')
@@ -29,28 +29,36 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
     .option('--watch', 'reload when the sources change')
     .option('--ready-timeout <time>', timeText('from start to ready', '60s'), positiveDuration)
-    .option('--drain-timeout <time>', timeText('to finish requests in flight', '30s'), duration)
+    .option('--drain-timeout <time>', timeText('to finish what is in flight', '30s'), duration)
     .option(
       '--probation <time>',
       timeText('in which the old process can take back', '5s'),
       duration,
     )
+    .addHelpText('after', times)
     .passThroughOptions()
-    .action(async (entry, args, options) => exit(await run(entry, args, options)))
+    .action(async (entry, args, options) => {
+      const { run } = await import('./run.ts')
+      exit(await run(entry, args, options))
+    })
 
   program
     .command('reload')
     .summary('replace the server; exit 0: the new one serves, 1: the old one does')
     .description(
-      'Starts a new process that takes over, and shows the stages of both sides. Returns as soon as\n' +
-        'the new generation serves (exit 0), or the handoff has failed and the old one serves on (1).',
+      'Starts a new process that takes over, and shows the stages of both sides. Returns as soon ' +
+        'as the new generation serves (exit 0), or the handoff has failed and the old one serves ' +
+        'on (exit 1).',
     )
     .argument('[name]', nameText, runName)
     .addOption(
       new Option('--wait <event>', 'return when the old process has gone').choices(['exit']),
     )
     .option('--json', 'one JSON object a line')
-    .action(async (name, options) => exit(await reload(name, options)))
+    .action(async (name, options) => {
+      const { reload } = await import('./reload.ts')
+      exit(await reload(name, options))
+    })
 
   program
     .command('status')
@@ -59,16 +67,20 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[name]', nameText, runName)
     .option('--json', 'one JSON object')
     .option('--watch', 'again every second')
-    .action(async (name, options) => exit(await status(name, options)))
+    .action(async (name, options) => {
+      const { status } = await import('./status.ts')
+      exit(await status(name, options))
+    })
 
   program
     .command('stop')
     .summary('let every process finish its work, then end the run')
-    .description(
-      'Stops accepting, finishes what is in flight, and returns when everything has gone.',
-    )
+    .description('Stops accepting, lets what is in flight finish, and returns when all have gone.')
     .argument('[name]', nameText, runName)
-    .action(async (name) => exit(await stop(name)))
+    .action(async (name) => {
+      const { stop } = await import('./stop.ts')
+      exit(await stop(name))
+    })
 
   return program
 }
@@ -76,7 +88,14 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
 const nameText =
   'name of the run (default: that of the package in this directory, else the only one that runs)'
 
-const afterHelp = `
+function timeText(what: string, usual: string): string {
+  return `time ${what} (default: the server's own, ${usual})`
+}
+
+const times = `
+A <time> is 500ms, 30s, 2m or 1h; a plain number is seconds.`
+
+const examples = `
 Examples:
   handoff run --watch src/server.ts    develop: an edit shows at the next request
   handoff run dist/server.js           production; also as PID 1 of a container
@@ -88,7 +107,3 @@ Environment:
   NO_COLOR      no colours
 
 Exit codes: 0 done, 1 failed (stderr says why), 2 not understood.`
-
-function timeText(what: string, byDefault: string): string {
-  return `time ${what}: 500ms, 30s, 2m (default: the server's own, ${byDefault})`
-}

@@ -16,15 +16,19 @@ export function begins(why: string): Line {
   return info(`${why}: a new process starts`)
 }
 
+export function again(why: string): Line {
+  return info(`${why}, in the middle of a start: once more after it`)
+}
+
 export function serves(
   { pid, generation, listeners }: Pick<ProcessRecord, 'pid' | 'generation' | 'listeners'>,
   replaced: number | undefined,
   ms: number,
 ): Line {
   const where = listeners.length > 0 ? ` on ${listeners.join(', ')}` : ''
-  const drains = replaced === undefined ? '' : `; generation ${replaced} drains`
+  const instead = replaced === undefined ? '' : `, in place of generation ${replaced}`
   const after = `after ${Math.round(ms)} ms`
-  return good(`generation ${generation} (pid ${pid}) serves${where} ${after}${drains}`)
+  return good(`generation ${generation} (pid ${pid}) serves${where} ${after}${instead}`)
 }
 
 export function failed({ code, message }: Failure, serving: Serving, old?: ProcessRecord): Line {

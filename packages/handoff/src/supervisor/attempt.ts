@@ -90,6 +90,11 @@ export class Attempt {
       const { generation, listeners, replaces } = event
       this.#end({ ok: true, pid, generation, listeners, replaces })
     }
+    // Its word of the commit was lost: so many came at once that our socket's queue was full.
+    if (own && event.type === 'status' && event.stage === 'serving') {
+      const { generation, listeners } = event
+      this.#end({ ok: true, pid, generation, listeners, replaces: null })
+    }
     if (event.type === 'aborted') this.#aborted(own, event)
   }
 

@@ -94,7 +94,7 @@ function loaderFor(path: string): string[] {
   if (strippable.has(ending) && stripsTypes()) return []
   throw cannotStart(
     path,
-    `Node ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for this entry: npm i -D tsx`,
+    `Node ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for it (npm i -D tsx)`,
   )
 }
 

@@ -8,13 +8,8 @@ import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isAlive, Orphans } from './orphans.ts'
-import {
-  type Change,
-  emptyRegistry,
-  type ProcessRecord,
-  type Registry,
-  reduce,
-} from './registry.ts'
+import { type Change, reduce } from './reduce.ts'
+import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
 import { type Program, spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
@@ -69,10 +64,8 @@ export class Generations {
     const { pid } = child
     this.#children.set(pid, child)
     this.change({ type: 'spawned', pid, at: Date.now() })
-    // What the process has sent is in the socket's queue before it ends, and the loop has both to
-    // tell at once: let it read the queue first, so that the last words come before the end.
     child.once('exit', (code, signal) => {
-      setImmediate(() => {
+      afterPoll(() => {
         this.#children.delete(pid)
         this.#gone(pid, { code, signal })
         if (isInit) this.#reap()
@@ -142,4 +135,12 @@ export class Generations {
   readonly #reap = (): void => {
     for (const { pid } of reapOrphans([...this.#children.keys()])) this.#orphans.gone(pid)
   }
+}
+
+/**
+ * Calls back when the event loop has looked at its descriptors once more: what a process sent
+ * before it ended is in our socket's queue by then, but its end may be told first.
+ */
+function afterPoll(callback: () => void): void {
+  setImmediate(() => setImmediate(callback))
 }

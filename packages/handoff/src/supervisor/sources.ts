@@ -14,12 +14,16 @@ export function isSource(path: string): boolean {
 }
 
 /**
- * Makes the test for what is not watched: dependencies, git's own files, and what git ignores by a
- * plain name, such as `dist/`, unless the entry lies in it.
+ * Makes the test for what is not watched: dependencies, git's own files, the `runs` of this user,
+ * and what git ignores by a plain name, such as `dist/`, unless the entry lies in it.
  */
-export function isIgnored(directory: string, entry: string): (path: string) => boolean {
+export function isIgnored(
+  directory: string,
+  entry: string,
+  runs: string,
+): (path: string) => boolean {
   const names = new Set(['node_modules', '.git'])
-  const paths = new Set<string>()
+  const paths = new Set([runs])
   for (const folder of upToRepository(directory)) readGitignore(folder, names, paths)
   return (path) => {
     if (isEnvironmentFile(path) || isWithin(path, entry)) return false

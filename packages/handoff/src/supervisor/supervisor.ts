@@ -132,9 +132,13 @@ export class Supervisor {
 
   /** Reloads now, or once more after the start under way: what that one has loaded may be stale. */
   reloadSoon(why: string): void {
-    if (this.#launcher.busy) this.#again = why
-    else if (this.#stopping === undefined) {
-      this.#options.announce(say.begins(why))
+    if (this.#stopping !== undefined) return
+    const { announce } = this.#options
+    if (this.#launcher.busy) {
+      this.#again = why
+      announce(say.again(why))
+    } else {
+      announce(say.begins(why))
       void this.reload()
     }
   }

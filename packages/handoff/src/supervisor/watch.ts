@@ -2,6 +2,7 @@
 
 import { relative } from 'node:path'
 import { watch } from 'chokidar'
+import { runsDirectory } from '../io/run-directory.ts'
 import { isIgnored, isSource } from './sources.ts'
 
 /** An editor or a checkout writes several files: the last one within this time counts. */
@@ -20,11 +21,12 @@ export interface WatchOptions {
 /** Resolves once changes are noticed. */
 export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
   const { directory, entry, onChange, onError } = options
-  const ignored = isIgnored(directory, entry)
+  const ignored = isIgnored(directory, entry, runsDirectory())
   let timer: NodeJS.Timeout | undefined
   const watcher = watch(directory, {
     ignoreInitial: true,
-    ignored: (path, stats) => ignored(path) || (stats?.isFile() === true && !isSource(path)),
+    ignored: (path, stats) =>
+      ignored(path) || (stats !== undefined && !stats.isDirectory() && !isSource(path)),
   })
   watcher.on('error', onError)
   watcher.on('all', (kind, path) => {

@@ -1,0 +1,157 @@
+// What each event and each end makes of the registry: pure.
+
+import type { HandoffEvent } from '../diagnostics.ts'
+import type { HandoffErrorCode } from '../errors.ts'
+import type { HandoffRecord, ProcessRecord, Registry } from './registry.ts'
+
+export type Change =
+  | { readonly type: 'spawned'; readonly pid: number; readonly at: number }
+  | {
+      readonly type: 'event'
+      readonly pid: number
+      readonly event: HandoffEvent
+      readonly at: number
+    }
+  | { readonly type: 'gone'; readonly pid: number }
+  | {
+      readonly type: 'aborted'
+      readonly code: HandoffErrorCode
+      readonly message: string
+      readonly at: number
+    }
+
+export function reduce(registry: Registry, change: Change): Registry {
+  switch (change.type) {
+    case 'spawned':
+      return patch(registry, change.pid, change.at, {})
+    case 'event':
+      return report(registry, change.pid, change.event, change.at)
+    case 'gone':
+      return gone(registry, change.pid)
+    case 'aborted':
+      return ended(registry, { outcome: 'aborted', ...reasonIn(change), at: change.at })
+  }
+}
+
+function report(registry: Registry, pid: number, event: HandoffEvent, at: number): Registry {
+  const known = event.generation > 0 ? { generation: event.generation } : {}
+  switch (event.type) {
+    case 'stage':
+      return patch(registry, pid, at, { ...known, stage: event.stage })
+    case 'status': {
+      const { stage, listeners, connections } = event
+      const next = patch(registry, pid, at, { ...known, stage, listeners, connections })
+      return stage === 'serving' && isNews(next, pid) ? found(next, pid, at) : next
+    }
+    case 'serving': {
+      const { listeners, replaces } = event
+      return serves(patch(registry, pid, at, { ...known, listeners }), pid, replaces, at)
+    }
+    case 'taken-back': {
+      const next = patch(registry, pid, at, { ...known, listeners: event.listeners })
+      // The handoff that had been counted did not last.
+      const undone = { ...next, completed: Math.max(0, next.completed - 1) }
+      return ended(serves(undone, pid, null, at), { outcome: 'taken-back', ...reasonIn(event), at })
+    }
+    case 'aborted':
+      // Counted by the supervisor, once for both sides.
+      return patch(
+        registry,
+        pid,
+        at,
+        pid === registry.serving ? { ...known, stage: 'serving' } : known,
+      )
+    case 'drained':
+    case 'warning':
+      return patch(registry, pid, at, known)
+  }
+}
+
+/** Whether a process that tells that it serves is one that we do not know to. */
+function isNews({ processes, serving }: Registry, pid: number): boolean {
+  if (serving === undefined) return true
+  const generationOf = (of: number) => processes.get(of)?.generation ?? 0
+  return generationOf(pid) > generationOf(serving)
+}
+
+/**
+ * Takes the word of a status where none of a commit came: the supervisor is new here, or too many
+ * datagrams came at once for the queue of its socket.
+ */
+function found(registry: Registry, pid: number, at: number): Registry {
+  const old = registry.processes.get(registry.serving ?? 0)
+  return serves(registry, pid, old ?? null, at)
+}
+
+function serves(
+  registry: Registry,
+  pid: number,
+  replaces: { pid: number; generation: number } | null,
+  at: number,
+): Registry {
+  const facts = { stage: 'serving', servingSince: at } as const
+  const next = { ...patch(registry, pid, at, facts), serving: pid }
+  if (replaces === null) return next
+  return ended(replaced(next, replaces, at), { outcome: 'completed', at })
+}
+
+/** Enters the process that another one has replaced, which an earlier supervisor may have spawned. */
+function replaced(
+  registry: Registry,
+  { pid, generation }: { pid: number; generation: number },
+  at: number,
+): Registry {
+  const { stage = 'serving', servingSince = 0 } = registry.processes.get(pid) ?? {}
+  // Its own word may have come first.
+  const further = stage === 'drain' || stage === 'exit'
+  return patch(registry, pid, at, {
+    generation,
+    stage: further ? stage : 'drain',
+    servingSince: servingSince || at,
+  })
+}
+
+function patch(
+  registry: Registry,
+  pid: number,
+  at: number,
+  facts: Partial<ProcessRecord>,
+): Registry {
+  const record = registry.processes.get(pid) ?? {
+    pid,
+    generation: 0,
+    stage: 'starting',
+    startedAt: at,
+    servingSince: 0,
+    listeners: [],
+    connections: 0,
+  }
+  const processes = new Map(registry.processes).set(pid, { ...record, ...facts })
+  return { ...registry, processes }
+}
+
+function gone(registry: Registry, pid: number): Registry {
+  const processes = new Map(registry.processes)
+  processes.delete(pid)
+  return {
+    ...registry,
+    processes,
+    serving: registry.serving === pid ? undefined : registry.serving,
+  }
+}
+
+function ended(registry: Registry, how: Omit<HandoffRecord, 'pid' | 'generation'>): Registry {
+  const serving = registry.serving
+  const last: HandoffRecord = {
+    ...how,
+    pid: serving ?? 0,
+    generation: registry.processes.get(serving ?? 0)?.generation ?? 0,
+  }
+  return how.outcome === 'completed'
+    ? { ...registry, completed: registry.completed + 1, last }
+    : { ...registry, aborted: registry.aborted + 1, last }
+}
+
+function reasonIn({ code, message }: { code: HandoffErrorCode; message: string }) {
+  return { code, message }
+}
