@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { makeProject, serverReplying } from '../support/cli-project.ts'
+
+test.each([
+  ['throws', 'throw new RangeError("too far")', 'ERR_HANDOFF_APP_FAILED', 'RangeError: too far'],
+  ['does not parse', 'const a = ;', 'ERR_HANDOFF_APP_FAILED', "SyntaxError: Unexpected token ';'"],
+  ['imports what is not there', 'import "./no.js"', 'ERR_HANDOFF_APP_FAILED', 'Cannot find module'],
+  ['exits', 'process.exit(3)', 'ERR_HANDOFF_EXITED', 'exited with code 3 before it served'],
+  ['ends', '', 'ERR_HANDOFF_EXITED', 'did not call createHandoff or register the Fastify plugin'],
+  ['dies', 'process.kill(process.pid, "SIGKILL")', 'ERR_HANDOFF_EXITED', 'killed by SIGKILL'],
+])('an entry that %s ends the run with its reason', async (_, source, code, reason) => {
+  const project = makeProject({ 'server.mjs': source })
+  const { exitCode, stdout, stderr } = await project.handoff('run', 'server.mjs')
+
+  const last = stderr.split('\n').at(-1)
+  expect(last).toMatch(/^handoff: cannot start server\.mjs/)
+  expect(last).toContain(reason)
+  expect(last).toMatch(new RegExp(`Nobody serves\\. \\[${code}\\]$`))
+  expect(stdout).toBe('')
+  expect(exitCode).toBe(1)
+  expect(project.processes()).toEqual([])
+})
+
+test('an error of listen is the reason, too', async () => {
+  const source = serverReplying('').replace('port: 0', 'port: 1e9')
+  const project = makeProject({ 'server.mjs': source })
+  const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
+  expect(stderr).toMatch(/\[ERR_HANDOFF_/)
+  expect(exitCode).toBe(1)
+})
+
+test('an entry that neither serves nor ends is killed at the deadline, and told what it lacks', async () => {
+  const project = makeProject({ 'server.mjs': 'setInterval(() => {}, 60_000)' })
+  const { exitCode, stderr } = await project.handoff(
+    ...['run', '--ready-timeout', '1ms', 'server.mjs'],
+  )
+  expect(stderr).toMatch(/did not serve within 5 s; it did not call createHandoff/)
+  expect(stderr).toContain('[ERR_HANDOFF_TIMEOUT]')
+  expect(exitCode).toBe(1)
+  expect(project.processes()).toEqual([])
+})
+
+test('an entry that is not there is told before anything is started', async () => {
+  const project = makeProject({})
+  const { exitCode, stderr } = await project.handoff('run', 'none.js')
+  expect(stderr).toMatch(/^handoff: cannot start none\.js: ENOENT.* \[ERR_HANDOFF_ENTRY\]$/)
+  expect(exitCode).toBe(1)
+})

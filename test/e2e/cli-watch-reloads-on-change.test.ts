@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { ask, makeProject, type Run, serverReplying } from '../support/cli-project.ts'
+
+async function watching(run: Run): Promise<void> {
+  await run.says(/watching .* for changes/)
+}
+
+test('an edit shows at the next request', async () => {
+  const project = makeProject({ 'package.json': '{}', 'src/server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', 'src/server.mjs'])
+  const { port } = await run.listens()
+  expect(await ask(port)).toBe('one')
+
+  project.write('src/server.mjs', serverReplying('two'))
+
+  await run.says(/src\/server\.mjs changed: a new process starts/)
+  await run.says(/generation 2 .* serves/)
+  expect(await ask(port)).toBe('two')
+})
+
+test('an edit that does not compile keeps the old generation, and the next one mends it', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', 'server.mjs'])
+  const { port } = await run.listens()
+
+  project.write('server.mjs', 'const a = ;')
+  await run.says(/SyntaxError: Unexpected token ';'.* Generation 1 \(pid \d+\) serves on\./)
+  expect(await ask(port)).toBe('one')
+
+  project.write('server.mjs', serverReplying('two'))
+  await run.says(/generation 2 .* serves/)
+  expect(await ask(port)).toBe('two')
+})
+
+test('a first start that fails waits for a change', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
+  const run = project.run(['--watch', 'server.mjs'])
+  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+
+  project.write('server.mjs', serverReplying('two'))
+
+  const { port } = await run.listens()
+  expect(await ask(port)).toBe('two')
+})
+
+test('a change in the middle of a reload leads to exactly one more', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', '--name', 'web', 'server.mjs'])
+  const { port } = await run.listens()
+  await watching(run)
+  const booting = `
+    console.log('booting', process.pid)
+    const idle = setInterval(() => {}, 60_000)
+    await new Promise((go) => process.on('SIGUSR2', go))
+    clearInterval(idle)
+  `
+  project.write('server.mjs', booting + serverReplying('two'))
+  const [, starting] = await run.prints(/^booting (\d+)/)
+  project.write('server.mjs', serverReplying('three'))
+  project.write('other.json', '{}')
+  await run.says(/other\.json changed, in the middle of a start: once more after it/)
+
+  process.kill(Number(starting), 'SIGUSR2')
+
+  await run.says(/generation 2 .* serves/)
+  await run.says(/generation 3 .* serves/)
+  expect(await ask(port)).toBe('three')
+  const { exitCode } = await project.handoff('stop', 'web')
+  expect(exitCode).toBe(0)
+  expect(`${run.output}`).not.toContain('generation 4')
+})
+
+test('what is no source, or no source of this project, is not watched', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', 'server.mjs'])
+  await run.listens()
+  await watching(run)
+
+  project.write('data/app.log', 'x')
+  project.write('data/app.sqlite', 'x')
+  project.write('.git/HEAD.json', '{}')
+  project.write('src/lib/new.ts', '')
+
+  const [line] = await run.says(/ changed: a new process starts/)
+  expect(line).toContain('src/lib/new.ts changed')
+  await run.says(/generation 2 .* serves/)
+})
+
+test('an environment file is watched', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', 'server.mjs'])
+  await run.listens()
+  await watching(run)
+  project.write('.env', 'A=1\n')
+  await run.says(/\.env changed/)
+  await run.says(/generation 2 .* serves/)
+})
