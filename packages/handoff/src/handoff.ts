@@ -23,7 +23,7 @@ export interface HandoffMetrics {
   generation: number
   stage: ProcessStage
   /** Keys of the listeners, such as `tcp:127.0.0.1:3000`. */
-  listeners: string[]
+  listeners: readonly string[]
   /** Open connections, over all servers. */
   connections: number
   /** Handoffs to a successor: committed, aborted before the commit, taken back after it. */

@@ -9,7 +9,8 @@ import { countConnection, descriptorOf } from '../io/node-internals.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
 import type { Gate, GateHandlers, QuiescentBatch } from './gate.ts'
-import { giveNotice, trackSessions } from './notice.ts'
+import { trackSessions } from './http2.ts'
+import { giveNotice } from './notice.ts'
 import { Parking } from './parking.ts'
 import { pickQuiescent } from './quiescent.ts'
 import { shadow } from './shadow.ts'
@@ -138,6 +139,8 @@ export class ServerGate implements Gate {
 
   closeQuiescent(): void {
     this.#parking.closeAll()
+    // Refuses what comes from now on; streams that are open finish.
+    for (const session of this.#sessions) session.close()
     if (!this.handsOver) return
     for (const socket of pickQuiescent(this.#server as http.Server, this.#sockets)) socket.destroy()
   }

@@ -1,0 +1,52 @@
+// How an HTTP/2 session is ended without one request refused: at its next request, not before.
+
+import { constants, type Http2Session } from 'node:http2'
+import type { Server } from 'node:net'
+import { shadow } from './shadow.ts'
+
+/** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
+const allStreams = 2 ** 31 - 1
+
+/** Keeps the HTTP/2 sessions of a server; stays empty for every other kind. */
+export function trackSessions(server: Server): ReadonlySet<Http2Session> {
+  const sessions = new Set<Http2Session>()
+  server.on('session', (session: Http2Session) => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
+  })
+  return sessions
+}
+
+/**
+ * Tells the client to leave when it makes its next request.
+ *
+ * @remarks RFC 9113, section 6.8: first a GOAWAY that refuses nothing, and a PING; when its answer is
+ * here, the client knows, and whatever it had sent by then has arrived: so the session can close
+ * once its streams are done. Until that answer the streams are held back, for nghttp2 stops reading
+ * as soon as a GOAWAY was sent and no stream is open (nghttp2_session_want_read). For the same
+ * reason an idle session cannot be told at once.
+ * @returns the undo, for a session that was not told yet.
+ */
+export function endSessionAtNextStream(session: Http2Session): () => void {
+  const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
+  const held: unknown[][] = []
+  let told = false
+  const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'stream') return emit.call(session, event, ...args)
+    held.push(args)
+    if (told) return true
+    told = true
+    session.goaway(constants.NGHTTP2_NO_ERROR, allStreams)
+    if (!session.ping(() => release())) release()
+    return true
+  })
+  const release = () => {
+    undo()
+    if (session.destroyed) return
+    for (const args of held) emit.call(session, 'stream', ...args)
+    session.close()
+  }
+  return () => {
+    if (!told) undo()
+  }
+}
