@@ -2,7 +2,7 @@
 
 import type { Gate } from './connections/gate.ts'
 import { reasonOf } from './errors.ts'
-import { Listeners } from './io/listeners.ts'
+import { type Held, Listeners } from './io/listeners.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
 import type { ManifestEntry } from './protocol/manifest.ts'
@@ -61,20 +61,25 @@ export class Holdings {
     this.#rendezvous?.open()
   }
 
+  /** The commit: what waits may accept. */
   async open(): Promise<void> {
+    this.listeners.commit()
     await Promise.all([...this.gates].map((gate) => gate.open()))
   }
 
   /** The application closed a server: its listener goes too, its path only if `unlink`. */
   dropGate(gate: Gate, unlink: boolean): void {
-    if (this.gates.delete(gate)) this.#cleanUp(() => this.listeners.drop(gate.held, { unlink }))
+    if (this.gates.delete(gate)) this.drop(gate.held, { unlink })
+  }
+
+  /** Closes one listener; its path goes only if `unlink`. */
+  drop(held: Held, { unlink }: { unlink: boolean }): void {
+    this.#cleanUp(() => this.listeners.drop(held, { unlink }))
   }
 
   /** Closes all that listens; `unlink` where no other process holds it. */
   endListening(unlink: boolean): void {
-    for (const held of this.listeners.all()) {
-      this.#cleanUp(() => this.listeners.drop(held, { unlink }))
-    }
+    for (const held of this.listeners.all()) this.drop(held, { unlink })
     const rendezvous = this.#rendezvous
     this.#rendezvous = undefined
     if (rendezvous !== undefined) this.#cleanUp(() => rendezvous.close({ unlink }))

@@ -2,7 +2,7 @@
 
 import { lstatSync, unlinkSync } from 'node:fs'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
-import { findEntry, keyOf } from '../protocol/manifest.ts'
+import { findEntry, keyOf, requestOf } from '../protocol/manifest.ts'
 import { bindTcp, bindUdp, bindUnix } from './bind.ts'
 import { close, describe } from './descriptors.ts'
 import { connectUnix } from './unix-socket.ts'
@@ -14,6 +14,8 @@ export interface Held {
   readonly fd: number
   /** The key in the old process's manifest, where it came from there. */
   readonly receivedAs?: string
+  /** How to bind it again, should it have to be dropped for a while. */
+  readonly options: BindOptions
 }
 
 /** How to bind where nothing was received. */
@@ -27,12 +29,19 @@ export interface BindOptions {
 
 export class Listeners {
   /** Received from the old process and not asked for yet. */
-  readonly #received = new Map<string, Held>()
+  readonly #received = new Map<string, { entry: ManifestEntry; fd: number }>()
   readonly #held = new Set<Held>()
+  /** Before the commit what was received is the old process's: its paths are not ours to remove. */
+  #committed = false
 
   /** Takes over a descriptor that was checked against its entry. */
   receive(entry: ManifestEntry, fd: number): void {
     this.#received.set(entry.key, { entry, fd })
+  }
+
+  /** What was received is ours alone from here on. */
+  commit(): void {
+    this.#committed = true
   }
 
   /**
@@ -41,40 +50,32 @@ export class Listeners {
    * @throws the system's error, as Node's own listen would give it.
    */
   claim(request: ListenerRequest, options: BindOptions): Held {
-    const entry = findEntry(
-      [...this.#received.values()].map((held) => held.entry),
-      request,
-    )
-    if (entry === undefined) return this.hold(request, bind(request, options))
-    const received = this.#received.get(entry.key) as Held
-    this.#received.delete(entry.key)
     // The key is what is asked for now: the next process finds it by that.
-    const held: Held = {
-      entry: { ...entry, key: keyOf(request) },
-      fd: received.fd,
-      receivedAs: entry.key,
-    }
+    const key = this.#freeKey(request)
+    const entries = [...this.#received.values()].map(({ entry }) => entry)
+    const offered = findEntry(entries, request, key)
+    const received = offered === undefined ? undefined : this.#received.get(offered.key)
+    if (received === undefined) return this.#hold(key, request, bind(request, options), options)
+    const { entry, fd } = received
+    this.#received.delete(entry.key)
+    const held = { entry: { ...entry, key }, fd, receivedAs: entry.key, options }
     this.#held.add(held)
     return held
   }
 
   /** Takes ownership of a descriptor that listens already. */
   hold(request: ListenerRequest, fd: number): Held {
-    const { address, port, path, ipv6Only } = describe(fd)
-    const isPath = request.protocol === 'unix'
-    const held = {
-      entry: {
-        key: keyOf(request),
-        protocol: request.protocol,
-        address: isPath ? path : address,
-        port,
-        ipv6Only,
-        ...(isPath ? inodeField(path) : {}),
-      },
-      fd,
-    }
-    this.#held.add(held)
-    return held
+    return this.#hold(this.#freeKey(request), request, fd, {})
+  }
+
+  /**
+   * Binds again, at the very place and under the key that it had, what was dropped.
+   *
+   * @throws the system's error.
+   */
+  restore({ entry, options }: Held): Held {
+    const request = requestOf(entry)
+    return this.#hold(entry.key, request, bind(request, options), options)
   }
 
   /** What this process holds, in the order of its manifest. */
@@ -96,11 +97,29 @@ export class Listeners {
    */
   drop(held: Held, { unlink }: { unlink: boolean }): void {
     if (!this.#held.delete(held)) return
+    const isOurs = this.#committed || held.receivedAs === undefined
     try {
-      if (unlink) unlinkOwn(held.entry)
+      if (unlink && isOurs) unlinkOwn(held.entry)
     } finally {
       close(held.fd)
     }
+  }
+
+  /** Where SO_REUSEPORT gives several listeners one place, each after the first has a number. */
+  #freeKey(request: ListenerRequest): string {
+    const keys = new Set([...this.#held].map(({ entry }) => entry.key))
+    const first = keyOf(request)
+    let key = first
+    for (let count = 2; keys.has(key); count++) key = `${first}#${count}`
+    return key
+  }
+
+  #hold(key: string, { protocol }: ListenerRequest, fd: number, options: BindOptions): Held {
+    const { address, port, path, ipv6Only } = describe(fd)
+    const place = protocol === 'unix' ? { address: path, ...inodeField(path) } : { address }
+    const held = { entry: { key, protocol, ...place, port, ipv6Only }, fd, options }
+    this.#held.add(held)
+    return held
   }
 }
 

@@ -3,7 +3,6 @@
 import type { Gate } from '../connections/gate.ts'
 import { reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
-import { requestOf } from '../protocol/manifest.ts'
 
 export class TakeBack {
   readonly #holdings: Holdings
@@ -22,7 +21,7 @@ export class TakeBack {
       const { held } = gate
       if (claimed.has(held.entry.key) || held.entry.protocol === 'udp') continue
       this.#dropped.add(gate)
-      this.#holdings.listeners.drop(held, { unlink: true })
+      this.#holdings.drop(held, { unlink: true })
     }
   }
 
@@ -38,7 +37,7 @@ export class TakeBack {
         const { key } = gate.held.entry
         try {
           if (this.#dropped.delete(gate)) {
-            gate.reattach(this.#holdings.listeners.claim(requestOf(gate.held.entry), {}))
+            gate.reattach(this.#holdings.listeners.restore(gate.held))
           }
           await gate.open()
         } catch (error) {

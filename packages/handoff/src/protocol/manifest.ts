@@ -50,8 +50,8 @@ export function keyOf(request: ListenerRequest): string {
 export function findEntry(
   entries: Iterable<ManifestEntry>,
   request: ListenerRequest,
+  key = keyOf(request),
 ): ManifestEntry | undefined {
-  const key = keyOf(request)
   const all = [...entries].filter((entry) => entry.key !== rendezvousKey)
   return all.find((entry) => entry.key === key) ?? all.find((entry) => samePlace(entry, request))
 }
