@@ -102,13 +102,21 @@ void Poll::Close(const Napi::CallbackInfo&) {
   ObjectWrap::Unref();
 }
 
+// In plain Node-API: while a worker is terminated every call may fail, and a Napi::Error made of
+// that failure would end the process.
 void Poll::Emit(int status, int events) {
-  Napi::Env env = Env();
+  napi_env env = Env();
   Napi::HandleScope scope(env);
-  callback_.MakeCallback(Value(), {Napi::Number::New(env, status), Napi::Number::New(env, events)},
-                         context_);
-  if (env.IsExceptionPending()) {
-    napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  napi_value arguments[2];
+  napi_value ignored;
+  if (napi_create_int32(env, status, &arguments[0]) != napi_ok) return;
+  if (napi_create_int32(env, events, &arguments[1]) != napi_ok) return;
+  napi_status called =
+      napi_make_callback(env, context_, Value(), callback_.Value(), 2, arguments, &ignored);
+  napi_value exception;
+  if (called == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+    napi_fatal_exception(env, exception);  // an uncaughtException, as from any other callback
   }
 }
 

@@ -89,12 +89,14 @@ export class UnixAcceptor {
   }
 
   #accept(): void {
-    // A callback may stop or close this; so does an error that would only come again.
+    // A callback may stop or close this.
     while (this.#accepting) {
       const fd = loadNative().accept(this.fd)
-      if (fd === WOULD_BLOCK) return
       if (fd >= 0) this.#onConnection(fd)
-      else if (fd !== -ECONNABORTED) this.#fail(fd)
+      else if (fd !== -ECONNABORTED) {
+        if (fd !== WOULD_BLOCK) this.#fail(fd)
+        return
+      }
     }
   }
 

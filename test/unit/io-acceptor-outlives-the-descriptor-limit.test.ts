@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Channel } from 'socket-handoff/channel'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
+import { close } from '../../packages/handoff/src/io/descriptors.ts'
+import {
+  connectUnix,
+  peerCredentials,
+  UnixAcceptor,
+} from '../../packages/handoff/src/io/unix-socket.ts'
+import { canLimitDescriptors, withDescriptorsLeft } from '../support/descriptor-limit.ts'
+import { descriptors, hasProc } from '../support/process-facts.ts'
+import { closeLater, openFiles, scratchDirectory } from '../support/scratch.ts'
+
+function accepting() {
+  const path = join(scratchDirectory(), 'x.sock')
+  const accepted: number[] = []
+  const errors: Error[] = []
+  const acceptor = new UnixAcceptor(
+    bindUnix({ path }),
+    (fd) => accepted.push(fd),
+    (error) => errors.push(error),
+  )
+  onTestFinished(() => {
+    acceptor.close()
+    accepted.splice(0).forEach(close)
+  })
+  return { path, accepted, errors, acceptor }
+}
+
+test('it accepts while it is started, and stopping loses no connection', async () => {
+  const { path, accepted, acceptor } = accepting()
+  const connect = () => closeLater(connectUnix(path))
+  connect()
+  for (let i = 0; i < 10; i++) await turn()
+  expect(accepted).toHaveLength(0)
+
+  acceptor.start()
+  await vi.waitUntil(() => accepted.length === 1)
+  acceptor.stop()
+  connect()
+  connect()
+  for (let i = 0; i < 10; i++) await turn()
+  expect(accepted).toHaveLength(1)
+
+  acceptor.start()
+  await vi.waitUntil(() => accepted.length === 3)
+  for (const fd of accepted) expect(peerCredentials(fd).uid).toBe(process.getuid?.())
+})
+
+test('a callback may close it', async () => {
+  const path = join(scratchDirectory(), 'x.sock')
+  const accepted: number[] = []
+  const acceptor = new UnixAcceptor(
+    bindUnix({ path }),
+    (fd) => {
+      accepted.push(fd)
+      acceptor.close()
+    },
+    () => undefined,
+  )
+  const clients = [Channel.connect(path), Channel.connect(path)].map(closeLater)
+  acceptor.start()
+  // The second one was still in the queue of a listener that is closed now.
+  await expect(clients[1]?.read()).rejects.toMatchObject({ code: 'ERR_HANDOFF_PEER_GONE' })
+  expect(accepted).toHaveLength(1)
+  accepted.forEach(close)
+  expect(() => acceptor.start()).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  acceptor.close()
+})
+
+test('peers that nobody connected to are not invented', () => {
+  const [file = -1] = openFiles(1)
+  expect(() => peerCredentials(file)).toThrow(expect.objectContaining({ code: 'ENOTSOCK' }))
+  const listener = closeLater(bindUnix({ path: join(scratchDirectory(), 'x.sock') }))
+  // On Linux a listener tells who listens.
+  if (hasProc) expect(peerCredentials(listener).pid).toBe(process.pid)
+})
+
+test.runIf(canLimitDescriptors)(
+  'at EMFILE it refuses who waits, says so once, and accepts again when there is room',
+  async () => {
+    const { path, accepted, errors, acceptor } = accepting()
+    acceptor.start()
+    const clients = [Channel.connect(path), Channel.connect(path)].map(closeLater)
+    await withDescriptorsLeft(0, async () => {
+      await vi.waitUntil(() => errors.length > 0)
+      for (const client of clients) expect(await client.read()).toBeUndefined()
+      for (let i = 0; i < 20; i++) await turn()
+    })
+    expect(errors).toMatchObject([{ code: 'EMFILE', syscall: 'accept' }])
+    expect(accepted).toHaveLength(0)
+
+    closeLater(connectUnix(path))
+    await vi.waitUntil(() => accepted.length === 1)
+  },
+)
+
+test.runIf(hasProc)('it leaves nothing open', () => {
+  const before = descriptors(process.pid).length
+  for (let i = 0; i < 20; i++) {
+    const acceptor = new UnixAcceptor(
+      bindUnix({ path: join(scratchDirectory(), 'x.sock') }),
+      close,
+      () => undefined,
+    )
+    acceptor.start()
+    acceptor.close()
+  }
+  expect(descriptors(process.pid).length).toBe(before)
+})
