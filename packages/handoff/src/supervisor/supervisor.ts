@@ -208,10 +208,15 @@ export class Supervisor {
     const { announce } = this.#options
     if (event.type === 'drained') announce(say.drained(record, event.counts))
     if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
+    // A handoff that the server began by itself: no start of ours tells how it ended.
+    if (this.#generations.hasSpawned(pid)) return
+    if (event.type === 'serving') {
+      announce(say.serves(record, event.replaces?.generation, event.elapsedMs))
+    }
     if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
-      // A handoff that the server began by itself: no start of ours tells how it ended.
       const { code, message } = event
-      if (!this.#generations.hasSpawned(pid)) this.#aborted({ code, message })
+      this.#aborted({ code, message })
+      announce(say.failed({ code, message }, 'old', this.serving))
     }
   }
 

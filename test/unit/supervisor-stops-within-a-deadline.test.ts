@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Generations } from '../../packages/handoff/src/supervisor/generations.ts'
+import { Stopping } from '../../packages/handoff/src/supervisor/stopping.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function stop(drainTimeoutMs?: number) {
+  const signal = vi.fn()
+  const signalAll = vi.fn()
+  const onDeadline = vi.fn()
+  const processes = new Map([10, 20].map((pid) => [pid, {}]))
+  const generations = { registry: { processes }, signal, signalAll } as unknown as Generations
+  const stopping = new Stopping(generations, { code: 0, drainTimeoutMs, onDeadline })
+  return { stopping, signal, signalAll, onDeadline }
+}
+
+test('every process is asked once, and one that turns up later too', () => {
+  const { stopping, signal } = stop()
+  stopping.tell(10)
+  stopping.tell(30)
+  stopping.tell(30)
+  expect(signal.mock.calls).toEqual([
+    [10, 'SIGTERM'],
+    [20, 'SIGTERM'],
+    [30, 'SIGTERM'],
+  ])
+})
+
+test('what hangs is killed after the time to drain and a margin', () => {
+  const { signalAll, onDeadline } = stop(2_000)
+  vi.advanceTimersByTime(11_999)
+  expect(signalAll).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(signalAll.mock.calls).toEqual([['SIGKILL']])
+  expect(onDeadline).toHaveBeenCalledTimes(1)
+})
+
+test('a process that asks for more time gets it', () => {
+  const { stopping, signalAll } = stop(2_000)
+  stopping.extend(60_000)
+  vi.advanceTimersByTime(69_999)
+  expect(signalAll).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(signalAll).toHaveBeenCalledTimes(1)
+})
+
+test('a second signal kills at once and decides the exit code', () => {
+  const { stopping, signalAll } = stop()
+  stopping.force(130)
+  expect(signalAll.mock.calls).toEqual([['SIGKILL']])
+  expect(stopping.code).toBe(130)
+})
+
+test('nothing is killed after the end', () => {
+  const { stopping, signalAll } = stop()
+  stopping.close()
+  vi.advanceTimersByTime(100_000)
+  expect(signalAll).not.toHaveBeenCalled()
+})
