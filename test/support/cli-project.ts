@@ -17,8 +17,8 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 export const main = join(repository, 'packages/handoff/dist/cli/main.js')
 
-/** Marks every process of a project, so that those that a test orphans are found. */
-const MARK = 'HANDOFF_TEST_RUN'
+/** Marks every process of a project, orphans too; HANDOFF_… would be taken from generations. */
+const MARK = 'TEST_PROJECT_ID'
 
 /**
  * A server that answers with `reply`, at `/slow` after a time; it prints `listening PID PORT`, and
