@@ -68,6 +68,7 @@ test('what it does not know is answered with a status and a code', async () => {
   const cases = [
     ['GET', '/nothing', 404, 'NOT_FOUND', undefined],
     ['GET', '/toString', 404, 'NOT_FOUND', undefined],
+    ['GET', '//', 404, 'NOT_FOUND', undefined],
     ['GET', '/reload', 405, 'METHOD_NOT_ALLOWED', 'POST'],
     ['DELETE', '/status', 405, 'METHOD_NOT_ALLOWED', 'GET'],
     ['POST', '/reload?wait=ready', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],

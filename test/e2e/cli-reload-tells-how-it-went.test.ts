@@ -109,3 +109,24 @@ test('--wait exit tells when the old process has taken back', async () => {
     backoff: null,
   })
 })
+
+test('--wait exit tells when neither process is left', async () => {
+  const project = makeProject({ 'server.mjs': serverReplying('one') })
+  const run = project.run(['--name', 'web', '--probation', '60s', 'server.mjs'])
+  const first = await run.listens()
+  const reload = project.handoff('reload', 'web', '--wait', 'exit')
+  const second = await run.listens()
+  await run.says(/generation 2 .* serves/)
+
+  // So that it cannot take back.
+  process.kill(first.pid, 'SIGSTOP')
+  process.kill(second.pid, 'SIGKILL')
+  await run.says(/generation 2 .* was killed by SIGKILL/)
+  process.kill(first.pid, 'SIGKILL')
+
+  const { exitCode, stderr } = await reload
+  expect(stderr).toContain('[ERR_HANDOFF_EXITED]')
+  expect(exitCode).toBe(1)
+  const third = await run.listens()
+  expect(await ask(third.port)).toBe('one')
+})

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test, vi } from 'vitest'
-import { isAlive, Orphans } from '../../packages/handoff/src/supervisor/orphans.ts'
+import { isAlive, isStartedFor, Orphans } from '../../packages/handoff/src/supervisor/orphans.ts'
 
 /** The pid of a process that has ended. */
 async function endedPid(): Promise<number> {
@@ -14,6 +14,21 @@ test('a process that is there is alive, whoever owns it', () => {
   expect(isAlive(process.pid)).toBe(true)
   expect(isAlive(1)).toBe(true)
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'a process belongs to the run whose socket it was started with',
+  async () => {
+    const child = spawn('cat', { env: { ...process.env, NOTIFY_SOCKET: '/run/web/notify.sock' } })
+    await once(child, 'spawn')
+    const pid = child.pid as number
+    expect(isStartedFor('/run/web/notify.sock', pid)).toBe(true)
+    expect(isStartedFor('/run/api/notify.sock', pid)).toBe(false)
+    expect(isStartedFor('/run/web/notify.sock', process.pid)).toBe(false)
+    child.stdin.end()
+    await once(child, 'exit')
+    expect(isStartedFor('/run/web/notify.sock', pid)).toBe(false)
+  },
+)
 
 test('an end is told once, and only of what was added', async () => {
   const gone = vi.fn()

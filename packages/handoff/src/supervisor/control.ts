@@ -60,22 +60,22 @@ export class Control {
 
   #handle(supervisor: Supervisor, request: IncomingMessage, response: ServerResponse): void {
     request.resume()
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://control')
-    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const route = Object.hasOwn(routes, path) ? routes[path] : undefined
     if (route === undefined) {
-      const message = `no such path: ${pathname} (there are ${Object.keys(routes).join(', ')})`
+      const message = `no such path: ${path} (there are ${Object.keys(routes).join(', ')})`
       return answer(response, 404, { code: 'NOT_FOUND', message })
     }
     if (request.method !== route.method) {
       response.setHeader('Allow', route.method)
-      const message = `${pathname} takes ${route.method}, not ${request.method}`
+      const message = `${path} takes ${route.method}, not ${request.method}`
       return answer(response, 405, { code: 'METHOD_NOT_ALLOWED', message })
     }
-    if (pathname === '/stop') {
+    if (path === '/stop') {
       this.#waiting.add(response)
       response.once('close', () => this.#waiting.delete(response))
     }
-    route.handle(supervisor, response, searchParams)
+    route.handle(supervisor, response, new URLSearchParams(query))
   }
 }
 

@@ -7,7 +7,7 @@ import type { Exit } from './attempt.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
-import { isAlive, Orphans } from './orphans.ts'
+import { isStartedFor, Orphans } from './orphans.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
 import { type Program, spawnGeneration } from './spawn.ts'
@@ -37,10 +37,12 @@ export class Generations {
   readonly #children = new Map<number, ChildProcess>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
+  readonly #notifyPath: string
   #registry: Registry = emptyRegistry
 
   constructor(directory: RunDirectory, handlers: GenerationsHandlers) {
     this.#handlers = handlers
+    this.#notifyPath = directory.notify
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
     this.#notifySocket = openNotifySocket(
       directory.notify,
@@ -63,7 +65,7 @@ export class Generations {
     const child = await spawnGeneration(program, directory, timeouts)
     const { pid } = child
     this.#children.set(pid, child)
-    this.change({ type: 'spawned', pid, at: Date.now() })
+    this.change({ type: 'spawned', pid, at: performance.now() })
     child.once('exit', (code, signal) => {
       afterPoll(() => {
         this.#children.delete(pid)
@@ -106,13 +108,12 @@ export class Generations {
   #report(pid: number, report: Report): void {
     if (!this.#knows(pid)) {
       // One that serves or drains after another supervisor, or was spawned by a server itself.
-      // Only an event makes it ours: a grandchild that inherited NOTIFY_SOCKET sends none.
-      if (report.event === undefined || !isAlive(pid)) return
+      if (report.event === undefined || !isStartedFor(this.#notifyPath, pid)) return
       this.#orphans.add(pid)
     }
     const { event } = report
     if (event !== undefined) {
-      this.change({ type: 'event', pid, event, at: Date.now() })
+      this.change({ type: 'event', pid, event, at: performance.now() })
       const replaces = event.type === 'serving' ? event.replaces : null
       if (replaces !== null && !this.#knows(replaces.pid)) this.#orphans.add(replaces.pid)
     }

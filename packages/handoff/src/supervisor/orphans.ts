@@ -1,4 +1,6 @@
-// Notices the end of processes that are not our children: no signal tells it.
+// Processes of this run that are not our children: whose they are, and when they end.
+
+import { readFileSync } from 'node:fs'
 
 /** Stop and crash restarts wait for this word; half a second late is soon enough. */
 const intervalMs = 500
@@ -11,6 +13,23 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     // EPERM: it is there and belongs to someone else.
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * Whether a process was started to report to `notifyPath`, as the kernel has it on record. A
+ * stranger of our own user could write to our socket, too.
+ *
+ * @see proc_pid_environ(5): the environment as it was at the start.
+ */
+export function isStartedFor(notifyPath: string, pid: number): boolean {
+  if (process.platform !== 'linux') return isAlive(pid)
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return environment.includes(`NOTIFY_SOCKET=${notifyPath}`)
+  } catch {
+    // It has gone, or is not ours to look at.
+    return false
   }
 }
 

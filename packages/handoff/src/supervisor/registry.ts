@@ -10,9 +10,9 @@ export interface ProcessRecord {
   readonly generation: number
   /** `starting`: spawned, and no word from it yet. */
   readonly stage: ProcessStage | 'starting'
-  /** When it was spawned, or first heard of; milliseconds since 1970. */
+  /** When it was spawned, or first heard of, by {@link performance.now}. */
   readonly startedAt: number
-  /** When it began to serve; 0 if it never did. */
+  /** When it began to serve, by the same clock; 0 if it never did. */
   readonly servingSince: number
   readonly listeners: readonly string[]
   readonly connections: number
@@ -21,7 +21,7 @@ export interface ProcessRecord {
 /** How one handoff ended. */
 export interface HandoffRecord {
   readonly outcome: 'completed' | 'aborted' | 'taken-back'
-  /** When it ended; milliseconds since 1970. */
+  /** When it ended, by {@link performance.now}: the time of day may jump. */
   readonly at: number
   /** The process that served after it. */
   readonly pid: number

@@ -51,6 +51,15 @@ export function reloadWithLines(
     .finally(undo)
 }
 
+const bothGone: LaunchResult = {
+  ok: false,
+  failure: {
+    code: 'ERR_HANDOFF_EXITED',
+    message: 'cannot wait for the old process: the new one has ended before it.',
+  },
+  serving: 'none',
+}
+
 /** Holds the result back until the old process has gone, or has taken back. */
 function untilOldHasGone(supervisor: Supervisor, launched: LaunchResult): Promise<LaunchResult> {
   if (!launched.ok || launched.replaces === undefined) return Promise.resolve(launched)
@@ -63,7 +72,7 @@ function untilOldHasGone(supervisor: Supervisor, launched: LaunchResult): Promis
     }
     const undo = supervisor.observe({
       gone(pid) {
-        if (pid === old) settle(launched)
+        if (pid === old) settle(supervisor.serving === undefined ? bothGone : launched)
       },
       heard(pid, event) {
         if (pid !== old || event.type !== 'taken-back') return

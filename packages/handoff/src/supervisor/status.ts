@@ -43,11 +43,15 @@ export interface Surroundings {
   readonly name: string
   /** The supervisor's. */
   readonly pid: number
+  /** By {@link performance.now}. */
   readonly now: number
+  /** The same moment as time of day: milliseconds since 1970. */
+  readonly date: number
   readonly backoff: Status['backoff']
 }
 
-export function statusOf(registry: Registry, { name, pid, now, backoff }: Surroundings): Status {
+export function statusOf(registry: Registry, surroundings: Surroundings): Status {
+  const { name, pid, now, date, backoff } = surroundings
   const { processes, serving = null, completed, aborted, last } = registry
   return {
     name,
@@ -58,14 +62,14 @@ export function statusOf(registry: Registry, { name, pid, now, backoff }: Surrou
       pid: record.pid,
       generation: record.generation,
       stage: record.stage,
-      uptimeMs: now - record.startedAt,
+      uptimeMs: Math.round(now - record.startedAt),
       listeners: record.listeners,
       connections: record.connections,
     })),
     handoffs: {
       completed,
       aborted,
-      last: last === undefined ? null : { ...last, at: new Date(last.at).toISOString() },
+      last: last === undefined ? null : { ...last, at: isoAt(date - (now - last.at)) },
     },
     backoff,
   }
@@ -74,4 +78,8 @@ export function statusOf(registry: Registry, { name, pid, now, backoff }: Surrou
 /** A process that has no generation yet is the newest of all. */
 function newestFirst(a: ProcessRecord, b: ProcessRecord): number {
   return (b.generation || Infinity) - (a.generation || Infinity) || b.startedAt - a.startedAt
+}
+
+function isoAt(date: number): string {
+  return new Date(date).toISOString()
 }

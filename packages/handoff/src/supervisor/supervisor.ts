@@ -99,7 +99,8 @@ export class Supervisor {
     return statusOf(this.#generations.registry, {
       name: this.name,
       pid: process.pid,
-      now: Date.now(),
+      now: performance.now(),
+      date: Date.now(),
       backoff: this.#recovery.backoff,
     })
   }
@@ -121,9 +122,7 @@ export class Supervisor {
    * ERR_HANDOFF_STOPPING.
    */
   reload(): Promise<LaunchResult> {
-    if (this.#stopping !== undefined) {
-      throw new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${this.name}: it is stopping`)
-    }
+    if (this.#stopping !== undefined) throw this.#isStopping()
     const launch = this.#launcher.launch()
     this.#recovery.cancel()
     const began = performance.now()
@@ -176,18 +175,24 @@ export class Supervisor {
   #failed({ failure, ...outcome }: Failed): LaunchResult {
     const old = this.serving
     const serving = old === undefined ? (outcome.serving ?? 'none') : 'old'
-    if (serving === 'old') this.#aborted(failure)
-    if (this.#stopping === undefined) {
-      this.#options.announce(say.failed(failure, serving, old))
-      if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0 })
-      // Nothing of ours is left; a server of an earlier supervisor may well be.
-      else if (!this.#options.patient) this.#ended.resolve(1)
+    if (this.#stopping !== undefined) {
+      const { code, message } = this.#isStopping()
+      return { ok: false, failure: { code, message }, serving }
     }
+    if (serving === 'old') this.#aborted(failure)
+    this.#options.announce(say.failed(failure, serving, old))
+    if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0 })
+    // Nothing of ours is left; a server of an earlier supervisor may well be.
+    else if (!this.#options.patient) this.#ended.resolve(1)
     return { ok: false, failure, serving }
   }
 
+  #isStopping(): HandoffError {
+    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${this.name}: it is stopping`)
+  }
+
   #aborted(failure: Failure): void {
-    this.#generations.change({ type: 'aborted', ...failure, at: Date.now() })
+    this.#generations.change({ type: 'aborted', ...failure, at: performance.now() })
   }
 
   #heard(pid: number, report: Report): void {
@@ -224,7 +229,7 @@ export class Supervisor {
     const { pid, servingSince } = record
     const exception = this.#exceptions.get(pid)
     this.#exceptions.delete(pid)
-    const servedMs = servingSince === 0 ? 0 : Date.now() - servingSince
+    const servedMs = servingSince === 0 ? 0 : performance.now() - servingSince
     if (wasServing) this.#recovery.lost({ exit, servedMs })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(say.ended(record, exit, exception))
