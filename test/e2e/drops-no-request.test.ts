@@ -4,7 +4,7 @@ import { startRun } from '../support/run.ts'
 
 const HANDOFFS = 20
 
-test.each(['fastify-server.ts', 'http-server.ts'])(
+test.each(['fastify-server.mjs', 'http-server.mjs'])(
   `%s drops no request in ${HANDOFFS} handoffs back to back`,
   async (fixture) => {
     const run = await startRun(fixture)

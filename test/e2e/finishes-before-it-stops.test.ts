@@ -1,37 +1,20 @@
 import { once } from 'node:events'
-import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
-import { largeSha256, piecesOver, piecesSha256 } from '../support/load/pieces.ts'
-import { type Reply, send, type Target } from '../support/load/send.ts'
+import { send } from '../support/load/send.ts'
+import { longRequests } from '../support/load/traffic.ts'
 import { startRun } from '../support/run.ts'
 
-/** One of each kind of long exchange, all of them under way. */
-function longExchanges(target: Target): Promise<Reply>[] {
-  return [
-    send(target, { path: '/slow?ms=1500' }),
-    send(target, { path: '/download?ms=2000', expect: { sha256: piecesSha256 } }),
-    send(target, { path: '/large', pauseMs: 10, expect: { sha256: largeSha256 } }),
-    send(target, {
-      method: 'POST',
-      path: '/upload',
-      headers: { 'content-type': 'application/octet-stream' },
-      expect: { text: piecesSha256 },
-      write: (request) => void pipeline(piecesOver(2000), request).catch(() => {}),
-    }),
-  ]
-}
-
 test.each([
-  { fixture: 'fastify-server.ts', how: 'handoff stop' },
-  { fixture: 'fastify-server.ts', how: 'SIGTERM' },
-  { fixture: 'http-server.ts', how: 'SIGTERM' },
-  { fixture: 'http-server.ts', how: 'SIGINT' },
+  { fixture: 'fastify-server.mjs', how: 'handoff stop' },
+  { fixture: 'fastify-server.mjs', how: 'SIGTERM' },
+  { fixture: 'http-server.mjs', how: 'SIGTERM' },
+  { fixture: 'http-server.mjs', how: 'SIGINT' },
 ])(
   '$fixture finishes what is in flight after $how, then runs its hooks',
   async ({ fixture, how }) => {
     const run = await startRun(fixture)
     const pid = await run.listening()
-    const replies = longExchanges(run.target)
+    const replies = Object.values(longRequests).map((request) => request(run.target))
     // All four are under way once a fifth has been answered on a connection made after them.
     expect((await send(run.target, { path: '/slow?ms=100' })).kind).toBe('ok')
 
@@ -48,7 +31,7 @@ test.each([
 )
 
 test('a second signal ends what does not end by itself', async () => {
-  const run = await startRun('http-server.ts')
+  const run = await startRun('http-server.mjs')
   const reply = send(run.target, { path: '/slow?ms=60000' })
   expect((await send(run.target, { path: '/slow?ms=100' })).kind).toBe('ok')
 
@@ -63,7 +46,7 @@ test('a second signal ends what does not end by itself', async () => {
 })
 
 test('the drain timeout ends a connection that never ends', async () => {
-  const run = await startRun('http-server.ts', {
+  const run = await startRun('http-server.mjs', {
     flags: ['--drain-timeout', '1s', '--probation', '0s'],
   })
   const reply = send(run.target, { path: '/slow?ms=60000' })

@@ -13,7 +13,7 @@ import { type Run, startRun } from '../support/run.ts'
 /** Asks each listener once and gives the process that answered. */
 async function pidsAt(places: Places): Promise<Record<string, string | undefined>> {
   const replies = Object.entries(places).map(async ([name, target]) => {
-    const reply = await send(target, { path: '/', expect: { text: name } })
+    const reply = await send(target, { path: '/', text: name })
     return [name, reply.kind === 'ok' ? reply.pid : reply.detail]
   })
   return Object.fromEntries(await Promise.all(replies))

@@ -54,7 +54,7 @@ const clients: Record<string, Half> = {
   },
 }
 
-test.each(['fastify-server.ts', 'http-server.ts'])(
+test.each(['fastify-server.mjs', 'http-server.mjs'])(
   '%s answers every odd client that a handoff finds half done',
   async (fixture) => {
     const run = await startRun(fixture)

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest'
 import { everything, Load } from '../support/load/load.ts'
-import { piecesSha256 } from '../support/load/pieces.ts'
 import { send } from '../support/load/send.ts'
 import { alive, gone } from '../support/process-facts.ts'
 import { startRun } from '../support/run.ts'
 
 test('of two reloads at once one runs and the other is told so', async () => {
-  const run = await startRun('http-server.ts')
+  const run = await startRun('http-server.mjs')
   const load = new Load(run.target)
   await load.more(100)
 
@@ -23,13 +22,13 @@ test('of two reloads at once one runs and the other is told so', async () => {
 })
 
 test('reloads work while older generations drain a long download', async () => {
-  const run = await startRun('http-server.ts')
+  const run = await startRun('http-server.mjs')
   const first = await run.listening()
   const load = new Load(run.target, everything)
   await load.more(100)
   const download = send(run.target, {
     path: '/download?ms=8000',
-    expect: { sha256: piecesSha256 },
+    checkSha256: true,
   })
   await load.more(100)
 
@@ -47,7 +46,7 @@ test('reloads work while older generations drain a long download', async () => {
 })
 
 test('a reload in the probation of the last one ends it', async () => {
-  const run = await startRun('http-server.ts', { flags: ['--probation', '60s'] })
+  const run = await startRun('http-server.mjs', { flags: ['--probation', '60s'] })
   const first = await run.listening()
   const load = new Load(run.target)
   await load.more(100)

@@ -5,7 +5,7 @@ import { gone } from '../support/process-facts.ts'
 import { startRun } from '../support/run.ts'
 
 test('the server serves on without its supervisor, and a new one takes over from it', async () => {
-  const first = await startRun('http-server.ts')
+  const first = await startRun('http-server.mjs')
   const old = await first.listening()
   const load = new Load(first.target, everything)
   await load.more(100)
@@ -13,7 +13,7 @@ test('the server serves on without its supervisor, and a new one takes over from
   first.supervisor.kill('SIGKILL')
   await once(first.supervisor, 'exit')
   await load.more(100)
-  const second = await startRun('http-server.ts', { after: first })
+  const second = await startRun('http-server.mjs', { after: first })
   await load.more(100)
 
   expect(second.target).toEqual(first.target)

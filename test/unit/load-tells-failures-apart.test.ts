@@ -38,8 +38,16 @@ test.each<[string, RequestListener]>([
   ['wrongBody', (_, response) => response.end('good bye')],
 ])('%s', async (kind, reply) => {
   const target = await serve(reply)
-  const outcome = await send(target, { path: '/', expect: { text: 'hello' }, deadlineMs: 200 })
+  const outcome = await send(target, { path: '/', text: 'hello', deadlineMs: 200 })
   expect(outcome.kind, outcome.detail).toBe(kind)
+})
+
+test('a reply whose digest is wrong, or that names none, is a failure', async () => {
+  const named = await serve((_, response) => response.setHeader('x-sha256', '00').end('hello'))
+  const unnamed = await serve((_, response) => response.end('hello'))
+  for (const target of [named, unnamed]) {
+    expect((await send(target, { path: '/', checkSha256: true })).kind).toBe('wrongBody')
+  }
 })
 
 test('refused', async () => {

@@ -24,8 +24,10 @@ export interface Request {
   write?: (request: http.ClientRequest) => void
   /** Waits so long after each piece of the reply: a slow reader. */
   pauseMs?: number
-  /** What the reply must be: its text, or the SHA-256 of its bytes. */
-  expect?: { text: string } | { sha256: string }
+  /** What the reply must be. */
+  text?: string
+  /** The reply must name its SHA-256 in `x-sha256`, and have it. */
+  checkSha256?: boolean
   /** One minute: far beyond the longest reply (2 s) on a busy machine. */
   deadlineMs?: number
 }
@@ -90,8 +92,11 @@ export function send(target: Target, request: Request): Promise<Reply> {
         reply.text = text
         if (reply.status < 200 || reply.status > 299)
           return end('non2xx', `${reply.status} ${text}`)
-        const wrong = mismatch(request.expect, text, sha256)
-        return wrong === undefined ? end('ok') : end('wrongBody', wrong)
+        const [want, got] = request.checkSha256
+          ? [response.headers['x-sha256'] ?? 'a digest', sha256]
+          : [request.text ?? text, text]
+        if (want !== got) return end('wrongBody', `expected ${want}, got ${got.slice(0, 200)}`)
+        return end('ok')
       } catch (error) {
         return end('truncated', String(error))
       }
@@ -115,10 +120,4 @@ async function read(response: http.IncomingMessage, pauseMs: number | undefined)
     if (pauseMs !== undefined) await pause(pauseMs)
   }
   return { sha256: hash.digest('hex'), text: Buffer.concat(start).toString() }
-}
-
-function mismatch(expected: Request['expect'], text: string, sha256: string): string | undefined {
-  if (expected === undefined) return undefined
-  const [want, got] = 'text' in expected ? [expected.text, text] : [expected.sha256, sha256]
-  return want === got ? undefined : `expected ${want}, got ${got.slice(0, 200)}`
 }

@@ -1,11 +1,11 @@
 // The kinds of clients: each makes one request after the other and yields what became of it.
 
+import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { http2Kept, http2New } from './http2-traffic.ts'
-import { largeSha256, piecesOver, piecesSha256 } from './pieces.ts'
 import { type Reply, send, type Target } from './send.ts'
 import type { Outcome } from './tally.ts'
 
@@ -17,6 +17,17 @@ const TRANSFER_MS = 2000
 
 /** How long a keep-alive connection rests between two requests: most are at rest most of the time. */
 const REST_MS = 10
+
+/** Twenty pieces, each with bytes of its own: one lost, doubled or moved changes the digest. */
+const uploadPieces = Array.from({ length: 20 }, (_, i) => Buffer.alloc(16 * 1024, `piece ${i};`))
+const uploadSha256 = createHash('sha256').update(Buffer.concat(uploadPieces)).digest('hex')
+
+async function* uploadOver(ms: number): AsyncGenerator<Buffer> {
+  for (const piece of uploadPieces) {
+    yield piece
+    await pause(ms / uploadPieces.length)
+  }
+}
 
 /** A new connection with `Connection: close`: the server closes it. */
 const newConnection = repeat((target) => send(target, { path: '/' }))
@@ -48,39 +59,38 @@ const keepAlive: Client = async function* (target) {
   }
 }
 
-/** A reply that takes 1.5 s to begin. */
-const slow = repeat((target) => send(target, { path: `/slow?ms=${SLOW_MS}` }))
+/** Requests that are long in flight; each makes one. */
+export const longRequests = {
+  /** A reply that takes 1.5 s to begin. */
+  slow: (target: Target) => send(target, { path: `/slow?ms=${SLOW_MS}` }),
 
-/** A chunked reply that takes 2 s. */
-const download = repeat((target) =>
-  send(target, { path: `/download?ms=${TRANSFER_MS}`, expect: { sha256: piecesSha256 } }),
-)
+  /** A chunked reply that takes 2 s. */
+  download: (target: Target) =>
+    send(target, { path: `/download?ms=${TRANSFER_MS}`, checkSha256: true }),
 
-/** A chunked body that takes 2 s; the server answers with the digest of what it got. */
-const upload = repeat((target) =>
-  send(target, {
-    method: 'POST',
-    path: '/upload',
-    headers: { 'content-type': 'application/octet-stream' },
-    expect: { text: piecesSha256 },
-    // An error of the connection reaches the request itself, which counts it.
-    write: (request) => void pipeline(piecesOver(TRANSFER_MS), request).catch(() => {}),
-  }),
-)
+  /** A chunked body that takes 2 s; the server answers with the digest of what it got. */
+  upload: (target: Target) =>
+    send(target, {
+      method: 'POST',
+      path: '/upload',
+      headers: { 'content-type': 'application/octet-stream' },
+      text: uploadSha256,
+      // An error of the connection reaches the request itself, which counts it.
+      write: (request) => void pipeline(uploadOver(TRANSFER_MS), request).catch(() => {}),
+    }),
 
-/** 8 MiB, read in about 2 s: most of it is still in the process when the handler has ended. */
-const slowReader = repeat((target) =>
-  send(target, { path: '/large', pauseMs: 10, expect: { sha256: largeSha256 } }),
-)
+  /** 8 MiB, read in about 2 s: most of it is still in the process when the handler has ended. */
+  slowReader: (target: Target) => send(target, { path: '/large', pauseMs: 10, checkSha256: true }),
+}
 
 export const traffic = {
   newConnection,
   closedByClient,
   keepAlive,
-  slow,
-  download,
-  upload,
-  slowReader,
+  slow: repeat(longRequests.slow),
+  download: repeat(longRequests.download),
+  upload: repeat(longRequests.upload),
+  slowReader: repeat(longRequests.slowReader),
   http2New,
   http2Kept,
 } satisfies Record<string, Client>
