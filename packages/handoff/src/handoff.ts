@@ -104,7 +104,7 @@ export class HandoffProcess {
     const { rendezvous, signals } = this.#settings
     this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#causeOf(death))))
     await this.#birth.start()
-    if (rendezvous !== undefined && this.#birth.replaces === null) {
+    if (rendezvous !== undefined && !this.#birth.hasRendezvous) {
       this.#holdings.bindRendezvous(rendezvous)
     }
     if (signals) this.#handleSignals()

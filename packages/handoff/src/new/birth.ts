@@ -2,7 +2,7 @@
 
 import { deferred } from '../deferred.ts'
 import type { HandoffEventBody, Stage } from '../diagnostics.ts'
-import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
+import { errorFromPeer, HandoffError, reasonOf, type Serving } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
@@ -63,6 +63,11 @@ export class Birth {
     if (this.#manifest === undefined) return null
     const { pid, generation } = this.#manifest
     return { pid, generation }
+  }
+
+  /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
+  get hasRendezvous(): boolean {
+    return this.#receipt?.hasRendezvous ?? false
   }
 
   /**
@@ -302,14 +307,23 @@ export class Birth {
   #fail(error: unknown): void {
     this.#error =
       error instanceof HandoffError
-        ? error
+        ? this.#placed(error)
         : this.#failure('ERR_HANDOFF_APP_FAILED', reasonOf(error), error)
     if (this.#runner.takes('failure')) this.#runner.dispatch('failure')
   }
 
+  /** An error of the channel or of the application knows neither the stage nor who serves. */
+  #placed(error: HandoffError): HandoffError {
+    const { code, reason, stage = this.#stage(), serving = this.#whoServes(), cause } = error
+    return new HandoffError(code, reason, { stage, serving, cause })
+  }
+
+  #whoServes(): Serving {
+    return this.#wire === undefined ? 'none' : 'old'
+  }
+
   #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
-    const serving = this.#wire === undefined ? 'none' : 'old'
-    const details = { stage: this.#stage(), serving } as const
+    const details = { stage: this.#stage(), serving: this.#whoServes() }
     return new HandoffError(
       code,
       `cannot take over: ${reason}`,

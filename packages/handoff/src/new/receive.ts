@@ -29,6 +29,10 @@ export class Receipt {
     return this.#received === this.#entries.length
   }
 
+  get hasRendezvous(): boolean {
+    return this.#rendezvous !== undefined
+  }
+
   /**
    * Takes one batch. Owns its descriptors: each goes to the listeners, or is closed.
    *
