@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 import { ask, whereIs } from './clients.ts'
 import type { NewPeer } from './peers.ts'
 import { openPlace } from './place.ts'
-import { inodeOf, listeningInode, openSockets } from './sockets.ts'
+import { inodeOf, listeningInode, openedSince, openSockets } from './sockets.ts'
 
 const nonsense = Buffer.from(`GET / HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(2))
 const abort = { type: 'abort', code: 'ERR_HANDOFF_UNHEALTHY', reason: 'cannot serve: ill' } as const
@@ -57,10 +57,7 @@ async function serve(many = false) {
 
 /** Once the peer's own descriptors are gone, so must be everything that the handoff opened. */
 async function leavesNothing(quiet: ReadonlyMap<string, number>): Promise<void> {
-  await until('nothing of the handoff is left open', () => {
-    const now = openSockets()
-    return [...now].every(([name, count]) => count <= (quiet.get(name) ?? 0))
-  })
+  await until('nothing of the handoff is left open', () => openedSince(quiet).length === 0)
 }
 
 describe.each(Object.entries(progress))('the new process, %s,', (name, advance) => {
