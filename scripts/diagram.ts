@@ -44,10 +44,27 @@ function effects(rows: Rows): string {
     const alike = groupBy(Object.entries(row), ([, does]) => JSON.stringify(does))
     return [...alike.values()].map((events) => {
       const { to, effects } = (events[0] as (typeof events)[number])[1]
-      return `| ${state} | ${names(events)} | ${to} | ${effects.join(', ')} |`
+      return [state, names(events), to, effects.join(', ')]
     })
   })
-  return ['| in | on | to | effects, in this order |', '|---|---|---|---|', ...lines].join('\n')
+  return markdownTable(['in', 'on', 'to', 'effects, in this order'], lines)
+}
+
+/** Padded, as biome formats tables: so the page stays what this writes. */
+function markdownTable(head: readonly string[], lines: readonly string[][]): string {
+  const widths = head.map((_, i) =>
+    Math.max(...[head, ...lines].map((line) => line[i]?.length ?? 0)),
+  )
+  const row = (cells: readonly string[], fill = ' ') =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(' | ')} |`
+  return [
+    row(head),
+    row(
+      head.map(() => ''),
+      '-',
+    ),
+    ...lines.map((line) => row(line)),
+  ].join('\n')
 }
 
 function names(events: readonly [string, unknown][]): string {
