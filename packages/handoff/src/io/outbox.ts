@@ -79,7 +79,7 @@ function sendError(errno: number, descriptors: number): HandoffError {
   const code = goneErrnos.includes(-errno) ? 'ERR_HANDOFF_PEER_GONE' : 'ERR_HANDOFF_SEND_FAILED'
   return new HandoffError(
     code,
-    `cannot send a message with ${descriptors} descriptors: ${reasonOf(cause)}`,
+    `cannot send a message (descriptors: ${descriptors}): ${reasonOf(cause)}`,
     { cause },
   )
 }

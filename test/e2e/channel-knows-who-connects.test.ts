@@ -1,0 +1,42 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { bindUnix } from '../../packages/handoff/dist/io/bind.js'
+import { type Datagram, DatagramListener } from '../../packages/handoff/dist/io/datagram.js'
+import { close } from '../../packages/handoff/dist/io/descriptors.js'
+import { peerCredentials, UnixAcceptor } from '../../packages/handoff/dist/io/unix-socket.js'
+import { hasProc } from '../support/process-facts.ts'
+import { closeLater, scratchDirectory } from '../support/scratch.ts'
+import { DEADLINE_MS } from '../support/until.ts'
+
+const client = fileURLToPath(new URL('../peers/channel-client.py', import.meta.url))
+const hasPython = spawnSync('python3', ['--version']).status === 0
+
+test.runIf(hasPython)('another process is known by pid, uid and gid, on either kind', async () => {
+  const directory = scratchDirectory()
+  const stream = join(directory, 'stream.sock')
+  const notify = join(directory, 'notify.sock')
+  const accepted: number[] = []
+  const datagrams: Datagram[] = []
+  const errors: Error[] = []
+  const fail = (error: Error) => errors.push(error)
+  closeLater(new UnixAcceptor(bindUnix({ path: stream }), (fd) => accepted.push(fd), fail)).start()
+  closeLater(DatagramListener.bind(notify, 0o600, (d) => datagrams.push(d), fail))
+
+  const child = spawn('python3', [client, stream, notify], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  })
+  onTestFinished(() => {
+    child.stdin.end()
+    accepted.forEach(close)
+  })
+  await vi.waitUntil(() => accepted.length === 1 && datagrams.length === 1, DEADLINE_MS)
+
+  const it = { pid: child.pid, uid: process.getuid?.(), gid: process.getgid?.() }
+  const [fd = -1] = accepted
+  expect(peerCredentials(fd)).toEqual(it)
+  if (hasProc) expect(datagrams).toMatchObject([it])
+  expect(datagrams[0]?.data.toString()).toBe('READY=1')
+  expect(errors).toEqual([])
+})
