@@ -20,7 +20,6 @@ const help = {
   ERR_HANDOFF_ALREADY_CREATED: 'A process has one handoff; share the first one.',
   ERR_HANDOFF_LISTEN_STATE:
     'Call listen or bind once for each server, before it listens, while the handoff is open.',
-  ERR_HANDOFF_NO_RENDEZVOUS: 'Run under `handoff run`, or give the `rendezvous` option.',
 
   // The place where the two processes meet.
   ERR_HANDOFF_RENDEZVOUS_UNSAFE: 'Nothing was removed. Remove it yourself, or choose another path.',

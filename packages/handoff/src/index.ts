@@ -100,17 +100,20 @@ let current: Handoff | undefined
 export async function createHandoff(options: HandoffOptions = {}): Promise<Handoff> {
   loadNative()
   if (cluster.isWorker)
-    throw new HandoffError('ERR_HANDOFF_CLUSTER', 'cannot create a handoff in a cluster worker')
+    throw new HandoffError(
+      'ERR_HANDOFF_CLUSTER',
+      'cannot create a handoff: this process is a cluster worker',
+    )
   if (!isMainThread) {
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',
-      'cannot create a handoff in a worker thread: a process is replaced as a whole',
+      'cannot create a handoff: this is a worker thread, and a process is replaced as a whole',
     )
   }
   if (current !== undefined)
     throw new HandoffError(
       'ERR_HANDOFF_ALREADY_CREATED',
-      'cannot create a second handoff in this process',
+      'cannot create a handoff: this process has one',
     )
   const settings = readSettings(options, process.env)
   const handoff = new HandoffProcess(settings, realSystem, () => {

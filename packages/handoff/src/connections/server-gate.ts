@@ -87,6 +87,12 @@ export class ServerGate implements Gate {
     this.#held = held
   }
 
+  /** Leaves the server as it was: it could not listen. */
+  detach(): void {
+    this.#showEvents?.()
+    for (const restore of this.#undo.splice(0)) restore()
+  }
+
   async open(): Promise<void> {
     if (this.#state !== 'waiting' && this.#state !== 'shut') return
     this.#state = 'moving'
@@ -128,7 +134,9 @@ export class ServerGate implements Gate {
       // A plain close(2): while another descriptor is open, the client gets no FIN.
       socket.destroy()
     }
-    return { descriptors, idleMs: server.keepAliveTimeout }
+    const { keepAliveTimeout } = server
+    const idleMs = Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
+    return { descriptors, idleMs }
   }
 
   adopt(fd: number, idleMs: number): void {
@@ -225,8 +233,7 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
-      this.#showEvents?.()
-      for (const restore of this.#undo.splice(0)) restore()
+      this.detach()
       this.#handlers.onClose(this)
       this.#parking.closeAll()
       if (listens || callback === undefined) return server.close(callback)

@@ -20,6 +20,8 @@ export interface Adoption {
   system: System
   /** Whether servers may accept now, or wait for the commit. */
   accept(): boolean
+  /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
+  checkOpen(): void
   /** The name of the next listener on port 0 that was given none. */
   nextName(): string
   handlers: GateHandlers
@@ -41,17 +43,32 @@ export async function adoptServer(
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
   const gate = new ServerGate(server, backlog, adoption.system, adoption.handlers)
-  options.signal?.addEventListener('abort', () => server.close(), { once: true })
-  const address = await resolve(options.host)
-  if (gate.closed) return undefined
-  const held = claim(address, options, backlog, adoption)
+  const undoSignal = closeOnAbort(server, options.signal)
+  let held: Held | undefined
   try {
+    const address = await resolve(options.host)
+    if (gate.closed) return undefined
+    // The commit, or the end, may have come during the lookup.
+    adoption.checkOpen()
+    held = claim(address, options, backlog, adoption)
     await gate.attach(held, adoption.accept())
   } catch (error) {
-    adoption.listeners.drop(held, { unlink: true })
+    undoSignal()
+    gate.detach()
+    if (held !== undefined) adoption.listeners.drop(held, { unlink: true })
     throw error
   }
   return gate
+}
+
+/** As Node's `signal` option; gives back its undo. */
+function closeOnAbort(server: Server, signal: AbortSignal | undefined): () => void {
+  const close = () => void server.close()
+  const undo = () => signal?.removeEventListener('abort', close)
+  if (signal?.aborted) process.nextTick(close)
+  else signal?.addEventListener('abort', close, { once: true })
+  server.once('close', undo)
+  return undo
 }
 
 export interface BindSocketOptions {
@@ -71,10 +88,18 @@ export async function adoptSocket(
   adoption: Adoption,
 ): Promise<DatagramGate> {
   const { ipv6Only = false, port, reuseAddr, reusePort } = options
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      `cannot bind: ${String(port)} is not a port from 0 to 65535`,
+    )
+  }
   const [family, everyAddress] = isUdp6(socket) ? ([6, '::'] as const) : ([4, '0.0.0.0'] as const)
+  const address = (await resolve(options.address, family)) ?? everyAddress
+  adoption.checkOpen()
   const request: ListenerRequest = {
     protocol: 'udp',
-    address: (await resolve(options.address, family)) ?? everyAddress,
+    address,
     port,
     ipv6Only,
     name: port === 0 ? (options.name ?? adoption.nextName()) : '',

@@ -12,6 +12,7 @@ import type { NewState } from '../protocol/machine.ts'
 import { type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { findOldProcess, sendHello } from './discover.ts'
+import { takeOverError } from './failure.ts'
 import { Receipt } from './receive.ts'
 import { takeConnections } from './take-connections.ts'
 
@@ -323,12 +324,7 @@ export class Birth {
   }
 
   #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
-    const details = { stage: this.#stage(), serving: this.#whoServes() }
-    return new HandoffError(
-      code,
-      `cannot take over: ${reason}`,
-      cause === undefined ? details : { ...details, cause },
-    )
+    return takeOverError(code, reason, { stage: this.#stage(), serving: this.#whoServes(), cause })
   }
 
   #stage(): Stage {

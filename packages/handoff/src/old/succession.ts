@@ -1,19 +1,19 @@
 // The old side as a whole: runs its table from serving to exit, and back where a handoff fails.
 
 import type { DrainCounts, HandoffEventBody, ProcessStage, Stage } from '../diagnostics.ts'
-import { errorFromPeer, HandoffError } from '../errors.ts'
+import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { Channel } from '../io/channel.ts'
 import type { System, Timer } from '../io/system.ts'
-import { closeAll, Wire } from '../io/wire.ts'
+import { Wire } from '../io/wire.ts'
 import type { Settings } from '../options.ts'
-import type { Frame } from '../protocol/codec.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
-import type { Messages } from '../protocol/messages.ts'
+import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { Drain } from './drain.ts'
 import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
+import { handOverError, Peer } from './peer.ts'
 import { Sending } from './send.ts'
 import { TakeBack } from './take-back.ts'
 
@@ -42,12 +42,10 @@ export class Succession {
   readonly #runner: Runner<'old'>
   readonly #takeBack: TakeBack
   #state: OldState = 'serving'
-  #wire: Wire | undefined
-  #peer = 'the new process'
+  #peer: Peer | undefined
   #sending: Sending | undefined
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
-  #deadline: Timer | undefined
   #probation: Timer | undefined
   #error: HandoffError | undefined
 
@@ -72,7 +70,7 @@ export class Succession {
 
   /** A process connected to the rendezvous socket. Owns the descriptor. */
   connect(fd: number): void {
-    this.#runner.dispatch('connect', new Wire(Channel.from(fd)))
+    this.#runner.dispatch('connect', new Peer(new Wire(Channel.from(fd)), this.#context.system))
   }
 
   /** The operator wants this process to end, with or without a successor. */
@@ -101,17 +99,18 @@ export class Succession {
   #effects(): Effects {
     const { system, settings, report } = this.#context
     return {
-      'await-hello': (wire) => this.#awaitHello(wire as Wire),
-      'refuse-busy': (wire) => refuse(wire as Wire, this.#busy()),
-      'refuse-peer': () => {
-        if (this.#wire !== undefined && this.#error !== undefined)
-          sendRefusal(this.#wire, this.#error)
+      'await-hello': (peer) => this.#awaitHello(peer as Peer),
+      'refuse-busy': (peer) => {
+        const other = peer as Peer
+        other.refuse(this.#busy())
+        other.close()
       },
+      'refuse-peer': () => this.#peer?.refuse(this.#reason()),
       'send-manifest': (version) => this.#sendManifest(version as number),
       'send-next': (message) => this.#attempt(() => this.#sending?.ack(message as Messages['ack'])),
       'release-old': () => this.#context.releaseOld(),
       shut: (message) => this.#shut(message as Messages['ready'] | undefined),
-      'send-committed': () => this.#send({ type: 'committed' }),
+      'send-committed': () => this.#peer?.send({ type: 'committed' }),
       'start-probation': () => {
         this.#probation = system.timer(settings.probationMs, () =>
           this.#runner.dispatch('probation'),
@@ -124,7 +123,7 @@ export class Succession {
       'close-quiescent': () => {
         for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
       },
-      'send-drained': (counts) => this.#send({ type: 'drained', ...(counts as DrainCounts) }),
+      'send-drained': (counts) => this.#peer?.send({ type: 'drained', ...(counts as DrainCounts) }),
       'take-back': () => this.#resume(),
       'end-listening': () => {
         this.#probation?.cancel()
@@ -135,101 +134,75 @@ export class Succession {
         this.#context.leave()
       },
       'send-abort': () => {
-        const { code, reason } = this.#error ?? this.#failure('ERR_HANDOFF_PROTOCOL', 'it failed')
-        this.#send({ type: 'abort', code, reason })
+        const { code, reason } = this.#reason()
+        this.#peer?.send({ type: 'abort', code, reason })
       },
       'hang-up': () => {
-        this.#wire?.close()
-        this.#wire = undefined
-        this.#deadline?.cancel()
+        this.#peer?.close()
+        this.#peer = undefined
         this.#drain?.endHandOver()
         if (this.state === 'released') this.checkDrained()
       },
     }
   }
 
-  #awaitHello(wire: Wire): void {
+  #awaitHello(peer: Peer): void {
     const { system, settings, begin } = this.#context
     begin()
-    this.#wire = wire
+    this.#peer = peer
     this.#error = undefined
     try {
-      const peer = wire.peer()
-      this.#peer = `the new process (pid ${peer.pid})`
-      const denied = refusePeer(peer, system, settings)
+      const denied = refusePeer(peer.identify(), system, settings)
       if (denied !== undefined) return this.#end('refuse', denied)
     } catch (cause) {
-      return this.#end(
-        'failure',
-        this.#failure('ERR_HANDOFF_PEER_GONE', 'who it is cannot be told', cause),
-      )
+      const reason = 'who connected cannot be told'
+      return this.#end('failure', this.#failure('ERR_HANDOFF_PEER_GONE', reason, cause))
     }
     this.#setDeadline(helloTimeoutMs, 'did not say hello')
-    wire.start({
-      onFrame: (frame) => {
-        if (wire === this.#wire) this.#take(frame)
-        else closeAll(frame.descriptors)
-      },
+    peer.start({
+      onMessage: (message) => this.#take(message),
       onEnd: (error) => {
-        if (wire !== this.#wire) return
-        const details = { stage: this.#errorStage(), serving: 'old' } as const
-        if (error instanceof HandoffError) this.#end('failure', errorFromPeer(error, details))
-        else
-          this.#end('eof', this.#failure('ERR_HANDOFF_PEER_GONE', `${this.#peer} is gone`, error))
+        if (error === undefined) this.#end('eof', this.#gone())
+        else this.#fail(error)
       },
     })
   }
 
-  #take({ message, descriptors }: Frame<number>): void {
-    closeAll(descriptors)
+  #take(message: Message): void {
     const { type } = message
-    switch (type) {
-      case 'hello': {
-        if (!this.#runner.takes('hello')) break
-        const version = chooseVersion(message)
-        if (typeof version === 'number') this.#runner.dispatch('hello', version)
-        else this.#end('refuse', version)
-        return
-      }
-      case 'abort':
-        this.#end('abort', errorFromPeer(message, { stage: this.#errorStage(), serving: 'old' }))
-        return
-      case 'ready':
-        if (this.#sending?.complete && this.#runner.takes('ready')) {
-          this.#runner.dispatch('ready', message)
-          return
-        }
-        break
-      case 'ack':
-      case 'adopted':
-      case 'release':
-        if (this.#runner.takes(type)) {
-          this.#runner.dispatch(type, message)
-          return
-        }
+    if (type === 'hello' && this.#runner.takes('hello')) {
+      const version = chooseVersion(message)
+      if (typeof version === 'number') this.#runner.dispatch('hello', version)
+      else this.#end('refuse', version)
+    } else if (type === 'abort') {
+      this.#end('abort', errorFromPeer(message, { stage: this.#errorStage(), serving: 'old' }))
+    } else if (this.#isInTurn(type)) {
+      this.#runner.dispatch(type, message)
+    } else {
+      this.#fail(this.#failure('ERR_HANDOFF_PROTOCOL', `${this.#name} sent ${type} out of turn`))
     }
-    this.#end(
-      'failure',
-      this.#failure('ERR_HANDOFF_PROTOCOL', `${this.#peer} sent ${type} out of turn`),
-    )
+  }
+
+  #isInTurn(type: Message['type']): type is 'ack' | 'ready' | 'adopted' | 'release' {
+    if (type === 'ready' && !this.#sending?.complete) return false
+    const known = type === 'ack' || type === 'ready' || type === 'adopted' || type === 'release'
+    return known && this.#runner.takes(type)
   }
 
   #sendManifest(version: number): void {
     const { system, settings, holdings, generation } = this.#context
     const { listeners, rendezvous } = holdings
-    if (this.#wire === undefined || rendezvous === undefined) return
+    if (this.#peer === undefined || rendezvous === undefined) return
     this.#setDeadline(settings.readyTimeoutMs, 'was not ready')
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
-    this.#sending = new Sending(this.#wire, offered, (cause) => {
-      this.#end('failure', this.#failure('ERR_HANDOFF_PEER_GONE', 'sending failed', cause))
-    })
+    this.#sending = new Sending(this.#peer.wire, offered, (error) => this.#fail(error))
     this.#attempt(() =>
       this.#sending?.start({ version, generation: generation(), pid: system.pid }),
     )
   }
 
   #shut(ready: Messages['ready'] | undefined): void {
-    this.#deadline?.cancel()
+    this.#peer?.clearDeadline()
     const { rendezvous, gates } = this.#context.holdings
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
@@ -253,8 +226,8 @@ export class Succession {
 
   /** Without a successor, or with one that takes no connections, there is none. */
   #handOver(): HandOver | undefined {
-    if (this.#wire === undefined || this.#ready === undefined) return undefined
-    return new HandOver(this.#wire, this.#context.holdings, this.#ready.http, {
+    if (this.#peer === undefined || this.#ready === undefined) return undefined
+    return new HandOver(this.#peer.wire, this.#context.holdings, this.#ready.http, {
       onChange: () => this.checkDrained(),
       onError: (error) => {
         const message = `connections stay here until they end: ${error.message}`
@@ -269,11 +242,10 @@ export class Succession {
     this.#drain?.cancel()
     this.#drain = undefined
     this.#probation?.cancel()
-    const error = this.#error ?? this.#failure('ERR_HANDOFF_PEER_GONE', `${this.#peer} is gone`)
+    const { code, reason } = this.#reason()
     const { report, holdings } = this.#context
     this.#takeBack.run().then((failures) => {
       for (const message of failures) report({ type: 'warning', message })
-      const { code, reason } = error
       report({ type: 'taken-back', code, message: reason, listeners: holdings.keys })
       holdings.rendezvous?.open()
     })
@@ -283,15 +255,15 @@ export class Succession {
     const { report, ended } = this.#context
     const before = this.#state
     this.#state = state
-    if (state === 'offer') report({ type: 'stage', stage: 'offer', detail: `to ${this.#peer}` })
+    if (state === 'offer') report({ type: 'stage', stage: 'offer', detail: `to ${this.#name}` })
     if (state === 'send') {
       const count = Math.max(0, (this.#sending?.keys.length ?? 1) - 1)
-      const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} to ${this.#peer}`
+      const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} to ${this.#name}`
       report({ type: 'stage', stage: 'send', detail })
     }
     const underWay = before === 'offer' || before === 'send'
     if (!underWay || (state !== 'serving' && state !== 'stopping')) return
-    const error = this.#error ?? this.#failure('ERR_HANDOFF_PEER_GONE', `${this.#peer} is gone`)
+    const error = this.#reason()
     const { code, reason } = error
     const stage = before === 'offer' ? 'offer' : 'send'
     report({ type: 'aborted', stage, code, message: reason, serving: 'old' })
@@ -308,54 +280,51 @@ export class Succession {
     try {
       effect()
     } catch (error) {
-      const known = error instanceof HandoffError
-      this.#end(
-        'failure',
-        known ? error : this.#failure('ERR_HANDOFF_PROTOCOL', String(error), error),
-      )
+      this.#fail(error)
     }
   }
 
+  #fail(error: unknown): void {
+    const { code, reason, cause } =
+      error instanceof HandoffError
+        ? error
+        : this.#failure('ERR_HANDOFF_PROTOCOL', reasonOf(error), error)
+    const details = { stage: this.#errorStage(), serving: 'old' } as const
+    this.#end('failure', new HandoffError(code, reason, { ...details, cause }))
+  }
+
   #setDeadline(ms: number, what: string): void {
-    this.#deadline?.cancel()
-    this.#deadline = this.#context.system.timer(ms, () => {
-      this.#end(
-        'timeout',
-        this.#failure('ERR_HANDOFF_TIMEOUT', `${this.#peer} ${what} within ${ms} ms`),
-      )
+    this.#peer?.setDeadline(ms, () => {
+      const reason = `${this.#name} ${what} within ${ms} ms`
+      this.#end('timeout', this.#failure('ERR_HANDOFF_TIMEOUT', reason))
     })
   }
 
+  get #name(): string {
+    return this.#peer?.name ?? 'the new process'
+  }
+
+  /** Why the handoff under way ends. */
+  #reason(): HandoffError {
+    return this.#error ?? this.#gone()
+  }
+
+  #gone(): HandoffError {
+    return this.#failure('ERR_HANDOFF_PEER_GONE', `${this.#name} is gone`)
+  }
+
   #busy(): HandoffError {
-    if (this.state === 'stopping')
+    if (this.state === 'stopping') {
       return this.#failure('ERR_HANDOFF_STOPPING', 'this process is stopping')
-    return this.#failure('ERR_HANDOFF_BUSY', `${this.#peer} is taking over already`)
+    }
+    return this.#failure('ERR_HANDOFF_BUSY', `${this.#name} is taking over already`)
   }
 
   #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
-    const details = { stage: this.#errorStage(), serving: 'old' } as const
-    return new HandoffError(
-      code,
-      `cannot hand over: ${reason}`,
-      cause === undefined ? details : { ...details, cause },
-    )
+    return handOverError(code, reason, { stage: this.#errorStage(), cause })
   }
 
   #errorStage(): Stage {
     return this.stage === 'serving' ? 'offer' : this.stage
   }
-
-  #send(message: Parameters<Wire['send']>[0]): void {
-    // A peer that is gone is told of by the end of the channel.
-    this.#wire?.send(message).catch(() => {})
-  }
-}
-
-function refuse(wire: Wire, error: HandoffError): void {
-  sendRefusal(wire, error)
-  wire.close()
-}
-
-function sendRefusal(wire: Wire, { code, reason }: HandoffError): void {
-  wire.send({ type: 'refuse', code, reason }).catch(() => {})
 }

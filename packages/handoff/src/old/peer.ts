@@ -1,0 +1,94 @@
+// The new process as the old one sees it: who it is, what it says, and how long it may take.
+
+import { HandoffError, type HandoffErrorCode } from '../errors.ts'
+import type { System, Timer } from '../io/system.ts'
+import { closeAll, type Wire } from '../io/wire.ts'
+import type { Message } from '../protocol/messages.ts'
+
+export interface PeerHandlers {
+  onMessage(message: Message): void
+  /** The peer is gone (no error), or broke the protocol. */
+  onEnd(error?: Error): void
+}
+
+export class Peer {
+  readonly wire: Wire
+  readonly #system: System
+  #name = 'the new process'
+  #deadline: Timer | undefined
+  #closed = false
+
+  /** Owns the wire. */
+  constructor(wire: Wire, system: System) {
+    this.wire = wire
+    this.#system = system
+  }
+
+  /** `the new process (pid 123)`, for messages. */
+  get name(): string {
+    return this.#name
+  }
+
+  /**
+   * Asks the kernel who it is.
+   *
+   * @throws the system's error.
+   */
+  identify(): { pid: number; uid: number } {
+    const peer = this.wire.peer()
+    this.#name = `the new process (pid ${peer.pid})`
+    return peer
+  }
+
+  start({ onMessage, onEnd }: PeerHandlers): void {
+    this.wire.start({
+      onFrame: ({ message, descriptors }) => {
+        // It has nothing to send them for.
+        closeAll(descriptors)
+        if (!this.#closed) onMessage(message)
+      },
+      onEnd: (error) => {
+        if (!this.#closed) onEnd(error)
+      },
+    })
+  }
+
+  /** A peer that is gone is told of by the end of the channel. */
+  send(message: Message): void {
+    this.wire.send(message).catch(() => {})
+  }
+
+  refuse({ code, reason }: { code: HandoffErrorCode; reason: string }): void {
+    this.send({ type: 'refuse', code, reason })
+  }
+
+  /** Calls back unless another deadline is set, or the peer closed, within `ms`. */
+  setDeadline(ms: number, onExpired: () => void): void {
+    this.clearDeadline()
+    this.#deadline = this.#system.timer(ms, onExpired)
+  }
+
+  clearDeadline(): void {
+    this.#deadline?.cancel()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.clearDeadline()
+    this.wire.close()
+  }
+}
+
+/** An error of the old side: `cannot hand over: <reason>`. The old process serves. */
+export function handOverError(
+  code: HandoffErrorCode,
+  reason: string,
+  details: { stage: HandoffError['stage']; cause?: unknown },
+): HandoffError {
+  const { stage, cause } = details
+  return new HandoffError(code, `cannot hand over: ${reason}`, {
+    ...(stage === undefined ? {} : { stage }),
+    serving: 'old',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
