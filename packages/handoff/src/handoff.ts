@@ -45,6 +45,7 @@ export class HandoffProcess {
   readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
   #listenError: unknown
   #unnamed = 0
+  #closed = false
   #stopping: Deferred<never> | undefined
 
   /** @param onClose - told when the application gives the handoff up. */
@@ -83,6 +84,7 @@ export class HandoffProcess {
       system,
       // The first generation serves from its first listen, as any server does.
       accept: () => this.#birth.state === 'serving' || this.#birth.replaces === null,
+      checkOpen: () => this.#checkOpen(),
       nextName: () => String(++this.#unnamed),
       handlers: {
         onClose: (gate) => {
@@ -103,9 +105,14 @@ export class HandoffProcess {
   async start(): Promise<void> {
     const { rendezvous, signals } = this.#settings
     this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#causeOf(death))))
-    await this.#birth.start()
-    if (rendezvous !== undefined && !this.#birth.hasRendezvous) {
-      this.#holdings.bindRendezvous(rendezvous)
+    try {
+      await this.#birth.start()
+      if (rendezvous !== undefined && !this.#birth.hasRendezvous) {
+        this.#holdings.bindRendezvous(rendezvous)
+      }
+    } catch (error) {
+      this.#letGo()
+      throw error
     }
     if (signals) this.#handleSignals()
     this.#reporter.watch(() => this.#status())
@@ -119,7 +126,6 @@ export class HandoffProcess {
         'cannot listen: give a port from 0 to 65535, a path or an fd',
       )
     }
-    this.#checkOpen()
     if (server.listening) {
       throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: the server does already')
     }
@@ -127,7 +133,6 @@ export class HandoffProcess {
   }
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
-    this.#checkOpen()
     const gate = await this.#listening(adoptSocket(socket, options, this.#adoption))
     this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
@@ -200,9 +205,12 @@ export class HandoffProcess {
   /** The application closes without the process ending: nobody can take over from it any more. */
   close(): void {
     this.#onClose()
-    for (const undo of this.#undo.splice(0)) undo()
-    this.#reporter.close()
+    this.#closed = true
+    this.#letGo()
     if (this.#succession.state !== 'serving') return
+    this.#birth.fail(
+      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),
+    )
     this.#birth.succeeded()
     this.#holdings.listeners.closeUnclaimed()
     this.#holdings.endListening(true)
@@ -244,8 +252,15 @@ export class HandoffProcess {
     })
   }
 
+  #letGo(): void {
+    for (const undo of this.#undo.splice(0)) undo()
+    this.#reporter.close()
+  }
+
   #checkOpen(): void {
-    if (this.#succession.state === 'serving' && this.#birth.state !== 'aborted') return
+    const { state } = this.#succession
+    const open = state === 'serving' || state === 'offer' || state === 'send'
+    if (open && this.#birth.state !== 'aborted') return
     throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
   }
 
@@ -257,8 +272,9 @@ export class HandoffProcess {
 
   /** A process that gives up before it serves has nothing to do in the world. */
   #gaveUp(error: HandoffError): void {
-    // Until createHandoff has returned, its caller gets the error and decides.
-    if (error.stage === 'discover' || error.stage === 'receive') return
+    // Until createHandoff has returned, its caller gets the error and decides; so does the
+    // application that closed by itself.
+    if (error.stage === 'discover' || error.stage === 'receive' || this.#closed) return
     this.#system.warn(`handoff: ${error.message} [${error.code}]`)
     this.#system.exit(1)
   }

@@ -63,10 +63,11 @@ export async function adoptServer(
 
 /** As Node's `signal` option; gives back its undo. */
 function closeOnAbort(server: Server, signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {}
   const close = () => void server.close()
-  const undo = () => signal?.removeEventListener('abort', close)
-  if (signal?.aborted) process.nextTick(close)
-  else signal?.addEventListener('abort', close, { once: true })
+  const undo = () => signal.removeEventListener('abort', close)
+  if (signal.aborted) process.nextTick(close)
+  signal.addEventListener('abort', close, { once: true })
   server.once('close', undo)
   return undo
 }
