@@ -4,7 +4,7 @@ import type { Socket } from 'node:dgram'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { setDatagramReading } from '../io/node-internals.ts'
-import type { Gate, GateHandlers, QuiescentBatch } from './gate.ts'
+import type { Gate, GateHandlers } from './gate.ts'
 import { shadow } from './shadow.ts'
 
 export class DatagramGate implements Gate {
@@ -55,15 +55,7 @@ export class DatagramGate implements Gate {
     return () => {}
   }
 
-  readonly handsOver = false
-
-  takeQuiescent(): QuiescentBatch {
-    return { descriptors: [], idleMs: 0 }
-  }
-
-  adopt(): void {
-    throw new TypeError('a datagram socket has no connections')
-  }
+  readonly movers = []
 
   closeQuiescent(): void {}
 

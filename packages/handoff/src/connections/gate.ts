@@ -1,6 +1,7 @@
 // A gate is what stands between a listener and the server that uses it: open, it accepts.
 
 import type { Held } from '../io/listeners.ts'
+import type { Mover } from './mover.ts'
 
 export interface Gate {
   /** The listener that the gate is for. */
@@ -13,24 +14,14 @@ export interface Gate {
   shut(): void
   /** Tells the clients that their connection ends after what is under way; gives back its undo. */
   giveNotice(): () => void
-  /** Whether connections behind this gate can change process. */
-  readonly handsOver: boolean
-  /** Lets go of up to `limit` quiescent connections: the caller owns their descriptors. */
-  takeQuiescent(limit: number): QuiescentBatch
-  /** Serves a connection that another process let go of. Owns the descriptor. */
-  adopt(fd: number, idleMs: number): void
+  /** One for each kind of connection that can change process. */
+  readonly movers: readonly Mover[]
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
   closeQuiescent(): void
   /** Closes what is left, and tells how much that was. */
   force(): number
   /** Gives the gate another listener after its own was dropped. */
   reattach(held: Held): void
-}
-
-export interface QuiescentBatch {
-  descriptors: number[]
-  /** How long each may stay silent, in milliseconds; 0 = for ever. */
-  idleMs: number
 }
 
 export interface GateHandlers {

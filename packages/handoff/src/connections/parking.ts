@@ -36,11 +36,15 @@ export class Parking {
     return this.#parked.size
   }
 
-  /** Owns the descriptor, until it speaks and is adopted. */
+  /**
+   * Owns the descriptor, until it speaks and is adopted.
+   *
+   * @param idleMs - how long it may stay silent, in milliseconds; 0 = for ever.
+   */
   park(fd: number, idleMs: number): void {
     const parked: Parked = {
       fd,
-      expires: this.#system.now() + idleMs,
+      expires: idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs,
       undo: whenReadable(fd, () => {
         this.#parked.delete(parked)
         this.#adopt(fd)
@@ -50,22 +54,33 @@ export class Parking {
     this.#sweepLater()
   }
 
-  /** Hands out up to `limit` descriptors; the caller owns them. */
-  take(limit: number): number[] {
-    const taken: number[] = []
+  /** Hands out up to `limit` connections with what is left of their time; the caller owns them. */
+  take(limit: number): { fd: number; idleMs: number }[] {
+    const taken: { fd: number; idleMs: number }[] = []
+    const now = this.#system.now()
     for (const parked of this.#parked) {
       if (taken.length === limit) break
-      parked.undo()
-      this.#parked.delete(parked)
-      taken.push(parked.fd)
+      this.#remove(parked)
+      const { fd, expires } = parked
+      const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
+      taken.push({ fd, idleMs })
     }
     return taken
   }
 
+  /** Closes all of them, and tells how many that were. */
   closeAll(): number {
-    const all = this.take(Number.POSITIVE_INFINITY)
-    for (const fd of all) close(fd)
-    return all.length
+    const { size } = this.#parked
+    for (const parked of this.#parked) {
+      this.#remove(parked)
+      close(parked.fd)
+    }
+    return size
+  }
+
+  #remove(parked: Parked): void {
+    parked.undo()
+    this.#parked.delete(parked)
   }
 
   #sweepLater(): void {
@@ -77,13 +92,13 @@ export class Parking {
   #sweep(): void {
     this.#sweeping = false
     const now = this.#system.now()
+    const { size } = this.#parked
     for (const parked of this.#parked) {
       if (parked.expires > now) continue
-      parked.undo()
-      this.#parked.delete(parked)
+      this.#remove(parked)
       close(parked.fd)
     }
     if (this.#parked.size > 0) this.#sweepLater()
-    else this.#onEmpty()
+    else if (size > 0) this.#onEmpty()
   }
 }

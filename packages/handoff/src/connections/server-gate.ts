@@ -5,14 +5,13 @@ import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
-import { countConnection, descriptorOf } from '../io/node-internals.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
-import type { Gate, GateHandlers, QuiescentBatch } from './gate.ts'
+import type { Gate, GateHandlers } from './gate.ts'
+import { HttpMover } from './http-mover.ts'
 import { trackSessions } from './http2.ts'
+import type { Mover } from './mover.ts'
 import { giveNotice } from './notice.ts'
-import { Parking } from './parking.ts'
-import { pickQuiescent } from './quiescent.ts'
 import { shadow } from './shadow.ts'
 
 // The server's own methods may be shadowed, by us and by others.
@@ -27,12 +26,12 @@ const listen: (this: Server, where: { fd: number }, backlog: number) => Server =
 type State = 'new' | 'waiting' | 'open' | 'moving' | 'shut' | 'closed'
 
 export class ServerGate implements Gate {
+  readonly movers: Mover[] = []
   readonly #server: Server
   readonly #backlog: number
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
   readonly #sessions
-  readonly #parking: Parking
   readonly #undo: (() => void)[] = []
   #held: Held | undefined
   #state: State = 'new'
@@ -44,11 +43,14 @@ export class ServerGate implements Gate {
     this.#backlog = backlog
     this.#handlers = handlers
     this.#sessions = trackSessions(server)
-    this.#parking = new Parking(
-      system,
-      (fd) => this.#unpark(fd),
-      () => this.#checkEmpty(),
-    )
+    // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
+    if (server instanceof http.Server && !(server instanceof https.Server)) {
+      const mover = new HttpMover(server, this.#sockets, system, {
+        onEmpty: () => this.#checkEmpty(),
+        onQuiescent: () => handlers.onQuiescent(this),
+      })
+      this.movers.push(mover)
+    }
     const track = (socket: Socket) => this.#track(socket)
     server.on('connection', track)
     this.#undo.push(
@@ -69,7 +71,7 @@ export class ServerGate implements Gate {
   }
 
   get connections(): number {
-    return this.#sockets.size + this.#parking.size
+    return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
   }
 
   /**
@@ -117,53 +119,20 @@ export class ServerGate implements Gate {
     return giveNotice(this.#server, this.#sessions)
   }
 
-  /** Plain HTTP/1.1: a TLS connection's cipher state lives in OpenSSL, which exports none. */
-  get handsOver(): boolean {
-    return this.#server instanceof http.Server && !(this.#server instanceof https.Server)
-  }
-
-  takeQuiescent(limit: number): QuiescentBatch {
-    if (!this.handsOver) return { descriptors: [], idleMs: 0 }
-    const server = this.#server as http.Server
-    const descriptors = this.#parking.take(limit)
-    for (const socket of pickQuiescent(server, this.#sockets)) {
-      if (descriptors.length >= limit) break
-      const fd = descriptorOf(socket)
-      if (fd === undefined) continue
-      descriptors.push(dup(fd))
-      // A plain close(2): while another descriptor is open, the client gets no FIN.
-      socket.destroy()
-    }
-    const { keepAliveTimeout } = server
-    const idleMs = Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
-    return { descriptors, idleMs }
-  }
-
-  adopt(fd: number, idleMs: number): void {
-    if (this.closed) return close(fd)
-    this.#parking.park(fd, idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs)
-    this.#handlers.onQuiescent(this)
-  }
-
   closeQuiescent(): void {
-    this.#parking.closeAll()
     // Refuses what comes from now on; streams that are open finish.
     for (const session of this.#sessions) session.close()
-    if (!this.handsOver) return
-    for (const socket of pickQuiescent(this.#server as http.Server, this.#sockets)) socket.destroy()
+    for (const mover of this.movers) mover.closeQuiescent()
   }
 
   force(): number {
     const left = [...this.#sockets]
     for (const socket of left) socket.destroy()
-    return left.length + this.#parking.closeAll()
+    return left.length + this.#closeParked()
   }
 
-  /** A parked connection speaks: to the server it now is like any other. */
-  #unpark(fd: number): void {
-    const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
-    countConnection(this.#server, socket)
-    this.#server.emit('connection', socket)
+  #closeParked(): number {
+    return this.movers.reduce((sum, mover) => sum + mover.close(), 0)
   }
 
   #checkEmpty(): void {
@@ -235,7 +204,7 @@ export class ServerGate implements Gate {
       this.#state = 'closed'
       this.detach()
       this.#handlers.onClose(this)
-      this.#parking.closeAll()
+      this.#closeParked()
       if (listens || callback === undefined) return server.close(callback)
       // Shut for another process; to the application its server was running all the same.
       server.once('close', () => callback())

@@ -233,18 +233,18 @@ export class Birth {
   #sendReady(): void {
     const { system, holdings } = this.#context
     const claimed: string[] = []
-    const http: string[] = []
-    for (const { held, handsOver } of holdings.gates) {
+    const takes: Record<string, string[]> = {}
+    for (const { held, movers } of holdings.gates) {
       if (held.receivedAs === undefined) continue
       claimed.push(held.receivedAs)
-      if (handsOver) http.push(held.receivedAs)
+      takes[held.receivedAs] = movers.map(({ kind }) => kind)
     }
     this.#deadline?.cancel()
     this.#deadline = system.timer(commitTimeoutMs, () => {
       this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`)
       this.#runner.dispatch('timeout')
     })
-    this.#send({ type: 'ready', claimed, http })
+    this.#send({ type: 'ready', claimed, takes })
   }
 
   /** Once the gates are open; where that fails, this process must end, so that the old one takes back. */

@@ -9,31 +9,38 @@ import type { Messages } from '../protocol/messages.ts'
 /**
  * Gives a batch to the server behind its listener. Owns the descriptors.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH; all of the batch is closed then.
+ * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; what was not
+ * adopted by then is closed.
  */
 export function takeConnections(
-  { key, idleMs }: Messages['connections'],
+  { key, kind, items }: Messages['connections'],
   descriptors: number[],
   holdings: Holdings,
 ): void {
   const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
-  if (gate === undefined) {
-    // Closed by the application since the commit: its connections end with it.
-    closeAll(descriptors)
-    return
+  // Closed by the application since the commit: its connections end with it.
+  if (gate === undefined) return closeAll(descriptors)
+  const left = [...descriptors]
+  try {
+    const mover = gate.movers.find((candidate) => candidate.kind === kind)
+    if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
+    if (items.length !== descriptors.length) {
+      throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)
+    }
+    const isPath = gate.held.entry.protocol === 'unix'
+    for (const fd of descriptors) check(fd, key, isPath)
+    for (const item of items) mover.adopt({ fd: left.shift() as number, item })
+  } catch (error) {
+    closeAll(left)
+    throw error
   }
-  if (!gate.handsOver) {
-    closeAll(descriptors)
-    throw mismatch(`${key} takes none`)
-  }
-  const { protocol } = gate.held.entry
-  for (const fd of descriptors) {
-    const { type, family, listening } = describe(fd)
-    if (type === 'stream' && !listening && (family === 'unix') === (protocol === 'unix')) continue
-    closeAll(descriptors)
-    throw mismatch(`one for ${key} is a ${family} ${type} socket`)
-  }
-  for (const fd of descriptors) gate.adopt(fd, idleMs)
+}
+
+/** A connection of the right family; only the kernel knows. */
+function check(fd: number, key: string, isPath: boolean): void {
+  const { type, family, listening } = describe(fd)
+  if (type === 'stream' && !listening && (family === 'unix') === isPath) return
+  throw mismatch(`one for ${key} is a ${family} ${type} socket`)
 }
 
 function mismatch(reason: string): HandoffError {

@@ -1,7 +1,8 @@
 // Stage drain, old side: connections go over, each as soon as it is quiescent.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Gate, QuiescentBatch } from '../connections/gate.ts'
+import type { Gate } from '../connections/gate.ts'
+import type { Mover, Moving } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
@@ -14,16 +15,16 @@ const batchesInFlight = 2
 /** Node publishes it when a response has been handed to the kernel: its connection may be at rest. */
 const responseFinished = 'http.server.response.finish'
 
-/** A batch on its way, and the gate that it came from. */
+/** A batch on its way, and the mover that it came from. */
 interface Flight {
-  gate: Gate
-  batch: QuiescentBatch
+  mover: Mover
+  batch: Moving[]
 }
 
 export class HandOver {
   readonly #wire: Wire
   readonly #holdings: Holdings
-  readonly #keys: ReadonlySet<string>
+  readonly #takes: Messages['ready']['takes']
   readonly #onChange: () => void
   readonly #onError: (error: Error) => void
   /** Batches that the new process may not have yet. Their descriptors are ours until it says so. */
@@ -33,16 +34,16 @@ export class HandOver {
   #scheduled = false
   #stopped = false
 
-  /** @param keys - of the listeners whose connections the new process takes. */
+  /** @param takes - the kinds of connections that the new process takes, by listener key. */
   constructor(
     wire: Wire,
     holdings: Holdings,
-    keys: readonly string[],
+    takes: Messages['ready']['takes'],
     handlers: { onChange: () => void; onError: (error: Error) => void },
   ) {
     this.#wire = wire
     this.#holdings = holdings
-    this.#keys = new Set(keys)
+    this.#takes = takes
     this.#onChange = handlers.onChange
     this.#onError = handlers.onError
   }
@@ -62,9 +63,9 @@ export class HandOver {
     return this.#stopped
   }
 
-  /** Whether the connections behind this gate go over, so that they need no notice. */
+  /** Whether HTTP connections behind this gate go over, so that they need no notice. */
   covers(gate: Gate): boolean {
-    return gate.handsOver && this.#keys.has(gate.held.entry.key)
+    return this.#moversOf(gate).some(({ kind }) => kind === 'http')
   }
 
   start(): void {
@@ -78,16 +79,17 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when it acks what was not sent.
    */
   ack({ received }: Messages['adopted']): void {
-    const first = this.#inFlight.shift()?.batch.descriptors
-    if (first === undefined || received !== this.#acked + first.length) {
+    const flight = this.#inFlight[0]
+    if (flight === undefined || received !== this.#acked + flight.batch.length) {
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `cannot hand over connections: the peer acks ${received} of ${this.#sent} sent`,
         { stage: 'drain', serving: 'new' },
       )
     }
+    this.#inFlight.shift()
     this.#acked = received
-    closeAll(first)
+    closeAll(descriptorsOf(flight))
     this.#pump()
     this.#onChange()
   }
@@ -108,16 +110,6 @@ export class HandOver {
     this.#sent = this.#acked
   }
 
-  /** The kernel did not take a batch (ETOOMANYREFS, EMFILE): the rest stays here. */
-  #fail(flight: Flight, error: Error): void {
-    const index = this.#inFlight.indexOf(flight)
-    if (index < 0) return
-    this.#inFlight.splice(index, 1)
-    this.#sent -= flight.batch.descriptors.length
-    serveAgain(flight)
-    this.#onError(error)
-  }
-
   /** Looks for quiescent connections a turn later: a server learns of a finished response last. */
   readonly later = () => {
     if (this.#scheduled || this.#stopped) return
@@ -131,23 +123,47 @@ export class HandOver {
   #pump(): void {
     if (this.#stopped) return
     for (const gate of this.#holdings.gates) {
-      if (!this.covers(gate)) continue
-      while (this.#inFlight.length < batchesInFlight) {
-        const batch = gate.takeQuiescent(descriptorLimit)
-        const { descriptors, idleMs } = batch
-        if (descriptors.length === 0) break
-        this.#sent += descriptors.length
-        const flight = { gate, batch }
-        this.#inFlight.push(flight)
-        const { key } = gate.held.entry
-        this.#wire
-          .send({ type: 'connections', key, idleMs }, descriptors)
-          .catch((error: Error) => this.#fail(flight, error))
+      for (const mover of this.#moversOf(gate)) {
+        while (this.#inFlight.length < batchesInFlight) {
+          const batch = mover.take(descriptorLimit)
+          if (batch.length === 0) break
+          this.#send(gate, { mover, batch })
+        }
       }
     }
   }
+
+  #moversOf({ held, movers }: Gate): Mover[] {
+    const kinds = this.#takes[held.entry.key] ?? []
+    return movers.filter(({ kind }) => kinds.includes(kind))
+  }
+
+  #send(gate: Gate, flight: Flight): void {
+    const { mover, batch } = flight
+    this.#sent += batch.length
+    this.#inFlight.push(flight)
+    const { key } = gate.held.entry
+    const items = batch.map(({ item }) => item)
+    this.#wire
+      .send({ type: 'connections', key, kind: mover.kind, items }, descriptorsOf(flight))
+      .catch((error: Error) => this.#fail(flight, error))
+  }
+
+  /** The kernel did not take a batch (ETOOMANYREFS, EMFILE): the rest stays here. */
+  #fail(flight: Flight, error: Error): void {
+    const index = this.#inFlight.indexOf(flight)
+    if (index < 0) return
+    this.#inFlight.splice(index, 1)
+    this.#sent -= flight.batch.length
+    serveAgain(flight)
+    this.#onError(error)
+  }
 }
 
-function serveAgain({ gate, batch }: Flight): void {
-  for (const fd of batch.descriptors) gate.adopt(fd, batch.idleMs)
+function descriptorsOf({ batch }: Flight): number[] {
+  return batch.map(({ fd }) => fd)
+}
+
+function serveAgain({ mover, batch }: Flight): void {
+  for (const moving of batch) mover.adopt(moving)
 }

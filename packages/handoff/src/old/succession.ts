@@ -227,7 +227,7 @@ export class Succession {
   /** Without a successor, or with one that takes no connections, there is none. */
   #handOver(): HandOver | undefined {
     if (this.#peer === undefined || this.#ready === undefined) return undefined
-    return new HandOver(this.#peer.wire, this.#context.holdings, this.#ready.http, {
+    return new HandOver(this.#peer.wire, this.#context.holdings, this.#ready.takes, {
       onChange: () => this.checkDrained(),
       onError: (error) => {
         const message = `connections stay here until they end: ${error.message}`

@@ -37,9 +37,9 @@ export interface Messages {
   ack: { received: number }
   /**
    * new → old: I can serve; these keys of the manifest I use, and for these of them I take
-   * HTTP/1.1 connections between two requests (absent: none).
+   * connections, each key with the kinds (absent: none).
    */
-  ready: { claimed: string[]; http: string[] }
+  ready: { claimed: string[]; takes: Record<string, string[]> }
   /** old → new: I accept no more. */
   committed: Record<never, never>
   /** old → new: no connection is left here. */
@@ -48,8 +48,11 @@ export interface Messages {
   release: Record<never, never>
   /** either way: I gave up, and why. */
   abort: { code: string; reason: string }
-  /** old → new, with descriptors: connections at a message boundary, all behind one listener. */
-  connections: { key: string; idleMs: number }
+  /**
+   * old → new, with descriptors: connections at a message boundary, all of one kind and behind one
+   * listener, each with its item.
+   */
+  connections: { key: string; kind: string; items: unknown[] }
   /** new → old: that many connections have arrived in all, and are mine. */
   adopted: { received: number }
 }
@@ -76,7 +79,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   }),
   listeners: (f) => ({ first: count(f, 'first') }),
   ack: (f) => ({ received: count(f, 'received') }),
-  ready: (f) => ({ claimed: texts(f, 'claimed'), http: 'http' in f ? texts(f, 'http') : [] }),
+  ready: (f) => ({ claimed: texts(f, 'claimed'), takes: readTakes(f) }),
   committed: () => ({}),
   drained: (f) => ({
     drained: count(f, 'drained'),
@@ -85,7 +88,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   }),
   release: () => ({}),
   abort: readReason,
-  connections: (f) => ({ key: text(f, 'key'), idleMs: count(f, 'idleMs') }),
+  connections: (f) => ({ key: text(f, 'key'), kind: text(f, 'kind'), items: array(f, 'items') }),
   adopted: (f) => ({ received: count(f, 'received') }),
 }
 
@@ -99,6 +102,13 @@ export function readMessage(type: MessageType, payload: unknown): Message {
     throw invalid(`${type} is not an object`)
   }
   return { type, ...readers[type](payload as Fields) } as Message
+}
+
+function readTakes(fields: Fields): Record<string, string[]> {
+  const { takes = {} } = fields
+  if (typeof takes !== 'object' || takes === null) throw invalid('takes is not an object')
+  const keys = Object.keys(takes)
+  return Object.fromEntries(keys.map((key) => [key, texts(takes as Fields, key)]))
 }
 
 function readReason(fields: Fields): { code: string; reason: string } {
