@@ -10,7 +10,9 @@
 #include "listener.h"
 #include "poll.h"
 #include "process.h"
+#include "readiness.h"
 #include "scm_rights.h"
+#include "tcp_progress.h"
 #include "unix_socket.h"
 
 namespace handoff {
@@ -145,6 +147,32 @@ Napi::Value DescribeJs(Info info) {
   return Result(info, facts.name_length);
 }
 
+Napi::Value OpenReadinessJs(Info info) { return Result(info, OpenReadiness()); }
+
+Napi::Value AddToReadinessJs(Info info) {
+  return Result(info, AddToReadiness(Int(info[0]), Int(info[1])));
+}
+
+Napi::Value RemoveFromReadinessJs(Info info) {
+  return Result(info, RemoveFromReadiness(Int(info[0]), Int(info[1])));
+}
+
+Napi::Value TakeReadyJs(Info info) {
+  auto fds = Ints(info[1]);
+  return Result(info, TakeReady(Int(info[0]), fds.Data(), fds.ElementLength()));
+}
+
+// Fills read and written, as doubles: exact up to 8 PiB.
+Napi::Value ReadProgressJs(Info info) {
+  auto out = info[1].As<Napi::Float64Array>();
+  if (out.ElementLength() < 2) return Result(info, -EINVAL);
+  Progress progress = {};
+  int err = ReadProgress(Int(info[0]), &progress);
+  out[0] = static_cast<double>(progress.read);
+  out[1] = static_cast<double>(progress.written);
+  return Result(info, err);
+}
+
 Napi::Value LockJs(Info info) { return Result(info, LockExclusively(Int(info[0]))); }
 
 Napi::Value ReapOrphansJs(Info info) {
@@ -160,6 +188,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Poll"] = Poll::Define(env);
   const std::pair<const char*, Napi::Value (*)(Info)> functions[] = {
       {"dup", DupJs},
+      {"openReadiness", OpenReadinessJs},
+      {"addToReadiness", AddToReadinessJs},
+      {"removeFromReadiness", RemoveFromReadinessJs},
+      {"takeReady", TakeReadyJs},
+      {"readProgress", ReadProgressJs},
       {"close", CloseJs},
       {"socketPair", SocketPairJs},
       {"send", SendJs},

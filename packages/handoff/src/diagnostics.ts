@@ -32,7 +32,11 @@ interface EventBase {
 /** What happened. */
 export type HandoffEventBody =
   | { type: 'stage'; stage: Stage; detail: string }
-  | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: readonly string[] }
+  | {
+      type: 'serving'
+      replaces: { pid: number; generation: number } | null
+      listeners: readonly string[]
+    }
   | {
       type: 'aborted'
       stage: Stage
@@ -40,7 +44,14 @@ export type HandoffEventBody =
       message: string
       serving: Serving
     }
-  | { type: 'taken-back'; code: HandoffErrorCode; message: string; listeners: readonly string[] }
+  | {
+      type: 'taken-back'
+      code: HandoffErrorCode
+      message: string
+      listeners: readonly string[]
+      /** Of those that had gone over: served here again, and closed since the dead process had used them. */
+      connections: { back: number; closed: number }
+    }
   | { type: 'drained'; counts: DrainCounts }
   | { type: 'status'; stage: ProcessStage; listeners: readonly string[]; connections: number }
   | { type: 'warning'; message: string }

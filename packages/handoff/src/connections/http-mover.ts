@@ -3,9 +3,11 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { HandoffError } from '../errors.ts'
+import { close } from '../io/descriptors.ts'
 import type { System } from '../io/system.ts'
-import { attach, detach } from './detach.ts'
-import type { Mover, Moving } from './mover.ts'
+import { attach } from './attach.ts'
+import { Dropper, departing, resume, still } from './depart.ts'
+import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { pickQuiescent } from './quiescent.ts'
 
@@ -20,6 +22,11 @@ export class HttpMover implements Mover {
   readonly #sockets: ReadonlySet<Socket>
   readonly #parking: Parking
   readonly #onQuiescent: () => void
+  /** Found quiescent and silenced, all in one tick; they leave a batch at a time. */
+  readonly #stilled: Socket[] = []
+  /** Silenced, on the way, or about to be dropped: not to be found a second time. */
+  readonly #leaving = new Set<Socket>()
+  readonly #dropper: Dropper
 
   /** @param sockets - the connections that the server has. */
   constructor(
@@ -31,29 +38,28 @@ export class HttpMover implements Mover {
     this.#server = server
     this.#sockets = sockets
     this.#onQuiescent = handlers.onQuiescent
-    // A parked connection that speaks is to the server like any other.
-    const unpark = (fd: number) => void server.emit('connection', attach(server, fd))
-    this.#parking = new Parking(system, unpark, handlers.onEmpty)
+    // What waited for a free descriptor can go on.
+    this.#dropper = new Dropper(handlers.onQuiescent)
+    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
   }
 
   get parked(): number {
     return this.#parking.size
   }
 
-  take(limit: number): Moving[] {
-    const taken = this.#parking.take(limit)
-    const { keepAliveTimeout } = this.#server
-    const idleMs = Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
-    for (const socket of pickQuiescent(this.#server, this.#sockets)) {
-      if (taken.length >= limit) break
-      const fd = detach(socket)
-      if (fd !== undefined) taken.push({ fd, idleMs })
-    }
-    return taken.map(({ fd, idleMs }) => ({ fd, item: { idleMs } satisfies Item }))
+  take(limit: number): Departing[] {
+    const parked = this.#parking.take(limit)
+    if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
+    if (this.#stilled.length === 0) this.#still()
+    return this.#takeStilled(limit)
   }
 
-  adopt({ fd, item }: Moving): void {
-    this.#parking.park(fd, readItem(item).idleMs)
+  settle(): void {
+    for (const socket of this.#stilled.splice(0)) this.#stay(socket)
+  }
+
+  adopt(arriving: Arriving): void {
+    this.#parking.park(arriving, readItem(arriving.item).idleMs)
     this.#onQuiescent()
   }
 
@@ -63,7 +69,80 @@ export class HttpMover implements Mover {
   }
 
   close(): number {
+    this.settle()
     return this.#parking.closeAll()
+  }
+
+  /** A parked connection that speaks is to the server like any other. */
+  #unpark({ fd, onEnd }: Arriving): void {
+    const socket = attach(this.#server, fd)
+    if (onEnd !== undefined) socket.once('close', onEnd)
+    this.#server.emit('connection', socket)
+  }
+
+  #departParked({ fd, idleMs, onEnd }: Arriving & Item): Departing {
+    const arriving: Arriving =
+      onEnd === undefined ? { fd, item: { idleMs } } : { fd, item: { idleMs }, onEnd }
+    return {
+      ...arriving,
+      gone: () => onEnd?.(),
+      stay: () => this.#parking.park(arriving, idleMs),
+    }
+  }
+
+  #takeStilled(limit: number): Departing[] {
+    const taken: Departing[] = []
+    const item: Item = { idleMs: this.#idleMs() }
+    while (taken.length < limit && this.#stilled.length > 0) {
+      const socket = this.#stilled[0] as Socket
+      try {
+        const fd = departing(socket)
+        if (fd !== undefined) taken.push(this.#depart(socket, fd, item))
+      } catch (error) {
+        // The dropper makes room, and then we are asked again.
+        if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
+        break
+      }
+      this.#stilled.shift()
+    }
+    return taken
+  }
+
+  #depart(socket: Socket, fd: number, item: Item): Departing {
+    return {
+      fd,
+      item,
+      gone: () => this.#dropper.drop(socket),
+      stay: () => {
+        if (socket.destroyed) {
+          // By a timer or the application, while it was on its way: the client saw nothing of that.
+          this.#parking.park({ fd, item }, item.idleMs)
+          return
+        }
+        close(fd)
+        this.#stay(socket)
+      },
+    }
+  }
+
+  #stay(socket: Socket): void {
+    this.#leaving.delete(socket)
+    resume(socket)
+  }
+
+  #still(): void {
+    for (const socket of pickQuiescent(this.#server, this.#sockets)) {
+      if (this.#leaving.has(socket)) continue
+      if (!still(socket)) continue
+      this.#stilled.push(socket)
+      this.#leaving.add(socket)
+      socket.once('close', () => this.#leaving.delete(socket))
+    }
+  }
+
+  #idleMs(): number {
+    const { keepAliveTimeout } = this.#server
+    return Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
   }
 }
 

@@ -3,26 +3,41 @@
 /** What a connection speaks, as far as a handoff is concerned; names are permanent (the wire). */
 export type ConnectionKind = 'http' | 'websocket' | 'raw'
 
-/** A connection between two processes. */
-export interface Moving {
-  /** Owned by whoever has this object. */
-  fd: number
+/** A connection that this process lets go of. Nothing here reads it any more. */
+export interface Departing {
+  /** Ours until one of the methods is called; whoever sends it does not close it. */
+  readonly fd: number
   /** What the other process has to know of it, as JSON; each kind has its own. */
-  item: unknown
+  readonly item: unknown
+  /** The other process has it: this one forgets it. The descriptor is the caller's from now on. */
+  gone(): void
+  /** The other process never touched it: it is served here again, which takes the descriptor. */
+  stay(): void
+}
+
+/** A connection that another process let go of. */
+export interface Arriving {
+  /** Owned by whoever has this object. */
+  readonly fd: number
+  readonly item: unknown
+  /** To be called when this process closes it or lets go of it. */
+  onEnd?(): void
 }
 
 export interface Mover {
   readonly kind: ConnectionKind
   /** Connections of which the server does not know yet, because they have been silent here. */
   readonly parked: number
-  /** Lets go of up to `limit` quiescent connections; the caller owns them. */
-  take(limit: number): Moving[]
+  /** Lets go of up to `limit` quiescent connections. */
+  take(limit: number): Departing[]
+  /** Nothing more goes over: what was silenced for it is served here. */
+  settle(): void
   /**
-   * Serves a connection that another process let go of, or that this one took back. Owns it.
+   * Serves a connection, and owns it from then on.
    *
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
    */
-  adopt(moving: Moving): void
+  adopt(arriving: Arriving): void
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
   closeQuiescent(): void
   /** Closes what is parked, and tells how much that was. */

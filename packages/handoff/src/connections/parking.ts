@@ -1,35 +1,41 @@
 // Connections that were handed over and have not spoken since: descriptors, and no JavaScript.
 
 import { close } from '../io/descriptors.ts'
-import { whenReadable } from '../io/readable.ts'
+import { Readiness } from '../io/readiness.ts'
 import type { System } from '../io/system.ts'
-
-interface Parked {
-  fd: number
-  undo: () => void
-  /** Monotonic milliseconds. */
-  expires: number
-}
+import type { Arriving } from './mover.ts'
 
 /** How far apart the looks for expired connections are, in milliseconds. */
 const sweepMs = 1_000
 
+interface Parked extends Arriving {
+  /** Monotonic milliseconds. */
+  expires: number
+}
+
 /**
  * @remarks A server that got such a connection at once would take it for a new one, and answer its
- * silence with 408 after `headersTimeout`. Parked, it waits for its next request as it did in the
- * old process, and is closed without a word when its keep-alive time is over.
+ * silence with 408 after `headersTimeout`; and a socket object for each would cost 75 µs. Parked, it
+ * waits for its next request as it did in the old process, and is closed without a word when its
+ * keep-alive time is over.
  */
 export class Parking {
   readonly #system: System
-  readonly #adopt: (fd: number) => void
   readonly #onEmpty: () => void
-  readonly #parked = new Set<Parked>()
+  readonly #readiness: Readiness
+  /** By descriptor. */
+  readonly #parked = new Map<number, Parked>()
   #sweeping = false
 
-  constructor(system: System, adopt: (fd: number) => void, onEmpty: () => void) {
+  /** @param adopt - told of each connection that speaks; owns its descriptor. */
+  constructor(system: System, adopt: (parked: Arriving) => void, onEmpty: () => void) {
     this.#system = system
-    this.#adopt = adopt
     this.#onEmpty = onEmpty
+    this.#readiness = new Readiness((fds) => {
+      const speaking = fds.map((fd) => this.#parked.get(fd))
+      for (const fd of fds) this.#parked.delete(fd)
+      for (const parked of speaking) if (parked !== undefined) adopt(parked)
+    })
   }
 
   get size(): number {
@@ -37,33 +43,27 @@ export class Parking {
   }
 
   /**
-   * Owns the descriptor, until it speaks and is adopted.
+   * Owns the connection, until it speaks and is adopted.
    *
    * @param idleMs - how long it may stay silent, in milliseconds; 0 = for ever.
    */
-  park(fd: number, idleMs: number): void {
-    const parked: Parked = {
-      fd,
-      expires: idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs,
-      undo: whenReadable(fd, () => {
-        this.#parked.delete(parked)
-        this.#adopt(fd)
-      }),
-    }
-    this.#parked.add(parked)
+  park(arriving: Arriving, idleMs: number): void {
+    const expires = idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs
+    this.#readiness.add(arriving.fd)
+    this.#parked.set(arriving.fd, { ...arriving, expires })
     this.#sweepLater()
   }
 
   /** Hands out up to `limit` connections with what is left of their time; the caller owns them. */
-  take(limit: number): { fd: number; idleMs: number }[] {
-    const taken: { fd: number; idleMs: number }[] = []
+  take(limit: number): (Arriving & { idleMs: number })[] {
+    const taken: (Arriving & { idleMs: number })[] = []
     const now = this.#system.now()
-    for (const parked of this.#parked) {
+    for (const parked of this.#parked.values()) {
       if (taken.length === limit) break
-      this.#remove(parked)
-      const { fd, expires } = parked
+      this.#remove(parked.fd)
+      const { expires } = parked
       const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
-      taken.push({ fd, idleMs })
+      taken.push({ ...parked, idleMs })
     }
     return taken
   }
@@ -71,16 +71,19 @@ export class Parking {
   /** Closes all of them, and tells how many that were. */
   closeAll(): number {
     const { size } = this.#parked
-    for (const parked of this.#parked) {
-      this.#remove(parked)
-      close(parked.fd)
-    }
+    for (const parked of this.#parked.values()) this.#close(parked)
     return size
   }
 
-  #remove(parked: Parked): void {
-    parked.undo()
-    this.#parked.delete(parked)
+  #remove(fd: number): void {
+    this.#readiness.remove(fd)
+    this.#parked.delete(fd)
+  }
+
+  #close({ fd, onEnd }: Parked): void {
+    this.#remove(fd)
+    close(fd)
+    onEnd?.()
   }
 
   #sweepLater(): void {
@@ -93,11 +96,7 @@ export class Parking {
     this.#sweeping = false
     const now = this.#system.now()
     const { size } = this.#parked
-    for (const parked of this.#parked) {
-      if (parked.expires > now) continue
-      this.#remove(parked)
-      close(parked.fd)
-    }
+    for (const parked of this.#parked.values()) if (parked.expires <= now) this.#close(parked)
     if (this.#parked.size > 0) this.#sweepLater()
     else if (size > 0) this.#onEmpty()
   }

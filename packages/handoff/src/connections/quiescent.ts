@@ -14,6 +14,7 @@ import { shadow } from './shadow.ts'
 export function pickQuiescent(server: Server, sockets: Iterable<Socket>): Socket[] {
   const picked = new Set<Socket>()
   const undo: (() => void)[] = []
+  // To name is not to close: closeIdleConnections() takes all of the server's, so all are shadowed.
   for (const socket of sockets) {
     // Accepted, and the client has not spoken: to the server that is not idle, but new.
     if (socket.bytesRead === 0) picked.add(socket)

@@ -39,6 +39,11 @@ export interface Native {
   listenUnix(path: string, mode: number, backlog: number): number
   bindUnixDatagram(path: string, mode: number): number
   describe(fd: number, facts: Int32Array, name: Uint8Array): number
+  openReadiness(): number
+  addToReadiness(set: number, fd: number): number
+  removeFromReadiness(set: number, fd: number): number
+  takeReady(set: number, fds: Int32Array): number
+  readProgress(fd: number, progress: Float64Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
 }

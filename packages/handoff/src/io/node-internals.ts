@@ -57,6 +57,23 @@ export function descriptorOf(socket: Socket): number | undefined {
 }
 
 /**
+ * Stops or resumes reading from a connection, below the socket and whatever parses its bytes.
+ *
+ * @returns false where this Node does not have the fields; it reads on then.
+ * @see src/stream_base.cc `StreamBase::ReadStopJS` (Node 20 to 26)
+ */
+export function setReading(socket: Socket, reading: boolean): boolean {
+  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
+  if (typeof handle?.readStart !== 'function' || typeof handle.readStop !== 'function') return false
+  return (reading ? handle.readStart() : handle.readStop()) === 0
+}
+
+interface StreamHandle {
+  readStart(): number
+  readStop(): number
+}
+
+/**
  * Counts a connection that the server did not accept itself among its own, so that
  * `getConnections()`, `maxConnections` and the end of `close()` are right.
  *

@@ -11,6 +11,7 @@ import type { Frame } from '../protocol/codec.ts'
 import type { NewState } from '../protocol/machine.ts'
 import { type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
+import { Arrivals } from './arrivals.ts'
 import { findOldProcess, sendHello } from './discover.ts'
 import { takeOverError } from './failure.ts'
 import { Receipt } from './receive.ts'
@@ -39,6 +40,7 @@ export class Birth {
   #wire: Wire | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
+  readonly #arrivals = new Arrivals((numbers) => this.#send({ type: 'ended', numbers }))
   #connections = 0
   #deadline: Timer | undefined
   #opened: Promise<void> = Promise.resolve()
@@ -224,7 +226,7 @@ export class Birth {
         if (!takesConnections()) return closeAll(descriptors)
         this.#connections += descriptors.length
         this.#send({ type: 'adopted', received: this.#connections })
-        this.#attempt(() => takeConnections(message, descriptors, holdings))
+        this.#attempt(() => takeConnections(message, descriptors, holdings, this.#arrivals))
       },
       () => closeAll(descriptors),
     )

@@ -5,6 +5,7 @@ import type { Holdings } from '../holdings.ts'
 import { describe } from '../io/descriptors.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Messages } from '../protocol/messages.ts'
+import type { Arrivals } from './arrivals.ts'
 
 /**
  * Gives a batch to the server behind its listener. Owns the descriptors.
@@ -16,10 +17,16 @@ export function takeConnections(
   { key, kind, items }: Messages['connections'],
   descriptors: number[],
   holdings: Holdings,
+  arrivals: Arrivals,
 ): void {
   const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
   // Closed by the application since the commit: its connections end with it.
-  if (gate === undefined) return closeAll(descriptors)
+  const enders = descriptors.map(() => arrivals.next())
+  if (gate === undefined) {
+    closeAll(descriptors)
+    for (const end of enders) end()
+    return
+  }
   const left = [...descriptors]
   try {
     const mover = gate.movers.find((candidate) => candidate.kind === kind)
@@ -29,11 +36,18 @@ export function takeConnections(
     }
     const isPath = gate.held.entry.protocol === 'unix'
     for (const fd of descriptors) check(fd, key, isPath)
-    for (const item of items) mover.adopt({ fd: left.shift() as number, item })
+    items.forEach((item, index) => {
+      mover.adopt({ fd: left[0] as number, item, ...withEnd(enders[index]) })
+      left.shift()
+    })
   } catch (error) {
     closeAll(left)
     throw error
   }
+}
+
+function withEnd(onEnd: (() => void) | undefined): { onEnd?: () => void } {
+  return onEnd === undefined ? {} : { onEnd }
 }
 
 /** A connection of the right family; only the kernel knows. */

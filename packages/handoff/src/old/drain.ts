@@ -78,6 +78,21 @@ export class Drain {
     return !this.#ended && this.#handOver !== undefined && !this.#handOver.stopped
   }
 
+  /** The new process has closed connections, or handed them on. */
+  end(message: Messages['ended']): void {
+    this.#handOver?.end(message)
+  }
+
+  /** Nobody takes back from the new process any more. */
+  forget(): void {
+    this.#handOver?.forget()
+  }
+
+  /** The new process died: connections that it never used are served here again. */
+  takeBack(): { back: number; closed: number } {
+    return this.#handOver?.takeBack() ?? { back: 0, closed: 0 }
+  }
+
   /** The new process has a batch of connections. */
   ack(message: Messages['adopted']): void {
     this.#handOver?.ack(message)

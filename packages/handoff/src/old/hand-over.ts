@@ -2,12 +2,14 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../connections/gate.ts'
-import type { Mover, Moving } from '../connections/mover.ts'
+import type { Departing, Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
-import { closeAll, type Wire } from '../io/wire.ts'
+import { type Progress, readProgress } from '../io/progress.ts'
+import type { Wire } from '../io/wire.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
+import { DepartedConnections } from './departed.ts'
 
 /** As for listeners: bounded by what a user may have in flight (unix(7), ETOOMANYREFS). */
 const batchesInFlight = 2
@@ -18,7 +20,9 @@ const responseFinished = 'http.server.response.finish'
 /** A batch on its way, and the mover that it came from. */
 interface Flight {
   mover: Mover
-  batch: Moving[]
+  batch: Departing[]
+  /** Where each connection of the batch stands. */
+  progress: (Progress | undefined)[]
 }
 
 export class HandOver {
@@ -29,6 +33,7 @@ export class HandOver {
   readonly #onError: (error: Error) => void
   /** Batches that the new process may not have yet. Their descriptors are ours until it says so. */
   readonly #inFlight: Flight[] = []
+  readonly #departed = new DepartedConnections()
   #sent = 0
   #acked = 0
   #scheduled = false
@@ -74,7 +79,7 @@ export class HandOver {
   }
 
   /**
-   * Notes that the new process has a batch: only now our descriptors of it are closed.
+   * Notes that the new process has a batch. Our descriptors of it stay open, for a take-back.
    *
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when it acks what was not sent.
    */
@@ -89,15 +94,36 @@ export class HandOver {
     }
     this.#inFlight.shift()
     this.#acked = received
-    closeAll(descriptorsOf(flight))
+    flight.batch.forEach((departing, index) => {
+      departing.gone()
+      this.#departed.add(flight.mover, departing, flight.progress[index])
+    })
     this.#pump()
     this.#onChange()
   }
 
   /** No more connections go over; those on the way still do. */
   stop(): void {
+    if (this.#stopped) return
     this.#stopped = true
     unsubscribe(responseFinished, this.later)
+    for (const gate of this.#holdings.gates) for (const mover of gate.movers) mover.settle()
+  }
+
+  /** The new process has closed these connections, or handed them on. */
+  end({ numbers }: Messages['ended']): void {
+    this.#departed.end(numbers)
+  }
+
+  /** Nobody takes back from the new process any more. */
+  forget(): void {
+    this.#departed.close()
+  }
+
+  /** The new process died: connections that it never used are served here again. */
+  takeBack(): { back: number; closed: number } {
+    this.close()
+    return this.#departed.takeBack()
   }
 
   /**
@@ -127,7 +153,8 @@ export class HandOver {
         while (this.#inFlight.length < batchesInFlight) {
           const batch = mover.take(descriptorLimit)
           if (batch.length === 0) break
-          this.#send(gate, { mover, batch })
+          const progress = batch.map(({ fd }) => readProgress(fd))
+          this.#send(gate, { mover, batch, progress })
         }
       }
     }
@@ -164,6 +191,6 @@ function descriptorsOf({ batch }: Flight): number[] {
   return batch.map(({ fd }) => fd)
 }
 
-function serveAgain({ mover, batch }: Flight): void {
-  for (const moving of batch) mover.adopt(moving)
+function serveAgain({ batch }: Flight): void {
+  for (const departing of batch) departing.stay()
 }

@@ -119,6 +119,7 @@ export class Succession {
       'start-drain': () => this.#startDrain(),
       'note-adopted': (message) =>
         this.#attempt(() => this.#drain?.ack(message as Messages['adopted'])),
+      'note-ended': (message) => this.#drain?.end(message as Messages['ended']),
       'stop-hand-over': () => this.#drain?.stopHandOver(),
       'close-quiescent': () => {
         for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
@@ -127,6 +128,7 @@ export class Succession {
       'take-back': () => this.#resume(),
       'end-listening': () => {
         this.#probation?.cancel()
+        this.#drain?.forget()
         this.#context.holdings.endListening(this.state === 'stopping')
       },
       leave: () => {
@@ -183,9 +185,14 @@ export class Succession {
     }
   }
 
-  #isInTurn(type: Message['type']): type is 'ack' | 'ready' | 'adopted' | 'release' {
+  #isInTurn(type: Message['type']): type is 'ack' | 'ready' | 'adopted' | 'ended' | 'release' {
     if (type === 'ready' && !this.#sending?.complete) return false
-    const known = type === 'ack' || type === 'ready' || type === 'adopted' || type === 'release'
+    const known =
+      type === 'ack' ||
+      type === 'ready' ||
+      type === 'adopted' ||
+      type === 'ended' ||
+      type === 'release'
     return known && this.#runner.takes(type)
   }
 
@@ -239,14 +246,17 @@ export class Succession {
 
   /** The new process died after the commit: this one accepts again, on the same queues. */
   #resume(): void {
-    this.#drain?.cancel()
+    const drain = this.#drain
+    drain?.cancel()
     this.#drain = undefined
     this.#probation?.cancel()
     const { code, reason } = this.#reason()
     const { report, holdings } = this.#context
     this.#takeBack.run().then((failures) => {
+      const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
       for (const message of failures) report({ type: 'warning', message })
-      report({ type: 'taken-back', code, message: reason, listeners: holdings.keys })
+      const connections = { back, closed }
+      report({ type: 'taken-back', code, message: reason, listeners: holdings.keys, connections })
       holdings.rendezvous?.open()
     })
   }

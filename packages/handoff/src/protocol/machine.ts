@@ -52,6 +52,7 @@ export type OldEvent =
   | 'timeout'
   | 'eof'
   | 'adopted' // message: a batch of connections has arrived
+  | 'ended' // message: connections that went over are closed
   | 'drained' // no connection is left
   | 'probation' // its time is over
   | 'release' // message: a later generation committed
@@ -83,6 +84,7 @@ export type Effect =
   | 'start-probation'
   | 'start-drain'
   | 'note-adopted'
+  | 'note-ended'
   | 'stop-hand-over'
   | 'close-quiescent'
   | 'send-drained'
@@ -207,6 +209,7 @@ const oldTable: Table<OldState, OldEvent> = {
   },
   drain: {
     adopted: go('drain', 'note-adopted'),
+    ended: go('drain', 'note-ended'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
     release: go('released', 'stop-hand-over', 'end-listening'),
@@ -217,6 +220,7 @@ const oldTable: Table<OldState, OldEvent> = {
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
   guard: {
+    ended: go('guard', 'note-ended'),
     probation: go('exit', 'end-listening', 'leave'),
     release: go('exit', 'end-listening', 'leave'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -226,6 +230,7 @@ const oldTable: Table<OldState, OldEvent> = {
   },
   linger: {
     adopted: go('linger', 'note-adopted'),
+    ended: go('linger', 'note-ended'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
     release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -235,6 +240,7 @@ const oldTable: Table<OldState, OldEvent> = {
   },
   released: {
     adopted: go('released', 'note-adopted'),
+    ended: go('released', 'note-ended'),
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
@@ -250,6 +256,7 @@ const oldTable: Table<OldState, OldEvent> = {
   },
   // Its hooks run. Whatever happens on the channel now changes nothing.
   exit: {
+    ended: go('exit'),
     abort: go('exit', 'hang-up'),
     failure: go('exit', 'hang-up'),
     eof: go('exit', 'hang-up'),

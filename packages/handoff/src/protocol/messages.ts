@@ -20,6 +20,7 @@ export const messageTypes = {
   abort: 10,
   connections: 11,
   adopted: 12,
+  ended: 14,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -55,6 +56,11 @@ export interface Messages {
   connections: { key: string; kind: string; items: unknown[] }
   /** new → old: that many connections have arrived in all, and are mine. */
   adopted: { received: number }
+  /**
+   * new → old: these connections, counted from 0 as they arrived, are closed or went on; the old
+   * process must not keep them open.
+   */
+  ended: { numbers: number[] }
 }
 
 /** A message as it is sent or was received. */
@@ -90,6 +96,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   abort: readReason,
   connections: (f) => ({ key: text(f, 'key'), kind: text(f, 'kind'), items: array(f, 'items') }),
   adopted: (f) => ({ received: count(f, 'received') }),
+  ended: (f) => ({ numbers: array(f, 'numbers').map((v) => asCount(v, 'numbers')) }),
 }
 
 /**

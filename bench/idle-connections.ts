@@ -1,0 +1,140 @@
+// Thousands of idle keep-alive connections change process: how long it takes, and who waits for it.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { HandoffEvent } from 'socket-handoff'
+import { machine } from './machine.ts'
+
+const count = Number(process.env.CONNECTIONS ?? 10_000)
+const rounds = Number(process.env.HANDOFFS ?? 3)
+const host = '127.0.0.1'
+/** Ports of one source address are few: this many connections each. */
+const perAddress = 20_000
+
+const server = fileURLToPath(new URL('idle-server.ts', import.meta.url))
+const directory = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
+
+/** A generation, and what it tells. */
+class Generation {
+  readonly child: ChildProcess
+  readonly events: HandoffEvent[] = []
+  readonly exited: Promise<unknown>
+  port = 0
+  #waiting: (() => void)[] = []
+
+  constructor() {
+    this.child = spawn(process.execPath, ['--import', 'tsx', server, join(directory, 'r.sock')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    this.exited = once(this.child, 'exit')
+    if (this.child.stdout === null) throw new Error('no output to read')
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      const message = JSON.parse(line)
+      if (message.port === undefined) this.events.push(message)
+      else this.port = message.port
+      for (const resolve of this.#waiting.splice(0)) resolve()
+    })
+  }
+
+  async until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find()
+      if (found !== undefined) return found
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  told(type: HandoffEvent['type'], stage?: string): Promise<HandoffEvent> {
+    return this.until(() =>
+      this.events.find(
+        (e) => e.type === type && (stage === undefined || ('stage' in e && e.stage === stage)),
+      ),
+    )
+  }
+}
+
+/** Opens connections and makes one request on each, a few hundred at a time. */
+async function open(port: number): Promise<net.Socket[]> {
+  const sockets: net.Socket[] = []
+  for (let begun = 0; begun < count; begun += 200) {
+    const batch = Array.from({ length: Math.min(200, count - begun) }, (_, index) => {
+      const localAddress = `127.0.0.${2 + Math.floor((begun + index) / perAddress)}`
+      return net.connect({ host, port, localAddress })
+    })
+    await Promise.all(batch.map((socket) => once(socket, 'connect')))
+    await Promise.all(batch.map(ask))
+    sockets.push(...batch)
+  }
+  return sockets
+}
+
+/** One request; resolves with the generation that answered, rejects when the connection ends. */
+function ask(socket: net.Socket): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onEnd = () => reject(new Error('the connection was closed'))
+    socket.once('close', onEnd)
+    socket.once('data', (data) => {
+      socket.off('close', onEnd)
+      resolve(Number(/generation (\d+)/.exec(data.toString())?.[1]))
+    })
+    socket.write('GET / HTTP/1.1\r\nHost: bench\r\n\r\n')
+  })
+}
+
+/** Asks on one connection without pause and keeps the longest wait. */
+function probe(port: number): { stop(): Promise<number> } {
+  let longest = 0
+  let stopped = false
+  const done = (async () => {
+    const socket = net.connect({ host, port })
+    await once(socket, 'connect')
+    while (!stopped) {
+      const began = performance.now()
+      await ask(socket)
+      longest = Math.max(longest, performance.now() - began)
+    }
+    socket.destroy()
+  })()
+  return {
+    async stop() {
+      stopped = true
+      await done
+      return longest
+    },
+  }
+}
+
+console.log(machine())
+let old = new Generation()
+await old.told('serving')
+const sockets = await open(await old.until(() => old.port || undefined))
+console.log(`${sockets.length} idle connections`)
+try {
+  for (let round = 1; round <= rounds; round++) {
+    const waiting = probe(old.port)
+    const next = new Generation()
+    const began = await old.told('stage', 'drain')
+    const ended = await old.told('drained')
+    await next.told('serving')
+    const longest = await waiting.stop()
+    const generations = new Set(await Promise.all(sockets.map(ask)))
+    const ms = (ended.elapsedMs - began.elapsedMs).toFixed(0)
+    console.log(
+      `handoff ${round}: ${ms} ms from commit to the last ack; longest wait of a busy client ` +
+        `${longest.toFixed(0)} ms; all answered by generation ${[...generations].join(', ')}`,
+    )
+    await old.exited
+    old = next
+  }
+} finally {
+  for (const socket of sockets) socket.destroy()
+  old.child.kill('SIGTERM')
+  await old.exited
+  rmSync(directory, { recursive: true, force: true })
+}

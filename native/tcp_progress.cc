@@ -1,0 +1,45 @@
+#include "tcp_progress.h"
+
+#include <errno.h>
+
+#if defined(__linux__)
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#endif
+
+namespace handoff {
+
+#if defined(__linux__)
+
+int ReadProgress(int fd, Progress* progress) {
+  int domain = 0;
+  socklen_t length = sizeof(domain);
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0) return -errno;
+  if (domain != AF_INET && domain != AF_INET6) return -ENOTSUP;
+
+  tcp_info info = {};
+  length = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -errno;
+  // tcpi_bytes_retrans is of Linux 4.19; an older kernel fills less.
+  if (length < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info.tcpi_bytes_retrans)) {
+    return -ENOTSUP;
+  }
+  int unread = 0;
+  if (ioctl(fd, SIOCINQ, &unread) < 0) return -errno;
+  progress->read = info.tcpi_bytes_received - static_cast<uint64_t>(unread);
+  // What was sent, each byte once, and what still waits to be sent.
+  progress->written = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+  return 0;
+}
+
+#else
+
+int ReadProgress(int, Progress*) { return -ENOTSUP; }
+
+#endif
+
+}  // namespace handoff

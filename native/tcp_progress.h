@@ -1,0 +1,17 @@
+// How far a connection has come: tells whether anyone has used it since.
+#pragma once
+
+#include <stdint.h>
+
+namespace handoff {
+
+struct Progress {
+  uint64_t read;     // bytes that were received and read by a process, ever
+  uint64_t written;  // bytes that a process has written, ever
+};
+
+// Asks the kernel, TCP_INFO and SIOCINQ on Linux. Returns 0 or -errno: ENOTSUP where the system
+// does not tell (other systems, Unix sockets).
+int ReadProgress(int fd, Progress* progress);
+
+}  // namespace handoff

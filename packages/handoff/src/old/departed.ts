@@ -1,0 +1,67 @@
+// Connections that the new process has: our descriptors of them, for the case that it dies.
+
+import type { Departing, Mover } from '../connections/mover.ts'
+import { close } from '../io/descriptors.ts'
+import { type Progress, readProgress } from '../io/progress.ts'
+
+interface Departed {
+  mover: Mover
+  fd: number
+  item: unknown
+  /** Where it stood when nothing here read it any more. */
+  progress: Progress | undefined
+}
+
+/**
+ * @remarks While one of these is open, a close by the new process is no end for the client. So it
+ * tells of each, and ours is closed then.
+ */
+export class DepartedConnections {
+  /** By their number in the order in which they went over. */
+  readonly #departed = new Map<number, Departed>()
+  #count = 0
+
+  /** Owns the descriptor. */
+  add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
+    this.#departed.set(this.#count, { mover, fd, item, progress })
+    this.#count += 1
+  }
+
+  /** The new process has closed these, or handed them on. Numbers that are not ours mean nothing. */
+  end(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const departed = this.#departed.get(number)
+      if (departed !== undefined) close(departed.fd)
+      this.#departed.delete(number)
+    }
+  }
+
+  /** The new process will not be taken back from any more. */
+  close(): void {
+    this.end([...this.#departed.keys()])
+  }
+
+  /**
+   * The new process died. What it neither read from nor wrote to is served here again, as if it had
+   * never been away; of the others nobody knows where they stand, and they are closed.
+   *
+   * @returns how many came back and how many were closed.
+   */
+  takeBack(): { back: number; closed: number } {
+    let back = 0
+    const all = [...this.#departed.values()]
+    this.#departed.clear()
+    for (const { mover, fd, item, progress } of all) {
+      if (isUntouched(progress, readProgress(fd))) {
+        mover.adopt({ fd, item })
+        back += 1
+      } else close(fd)
+    }
+    return { back, closed: all.length - back }
+  }
+}
+
+function isUntouched(then: Progress | undefined, now: Progress | undefined): boolean {
+  if (then === undefined || now === undefined) return false
+  return then.read === now.read && then.written === now.written
+}
