@@ -91,7 +91,10 @@ export class HandoffProcess {
           holdings.dropGate(gate, this.#succession.state === 'serving')
           this.#succession.checkDrained()
         },
-        onEmpty: () => this.#succession.checkDrained(),
+        onEmpty: (gate) => {
+          holdings.noteEmpty(gate)
+          this.#succession.checkDrained()
+        },
         onQuiescent: () => this.#succession.look(),
       },
     }
