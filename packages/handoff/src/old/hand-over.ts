@@ -78,8 +78,10 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when it acks what was not sent.
    */
   ack({ received }: Messages['adopted']): void {
-    const first = this.#inFlight.shift()?.batch.descriptors
-    if (first === undefined || received !== this.#acked + first.length) {
+    const first = this.#inFlight.shift()?.batch.descriptors ?? []
+    // Even a wrong ack says that it may have touched them: two processes must not read one stream.
+    closeAll(first)
+    if (first.length === 0 || received !== this.#acked + first.length) {
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `cannot hand over connections: the peer acks ${received} of ${this.#sent} sent`,
@@ -87,7 +89,6 @@ export class HandOver {
       )
     }
     this.#acked = received
-    closeAll(first)
     this.#pump()
     this.#onChange()
   }
