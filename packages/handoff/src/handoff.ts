@@ -210,6 +210,7 @@ export class HandoffProcess {
     this.#onClose()
     this.#closed = true
     this.#letGo()
+    this.#succession.close()
     if (this.#succession.state !== 'serving') return
     this.#birth.fail(
       new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),
