@@ -37,12 +37,7 @@ interface Log {
   msg: string
 }
 
-function open(
-  place: Place,
-  options: FastifyHandoffOptions = {},
-  // biome-ignore lint/suspicious/noExplicitAny: an http, https or http2 server each has its own type.
-  server: any = {},
-) {
+function open(place: Place, options: FastifyHandoffOptions = {}, server: object = {}) {
   const exit = exits()
   const log: Log[] = []
   const stream = new Writable({
@@ -51,7 +46,9 @@ function open(
       done()
     },
   })
-  const app: FastifyInstance = Fastify({ logger: { stream, level: 'info' }, ...server })
+  // An https or http2 server has a type of its own.
+  const create = Fastify as (options: object) => FastifyInstance
+  const app = create({ logger: { stream, level: 'info' }, ...server })
   onTestFinished(() => app.close())
   app.get('/', async () => 'fastify')
   app.register(handoff, { rendezvous: place.rendezvous, signals: false, ...options })

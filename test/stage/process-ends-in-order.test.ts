@@ -1,7 +1,7 @@
 // Stop, signals, exit hooks: the end of a process without a successor, from every state.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
@@ -13,7 +13,7 @@ async function serving(options: HandoffOptions = {}, place: Place = openPlace())
   const generation = await place.start(options)
   const waiting: ServerResponse[] = []
   const path = place.path('app.sock')
-  const reply = ({ url }: { url?: string }, response: ServerResponse) => {
+  const reply: RequestListener = ({ url }, response) => {
     if (url === '/slow') waiting.push(response)
     else response.end(String(generation.system.pid))
   }
