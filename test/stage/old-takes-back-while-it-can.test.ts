@@ -155,6 +155,20 @@ describe.each(states)('in %s', (_, commit) => {
   })
 })
 
+test('one that is released only drains: a stop changes nothing, and it leaves with its last request', async () => {
+  const { old, peer, request } = await inDrain()
+  peer.say({ type: 'release' })
+  await until('it has let go', () => old.handoff.metrics().listeners.length === 0)
+  void old.handoff.stop()
+  old.system.advance(10_000)
+  expect(old.system.exits).toEqual([])
+  request?.finish()
+  expect(await request?.answer).toBe('whole')
+  expect(await old.exit()).toBe(0)
+  void old.handoff.stop()
+  expect(old.system.exits).toEqual([0])
+})
+
 describe('probation', () => {
   test('ends after its time: the old process is gone, and has told its counts before', async () => {
     const { old, peer, place, server } = await inGuard()
