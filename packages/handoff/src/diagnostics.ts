@@ -32,7 +32,11 @@ interface EventBase {
 /** What happened. */
 export type HandoffEventBody =
   | { type: 'stage'; stage: Stage; detail: string }
-  | { type: 'serving'; replaces: { pid: number; generation: number } | null; listeners: readonly string[] }
+  | {
+      type: 'serving'
+      replaces: { pid: number; generation: number } | null
+      listeners: readonly string[]
+    }
   | {
       type: 'aborted'
       stage: Stage
