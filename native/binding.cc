@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "descriptor.h"
 #include "facts.h"
