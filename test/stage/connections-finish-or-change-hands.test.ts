@@ -1,35 +1,20 @@
 // Stage drain: what becomes of open connections, and what their clients are told.
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import http, { type ServerResponse } from 'node:http'
-import http2 from 'node:http2'
-import https from 'node:https'
-import net, { type AddressInfo } from 'node:net'
+import http from 'node:http'
+import net from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
 import { type Generation, openPlace } from './place.ts'
 
-const tls = {
-  key: readFileSync(new URL('../fixtures/tls/key.pem', import.meta.url)),
-  cert: readFileSync(new URL('../fixtures/tls/certificate.pem', import.meta.url)),
-}
-
 const get = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
-/** A process with a server whose `/slow` is answered by the test. */
 async function serving(options: HandoffOptions = {}) {
   const place = openPlace()
-  const old = await place.start(options)
-  const waiting: ServerResponse[] = []
-  const server = await old.listen({ host: '127.0.0.1', port: 0 }, ({ url }, response) => {
-    if (url === '/slow') waiting.push(response)
-    else response.end(String(old.system.pid))
-  })
-  await old.handoff.ready()
-  return { place, old, server, where: whereIs(server), waiting }
+  const { generation: old, server } = await place.serve(options)
+  return { place, old, where: whereIs(server) }
 }
 
 /** One reply on a connection that stays open. */
@@ -67,24 +52,21 @@ describe('for a new process that takes no connections', () => {
   })
 
   test('a request in flight is answered whole, without the drain cutting it', async () => {
-    const { place, old, where, waiting } = await serving()
-    const answer = ask(where, { path: '/slow' })
-    const response = await until('the request is in flight', () => waiting[0])
+    const { place, old, where } = await serving()
+    const request = await old.inFlight(where)
     const peer = place.newPeer()
     await peer.takeOver()
     // More than a socket takes at once.
     const body = 'x'.repeat(8 << 20)
-    response.end(body)
-    expect((await answer).length).toBe(body.length)
+    request.finish(body)
+    expect((await request.answer).length).toBe(body.length)
     expect(await peer.hear('drained')).toMatchObject({ drained: 1, forced: 0 })
     expect(old.system.exits).toEqual([])
   })
 
   test('what is open at the deadline is closed, and the new process is told how many', async () => {
-    const { place, old, where, waiting } = await serving({ drainTimeoutMs: 1_000 })
-    const answer = ask(where, { path: '/slow' })
-    answer.catch(() => {})
-    await until('the request is in flight', () => waiting[0])
+    const { place, old, where } = await serving({ drainTimeoutMs: 1_000 })
+    const { answer } = await old.inFlight(where)
     const peer = place.newPeer()
     await peer.takeOver()
     old.system.advance(1_000)
@@ -126,14 +108,13 @@ describe('to a real new process', () => {
   })
 
   test('one with a request in flight is answered first, and goes over then', async () => {
-    const { place, old, where, waiting } = await serving()
+    const { place, old, where } = await serving()
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     onTestFinished(() => agent.destroy())
-    const answer = ask(where, { agent, path: '/slow' })
-    const response = await until('the request is in flight', () => waiting[0])
+    const { answer, finish } = await old.inFlight(where, agent)
     const next = await succeed(place)
     expect(old.handoff.metrics().connections).toBe(1)
-    response.end('from the old one')
+    finish('from the old one')
     expect(await answer).toBe('from the old one')
     await old.told('drained')
     expect(await ask(where, { agent })).toBe(String(next.system.pid))
@@ -212,111 +193,5 @@ describe('a net.Server', () => {
     expect(old.all('drained')).toEqual([])
     socket.end()
     expect(await old.told('drained')).toMatchObject({ counts: { drained: 1, forced: 0 } })
-  })
-})
-
-describe('an HTTPS server', () => {
-  test('changes hands; its connections are told to leave', async () => {
-    const place = openPlace()
-    const start = async () => {
-      const generation = await place.start()
-      const server = generation.own(
-        https.createServer(tls, (_, response) => response.end(String(generation.system.pid))),
-      )
-      await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
-      await generation.handoff.ready()
-      return { generation, port: (server.address() as AddressInfo).port }
-    }
-    const { generation: old, port } = await start()
-    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
-    onTestFinished(() => agent.destroy())
-    const request = async () => {
-      const sent = https.get({ host: '127.0.0.1', port, agent })
-      const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
-      let body = ''
-      for await (const piece of response) body += piece
-      return { body, connection: response.headers.connection, reused: sent.reusedSocket }
-    }
-    expect(await request()).toMatchObject({
-      body: String(old.system.pid),
-      connection: 'keep-alive',
-    })
-    const { generation: next } = await start()
-    expect(await request()).toEqual({
-      body: String(old.system.pid),
-      connection: 'close',
-      reused: true,
-    })
-    expect(await request()).toMatchObject({ body: String(next.system.pid), reused: false })
-    expect(await old.told('drained')).toMatchObject({ counts: { drained: 1, forced: 0 } })
-  })
-})
-
-describe('an HTTP/2 server', () => {
-  async function serve(place = openPlace()) {
-    const generation = await place.start()
-    const server = generation.own(http2.createServer() as unknown as net.Server)
-    server.on(
-      'request',
-      (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
-        if (request.url === '/slow') waiting.push(() => response.end(String(generation.system.pid)))
-        else response.end(String(generation.system.pid))
-      },
-    )
-    const waiting: (() => void)[] = []
-    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
-    await generation.handoff.ready()
-    return { place, generation, waiting, port: (server.address() as AddressInfo).port }
-  }
-
-  function open(port: number) {
-    const session = http2.connect(`http://127.0.0.1:${port}`)
-    onTestFinished(() => session.destroy())
-    const goaways: unknown[] = []
-    session.on('goaway', (code, last) => goaways.push({ code, last }))
-    const request = (path = '/') => {
-      const stream = session.request({ ':path': path })
-      return new Promise<string>((resolve, reject) => {
-        let body = ''
-        stream.on('data', (piece) => {
-          body += piece
-        })
-        stream.on('error', reject)
-        stream.on('end', () => resolve(body))
-      })
-    }
-    return { session, goaways, request }
-  }
-
-  test('ends its sessions with GOAWAY, and refuses no stream', async () => {
-    const { place, generation: old, port, waiting } = await serve()
-    const { session, goaways, request } = open(port)
-    expect(await request()).toBe(String(old.system.pid))
-    const slow = request('/slow')
-    await until('the stream is open', () => waiting[0])
-    const { generation: next } = await serve(place)
-    // A client that does not know yet opens more streams on the session that it has.
-    const burst = Array.from({ length: 20 }, () => request())
-    expect(new Set(await Promise.all(burst))).toEqual(new Set([String(old.system.pid)]))
-    waiting[0]?.()
-    expect(await slow).toBe(String(old.system.pid))
-    await until('the session is over', () => session.closed)
-    expect(goaways.length).toBeGreaterThan(0)
-    expect(goaways.every((frame) => (frame as { code: number }).code === 0)).toBe(true)
-    expect(await open(port).request()).toBe(String(next.system.pid))
-    expect(await old.told('drained')).toMatchObject({ counts: { drained: 1, forced: 0 } })
-  })
-
-  test('goes on with its sessions after a take-back', async () => {
-    const { place, generation: old, port } = await serve()
-    const { session, goaways, request } = open(port)
-    await request()
-    const peer = place.newPeer()
-    await peer.takeOver()
-    peer.die()
-    await old.told('taken-back')
-    for (let count = 0; count < 3; count++) expect(await request()).toBe(String(old.system.pid))
-    expect(goaways).toEqual([])
-    expect(session.closed).toBe(false)
   })
 })

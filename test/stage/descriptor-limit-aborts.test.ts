@@ -18,7 +18,8 @@ test('a new process at its limit aborts, names the limit, and the old one serves
   const { stdout } = await promisify(execFile)('sh', [...limited, ...node])
   expect(JSON.parse(stdout)).toEqual({
     code: 'ERR_HANDOFF_TRUNCATED',
-    stage: 'receive',
+    // One read may have brought the manifest and the descriptors: nothing of it is believed then.
+    stage: expect.stringMatching(/^(discover|receive)$/),
     serving: 'old',
   })
   expect(await old.told('aborted')).toMatchObject({ code: 'ERR_HANDOFF_TRUNCATED' })
