@@ -26,6 +26,8 @@
             "NAPI_VERSION=8",
             "NAPI_DISABLE_CPP_EXCEPTIONS",
             "NODE_ADDON_API_DISABLE_DEPRECATED",
+            # Calls fail while a worker is terminated; that must not end the process.
+            "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
           ],
           "cflags": ["-fvisibility=hidden", "-Wall", "-Wextra"],
           "cflags_cc": ["-fno-exceptions", "-fno-rtti"],

@@ -12,6 +12,7 @@ import { Output } from '../test/support/output.ts'
 const entry = fileURLToPath(new URL('server.ts', import.meta.url))
 
 export interface Server {
+  pid: number
   port: number
   /** Replaces it once; only where the plugin is. */
   reload(): Promise<void>
@@ -24,7 +25,7 @@ export async function startBare(): Promise<Server> {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   return {
-    port: await portOf(child),
+    ...(await placeOf(child)),
     reload: () => Promise.reject(new Error('cannot reload a bare server')),
     stop: () => end(child),
   }
@@ -36,7 +37,7 @@ export async function startWithPlugin(): Promise<Server> {
   const env = { HANDOFF_DIR: directory }
   const child = spawnCli(['run', '--name', 'bench', entry, 'plugin'], { env })
   return {
-    port: await portOf(child),
+    ...(await placeOf(child)),
     async reload() {
       const { exitCode, stdout, stderr } = await cli(['reload', 'bench'], env)
       if (exitCode !== 0) throw new Error(`the reload failed:\n${stdout}\n${stderr}`)
@@ -48,12 +49,12 @@ export async function startWithPlugin(): Promise<Server> {
   }
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
+async function placeOf(child: ChildProcess): Promise<{ pid: number; port: number }> {
   const output = new Output()
   if (child.stdout) output.collect(child.stdout)
   child.on('close', () => output.end())
-  const [, port] = await output.waitFor(/^listening \d+ (\d+)/)
-  return Number(port)
+  const [, pid, port] = await output.waitFor(/^listening (\d+) (\d+)/)
+  return { pid: Number(pid), port: Number(port) }
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "descriptor.h"
 #include "facts.h"
@@ -83,10 +85,10 @@ Napi::Value ReceiveJs(Info info) {
   return Result(info, received);
 }
 
-// What a descriptor needs to serve as our end of a channel.
+// What a descriptor needs to serve as an end of a channel.
 Napi::Value PrepareChannelJs(Info info) {
-  int err = PassCredentials(Int(info[0]));
-  return Result(info, err < 0 ? err : SuppressSigpipe(Int(info[0])));
+  SuppressSigpipe(Int(info[0]));
+  return Result(info, PassCredentials(Int(info[0]), Int(info[1]) == 1));
 }
 
 Napi::Value ConnectUnixJs(Info info) {

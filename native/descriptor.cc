@@ -32,12 +32,11 @@ int SetNonBlocking(int fd) {
   return Retry([=] { return fcntl(fd, F_SETFL, flags | O_NONBLOCK); });
 }
 
-int SuppressSigpipe(int fd) {
+void SuppressSigpipe(int fd) {
 #if defined(SO_NOSIGPIPE)
-  return SetOption(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+  SetOption(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #else
   (void)fd;
-  return 0;
 #endif
 }
 
@@ -50,7 +49,7 @@ int OpenSocket(int domain, int type) {
   Owned owned(fd);
   int err = SetCloseOnExec(fd);
   if (err == 0) err = SetNonBlocking(fd);
-  if (err == 0) err = SuppressSigpipe(fd);
+  SuppressSigpipe(fd);
   return err < 0 ? err : owned.Release();
 #endif
 }

@@ -52,9 +52,9 @@ int SetCloseOnExec(int fd);
 // Sets O_NONBLOCK, which all holders of the open file share. Returns 0 or -errno.
 int SetNonBlocking(int fd);
 
-// Keeps a write to a closed peer from raising SIGPIPE where MSG_NOSIGNAL does not exist (macOS).
-// Returns 0 or -errno.
-int SuppressSigpipe(int fd);
+// Keeps a write to a closed peer from raising SIGPIPE where MSG_NOSIGNAL does not exist (macOS,
+// which refuses this once the peer has gone: no reason to fail, the next call will tell).
+void SuppressSigpipe(int fd);
 
 // Sets an integer socket option. Returns 0 or -errno: EBADF, ENOTSOCK, ENOPROTOOPT.
 int SetOption(int fd, int level, int option, int value);

@@ -119,7 +119,7 @@ int ListenUnix(const char* path, size_t length, int mode, int backlog) {
 int BindUnixDatagram(const char* path, size_t length, int mode) {
   Owned fd(OpenSocket(AF_UNIX, SOCK_DGRAM));
   if (fd.get() < 0) return fd.get();
-  int err = PassCredentials(fd.get());
+  int err = PassCredentials(fd.get(), true);
   if (err == 0) err = BindPath(fd.get(), path, length, mode, 0);
   return err < 0 ? err : fd.Release();
 }

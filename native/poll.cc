@@ -47,10 +47,6 @@ Poll::Poll(const Napi::CallbackInfo& info)
       callback_(Napi::Persistent(info[1].As<Napi::Function>())),
       context_(info.Env(), "socket-handoff:poll") {}
 
-Poll::~Poll() {
-  if (handle_) handle_->Close();
-}
-
 int Poll::Open() {
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(Env(), &loop) != napi_ok) return UV_EINVAL;
@@ -97,6 +93,7 @@ void Poll::Unref(const Napi::CallbackInfo&) {
 
 void Poll::Close(const Napi::CallbackInfo&) {
   closed_ = true;
+  callback_.Reset();  // it refers to our owner, and so to us: nobody could be collected
   if (!handle_) return;
   handle_->Close();
   ObjectWrap::Unref();

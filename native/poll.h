@@ -13,7 +13,6 @@ class Poll : public Napi::ObjectWrap<Poll> {
  public:
   static Napi::Function Define(Napi::Env env);
   explicit Poll(const Napi::CallbackInfo& info);
-  ~Poll() override;
 
  private:
   struct Handle;

@@ -115,10 +115,11 @@ ssize_t Receive(int fd, void* buffer, size_t capacity, int* fds, Ancillary* anci
   return received;
 }
 
-int PassCredentials(int fd) {
+int PassCredentials(int fd, bool pass) {
 #if defined(SO_PASSCRED)
-  return SetOption(fd, SOL_SOCKET, SO_PASSCRED, 1);
+  return SetOption(fd, SOL_SOCKET, SO_PASSCRED, pass);
 #else
+  (void)pass;
   int type;
   return GetOption(fd, SOL_SOCKET, SO_TYPE, &type);  // the same answer to what is no socket
 #endif

@@ -42,8 +42,9 @@ ssize_t Send(int fd, const void* bytes, size_t length, const int* fds, size_t co
 // that did arrive is closed and `ancillary->truncated` is set.
 ssize_t Receive(int fd, void* buffer, size_t capacity, int* fds, Ancillary* ancillary);
 
-// Asks the kernel to attach the sender's credentials to what is sent to `fd` from now on (Linux;
-// nothing elsewhere). Returns 0 or -errno: ENOTSOCK, EOPNOTSUPP.
-int PassCredentials(int fd);
+// Has the kernel attach the sender's credentials to what is sent to `fd` from now on, or no longer
+// (Linux; nothing elsewhere). They take room before the descriptors: a reader that does not expect
+// them loses some. Returns 0 or -errno: EBADF, ENOTSOCK, EOPNOTSUPP.
+int PassCredentials(int fd, bool pass);
 
 }  // namespace handoff

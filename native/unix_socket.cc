@@ -36,7 +36,7 @@ int SocketPair(int type, int fds[2]) {
   Owned first(pair[0]), second(pair[1]);
   for (int fd : pair) {
     if (err == 0) err = SetCloseOnExec(fd);
-    if (err == 0) err = SuppressSigpipe(fd);
+    SuppressSigpipe(fd);
   }
   if (err < 0) return err;
   fds[0] = first.Release();
@@ -63,7 +63,7 @@ int Accept(int listener) {
   if (fd.get() < 0) return fd.get();
   int err = SetCloseOnExec(fd.get());
   if (err == 0) err = SetNonBlocking(fd.get());
-  if (err == 0) err = SuppressSigpipe(fd.get());
+  SuppressSigpipe(fd.get());
   return err < 0 ? err : fd.Release();
 #endif
 }

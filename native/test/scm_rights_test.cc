@@ -263,13 +263,13 @@ TEST(what_is_no_socket_is_refused) {
   CHECK_EQ(Send(file.get(), "x", 1, nullptr, 0), -ENOTSOCK);
   CHECK_EQ(Arrival(file.get()).length, -ENOTSOCK);
   CHECK_EQ(Arrival(-1).length, -EBADF);
-  CHECK_EQ(PassCredentials(file.get()), -ENOTSOCK);
+  CHECK_EQ(PassCredentials(file.get(), true), -ENOTSOCK);
 }
 
 #if defined(__linux__)
 TEST(each_read_names_its_sender_and_mixes_no_two) {
   Pair pair;
-  CHECK_EQ(PassCredentials(pair.fds[1]), 0);
+  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
   pid_t child = fork();
   if (child == 0) {
     int file = 0;
@@ -294,7 +294,7 @@ TEST(each_read_names_its_sender_and_mixes_no_two) {
 
 TEST(credentials_leave_room_for_all_descriptors) {
   Pair pair;
-  CHECK_EQ(PassCredentials(pair.fds[1]), 0);
+  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
   auto fds = Repeat(0, kMaxDescriptors);
   CHECK_EQ(Send(pair.fds[0], "x", 1, fds.data(), fds.size()), 1);
   Arrival arrival(pair.fds[1]);
@@ -306,7 +306,7 @@ TEST(credentials_leave_room_for_all_descriptors) {
 TEST(what_was_sent_before_anyone_asked_has_no_sender) {
   Pair pair;
   CHECK_EQ(Send(pair.fds[0], "x", 1, nullptr, 0), 1);
-  CHECK_EQ(PassCredentials(pair.fds[1]), 0);
+  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
   Arrival arrival(pair.fds[1]);
   CHECK(arrival.Says("x"));
   CHECK(!arrival.ancillary.has_credentials);

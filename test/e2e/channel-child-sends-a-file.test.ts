@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Channel, type Received } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
+import { Output } from '../support/output.ts'
 import { hasProc } from '../support/process-facts.ts'
-import { scratchDirectory } from '../support/scratch.ts'
+import { openFiles, scratchDirectory } from '../support/scratch.ts'
 
 const HELLO = 'Hello from child process!\n'
 const WITHIN_MS = 5_000
@@ -80,6 +81,20 @@ test.skipIf(!hasPython)(`Node child, Python parent${or(hasPython, 'python3')}`, 
     laterDescriptors: 0,
     exitCode: 0,
   })
+})
+
+test.skipIf(!hasPython)(`Node parent sends, Python child${or(hasPython, 'python3')}`, async () => {
+  const [here, there] = Channel.pair()
+  const child = spawn('python3', [peer('receiver.py')], {
+    stdio: ['ignore', 'pipe', 'inherit', there.fd],
+  })
+  there.close()
+  const output = new Output()
+  if (child.stdout) output.collect(child.stdout)
+  // Credentials that nobody asked for would take the room of the descriptor.
+  await here.send(Buffer.from('x'), openFiles(1))
+  await output.waitFor(/^x 0$/, { deadlineMs: WITHIN_MS })
+  here.close()
 })
 
 test.skipIf(!hasGo)(`Go child, Node parent${or(hasGo, 'go')}`, async () => {

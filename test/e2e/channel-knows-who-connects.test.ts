@@ -1,14 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/dist/io/bind.js'
 import { type Datagram, DatagramListener } from '../../packages/handoff/dist/io/datagram.js'
 import { close } from '../../packages/handoff/dist/io/descriptors.js'
 import { peerCredentials, UnixAcceptor } from '../../packages/handoff/dist/io/unix-socket.js'
 import { hasProc } from '../support/process-facts.ts'
 import { closeLater, scratchDirectory } from '../support/scratch.ts'
-import { DEADLINE_MS } from '../support/until.ts'
+import { until } from '../support/until.ts'
 
 const client = fileURLToPath(new URL('../peers/channel-client.py', import.meta.url))
 const hasPython = spawnSync('python3', ['--version']).status === 0
@@ -31,7 +31,7 @@ test.runIf(hasPython)('another process is known by pid, uid and gid, on either k
     child.stdin.end()
     accepted.forEach(close)
   })
-  await vi.waitUntil(() => accepted.length === 1 && datagrams.length === 1, DEADLINE_MS)
+  await until('both arrive', () => accepted.length === 1 && datagrams.length === 1)
 
   const it = { pid: child.pid, uid: process.getuid?.(), gid: process.getgid?.() }
   const [fd = -1] = accepted

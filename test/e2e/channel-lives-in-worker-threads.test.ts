@@ -61,14 +61,18 @@ test('a pending read keeps a thread, and an idle channel does not', async () => 
   expect(await outcome(worker)).toEqual({ said: ['x'], code: 0 })
 })
 
-test('a thread may be terminated with open channels, in the middle of what they do', async () => {
-  for (let i = 0; i < 8; i++) {
+// While a thread is terminated, calls into Node-API fail that cannot fail otherwise.
+test.each([
+  ['in a callback', 'for (;;) await Promise.all([here.send(Buffer.alloc(100)), there.read()])'],
+  ['in native code', 'for (;;) (here.ref(), here.unref())'],
+])('a thread may be terminated %s, with open channels', async (_, script) => {
+  for (let i = 0; i < 5; i++) {
     const worker = inWorker(`
       const [here, there] = Channel.pair()
       const [idle] = Channel.pair()
       idle.read()
       parentPort.postMessage('busy')
-      for (;;) await Promise.all([here.send(Buffer.alloc(100)), there.read()])`)
+      ${script}`)
     await once(worker, 'message')
     expect(await worker.terminate()).toBe(1)
   }

@@ -6,6 +6,7 @@ const HANDOFFS = 20
 
 test.each(['fastify-server.mjs', 'http-server.mjs'])(
   `%s drops no request in ${HANDOFFS} handoffs back to back`,
+  { timeout: 300_000 },
   async (fixture) => {
     const run = await startRun(fixture)
     const load = new Load(run.target, everything)

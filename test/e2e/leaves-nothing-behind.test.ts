@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Load } from '../support/load/load.ts'
+import { send } from '../support/load/send.ts'
 import { descriptors, hasProc } from '../support/process-facts.ts'
 import { startRun } from '../support/run.ts'
 import { until } from '../support/until.ts'
@@ -33,6 +34,23 @@ test.runIf(hasProc)(
     await run.stop()
   },
 )
+
+test.runIf(hasProc)('a child of the server inherits no socket', async () => {
+  const run = await startRun('spawning-server.mjs')
+  const from = run.output.lines.length
+  await run.reloadWell()
+  await run.listening(from)
+
+  const children = run.output.lines.filter((line) => line.startsWith('child '))
+  expect(children).toHaveLength(2)
+  for (const child of children) {
+    const pid = Number(child.split(' ')[1])
+    expect(descriptors(pid).filter((target) => target.startsWith('socket:'))).toEqual([])
+    process.kill(pid, 'SIGKILL')
+  }
+  await run.stop()
+  expect((await send(run.target, { path: '/' })).kind).toBe('refused')
+})
 
 /** Descriptors by what they are, without the numbers that differ from process to process. */
 function kinds(pid: number): string[] {

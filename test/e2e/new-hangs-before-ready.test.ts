@@ -17,7 +17,7 @@ test.each([
   const load = new Load(run.target)
   await load.more(100)
 
-  for (const point of ['import', 'received', 'adopted']) {
+  for (const point of ['import', 'adopted']) {
     failure.next(way, point)
     const reload = await run.reload()
     expect(reload.exitCode, reload.text).toBe(1)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { Conversation } from '../support/conversation.ts'
 import { everything, Load } from '../support/load/load.ts'
-import { send } from '../support/load/send.ts'
 import { alive, gone } from '../support/process-facts.ts'
 import { startRun } from '../support/run.ts'
 
@@ -21,24 +21,23 @@ test('of two reloads at once one runs and the other is told so', async () => {
   await run.stop()
 })
 
-test('reloads work while older generations drain a long download', async () => {
+test('reloads work while older generations drain a long upload', async () => {
   const run = await startRun('http-server.mjs')
   const first = await run.listening()
   const load = new Load(run.target, everything)
-  await load.more(100)
-  const download = send(run.target, {
-    path: '/download?ms=8000',
-    checkSha256: true,
-  })
-  await load.more(100)
+  const upload = await Conversation.begin(run.target)
+  upload.say('POST /upload HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n')
+  upload.say('Content-Length: 10\r\n\r\n')
+  await upload.heard.waitFor(/100 Continue/)
+  upload.say('hello')
 
   await run.reloadWell()
   await run.reloadWell()
   await run.reloadWell()
 
   expect(alive(first), 'the first generation still drains').toBe(true)
-  const { kind, pid, detail } = await download
-  expect([kind, pid], detail).toEqual(['ok', `${first}`])
+  upload.say('hello')
+  expect(await upload.statusLines(2)).toEqual(['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK'])
   const tally = await load.stop()
   expect(tally.failed, `${tally}`).toBe(0)
   await gone(first)

@@ -1,70 +1,12 @@
 // After the commit: while it is on probation or drains, the old process can accept again at once.
 
-import dgram from 'node:dgram'
-import { once } from 'node:events'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
-import type { Server } from 'node:net'
+import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
-import { freePort } from '../support/free-port.ts'
 import { until } from '../support/until.ts'
-import { ask, connect, readAll, whereIs } from './clients.ts'
-import type { NewPeer } from './peers.ts'
-import { type Generation, openPlace, type Place } from './place.ts'
+import { ask, connect, whereIs } from './clients.ts'
+import { inDrain, inGuard, inLinger } from './committed.ts'
+import { openPlace } from './place.ts'
 import { listeningInode } from './sockets.ts'
-
-/** A request that is answered when the test says so. */
-interface Pending {
-  answer: Promise<string>
-  finish(): void
-}
-
-interface Committed {
-  place: Place
-  old: Generation
-  server: Server
-  peer: NewPeer
-  request: Pending | undefined
-}
-
-/** A process that serves, with a request in flight if asked for. */
-async function serving(busy: boolean, options: HandoffOptions = {}) {
-  const place = openPlace()
-  const old = await place.start(options)
-  const waiting: ServerResponse[] = []
-  const server = await old.listen({ host: '127.0.0.1', port: 0 }, ({ url }, response) => {
-    if (url === '/slow') waiting.push(response)
-    else response.end(String(old.system.pid))
-  })
-  await old.handoff.ready()
-  if (!busy) return { place, old, server, request: undefined }
-  const answer = ask(whereIs(server), { path: '/slow' })
-  answer.catch(() => {})
-  const response = await until('the request is in flight', () => waiting[0])
-  return { place, old, server, request: { answer, finish: () => response.end('whole') } }
-}
-
-async function inDrain(): Promise<Committed> {
-  const served = await serving(true)
-  const peer = served.place.newPeer()
-  await peer.takeOver()
-  return { ...served, peer }
-}
-
-async function inGuard(): Promise<Committed> {
-  const served = await serving(false)
-  const peer = served.place.newPeer()
-  await peer.takeOver()
-  await served.old.told('drained')
-  return { ...served, peer }
-}
-
-async function inLinger(): Promise<Committed> {
-  const committed = await inDrain()
-  committed.old.system.advance(5_000)
-  return committed
-}
 
 /** The states between commit and exit, each with a new process that can still die. */
 const states = [
@@ -155,6 +97,20 @@ describe.each(states)('in %s', (_, commit) => {
   })
 })
 
+test('one that is released only drains: a stop changes nothing, and it leaves with its last request', async () => {
+  const { old, peer, request } = await inDrain()
+  peer.say({ type: 'release' })
+  await until('it has let go', () => old.handoff.metrics().listeners.length === 0)
+  void old.handoff.stop()
+  old.system.advance(10_000)
+  expect(old.system.exits).toEqual([])
+  request?.finish()
+  expect(await request?.answer).toBe('whole')
+  expect(await old.exit()).toBe(0)
+  void old.handoff.stop()
+  expect(old.system.exits).toEqual([0])
+})
+
 describe('probation', () => {
   test('ends after its time: the old process is gone, and has told its counts before', async () => {
     const { old, peer, place, server } = await inGuard()
@@ -182,25 +138,40 @@ describe('probation', () => {
   })
 
   test('an older generation that still drains goes on with it, and stops no handoff', async () => {
-    const { place, old, request } = await serving(true)
+    const place = openPlace()
+    const { generation: old, server: busy } = await place.serve()
+    const request = await old.inFlight(whereIs(busy))
     await place.serve()
     const { generation: third, server } = await place.serve()
     expect(old.handoff.metrics()).toMatchObject({ stage: 'drain', connections: 1 })
-    request?.finish()
-    expect(await request?.answer).toBe('whole')
+    request.finish()
+    expect(await request.answer).toBe('whole')
     expect(await old.exit()).toBe(0)
     expect(await ask(whereIs(server))).toBe(String(third.system.pid))
   })
 
   test('of 0 ms is none', async () => {
-    const { place, old, server } = await serving(false, { probationMs: 0 })
+    const { old, server } = await inGuard({ probationMs: 0 })
     const where = whereIs(server)
-    const peer = place.newPeer()
-    await peer.takeOver()
     old.system.advance(0)
     expect(await old.exit()).toBe(0)
     const queued = await connect(where)
     queued.destroy()
+  })
+
+  test('begins anew with each commit', async () => {
+    const { place, old, peer } = await inGuard()
+    old.system.advance(3_000)
+    peer.die()
+    await old.told('taken-back')
+    const from = old.events.length
+    const second = place.newPeer()
+    await second.takeOver()
+    await old.told('drained', from)
+    old.system.advance(4_999)
+    expect(old.system.exits).toEqual([])
+    old.system.advance(1)
+    expect(await old.exit()).toBe(0)
   })
 
   test('a death after its end is a death: nobody takes back', async () => {
@@ -214,102 +185,9 @@ describe('probation', () => {
   })
 })
 
-describe('listeners that the new process did not want', () => {
-  test('are bound again, each with its key and its mode', async () => {
-    const place = openPlace()
-    const path = place.path('app.sock')
-    const { generation: old, servers } = await place.serve(
-      {},
-      { host: '127.0.0.1', port: 0, name: 'a' },
-      { path, readableAll: true, writableAll: true },
-    )
-    const addresses = servers.map((server) => server.address())
-    const { mode } = statSync(path)
-    const keys = old.handoff.metrics().listeners
-    const peer = place.newPeer()
-    await peer.takeOver([])
-    expect(existsSync(path)).toBe(false)
-    peer.die()
-    expect((await old.told('taken-back')).listeners).toEqual(keys)
-    expect(servers.map((server) => server.address())).toEqual(addresses)
-    for (const server of servers) expect(await ask(whereIs(server))).toBe(String(old.system.pid))
-    expect(statSync(path).mode).toBe(mode)
-
-    // The next generation finds all of them, port 0 by its name.
-    const { servers: successors } = await place.serve(
-      {},
-      { host: '127.0.0.1', port: 0, name: 'a' },
-      { path },
-    )
-    expect(successors.map((server) => server.address())).toEqual(addresses)
-  })
-
-  test('and that somebody else has taken meanwhile are told of; the others serve', async () => {
-    const place = openPlace()
-    const path = place.path('app.sock')
-    const { generation: old, server } = await place.serve(
-      {},
-      { host: '127.0.0.1', port: 0 },
-      { path },
-    )
-    const peer = place.newPeer()
-    await peer.takeOver([old.handoff.metrics().listeners[0] as string])
-    writeFileSync(path, 'something else')
-    peer.die()
-    await old.told('taken-back')
-    expect(old.all('warning')).toMatchObject([{ message: expect.stringContaining(`unix:${path}`) }])
-    expect(await ask(whereIs(server))).toBe(String(old.system.pid))
-    expect(statSync(path).isFile()).toBe(true)
-  })
-})
-
-test('datagrams that came meanwhile are answered', async () => {
-  const { place, old } = await serving(false)
-  const port = await freePort()
-  const socket = old.ownDatagram(dgram.createSocket('udp4'))
-  const received: string[] = []
-  socket.on('message', (data) => received.push(String(data)))
-  await old.handoff.bind(socket, { address: '127.0.0.1', port })
-  const peer = place.newPeer()
-  await peer.takeOver()
-  const client = old.ownDatagram(dgram.createSocket('udp4'))
-  client.send('one', port, '127.0.0.1')
-  await once(client, 'listening')
-  peer.die()
-  await until('the datagram is read', () => received.length > 0)
-  expect(received).toEqual(['one'])
-})
-
-describe('notices are taken back too', () => {
-  test('the next response on a connection that stayed does not end it', async () => {
-    const { place, old, server } = await serving(false)
-    const socket = await connect(whereIs(server))
-    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
-    await once(socket, 'data')
-    const peer = place.newPeer()
-    await peer.takeOver()
-    peer.die()
-    await old.told('taken-back')
-    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
-    const [reply] = await once(socket, 'data')
-    expect(String(reply)).toMatch(/^HTTP\/1.1 200/)
-    expect(String(reply)).toMatch(/connection: keep-alive/i)
-    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')
-    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200/)
-  })
-
-  test('the drain deadline of the handoff that failed cuts nothing', async () => {
-    const { old, peer, request } = await inDrain()
-    peer.die()
-    await old.told('taken-back')
-    old.system.advance(120_000)
-    request?.finish()
-    expect(await request?.answer).toBe('whole')
-  })
-})
-
 test('a new process that cannot accept after all ends, so that the old one takes back', async () => {
-  const { place } = await serving(false)
+  const place = openPlace()
+  await place.serve()
   const next = await place.start()
   const waiting = await next.listen({ host: '127.0.0.1', port: 0 })
   // As if the process were at its limit on open files just at the commit.

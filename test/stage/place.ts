@@ -2,7 +2,7 @@
 
 import type dgram from 'node:dgram'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import http, { type RequestListener } from 'node:http'
+import http, { type RequestListener, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,11 +13,18 @@ import { Channel } from '../../packages/handoff/src/io/channel.ts'
 import type { ListenOptions } from '../../packages/handoff/src/io/listen-arguments.ts'
 import { type HandoffOptions, readSettings } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
+import { ask, type Where } from './clients.ts'
 import { FakeSystem } from './fake-system.ts'
 import { NewPeer, OldPeer } from './peers.ts'
 import { openedSince, openSockets } from './sockets.ts'
 
 type Told<T extends HandoffEvent['type']> = Extract<HandoffEvent, { type: T }>
+
+/** A request that is answered when the test says so. */
+export interface InFlight {
+  answer: Promise<string>
+  finish(body?: string): void
+}
 
 /** One generation: a HandoffProcess, the world around it, and its servers. */
 export class Generation {
@@ -27,6 +34,7 @@ export class Generation {
   readonly #servers = new Set<Server>()
   readonly #connections = new Set<Socket>()
   readonly #datagrams = new Set<dgram.Socket>()
+  readonly #unanswered: ServerResponse[] = []
 
   constructor(options: HandoffOptions, env: NodeJS.ProcessEnv = {}) {
     const settings = readSettings({ onEvent: (event) => this.events.push(event), ...options }, env)
@@ -35,8 +43,22 @@ export class Generation {
   }
 
   /** A server that says which process it is in, unless it is told otherwise. */
-  http(reply: RequestListener = (_, response) => response.end(String(this.system.pid))) {
+  http(reply: RequestListener = (request, response) => this.#reply(request, response)) {
     return this.own(http.createServer(reply))
+  }
+
+  #reply({ url }: http.IncomingMessage, response: ServerResponse): void {
+    if (url === '/slow') this.#unanswered.push(response)
+    else response.end(String(this.system.pid))
+  }
+
+  /** Asks one of its servers, and has that wait with the answer. */
+  async inFlight(where: Where, agent: http.Agent | false = false): Promise<InFlight> {
+    const index = this.#unanswered.length
+    const answer = ask(where, { agent, path: '/slow' })
+    answer.catch(() => {}) // The test may not get to it.
+    const response = await until('the request is in flight', () => this.#unanswered[index])
+    return { answer, finish: (body = 'whole') => void response.end(body) }
   }
 
   /** Closes the server, and what is connected to it, with the test. */

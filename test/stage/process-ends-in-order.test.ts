@@ -1,34 +1,20 @@
 // Stop, signals, exit hooks: the end of a process without a successor, from every state.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
-import { openPlace, type Place } from './place.ts'
+import { openPlace } from './place.ts'
 
-/** A first generation with a TCP port and a Unix path; `/slow` is answered by `finish`. */
-async function serving(options: HandoffOptions = {}, place: Place = openPlace()) {
-  const generation = await place.start(options)
-  const waiting: ServerResponse[] = []
+/** A first generation with a TCP port and a Unix path. */
+async function serving(options: HandoffOptions = {}) {
+  const place = openPlace()
   const path = place.path('app.sock')
-  const reply = ({ url }: { url?: string }, response: ServerResponse) => {
-    if (url === '/slow') waiting.push(response)
-    else response.end(String(generation.system.pid))
-  }
-  const server = await generation.listen({ host: '127.0.0.1', port: 0 }, reply)
-  await generation.listen({ path }, reply)
-  await generation.handoff.ready()
+  const listeners = [{ host: '127.0.0.1', port: 0 }, { path }]
+  const { generation, server } = await place.serve(options, ...listeners)
   const where = whereIs(server)
-  const slow = async () => {
-    const count = waiting.length
-    const answer = ask(where, { path: '/slow' })
-    answer.catch(() => {})
-    const response = await until('the request is in flight', () => waiting[count])
-    return { answer, finish: () => response.end('whole') }
-  }
-  return { place, generation, server, where, path, slow }
+  return { place, generation, server, where, path, slow: () => generation.inFlight(where) }
 }
 
 describe('stop', () => {

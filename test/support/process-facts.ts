@@ -31,8 +31,9 @@ export function descriptors(pid: number): string[] {
   })
 }
 
-/** The processes that were started with this variable in their environment. */
+/** The processes that were started with this variable in their environment; none without /proc. */
 export function startedWith(name: string, value: string): number[] {
+  if (!hasProc) return []
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)

@@ -22,7 +22,7 @@ export function openFiles(count: number): number[] {
   const directory = scratchDirectory()
   return Array.from({ length: count }, (_, i) => {
     const fd = closeLater(openSync(join(directory, `${i}`), 'w+'))
-    writeSync(fd, `${i}`)
+    writeSync(fd, `${i}`, 0)
     return fd
   })
 }

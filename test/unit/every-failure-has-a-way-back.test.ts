@@ -17,8 +17,15 @@ const initial = { new: 'discover', old: 'serving' }
 const final = { new: ['aborted'], old: ['exit'] }
 
 const rows: Row[] = roles.flatMap((role) =>
-  Object.entries(table[role]).flatMap(([state, events]) =>
-    Object.entries(events).map(([event, { to, effects }]) => ({ role, state, event, to, effects })),
+  Object.entries<Record<string, Pick<Row, 'to' | 'effects'>>>(table[role]).flatMap(
+    ([state, events]) =>
+      Object.entries(events).map(([event, { to, effects }]) => ({
+        role,
+        state,
+        event,
+        to,
+        effects,
+      })),
   ),
 )
 const statesOf = (role: Role) => Object.keys(table[role])

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Channel } from 'socket-handoff/channel'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import {
@@ -12,6 +12,7 @@ import {
 import { canLimitDescriptors, withDescriptorsLeft } from '../support/descriptor-limit.ts'
 import { descriptors, hasProc } from '../support/process-facts.ts'
 import { closeLater, openFiles, scratchDirectory } from '../support/scratch.ts'
+import { until } from '../support/until.ts'
 
 function accepting() {
   const path = join(scratchDirectory(), 'x.sock')
@@ -37,7 +38,7 @@ test('it accepts while it is started, and stopping loses no connection', async (
   expect(accepted).toHaveLength(0)
 
   acceptor.start()
-  await vi.waitUntil(() => accepted.length === 1)
+  await until('one connection is accepted', () => accepted.length === 1)
   acceptor.stop()
   connect()
   connect()
@@ -45,7 +46,7 @@ test('it accepts while it is started, and stopping loses no connection', async (
   expect(accepted).toHaveLength(1)
 
   acceptor.start()
-  await vi.waitUntil(() => accepted.length === 3)
+  await until('all are accepted', () => accepted.length === 3)
   for (const fd of accepted) expect(peerCredentials(fd).uid).toBe(process.getuid?.())
 })
 
@@ -85,7 +86,7 @@ test.runIf(canLimitDescriptors)(
     acceptor.start()
     const clients = [Channel.connect(path), Channel.connect(path)].map(closeLater)
     await withDescriptorsLeft(0, async () => {
-      await vi.waitUntil(() => errors.length > 0)
+      await until('the error is reported', () => errors.length > 0)
       for (const client of clients) expect(await client.read()).toBeUndefined()
       for (let i = 0; i < 20; i++) await turn()
     })
@@ -93,7 +94,7 @@ test.runIf(canLimitDescriptors)(
     expect(accepted).toHaveLength(0)
 
     closeLater(connectUnix(path))
-    await vi.waitUntil(() => accepted.length === 1)
+    await until('one connection is accepted', () => accepted.length === 1)
   },
 )
 

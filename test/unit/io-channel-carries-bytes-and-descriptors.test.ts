@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Channel, type Received } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
-import { close } from '../../packages/handoff/src/io/descriptors.ts'
+import { close, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
 import { UnixAcceptor } from '../../packages/handoff/src/io/unix-socket.ts'
 import { hasProc } from '../support/process-facts.ts'
 import { closeLater, inode, openFiles, scratchDirectory } from '../support/scratch.ts'
@@ -125,9 +125,17 @@ test.runIf(hasProc)('an end that is not read stays blocking, for a child to inhe
 test.runIf(hasProc)('what is read names its sender, and the pair its maker', async () => {
   const me = { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() }
   const [here, there] = pair()
-  await here.send(byte)
-  expect((await there.read())?.credentials).toEqual(me)
+  await there.send(byte)
+  expect((await here.read())?.credentials).toEqual(me)
   expect(there.peerCredentials()).toEqual(me)
+})
+
+test.runIf(hasProc)('an inherited end learns senders from its first read on', async () => {
+  const [here, there] = socketPair().map((fd) => closeLater(Channel.from(fd))) as [Channel, Channel]
+  await here.send(byte)
+  expect((await there.read())?.credentials).toBeUndefined()
+  await here.send(byte)
+  expect((await there.read())?.credentials?.pid).toBe(process.pid)
 })
 
 test('connect reaches a path, and each side knows the other', async () => {

@@ -1,8 +1,11 @@
 import { closeSync, fstatSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { descriptors, hasProc } from '../support/process-facts.ts'
-import { closeLater, openFiles } from '../support/scratch.ts'
+import { openFiles } from '../support/scratch.ts'
+import { until } from '../support/until.ts'
 
 const byte = Buffer.from('x')
 const MORE_THAN_THE_KERNEL_HOLDS = 8 * 1024 * 1024
@@ -116,7 +119,7 @@ test.runIf(hasProc)('nothing stays open after many channels', async () => {
       await here.send(byte, [file, file])
       for (const fd of (await read)?.fds ?? []) closeSync(fd)
       const pending = there.read()
-      closeLater(here).close()
+      here.close()
       await pending
       there.close()
     }
@@ -125,4 +128,24 @@ test.runIf(hasProc)('nothing stays open after many channels', async () => {
   const before = descriptors(process.pid).length
   await use(200)
   expect(descriptors(process.pid).length).toBe(before)
+})
+
+test('a closed channel is collected, used or not', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const closed: WeakRef<Channel>[] = []
+  for (let i = 0; i < 10; i++) {
+    const [here, there] = Channel.pair()
+    const read = there.read()
+    await here.send(byte)
+    await read
+    here.close()
+    there.close()
+    closed.push(new WeakRef(here), new WeakRef(there))
+  }
+  // The last pair may still be on the stack of this function.
+  await until('the channels are collected', () => {
+    collect()
+    return closed.filter((reference) => reference.deref()).length <= 2
+  })
 })

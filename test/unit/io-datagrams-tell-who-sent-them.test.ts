@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import {
   type Datagram,
   DatagramListener,
@@ -10,6 +10,7 @@ import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import { canLimitDescriptors, withDescriptorsLeft } from '../support/descriptor-limit.ts'
 import { descriptors, hasProc } from '../support/process-facts.ts'
 import { inode, openFiles, scratchDirectory } from '../support/scratch.ts'
+import { until } from '../support/until.ts'
 
 function listening(path = join(scratchDirectory(), 'notify.sock')) {
   const datagrams: Datagram[] = []
@@ -29,7 +30,7 @@ test('text, descriptors and sender arrive together, each datagram by itself', as
   const [file = -1] = openFiles(1)
   sendDatagram(path, 'READY=1\nSTATUS=läuft')
   sendDatagram(path, Buffer.from('FDSTORE=1'), [file])
-  await vi.waitUntil(() => datagrams.length === 2)
+  await until('both datagrams arrive', () => datagrams.length === 2)
   const sender = hasProc
     ? { pid: process.pid, uid: process.getuid?.(), gid: process.getgid?.() }
     : { pid: -1 }
@@ -44,7 +45,7 @@ test('an empty datagram is one too', async () => {
   const { path, datagrams } = listening()
   sendDatagram(path, '')
   sendDatagram(path, 'x')
-  await vi.waitUntil(() => datagrams.length === 2)
+  await until('both datagrams arrive', () => datagrams.length === 2)
   expect(datagrams.map((d) => d.data.length)).toEqual([0, 1])
 })
 
@@ -63,7 +64,7 @@ test('the path has its mode, and stays after close', () => {
 test.runIf(process.platform === 'linux')('an abstract name, as systemd may give', async () => {
   const { path, datagrams } = listening(`@handoff-test-notify-${process.pid}`)
   sendDatagram(path, 'READY=1')
-  await vi.waitUntil(() => datagrams.length === 1)
+  await until('the datagram arrives', () => datagrams.length === 1)
 })
 
 test('a sender never waits: nobody there, or a full queue, is an error', () => {
@@ -82,7 +83,7 @@ test('a datagram that is too long is an error, and those after it arrive', async
   const [file = -1] = openFiles(1)
   sendDatagram(path, Buffer.alloc(64 * 1024 + 1), [file])
   sendDatagram(path, 'after')
-  await vi.waitUntil(() => datagrams.length === 1)
+  await until('the datagram arrives', () => datagrams.length === 1)
   expect(datagrams[0]?.data.toString()).toBe('after')
   expect(errors).toMatchObject([{ code: 'ERR_HANDOFF_TRUNCATED' }])
 })
@@ -94,11 +95,11 @@ test.runIf(canLimitDescriptors)(
     sendDatagram(path, 'FDSTORE=1', openFiles(3))
     await withDescriptorsLeft(2, async () => {
       const before = descriptors(process.pid).length
-      await vi.waitUntil(() => errors.length > 0)
+      await until('the error is reported', () => errors.length > 0)
       expect(descriptors(process.pid).length).toBe(before)
     })
     sendDatagram(path, 'after')
-    await vi.waitUntil(() => datagrams.length === 1)
+    await until('the datagram arrives', () => datagrams.length === 1)
     expect(errors).toMatchObject([{ code: 'ERR_HANDOFF_TRUNCATED' }])
   },
 )
@@ -123,7 +124,7 @@ test('an error of the callback is its own, not the listener’s', async () => {
   })
   process.once('uncaughtException', (error) => uncaught.push(error))
   sendDatagram(path, 'x')
-  await vi.waitUntil(() => uncaught.length > 0)
+  await until('the exception surfaces', () => uncaught.length > 0)
   expect(uncaught).toMatchObject([{ message: 'of the callback' }])
   expect(errors).toEqual([])
 })

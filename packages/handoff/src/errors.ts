@@ -13,7 +13,7 @@ const help = {
   ERR_HANDOFF_ADDON_NOT_FOUND:
     'Build it with `npm run build:native` (needs Python and a C++ compiler).',
   ERR_HANDOFF_CLUSTER:
-    'The cluster primary owns the sockets of its workers; run one process per core with `handoff run --workers` instead.',
+    'The cluster primary owns the sockets of its workers; start the server without it.',
 
   // Misuse.
   ERR_HANDOFF_INVALID_OPTION: 'See the options in the README.',

@@ -91,7 +91,10 @@ export class HandoffProcess {
           holdings.dropGate(gate, this.#succession.state === 'serving')
           this.#succession.checkDrained()
         },
-        onEmpty: () => this.#succession.checkDrained(),
+        onEmpty: (gate) => {
+          holdings.noteEmpty(gate)
+          this.#succession.checkDrained()
+        },
         onQuiescent: () => this.#succession.look(),
       },
     }
@@ -207,6 +210,7 @@ export class HandoffProcess {
     this.#onClose()
     this.#closed = true
     this.#letGo()
+    this.#succession.close()
     if (this.#succession.state !== 'serving') return
     this.#birth.fail(
       new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),

@@ -10,6 +10,8 @@ import type { ManifestEntry } from './protocol/manifest.ts'
 export class Holdings {
   readonly listeners = new Listeners()
   readonly gates = new Set<Gate>()
+  /** Of servers that the application has closed, and whose connections finish. */
+  readonly #closing = new Set<Gate>()
   readonly #system: System
   readonly #handlers: RendezvousHandlers
   readonly #warn: (message: string) => void
@@ -28,11 +30,14 @@ export class Holdings {
     return this.#rendezvous
   }
 
+  /** The gates that may have connections behind them. */
+  get busy(): readonly Gate[] {
+    return [...this.gates, ...this.#closing]
+  }
+
   /** Open connections behind all gates. */
   get connections(): number {
-    let sum = 0
-    for (const gate of this.gates) sum += gate.connections
-    return sum
+    return this.busy.reduce((sum, gate) => sum + gate.connections, 0)
   }
 
   get keys(): string[] {
@@ -67,9 +72,16 @@ export class Holdings {
     await Promise.all([...this.gates].map((gate) => gate.open()))
   }
 
-  /** The application closed a server: its listener goes too, its path only if `unlink`. */
+  /** The application closed a server: its listener goes at once, its path only if `unlink`. */
   dropGate(gate: Gate, unlink: boolean): void {
-    if (this.gates.delete(gate)) this.drop(gate.held, { unlink })
+    if (!this.gates.delete(gate)) return
+    if (gate.connections > 0) this.#closing.add(gate)
+    this.drop(gate.held, { unlink })
+  }
+
+  /** The last connection behind a gate has ended. */
+  noteEmpty(gate: Gate): void {
+    this.#closing.delete(gate)
   }
 
   /** Closes one listener; its path goes only if `unlink`. */

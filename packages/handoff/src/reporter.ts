@@ -42,8 +42,19 @@ export class Reporter {
     const failed = notify(this.#settings.notifySocket, fields, event)
     // Without its supervisor the server serves on; a new supervisor binds the same path again.
     if (failed !== undefined) debug('cannot notify: %s', failed.message)
-    if (this.#settings.onEvent !== undefined) this.#settings.onEvent(event)
+    if (this.#settings.onEvent !== undefined) this.#tell(this.#settings.onEvent, event)
     else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
+  }
+
+  /** An error of the application's own callback is its own, and must not cut a handoff in half. */
+  #tell(onEvent: (event: HandoffEvent) => void, event: HandoffEvent): void {
+    try {
+      onEvent(event)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   /** Tells the status at an interval, where the supervisor asked for it and something changed. */

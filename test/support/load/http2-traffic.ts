@@ -11,8 +11,9 @@ const DEADLINE_MS = 60_000
 export async function* http2New(target: Target): AsyncGenerator<Outcome, void> {
   for (;;) {
     const session = open(target)
-    yield await request(session)
+    const outcome = await request(session)
     session.close()
+    yield outcome
   }
 }
 

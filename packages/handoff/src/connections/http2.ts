@@ -7,14 +7,18 @@ import { shadow } from './shadow.ts'
 /** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
 const allStreams = 2 ** 31 - 1
 
-/** Keeps the HTTP/2 sessions of a server; stays empty for every other kind. */
-export function trackSessions(server: Server): ReadonlySet<Http2Session> {
+/** Keeps the HTTP/2 sessions of a server, until undone; stays empty for every other kind. */
+export function trackSessions(server: Server): {
+  sessions: ReadonlySet<Http2Session>
+  undo: () => void
+} {
   const sessions = new Set<Http2Session>()
-  server.on('session', (session: Http2Session) => {
+  const track = (session: Http2Session) => {
     sessions.add(session)
     session.once('close', () => sessions.delete(session))
-  })
-  return sessions
+  }
+  server.on('session', track)
+  return { sessions, undo: () => server.off('session', track) }
 }
 
 /**

@@ -1,6 +1,7 @@
 // Opens and shuts a net.Server (http, https, http2 alike) without the server noticing, by public API.
 
 import http from 'node:http'
+import type { Http2Session } from 'node:http2'
 import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { close, dup } from '../io/descriptors.ts'
@@ -31,7 +32,7 @@ export class ServerGate implements Gate {
   readonly #backlog: number
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
-  readonly #sessions
+  readonly #sessions: ReadonlySet<Http2Session>
   readonly #undo: (() => void)[] = []
   #held: Held | undefined
   #state: State = 'new'
@@ -42,7 +43,8 @@ export class ServerGate implements Gate {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
-    this.#sessions = trackSessions(server)
+    const { sessions, undo } = trackSessions(server)
+    this.#sessions = sessions
     // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
     if (server instanceof http.Server && !(server instanceof https.Server)) {
       const mover = new HttpMover(server, this.#sockets, system, {
@@ -54,6 +56,7 @@ export class ServerGate implements Gate {
     const track = (socket: Socket) => this.#track(socket)
     server.on('connection', track)
     this.#undo.push(
+      undo,
       () => server.off('connection', track),
       shadow(server, 'address', () => this.#address()),
       this.#watchClose(),
@@ -63,6 +66,10 @@ export class ServerGate implements Gate {
   /** Whether the application closed the server; then there is nothing to open any more. */
   get closed(): boolean {
     return this.#state === 'closed'
+  }
+
+  get #accepts(): boolean {
+    return this.#state === 'open'
   }
 
   get held(): Held {
@@ -103,7 +110,7 @@ export class ServerGate implements Gate {
     await new Promise<void>((resolve) => process.nextTick(resolve))
     if (this.#state !== 'moving') return
     await this.#listen(dup(this.held.fd), 'open')
-    this.#showEvents?.()
+    if (this.#accepts) this.#showEvents?.()
   }
 
   shut(): void {
@@ -113,6 +120,7 @@ export class ServerGate implements Gate {
     // Not http.Server's close, which takes a response for finished once end() was called and cuts
     // what is still to be sent, and stops the check of header timeouts.
     stopAccepting.call(this.#server)
+    this.#settle?.()
   }
 
   giveNotice(): () => void {
@@ -157,7 +165,11 @@ export class ServerGate implements Gate {
       this.#settle = settle
       this.#server.once('listening', settle)
       this.#server.once('error', settle)
-      listen.call(this.#server, { fd }, this.#backlog)
+      try {
+        listen.call(this.#server, { fd }, this.#backlog)
+      } catch (error) {
+        settle(error as Error)
+      }
     })
   }
 
@@ -205,10 +217,12 @@ export class ServerGate implements Gate {
       this.detach()
       this.#handlers.onClose(this)
       this.#closeParked()
-      if (listens || callback === undefined) return server.close(callback)
       // Shut for another process; to the application its server was running all the same.
-      server.once('close', () => callback())
-      return server.close()
+      if (!listens && callback !== undefined) server.once('close', () => callback())
+      server.close(listens ? callback : undefined)
+      // Closed between two ticks of a listen, it emits nothing more.
+      this.#settle?.()
+      return server
     })
     return undo
   }

@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { check, loadNative, systemError } from './native.ts'
 
-/** As Node's: half of what most systems allow (`net.core.somaxconn` was 128, is 4096). */
+/** Node's default; the kernel cuts it to net.core.somaxconn. @see listen(2) */
 const BACKLOG = 511
 
 // The flags of native/binding.cc.

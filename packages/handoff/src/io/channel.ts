@@ -25,15 +25,17 @@ export class Channel implements AsyncIterable<Received> {
   readonly #poll: Poll
   readonly #outbox: Outbox
   readonly #readers: Reader[] = []
+  /** Whether the kernel tells the sender of what arrives. */
+  #knowsSenders = false
   /** The events that the poll watches for now. */
   #watched = 0
   /** Set once nothing more can be read. */
   #end: { error: Error | undefined } | undefined
   #closed = false
 
-  private constructor(fd: number) {
-    check(loadNative().prepareChannel(fd), 'setsockopt')
+  private constructor(fd: number, recordSenders = false) {
     this.#fd = fd
+    this.#recordSenders(recordSenders)
     this.#outbox = new Outbox(fd)
     this.#poll = new (loadNative().Poll)(fd, (status, events) => this.#onEvent(status, events))
   }
@@ -41,13 +43,14 @@ export class Channel implements AsyncIterable<Received> {
   /**
    * Makes two connected channels.
    *
-   * @remarks To give one to a child, pass its `fd` in `stdio`, then close it here. It blocks, as
-   * programs in other languages expect, as long as this process itself does not read from it.
+   * @remarks The first is to keep: what it reads names its sender. The second may go to a child as
+   * well: pass its `fd` in `stdio`, then close it here. Until this process reads from it, it blocks
+   * and carries nothing but bytes and descriptors, as programs in other languages expect.
    * @throws a system error: `EMFILE`, `ENFILE`
    */
   static pair(): [Channel, Channel] {
     const [one, other] = socketPair()
-    return [new Channel(one), new Channel(other)]
+    return [new Channel(one, true), new Channel(other)]
   }
 
   /**
@@ -113,6 +116,7 @@ export class Channel implements AsyncIterable<Received> {
     if (this.#end)
       return this.#end.error ? Promise.reject(this.#end.error) : Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
+      if (!this.#knowsSenders) this.#recordSenders(true)
       this.#readers.push({ resolve, reject })
       this.#watch()
     })
@@ -151,6 +155,11 @@ export class Channel implements AsyncIterable<Received> {
     close(this.#fd)
     this.#outbox.fail(channelClosed())
     this.#endReading(undefined)
+  }
+
+  #recordSenders(on: boolean): void {
+    check(loadNative().prepareChannel(this.#fd, on ? 1 : 0), 'setsockopt')
+    this.#knowsSenders = on
   }
 
   #onEvent(status: number, events: number): void {

@@ -1,7 +1,7 @@
 // Unix datagrams, as sd_notify(3) sends them: text, perhaps descriptors, and who sent it.
 
 import { close } from './descriptors.ts'
-import { check, loadNative, type Poll, READABLE } from './native.ts'
+import { check, loadNative, type Poll, READABLE, systemError } from './native.ts'
 import { type Received, receive, toDescriptors } from './scm-rights.ts'
 
 const none = { pid: -1, uid: -1, gid: -1 }
@@ -58,7 +58,11 @@ export class DatagramListener {
     this.#fd = fd
     this.#onDatagram = onDatagram
     this.#onError = onError
-    this.#poll = new (loadNative().Poll)(fd, () => this.#receive())
+    this.#poll = new (loadNative().Poll)(fd, (status) => {
+      if (status < 0)
+        onError(systemError(status, 'poll')) // libuv has stopped watching
+      else this.#receive()
+    })
   }
 
   /** @throws a system error: `EADDRINUSE` when anything is at the path, `ENOENT`, `EACCES` */

@@ -164,7 +164,7 @@ function bindPath(path: string, options: BindOptions): number {
  * Removes the path of a server that was killed: a socket of ours on which nobody listens.
  * Node leaves this to the user; here nobody else may unlink, so we clean up too.
  */
-function removeStale(path: string): boolean {
+export function removeStale(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (!stat?.isSocket() || stat.uid !== process.getuid?.()) return false
   try {

@@ -30,7 +30,7 @@ export interface Native {
   send(fd: number, bytes: Uint8Array, fds: Int32Array): number
   sendDatagram(path: string, bytes: Uint8Array, fds: Int32Array): number
   receive(fd: number, buffer: Uint8Array, fds: Int32Array, facts: Int32Array): number
-  prepareChannel(fd: number): number
+  prepareChannel(fd: number, recordSenders: number): number
   connectUnix(path: string): number
   accept(fd: number): number
   peerCredentials(fd: number, credentials: Int32Array): number

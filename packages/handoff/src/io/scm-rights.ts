@@ -20,7 +20,10 @@ export interface Received {
   data: Buffer
   /** Close-on-exec; they belong to whoever gets this. */
   fds: number[]
-  /** Of the process that sent it; undefined where the kernel did not record them (macOS). */
+  /**
+   * Of the process that sent it. Undefined where the kernel did not record them: on macOS, and for
+   * what was sent before the first read, except to the first end of `Channel.pair()`.
+   */
   credentials: Credentials | undefined
 }
 

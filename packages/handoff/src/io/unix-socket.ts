@@ -55,7 +55,10 @@ export class UnixAcceptor {
     this.fd = fd
     this.#onConnection = onConnection
     this.#onError = onError
-    this.#poll = new (loadNative().Poll)(fd, () => this.#accept())
+    this.#poll = new (loadNative().Poll)(fd, (status) => {
+      if (status < 0) this.#fail(status)
+      else this.#accept()
+    })
   }
 
   /** @throws a system error, when the descriptor cannot be watched */

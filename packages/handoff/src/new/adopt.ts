@@ -52,6 +52,10 @@ export async function adoptServer(
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
     await gate.attach(held, adoption.accept())
+    if (gate.closed) {
+      adoption.listeners.drop(held, { unlink: true })
+      return undefined
+    }
   } catch (error) {
     undoSignal()
     gate.detach()

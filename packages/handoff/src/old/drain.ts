@@ -104,7 +104,7 @@ export class Drain {
   }
 
   #giveNotice(filter: (gate: Gate) => boolean): void {
-    for (const gate of this.#holdings.gates) {
+    for (const gate of this.#holdings.busy) {
       if (filter(gate)) this.#undoNotices.push(gate.giveNotice())
     }
   }
@@ -112,7 +112,7 @@ export class Drain {
   #force(): void {
     this.endHandOver()
     this.#forced = this.#holdings.connections
-    for (const gate of this.#holdings.gates) gate.force()
+    for (const gate of this.#holdings.busy) gate.force()
     // Each gate tells when its last connection is gone.
     this.check()
   }

@@ -6,7 +6,7 @@ import type { Departing, Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { type Progress, readProgress } from '../io/progress.ts'
-import type { Wire } from '../io/wire.ts'
+import { closeAll, type Wire } from '../io/wire.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
 import { DepartedConnections } from './departed.ts'
@@ -84,18 +84,19 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when it acks what was not sent.
    */
   ack({ received }: Messages['adopted']): void {
-    const flight = this.#inFlight[0]
+    const flight = this.#inFlight.shift()
+    for (const departing of flight?.batch ?? []) departing.gone()
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
+      // Even a wrong ack says that it may have touched them: two processes must not read one stream.
+      if (flight !== undefined) closeAll(descriptorsOf(flight))
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `cannot hand over connections: the peer acks ${received} of ${this.#sent} sent`,
         { stage: 'drain', serving: 'new' },
       )
     }
-    this.#inFlight.shift()
     this.#acked = received
     flight.batch.forEach((departing, index) => {
-      departing.gone()
       this.#departed.add(flight.mover, departing, flight.progress[index])
     })
     this.#pump()

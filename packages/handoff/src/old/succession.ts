@@ -79,6 +79,12 @@ export class Succession {
     this.#runner.dispatch('stop')
   }
 
+  /** The application closes: who is about to take over has to look elsewhere. */
+  close(): void {
+    if (this.state !== 'offer' && this.state !== 'send') return
+    this.#fail(this.#failure('ERR_HANDOFF_STOPPING', 'the application has closed'))
+  }
+
   /** Whether connections that arrive here can be served, or go on to the new process. */
   get takesConnections(): boolean {
     const { state } = this

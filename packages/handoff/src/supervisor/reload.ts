@@ -44,9 +44,16 @@ export function reloadWithLines(
   const began = performance.now()
   const atMs = () => Math.round(performance.now() - began)
   const launch = supervisor.reload()
-  const undo = supervisor.observe({ heard: (_, event) => write({ ...event, atMs: atMs() }) })
+  // From the first moment on: an old process may take back before we know that it was the old one.
+  const takeBacks = new Map<number, Failure>()
+  const undo = supervisor.observe({
+    heard(pid, event) {
+      write({ ...event, atMs: atMs() })
+      if (event.type === 'taken-back') takeBacks.set(pid, event)
+    },
+  })
   return launch
-    .then((launched) => (waitForExit ? untilOldHasGone(supervisor, launched) : launched))
+    .then((launched) => confirm(supervisor, launched, takeBacks, waitForExit))
     .then((launched) => write({ ...resultOf(supervisor, launched), atMs: atMs() }))
     .finally(undo)
 }
@@ -60,25 +67,30 @@ const bothGone: LaunchResult = {
   serving: 'none',
 }
 
-/** Holds the result back until the old process has gone, or has taken back. */
-function untilOldHasGone(supervisor: Supervisor, launched: LaunchResult): Promise<LaunchResult> {
-  if (!launched.ok || launched.replaces === undefined) return Promise.resolve(launched)
+/** Looks again whether the new process serves; holds the result back until the old one has gone. */
+function confirm(
+  supervisor: Supervisor,
+  launched: LaunchResult,
+  takeBacks: ReadonlyMap<number, Failure>,
+  waitForExit: boolean,
+): LaunchResult | Promise<LaunchResult> {
+  if (!launched.ok || launched.replaces === undefined) return launched
   const old = launched.replaces
-  if (!supervisor.has(old)) return Promise.resolve(launched)
+  const decide = (): LaunchResult | undefined => {
+    const failure = takeBacks.get(old)
+    if (failure !== undefined) return { ok: false, failure, serving: 'old' }
+    if (supervisor.has(old)) return waitForExit ? undefined : launched
+    return supervisor.serving === undefined ? bothGone : launched
+  }
   return new Promise((resolve) => {
-    const settle = (result: LaunchResult) => {
+    const check = () => {
+      const decided = decide()
+      if (decided === undefined) return
       undo()
-      resolve(result)
+      resolve(decided)
     }
-    const undo = supervisor.observe({
-      gone(pid) {
-        if (pid === old) settle(supervisor.serving === undefined ? bothGone : launched)
-      },
-      heard(pid, event) {
-        if (pid !== old || event.type !== 'taken-back') return
-        settle({ ok: false, failure: event, serving: 'old' })
-      },
-    })
+    const undo = supervisor.observe({ heard: check, gone: check })
+    check()
   })
 }
 

@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { removeStale } from '../io/listeners.ts'
 import { openRunDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
 import { Control } from './control.ts'
@@ -50,6 +51,8 @@ export async function run(options: RunOptions): Promise<number> {
   const tellWaiting = control.close()
   supervisor.close()
   rmSync(compileCache(directory), { recursive: true, force: true })
+  // A server that was killed could not; under our lock nobody is about to serve there.
+  removeStale(directory.rendezvous)
   ignoreSignals()
   // Whoever waited for the end may run the same name again at once.
   lock.release()

@@ -1,0 +1,224 @@
+"""The old side: hands on what this process holds, and takes back if the new process dies."""
+
+import os
+
+from hand_over import HandOver
+from wire import MAX_DESCRIPTORS, Violation, Wire
+
+VERSIONS = [1]
+BATCHES_IN_FLIGHT = 2
+HELLO_TIMEOUT_S = 5
+READY_TIMEOUT_S = 60
+PROBATION_S = 5
+DRAIN_TIMEOUT_S = 30
+
+
+class OldSide:
+    """Answers at the rendezvous socket, which is the last of the listeners.
+
+    In state `committed` it can take back, in `released` it only finishes.
+    """
+
+    def __init__(self, loop, server, listeners, generation, release, tell):
+        self._loop = loop
+        self._server = server
+        self._listeners = listeners
+        self._generation = generation
+        self._release_before = release
+        self._tell = tell
+        self._wire = None
+        self._timers = []
+
+    def open(self):
+        """Serves: accepts at the listeners, and answers at the rendezvous socket."""
+        *listeners, rendezvous = self._listeners
+        self._state = "serving"
+        self._server.open(listeners)
+        self._server.on_rest = lambda: None
+        self._loop.watch(rendezvous.sock, self._connect)
+
+    def _connect(self):
+        try:
+            sock, _ = self._listeners[-1].sock.accept()
+        except BlockingIOError:
+            return
+        wire = Wire(sock)
+        denied = None
+        if self._wire is not None:
+            denied = "ERR_HANDOFF_BUSY"
+        elif wire.peer_uid() not in (os.getuid(), 0):
+            denied = "ERR_HANDOFF_PEER_DENIED"
+        if denied:
+            wire.send("refuse", code=denied, reason="cannot hand over")
+            return wire.close()
+        self._wire, self._state = wire, "offer"
+        self._set_deadline(HELLO_TIMEOUT_S)
+        self._loop.watch(wire, self._read)
+
+    def _read(self):
+        wire = self._wire
+        try:
+            messages = wire.receive()
+            for name, fields, descriptors in messages or ():
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                if wire is self._wire:
+                    self._take(name, fields)
+            if messages is None:
+                self._end("ERR_HANDOFF_PEER_GONE")
+        except Violation as violation:
+            self._fail(violation.code, str(violation))
+
+    def _take(self, name, fields):
+        match (self._state, name):
+            case (_, "abort"):
+                self._end(fields["code"])
+            case ("offer", "hello"):
+                self._offer(fields["versions"])
+            case ("send", "ack") if self._acked < fields["received"] <= self._sent:
+                self._acked = fields["received"]
+                self._send_batch()
+            case ("send", "ready") if self._acked == len(self._listeners):
+                self._commit(frozenset(fields["claimed"]), frozenset(fields.get("http", ())))
+            case ("committed" | "released", "adopted"):
+                self._hand_over.note_adopted(fields["received"])
+                self._check_drained()
+            case ("committed" | "released", "release"):
+                self._state = "released"
+                self._hand_over.stop()
+                self._exit_if_done()
+            case _:
+                raise Violation(f"{name} in {self._state}")
+
+    def _offer(self, versions):
+        common = set(versions) & set(VERSIONS)
+        if not common:
+            self._wire.send("refuse", code="ERR_HANDOFF_VERSION", reason="cannot hand over")
+            return self._end("ERR_HANDOFF_VERSION")
+        self._state = "send"
+        self._sent = self._acked = 0
+        self._set_deadline(READY_TIMEOUT_S)
+        self._wire.send(
+            "manifest",
+            version=max(common),
+            generation=self._generation,
+            pid=os.getpid(),
+            listeners=[listener.entry for listener in self._listeners],
+        )
+        for _ in range(BATCHES_IN_FLIGHT):
+            self._send_batch()
+
+    def _send_batch(self):
+        batch = self._listeners[self._sent : self._sent + MAX_DESCRIPTORS]
+        if batch:
+            first, self._sent = self._sent, self._sent + len(batch)
+            self._wire.send("listeners", [one.sock.fileno() for one in batch], first=first)
+
+    def _commit(self, claimed, http):
+        self._cancel_timers()
+        self._release_before()
+        self._shut(claimed)
+        self._state = "committed"
+        self._wire.send("committed")
+        self._tell("committed")
+        self._drained = self._probation_over = False
+        self._forced = 0
+        self._at_start = len(self._server.connections)
+        self._timers = [
+            self._loop.after(PROBATION_S, self._end_probation),
+            self._loop.after(DRAIN_TIMEOUT_S, self._force),
+        ]
+        if not {listener.key for listener in self._listeners[:-1]} <= http:
+            self._server.give_notice()
+        self._hand_over = HandOver(self._wire, self._server, http)
+        self._server.on_rest = self._check_drained
+        self._check_drained()
+
+    def _shut(self, claimed):
+        *listeners, rendezvous = self._listeners
+        self._server.shut()
+        self._loop.unwatch(rendezvous.sock)
+        for listener in listeners:
+            if listener.key not in claimed:
+                # Open, it would swallow clients: nobody answers there any more.
+                unlink_own(listener.entry)
+                listener.sock.close()
+                self._listeners.remove(listener)
+
+    def _check_drained(self):
+        if self._drained:
+            return
+        self._hand_over.pump()
+        if self._server.connections or self._hand_over.pending:
+            return
+        self._drained = True
+        handed_over = self._hand_over.handed_over
+        ended = max(0, self._at_start - handed_over - self._forced)
+        if self._wire is not None:
+            self._wire.send("drained", drained=ended, handedOver=handed_over, forced=self._forced)
+        self._exit_if_done()
+
+    def _force(self):
+        self._hand_over.stop()
+        self._forced = len(self._server.connections)
+        self._server.close_all()
+
+    def _end_probation(self):
+        self._probation_over = True
+        self._exit_if_done()
+
+    def _exit_if_done(self):
+        if self._drained and (self._probation_over or self._state == "released"):
+            self._tell("exit")
+            self._loop.stop()
+
+    def _end(self, code):
+        """The new process has died or given up: abort, or take back, or nothing any more."""
+        self._hang_up()
+        if self._state == "released":
+            return self._check_drained()
+        self._cancel_timers()
+        if self._state == "committed":
+            self._tell(f"taken back {code}")
+            return self.open()
+        self._tell(f"aborted {code}")
+        self._state = "serving"
+
+    def _fail(self, code, reason):
+        """The new process broke the protocol; after the commit it serves nevertheless."""
+        if self._state in ("offer", "send"):
+            self._wire.send("abort", code=code, reason=reason)
+            return self._end(code)
+        self._hang_up()
+        self._state = "released"
+        self._check_drained()
+        self._exit_if_done()
+
+    def _hang_up(self):
+        self._loop.unwatch(self._wire)
+        self._wire.close()
+        self._wire = None
+        if self._state in ("committed", "released"):
+            self._hand_over.stop()
+
+    def _set_deadline(self, seconds):
+        self._cancel_timers()
+        expire = lambda: self._fail("ERR_HANDOFF_TIMEOUT", f"nothing within {seconds} s")
+        self._timers = [self._loop.after(seconds, expire)]
+
+    def _cancel_timers(self):
+        for cancel in self._timers:
+            cancel()
+        self._timers = []
+
+
+def unlink_own(entry):
+    """Removes the path of a Unix listener, if it still is the socket that was bound there."""
+    if "inode" not in entry:
+        return
+    try:
+        place = os.lstat(entry["address"])
+    except FileNotFoundError:
+        return
+    if f"{place.st_dev}:{place.st_ino}" == entry["inode"]:
+        os.unlink(entry["address"])

@@ -1,0 +1,153 @@
+// UDP: one socket, two processes, and only one of them reads.
+
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import type { BindSocketOptions } from '../../packages/handoff/src/new/adopt.ts'
+import { until } from '../support/until.ts'
+import { type Generation, openPlace } from './place.ts'
+
+/** A socket that notes what it gets. */
+async function bound(
+  generation: Generation,
+  options: BindSocketOptions = { address: '127.0.0.1', port: 0 },
+  type: dgram.SocketType = 'udp4',
+) {
+  const socket = generation.ownDatagram(dgram.createSocket(type))
+  const received: string[] = []
+  socket.on('message', (data) => received.push(String(data)))
+  await generation.handoff.bind(socket, options)
+  return { socket, received, at: socket.address() as AddressInfo }
+}
+
+async function serving() {
+  const place = openPlace()
+  const old = await place.start()
+  const first = await bound(old)
+  await old.handoff.ready()
+  const client = old.ownDatagram(dgram.createSocket('udp4'))
+  let count = 0
+  const send = (text = `datagram ${++count}`) => {
+    client.send(text, first.at.port, '127.0.0.1')
+    return text
+  }
+  return { place, old, ...first, client, send }
+}
+
+test('every datagram is read by one process, whatever the moment', async () => {
+  const { place, received, at, send } = await serving()
+  const sent: string[] = []
+  const burst = async () => {
+    for (let count = 0; count < 20; count++) {
+      sent.push(send())
+      await new Promise(setImmediate)
+    }
+  }
+  await burst()
+  const next = await place.start()
+  const second = await bound(next)
+  await burst()
+  await until('the old process has read them', () => received.length === 40)
+  const ready = next.handoff.ready()
+  await burst()
+  await ready
+  await burst()
+  await until('all are read', () => received.length + second.received.length === sent.length)
+  expect([...received, ...second.received].sort()).toEqual([...sent].sort())
+  expect(second.at).toEqual(at)
+  expect(second.received.length).toBeGreaterThanOrEqual(20)
+})
+
+test('an abort leaves the old process reading', async () => {
+  const { place, old, received, send } = await serving()
+  const next = await place.start()
+  const second = await bound(next)
+  next.handoff.fail(new Error('no database'))
+  await old.told('aborted')
+  second.socket.close()
+  send('one')
+  await until('it is read', () => received.length === 1)
+  expect(second.received).toEqual([])
+})
+
+describe('the place', () => {
+  test.each<[string, BindSocketOptions, dgram.SocketType]>([
+    ['every IPv4 address', { port: 0 }, 'udp4'],
+    ['every IPv6 address', { port: 0 }, 'udp6'],
+    ['IPv6 alone', { port: 0, ipv6Only: true }, 'udp6'],
+    ['a name, in the family of the socket', { address: 'localhost', port: 0 }, 'udp4'],
+    ['an IPv6 address', { address: '::1', port: 0 }, 'udp6'],
+  ])('%s: as of Node, and kept', async (_, options, type) => {
+    const place = openPlace()
+    const old = await place.start()
+    const first = await bound(old, options, type)
+    await old.handoff.ready()
+    const byNode = old.ownDatagram(
+      dgram.createSocket({ type, ipv6Only: options.ipv6Only ?? false }),
+    )
+    byNode.bind(options.port, options.address)
+    await once(byNode, 'listening')
+    expect({ ...first.at, port: 0 }).toEqual({ ...byNode.address(), port: 0 })
+    const next = await place.start()
+    expect((await bound(next, options, type)).at).toEqual(first.at)
+  })
+
+  test('taken by somebody else is an error as of Node', async () => {
+    const { place, at } = await serving()
+    const other = await place.start({ rendezvous: place.path('another.sock') })
+    await expect(bound(other, { address: '127.0.0.1', port: at.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      syscall: 'bind',
+      address: '127.0.0.1',
+      port: at.port,
+    })
+  })
+
+  test.each([-1, 65_536, 1.5, Number.NaN, undefined, '53'])('port %s is no port', async (port) => {
+    const generation = await openPlace().start()
+    const failed = bound(generation, { address: '127.0.0.1', port: port as number })
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_HANDOFF_INVALID_OPTION' })
+  })
+})
+
+test('a socket that is bound already is refused, and stays bound', async () => {
+  const generation = await openPlace().start()
+  const { socket, at } = await bound(generation)
+  const again = generation.handoff.bind(socket, { address: '127.0.0.1', port: 0 })
+  await expect(again).rejects.toMatchObject({ code: 'ERR_SOCKET_ALREADY_BOUND' })
+  expect(socket.address()).toEqual(at)
+  expect(generation.handoff.metrics().listeners).toHaveLength(1)
+})
+
+describe('the application closes its socket', () => {
+  const closing = (socket: dgram.Socket) =>
+    new Promise<void>((resolve) => socket.close(() => resolve()))
+
+  test('while it serves: the port is free, and no longer on offer', async () => {
+    const { place, old, socket, at } = await serving()
+    await closing(socket)
+    expect(old.handoff.metrics().listeners).toEqual([])
+    const other = old.ownDatagram(dgram.createSocket('udp4'))
+    other.bind(at.port, '127.0.0.1')
+    await once(other, 'listening')
+    expect((await place.newPeer().receive()).listeners).toHaveLength(1)
+  })
+
+  test('while it waits: the old process reads on', async () => {
+    const { place, received, send } = await serving()
+    const next = await place.start()
+    const { socket } = await bound(next)
+    await closing(socket)
+    send()
+    await until('it is read', () => received.length === 1)
+  })
+
+  test('while it is shut: the process ends all the same', async () => {
+    const { place, old, socket } = await serving()
+    await place.newPeer().takeOver()
+    await closing(socket)
+    old.system.advance(5_000)
+    expect(await old.exit()).toBe(0)
+  })
+})

@@ -1,0 +1,91 @@
+// Stage receive: what the old process offers has to be what it says, or nothing is adopted.
+
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import net from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { HandoffErrorCode } from '../../packages/handoff/src/errors.ts'
+import { bindUdp } from '../../packages/handoff/src/io/bind.ts'
+import { dup } from '../../packages/handoff/src/io/descriptors.ts'
+import { begin, gaveUp, listener, owned } from './offers.ts'
+import type { Offer, OldPeer } from './peers.ts'
+import { openedSince, openSockets } from './sockets.ts'
+
+describe('a manifest that cannot be', () => {
+  const offered = (...entries: Offer['entry'][]) => ({
+    type: 'manifest' as const,
+    version: 1,
+    generation: 1,
+    pid: 7,
+    listeners: entries,
+  })
+
+  test.each<[string, HandoffErrorCode, (old: OldPeer) => ReturnType<typeof offered>]>([
+    [
+      'another version',
+      'ERR_HANDOFF_VERSION',
+      (old) => ({ ...offered(old.rendezvous.entry), version: 0 }),
+    ],
+    ['no rendezvous socket', 'ERR_HANDOFF_DESCRIPTOR_MISMATCH', () => offered(listener().entry)],
+    ['nothing at all', 'ERR_HANDOFF_DESCRIPTOR_MISMATCH', () => offered()],
+    [
+      'a key twice',
+      'ERR_HANDOFF_DESCRIPTOR_MISMATCH',
+      (old) => offered(old.rendezvous.entry, old.rendezvous.entry),
+    ],
+  ])('%s', async (_, code, manifest) => {
+    const { old, next, started } = begin()
+    const peer = await old.peer()
+    await peer.hear('hello')
+    peer.say(manifest(old))
+    await gaveUp(next, started, 'receive', code)
+    expect((await peer.end()).at(-1)).toMatchObject({ type: 'abort', code })
+  })
+})
+
+describe('descriptors that are not what the manifest says', () => {
+  async function refusesBatch(offer: Offer, fds = [offer.fd], first = 0): Promise<void> {
+    const { old, next, started } = begin()
+    const peer = await old.offer([offer, old.rendezvous])
+    const before = openSockets()
+    peer.say({ type: 'listeners', first }, fds)
+    await gaveUp(next, started, 'receive', 'ERR_HANDOFF_DESCRIPTOR_MISMATCH')
+    await peer.end()
+    expect(openedSince(before)).toEqual([])
+  }
+
+  test.each<[string, () => Offer]>([
+    ['another port', () => listener({ port: 1 })],
+    ['another address', () => listener({ address: '127.0.0.2' })],
+    ['another family', () => listener({ address: '::1' })],
+    ['IPv6 alone', () => listener({ ipv6Only: true })],
+    ['UDP', () => listener({ protocol: 'udp' })],
+    ['a Unix path', () => listener({ protocol: 'unix', address: '/run/app.sock' })],
+    ['a file', () => ({ ...listener(), fd: owned(openSync('/dev/null', 'r')) })],
+  ])('%s', (_, offer) => refusesBatch(offer()))
+
+  test('a connection, which does not listen', async () => {
+    const offer = listener()
+    const { host, port } = { host: offer.entry.address, port: offer.entry.port }
+    const socket = net.connect(port, host)
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+    const { _handle } = socket as net.Socket & { _handle: { fd: number } }
+    const { localAddress, localPort } = socket
+    const place = { address: localAddress as string, port: localPort as number }
+    await refusesBatch({ entry: { ...offer.entry, ...place }, fd: owned(dup(_handle.fd)) })
+  })
+
+  test('UDP for TCP on the same port', async () => {
+    const { entry } = listener()
+    const fd = owned(bindUdp({ address: entry.address, port: entry.port }))
+    await refusesBatch({ entry, fd })
+  })
+
+  test('a batch that is empty', () => refusesBatch(listener(), []))
+  test('a batch that begins elsewhere', () => refusesBatch(listener(), undefined, 1))
+  test('more than the manifest has', () => {
+    const offer = listener()
+    return refusesBatch(offer, [offer.fd, offer.fd, offer.fd])
+  })
+})

@@ -1,0 +1,118 @@
+// Stage drain: what cannot change process, TLS and HTTP/2, is told to leave and loses nothing.
+
+import { once } from 'node:events'
+import type http from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
+import type net from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { until } from '../support/until.ts'
+import { openPlace } from './place.ts'
+import { tls } from './tls.ts'
+
+describe('an HTTPS server', () => {
+  test('changes hands; its connections are told to leave', async () => {
+    const place = openPlace()
+    const start = async () => {
+      const generation = await place.start()
+      const server = generation.own(
+        https.createServer(tls, (_, response) => response.end(String(generation.system.pid))),
+      )
+      await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+      await generation.handoff.ready()
+      return { generation, port: (server.address() as AddressInfo).port }
+    }
+    const { generation: old, port } = await start()
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+    onTestFinished(() => agent.destroy())
+    const request = async () => {
+      const sent = https.get({ host: '127.0.0.1', port, agent })
+      const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
+      let body = ''
+      for await (const piece of response) body += piece
+      return { body, connection: response.headers.connection, reused: sent.reusedSocket }
+    }
+    expect(await request()).toMatchObject({
+      body: String(old.system.pid),
+      connection: 'keep-alive',
+    })
+    const { generation: next } = await start()
+    expect(await request()).toEqual({
+      body: String(old.system.pid),
+      connection: 'close',
+      reused: true,
+    })
+    expect(await request()).toMatchObject({ body: String(next.system.pid), reused: false })
+    expect(await old.told('drained')).toMatchObject({ counts: { drained: 1, forced: 0 } })
+  })
+})
+
+describe('an HTTP/2 server', () => {
+  async function serve(place = openPlace()) {
+    const generation = await place.start()
+    const server = generation.own(http2.createServer() as unknown as net.Server)
+    server.on(
+      'request',
+      (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
+        if (request.url === '/slow') waiting.push(() => response.end(String(generation.system.pid)))
+        else response.end(String(generation.system.pid))
+      },
+    )
+    const waiting: (() => void)[] = []
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    return { place, generation, waiting, port: (server.address() as AddressInfo).port }
+  }
+
+  function open(port: number) {
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    onTestFinished(() => session.destroy())
+    const goaways: unknown[] = []
+    session.on('goaway', (code, last) => goaways.push({ code, last }))
+    const request = (path = '/') => {
+      const stream = session.request({ ':path': path })
+      return new Promise<string>((resolve, reject) => {
+        let body = ''
+        stream.on('data', (piece) => {
+          body += piece
+        })
+        stream.on('error', reject)
+        stream.on('end', () => resolve(body))
+      })
+    }
+    return { session, goaways, request }
+  }
+
+  test('ends its sessions with GOAWAY, and refuses no stream', async () => {
+    const { place, generation: old, port, waiting } = await serve()
+    const { session, goaways, request } = open(port)
+    expect(await request()).toBe(String(old.system.pid))
+    const slow = request('/slow')
+    await until('the stream is open', () => waiting[0])
+    const { generation: next } = await serve(place)
+    // A client that does not know yet opens more streams on the session that it has.
+    const burst = Array.from({ length: 20 }, () => request())
+    expect(new Set(await Promise.all(burst))).toEqual(new Set([String(old.system.pid)]))
+    waiting[0]?.()
+    expect(await slow).toBe(String(old.system.pid))
+    await until('the session is over', () => session.closed)
+    expect(goaways.length).toBeGreaterThan(0)
+    expect(goaways.every((frame) => (frame as { code: number }).code === 0)).toBe(true)
+    expect(await open(port).request()).toBe(String(next.system.pid))
+    expect(await old.told('drained')).toMatchObject({ counts: { drained: 1, forced: 0 } })
+  })
+
+  test('goes on with its sessions after a take-back', async () => {
+    const { place, generation: old, port } = await serve()
+    const { session, goaways, request } = open(port)
+    await request()
+    const peer = place.newPeer()
+    await peer.takeOver()
+    peer.die()
+    await old.told('taken-back')
+    for (let count = 0; count < 3; count++) expect(await request()).toBe(String(old.system.pid))
+    expect(goaways).toEqual([])
+    expect(session.closed).toBe(false)
+  })
+})

@@ -1,0 +1,155 @@
+// The notify protocol, as systemd or the supervisor hears it.
+
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { eventsChannel, type HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
+import {
+  eventField,
+  type NotifyFields,
+  parseNotify,
+} from '../../packages/handoff/src/protocol/notify.ts'
+import { until } from '../support/until.ts'
+import { openPlace, type Place } from './place.ts'
+
+/** A supervisor that only listens. */
+function supervisor(place: Place) {
+  const heard: NotifyFields[] = []
+  const path = place.path('notify.sock')
+  const listener = DatagramListener.bind(
+    path,
+    0o600,
+    ({ data }) => heard.push(parseNotify(String(data))),
+    (error) => {
+      throw error
+    },
+  )
+  onTestFinished(() => listener.close())
+  return {
+    env: { NOTIFY_SOCKET: path, HANDOFF_STATUS_INTERVAL_MS: '1000' },
+    heard,
+    events: () => heard.map((fields) => JSON.parse(fields[eventField] ?? '{}') as HandoffEvent),
+    async hears(name: string, value: string): Promise<NotifyFields> {
+      return await until(`${name}=${value}`, () => heard.find((fields) => fields[name] === value))
+    },
+  }
+}
+
+const anywhere = { host: '127.0.0.1', port: 0 }
+
+test('ready, main process, status and stop, in the words of sd_notify(3)', async () => {
+  const place = openPlace()
+  const { env, hears, heard } = supervisor(place)
+  const first = await place.start({}, { ...env })
+  expect(heard.filter((fields) => 'READY' in fields)).toEqual([])
+  await first.handoff.ready()
+  expect(await hears('READY', '1')).toMatchObject({
+    MAINPID: String(first.system.pid),
+    STATUS: 'generation 1 serves',
+  })
+
+  const second = await place.start({}, { ...env })
+  await second.handoff.ready()
+  await hears('MAINPID', String(second.system.pid))
+  void second.handoff.stop()
+  expect(await hears('STOPPING', '1')).toBeDefined()
+  // The old process ended for its successor: it must not stop the service.
+  await until('the first one leaves', () => first.system.exits.length > 0)
+  const stopping = heard.filter((fields) => 'STOPPING' in fields)
+  const pids = stopping.map(
+    (fields) => (JSON.parse(fields[eventField] ?? '{}') as HandoffEvent).pid,
+  )
+  expect(new Set(pids)).toEqual(new Set([second.system.pid]))
+})
+
+test('a take-back makes the old process the main one again', async () => {
+  const place = openPlace()
+  const { env, heard } = supervisor(place)
+  const old = await place.start({}, { ...env })
+  await old.handoff.ready()
+  const peer = place.newPeer()
+  await peer.takeOver()
+  peer.die()
+  await old.told('taken-back')
+  await until('it is told', () => heard.some((fields) => /taken back/.test(fields.STATUS ?? '')))
+  expect(heard.at(-1)).toMatchObject({ READY: '1', MAINPID: String(old.system.pid) })
+})
+
+test('every event arrives as one line of JSON, as the application and diagnostics_channel have it', async () => {
+  const place = openPlace()
+  const { env, events } = supervisor(place)
+  const published: HandoffEvent[] = []
+  const subscriber = (event: unknown) => void published.push(event as HandoffEvent)
+  eventsChannel.subscribe(subscriber)
+  onTestFinished(() => void eventsChannel.unsubscribe(subscriber))
+  const process = await place.start({}, { ...env })
+  await process.listen(anywhere)
+  await process.handoff.ready()
+  place.newPeer().die()
+  await process.told('aborted')
+  await until('all have arrived', () => events().length === process.events.length)
+  expect(events()).toEqual(process.events)
+  expect(published).toEqual(process.events)
+  for (const event of process.events) {
+    expect(event).toMatchObject({ pid: process.system.pid, elapsedMs: expect.any(Number) })
+  }
+})
+
+describe('status', () => {
+  test('is told at its interval, when it has changed', async () => {
+    const place = openPlace()
+    const { env } = supervisor(place)
+    const generation = await place.start({}, { ...env })
+    const { system, handoff } = generation
+    const told = () => generation.all('status')
+    system.advance(999)
+    expect(told()).toEqual([])
+    system.advance(1)
+    expect(told()).toMatchObject([{ stage: 'adopt', listeners: [], connections: 0 }])
+    system.advance(10_000)
+    expect(told()).toHaveLength(1)
+    await handoff.ready()
+    system.advance(1_000)
+    expect(told()).toMatchObject([{ stage: 'adopt' }, { stage: 'serving' }])
+  })
+
+  test('is told to nobody without a supervisor', async () => {
+    const place = openPlace()
+    const { generation } = await place.serve()
+    generation.system.advance(60_000)
+    expect(generation.all('status')).toEqual([])
+  })
+})
+
+test('a supervisor that is gone stops nothing', async () => {
+  const place = openPlace()
+  const env = { NOTIFY_SOCKET: place.path('nobody.sock') }
+  const first = await place.start({}, { ...env })
+  await first.handoff.ready()
+  const second = await place.start({}, { ...env })
+  await second.handoff.ready()
+  expect(second.handoff.generation).toBe(2)
+  expect(first.system.warnings).toEqual([])
+})
+
+test('without onEvent a warning goes to the error output', async () => {
+  const place = openPlace()
+  await place.serve({}, anywhere)
+  const next = await place.start({ onEvent: undefined as never })
+  await next.handoff.ready()
+  expect(next.system.warnings).toEqual([
+    expect.stringMatching(/^handoff: tcp:127.0.0.1:0#1 is no longer/),
+  ])
+})
+
+test('times count from the beginning of each handoff', async () => {
+  const place = openPlace()
+  const { generation: old } = await place.serve()
+  old.system.advance(60_000)
+  const peer = place.newPeer()
+  await old.reaches('offer')
+  old.system.advance(20)
+  await peer.receive()
+  const [offer, send] = old.all('stage').slice(-2)
+  expect(offer).toMatchObject({ stage: 'offer', elapsedMs: 0 })
+  expect(send).toMatchObject({ stage: 'send', elapsedMs: 20 })
+})

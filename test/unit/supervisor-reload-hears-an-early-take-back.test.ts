@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { type ReloadLine, reloadWithLines } from '../../packages/handoff/src/supervisor/reload.ts'
+import type {
+  LaunchResult,
+  Observer,
+  Supervisor,
+} from '../../packages/handoff/src/supervisor/supervisor.ts'
+
+const old = { pid: 10, generation: 1 }
+const launched: LaunchResult = { ok: true, pid: 20, generation: 2, replaces: old.pid }
+
+/** A supervisor whose reload succeeds, and whose processes are told by hand. */
+function supervise() {
+  const observers = new Set<Observer>()
+  const alive = new Set([10, 20])
+  const fake = {
+    serving: { pid: 20, generation: 2 } as { pid: number; generation: number } | undefined,
+    has: (pid: number) => alive.has(pid),
+    reload: () => Promise.resolve(launched),
+    observe(observer: Observer) {
+      observers.add(observer)
+      return () => observers.delete(observer)
+    },
+  }
+  return {
+    fake,
+    observers,
+    takeBack() {
+      fake.serving = old
+      const event: HandoffEvent = {
+        ...{ type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'It is gone.' },
+        ...{ listeners: [], ...old, elapsedMs: 1 },
+      }
+      for (const observer of observers) observer.heard?.(old.pid, event)
+    },
+    end(pid: number) {
+      alive.delete(pid)
+      if (fake.serving?.pid === pid) fake.serving = undefined
+      for (const observer of observers) observer.gone?.(pid)
+    },
+  }
+}
+
+function reload(fake: unknown, waitForExit: boolean) {
+  const lines: ReloadLine[] = []
+  const write = (line: ReloadLine) => lines.push(line)
+  return {
+    lines,
+    done: reloadWithLines(fake as Supervisor, { waitForExit, write }),
+  }
+}
+
+test.each([false, true])(
+  'a take-back in the same moment as the commit fails the reload (waits: %s)',
+  async (waits) => {
+    const { fake, observers, takeBack } = supervise()
+    const { lines, done } = reload(fake, waits)
+    takeBack()
+    await done
+    expect(lines.map(({ type }) => type)).toEqual(['taken-back', 'result'])
+    expect(lines[1]).toMatchObject({
+      ok: false,
+      ...old,
+      serving: 'old',
+      code: 'ERR_HANDOFF_PEER_GONE',
+      message: 'It is gone. Generation 1 (pid 10) serves on.',
+    })
+    expect(observers.size, 'all observers have gone').toBe(0)
+  },
+)
+
+test('without waiting, the result comes while the old process lives', async () => {
+  const { fake } = supervise()
+  const { lines, done } = reload(fake, false)
+  await done
+  expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new' }])
+})
+
+test('an old process that has gone at once is not waited for', async () => {
+  const { fake, end } = supervise()
+  const { lines, done } = reload(fake, true)
+  end(old.pid)
+  await done
+  expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20 }])
+})
+
+test('when neither process is left, the reload has failed', async () => {
+  const { fake, end } = supervise()
+  const { lines, done } = reload(fake, true)
+  end(20)
+  end(old.pid)
+  await done
+  expect(lines).toMatchObject([
+    { type: 'result', ok: false, pid: null, generation: null, serving: 'none' },
+  ])
+})
