@@ -27,7 +27,8 @@ class HandOver:
                 return
             self._in_flight.append(batch)
             descriptors = [connection.sock.fileno() for connection in batch]
-            self._wire.send("connections", descriptors, key=batch[0].key, idleMs=IDLE_MS)
+            items = [{"idleMs": IDLE_MS} for _ in batch]
+            self._wire.send("connections", descriptors, key=batch[0].key, kind="http", items=items)
 
     def note_adopted(self, received):
         batch = self._in_flight.pop(0) if self._in_flight else []

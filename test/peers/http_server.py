@@ -103,5 +103,10 @@ class HttpServer:
 
     def _close(self, connection):
         self._let_go(connection)
+        try:
+            # Who handed it over may keep a copy for a while: a close alone would not end it.
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # The client was faster.
         connection.sock.close()
         self.on_rest()

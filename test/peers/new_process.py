@@ -89,10 +89,10 @@ class Process:
         # The ack comes before anything is read: what is not acked the old process serves again.
         self._adopted += len(descriptors)
         self._before.send("adopted", received=self._adopted)
-        for descriptor in descriptors:
+        for descriptor, item in zip(descriptors, fields["items"], strict=True):
             sock = socket.socket(fileno=descriptor)
             if is_connection(sock, self._by_key[fields["key"]]):
-                self._server.adopt(fields["key"], sock, fields["idleMs"])
+                self._server.adopt(fields["key"], sock, item["idleMs"])
             else:
                 sock.close()
 

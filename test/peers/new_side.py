@@ -63,7 +63,8 @@ class NewSide:
     def commit(self, claimed, http):
         """Says that this process can serve, and waits until the old one accepts no more."""
         self.wire.sock.settimeout(COMMIT_TIMEOUT_S)
-        self.wire.send("ready", claimed=claimed, http=http)
+        takes = {key: ["http"] for key in http}
+        self.wire.send("ready", claimed=claimed, takes=takes)
         try:
             self._expect("committed")
         except EOFError:

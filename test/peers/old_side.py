@@ -79,10 +79,14 @@ class OldSide:
                 self._acked = fields["received"]
                 self._send_batch()
             case ("send", "ready") if self._acked == len(self._listeners):
-                self._commit(frozenset(fields["claimed"]), frozenset(fields.get("http", ())))
+                takes = fields.get("takes", {})
+                http = frozenset(key for key, kinds in takes.items() if "http" in kinds)
+                self._commit(frozenset(fields["claimed"]), http)
             case ("committed" | "released", "adopted"):
                 self._hand_over.note_adopted(fields["received"])
                 self._check_drained()
+            case ("committed" | "released", "ended"):
+                pass  # Nothing is kept here of what is acked.
             case ("committed" | "released", "release"):
                 self._state = "released"
                 self._hand_over.stop()

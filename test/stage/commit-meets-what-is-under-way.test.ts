@@ -71,7 +71,7 @@ describe('a listener that is added while a new process boots', () => {
     const late = await old.listen(anywhere)
     const where = whereIs(late)
     expect(await ask(where)).toBe(String(old.system.pid))
-    peer.say({ type: 'ready', claimed: [listeners[0]?.key ?? ''], http: [] })
+    peer.say({ type: 'ready', claimed: [listeners[0]?.key ?? ''], takes: {} })
     await peer.hear('committed')
     await expect(ask(where)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     peer.die()

@@ -106,7 +106,8 @@ export class NewPeer extends Peer {
   async takeOver(claimed?: readonly string[], http: readonly string[] = []): Promise<void> {
     const { listeners } = await this.receive()
     const keys = listeners.map(({ key }) => key).filter((key) => key !== rendezvousKey)
-    this.say({ type: 'ready', claimed: [...(claimed ?? keys)], http: [...http] })
+    const takes = Object.fromEntries(http.map((key) => [key, ['http']]))
+    this.say({ type: 'ready', claimed: [...(claimed ?? keys)], takes })
     await this.hear('committed')
   }
 

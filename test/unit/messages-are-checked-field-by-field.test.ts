@@ -24,7 +24,8 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   drained: { drained: 1, handedOver: 2, forced: 3 },
   release: {},
   abort: { code: 'ERR_HANDOFF_TIMEOUT', reason: 'too slow' },
-  connections: { key: 'tcp:*:80', idleMs: 5_000 },
+  connections: { key: 'tcp:*:80', kind: 'http', items: [{ idleMs: 5_000 }] },
+  ended: { numbers: [0, 7] },
   adopted: { received: 250 },
 }
 /** What an older peer does not say yet. */

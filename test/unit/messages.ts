@@ -36,12 +36,13 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   }),
   listeners: fc.record({ first: count }),
   ack: fc.record({ received: count }),
-  ready: fc.record({ claimed: fc.array(text), http: fc.array(text) }),
+  ready: fc.record({ claimed: fc.array(text), takes: fc.dictionary(text, fc.array(text)) }),
   committed: fc.constant({}),
   drained: fc.record({ drained: count, handedOver: count, forced: count }),
   release: fc.constant({}),
   abort: reason,
-  connections: fc.record({ key: text, idleMs: count }),
+  connections: fc.record({ key: text, kind: text, items: fc.array(fc.jsonValue()) }),
+  ended: fc.record({ numbers: fc.array(count) }),
   adopted: fc.record({ received: count }),
 }
 

@@ -81,6 +81,7 @@ test('a take-back gives the service back, and the handoff counts as aborted', ()
 
   const registry = heard(lost, 10, 1, {
     type: 'taken-back',
+    connections: { back: 0, closed: 0 },
     code: 'ERR_HANDOFF_PEER_GONE',
     message: 'gone',
     listeners,
@@ -93,6 +94,7 @@ test('a take-back gives the service back, and the handoff counts as aborted', ()
 test('the word of the take-back may come before the end of the new process is known', () => {
   let registry = heard(second(), 10, 1, {
     type: 'taken-back',
+    connections: { back: 0, closed: 0 },
     code: 'ERR_HANDOFF_PEER_GONE',
     message: 'gone',
     listeners,

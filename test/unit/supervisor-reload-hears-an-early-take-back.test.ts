@@ -30,6 +30,7 @@ function supervise() {
       fake.serving = old
       const event: HandoffEvent = {
         ...{ type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'It is gone.' },
+        connections: { back: 0, closed: 0 },
         ...{ listeners: [], ...old, elapsedMs: 1 },
       }
       for (const observer of observers) observer.heard?.(old.pid, event)
