@@ -23,6 +23,9 @@ export interface Server {
 export async function startBare(): Promise<Server> {
   const child = spawn(process.execPath, ['--import', 'tsx', entry, 'bare'], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // A session of its own, as `handoff run` gives its servers: Linux shares the processor out by
+    // session (sched(7), autogroup), and neither may have a better share.
+    detached: true,
   })
   return {
     ...(await placeOf(child)),

@@ -2,7 +2,13 @@
 
 import { readFileSync } from 'node:fs'
 
-const report = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const text = readFileSync(process.argv[2], 'utf8')
+// The tests did not even start: what went wrong stands above.
+if (text === '') {
+  console.log('0 passed, 1 failed')
+  process.exit(1)
+}
+const report = JSON.parse(text)
 const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = report
 // A file that could not even be loaded has no tests that could fail.
 const brokenFiles = report.testResults.filter(

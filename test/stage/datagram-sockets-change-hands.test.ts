@@ -4,8 +4,10 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { bindUdp } from '../../packages/handoff/src/io/bind.ts'
 import type { BindSocketOptions } from '../../packages/handoff/src/new/adopt.ts'
 import { until } from '../support/until.ts'
+import { offerOf, owned } from './offers.ts'
 import { type Generation, openPlace } from './place.ts'
 
 /** A socket that notes what it gets. */
@@ -57,6 +59,34 @@ test('every datagram is read by one process, whatever the moment', async () => {
   expect([...received, ...second.received].sort()).toEqual([...sent].sort())
   expect(second.at).toEqual(at)
   expect(second.received.length).toBeGreaterThanOrEqual(20)
+})
+
+test('what waits for its commit reads nothing, even where nobody else does', async () => {
+  const place = openPlace()
+  const old = place.oldPeer()
+  const next = place.generation()
+  const started = next.handoff.start()
+  const offer = offerOf(owned(bindUdp({ address: '127.0.0.1', port: 0 })), { protocol: 'udp' })
+  const { port } = offer.entry
+  const peer = await old.send([offer, old.rendezvous])
+  await started
+  const { received } = await bound(next, { address: '127.0.0.1', port })
+  const client = next.ownDatagram(dgram.createSocket('udp4'))
+  const echo = await bound(next)
+  const say = async (text: string, to: number) => {
+    await new Promise((resolve) => client.send(text, to, '127.0.0.1', resolve))
+  }
+  await say('one', port)
+  // It has had its turns of the loop when a later datagram to a free socket has not come either.
+  await say('two', echo.at.port)
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  expect([...received, ...echo.received]).toEqual([])
+  const ready = next.handoff.ready()
+  await peer.hear('ready')
+  peer.say({ type: 'committed' })
+  await ready
+  await until('both are read', () => received.length + echo.received.length === 2)
+  expect(received).toEqual(['one'])
 })
 
 test('an abort leaves the old process reading', async () => {

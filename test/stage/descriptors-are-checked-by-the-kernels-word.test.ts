@@ -6,7 +6,7 @@ import net from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HandoffErrorCode } from '../../packages/handoff/src/errors.ts'
 import { bindUdp } from '../../packages/handoff/src/io/bind.ts'
-import { dup } from '../../packages/handoff/src/io/descriptors.ts'
+import { close, dup, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
 import { begin, gaveUp, listener, owned } from './offers.ts'
 import type { Offer, OldPeer } from './peers.ts'
 import { openedSince, openSockets } from './sockets.ts'
@@ -87,5 +87,52 @@ describe('descriptors that are not what the manifest says', () => {
   test('more than the manifest has', () => {
     const offer = listener()
     return refusesBatch(offer, [offer.fd, offer.fd, offer.fd])
+  })
+})
+
+describe('after the commit, connections that are none', () => {
+  async function serving() {
+    const { old, next, started } = begin()
+    const offer = listener()
+    const peer = await old.send([offer, old.rendezvous])
+    await started
+    const server = await next.listen({ host: '127.0.0.1', port: offer.entry.port })
+    const ready = next.handoff.ready()
+    const { http } = await peer.hear('ready')
+    expect(http).toEqual([offer.entry.key])
+    peer.say({ type: 'committed' })
+    await ready
+    const connections: unknown[] = []
+    server.on('connection', (socket) => connections.push(socket))
+    return { peer, next, offer, connections }
+  }
+
+  test.each<[string, (offer: Offer) => number]>([
+    ['a listening socket', (offer) => offer.fd],
+    ['a datagram socket', () => owned(bindUdp({ address: '127.0.0.1', port: 0 }))],
+    ['a file', () => owned(openSync('/dev/null', 'r'))],
+    ['a connection on a Unix path', () => socketPair().map(owned)[0] as number],
+  ])('%s: the old process is let go, all of it is closed', async (_, make) => {
+    const { peer, next, offer, connections } = await serving()
+    const fd = make(offer)
+    const before = openSockets()
+    peer.say({ type: 'connections', key: offer.entry.key, idleMs: 5_000 }, [fd])
+    expect((await peer.end()).map(({ type }) => type)).toEqual(['adopted', 'release'])
+    expect(openedSince(before)).toEqual([])
+    expect(next.handoff.metrics()).toMatchObject({ stage: 'serving', connections: 0 })
+    expect(connections).toEqual([])
+    expect(next.system.exits).toEqual([])
+  })
+
+  test('for a listener that nobody has: they are closed, and that is all', async () => {
+    const { peer, next } = await serving()
+    const [one, other] = socketPair()
+    owned(other)
+    const before = openSockets()
+    peer.say({ type: 'connections', key: 'tcp:*:1', idleMs: 5_000 }, [one])
+    expect(await peer.hear('adopted')).toMatchObject({ received: 1 })
+    expect(openedSince(before)).toEqual([])
+    close(one)
+    expect(next.handoff.metrics().connections).toBe(0)
   })
 })

@@ -66,6 +66,19 @@ test('it rejects when the handoff is aborted, and this process serves on', async
   await again
 })
 
+test('a replacement that has connected is not killed for being slow: its handoff has a deadline', async () => {
+  const place = openPlace()
+  const { generation: old } = await place.serve({ readyTimeoutMs: 1_000 })
+  const restarted = old.handoff.restart()
+  old.system.advance(500)
+  await place.newPeer().receive()
+  old.system.advance(600)
+  expect(old.system.children[0]?.killed).toBe(false)
+  expect(old.all('aborted')).toEqual([])
+  old.system.advance(400)
+  await expect(restarted).rejects.toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' })
+})
+
 test('it rejects while this process is not serving', async () => {
   const place = openPlace()
   const starting = await place.start()
