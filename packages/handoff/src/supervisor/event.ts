@@ -18,7 +18,7 @@ const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => bo
   stage: { stage: isStage, detail: isText },
   serving: { listeners: isTexts, replaces: isReplaced },
   aborted: { stage: isStage, code: isText, message: isText, serving: isText },
-  'taken-back': { code: isText, message: isText, listeners: isTexts },
+  'taken-back': { code: isText, message: isText, listeners: isTexts, connections: isReturned },
   drained: { counts: isCounts },
   status: { stage: isStage, listeners: isTexts, connections: isCount },
   warning: { message: isText },
@@ -75,6 +75,10 @@ function isTexts(value: unknown): boolean {
 
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && value >= 0
+}
+
+function isReturned(value: unknown): boolean {
+  return isObject(value) && isCount(value.back) && isCount(value.closed)
 }
 
 function isCounts(value: unknown): boolean {
