@@ -3,6 +3,7 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP, type Server } from 'node:net'
+import type { Consents } from '../connections/consents.ts'
 import { DatagramGate } from '../connections/datagram-gate.ts'
 import type { GateHandlers } from '../connections/gate.ts'
 import { ServerGate } from '../connections/server-gate.ts'
@@ -18,6 +19,8 @@ import type { ListenerRequest } from '../protocol/manifest.ts'
 export interface Adoption {
   listeners: Listeners
   system: System
+  /** What may change process beside HTTP connections. */
+  consents: Consents
   /** Whether servers may accept now, or wait for the commit. */
   accept(): boolean
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
@@ -42,7 +45,13 @@ export async function adoptServer(
   adoption: Adoption,
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
-  const gate = new ServerGate(server, backlog, adoption.system, adoption.handlers)
+  const gate = new ServerGate(
+    server,
+    backlog,
+    adoption.system,
+    adoption.consents,
+    adoption.handlers,
+  )
   const undoSignal = closeOnAbort(server, options.signal)
   let held: Held | undefined
   try {
