@@ -1,6 +1,5 @@
 // WebSocket routes of @fastify/websocket whose connections change process.
 
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { Handoff, WebSocketLike, WebSocketServerLike } from 'socket-handoff'
 
@@ -24,6 +23,8 @@ export interface WebSocketHandoff {
   import?(socket: RouteSocket, request: FastifyRequest, state: unknown): void
 }
 
+type RawRequest = FastifyRequest['raw']
+
 interface Routed {
   request: FastifyRequest
   hooks: WebSocketHandoff
@@ -37,7 +38,7 @@ interface Routed {
  * nothing.
  */
 export function optInRoutes(app: FastifyInstance, handoff: Handoff): void {
-  const routed = new WeakMap<IncomingMessage, Routed>()
+  const routed = new WeakMap<RawRequest, Routed>()
   const servers = new Set<unknown>()
   app.addHook('onRoute', function (this: FastifyInstance, route: RouteOptions) {
     const { handoff: option, preHandler = [] } = route
@@ -58,18 +59,18 @@ export function optInRoutes(app: FastifyInstance, handoff: Handoff): void {
 }
 
 /** The hooks of a server, each of which finds its route's. */
-function hooksOf(routed: WeakMap<IncomingMessage, Routed>) {
+function hooksOf(routed: WeakMap<RawRequest, Routed>) {
   return {
-    includes: (_: RouteSocket, raw: IncomingMessage) => routed.has(raw),
-    atRest(socket: RouteSocket, raw: IncomingMessage) {
+    includes: (_: RouteSocket, raw: RawRequest) => routed.has(raw),
+    atRest(socket: RouteSocket, raw: RawRequest) {
       const { hooks, request } = routed.get(raw) as Routed
       return hooks.atRest?.(socket, request) ?? true
     },
-    export(socket: RouteSocket, raw: IncomingMessage) {
+    export(socket: RouteSocket, raw: RawRequest) {
       const { hooks, request } = routed.get(raw) as Routed
       return hooks.export?.(socket, request)
     },
-    import(socket: RouteSocket, raw: IncomingMessage, state: unknown) {
+    import(socket: RouteSocket, raw: RawRequest, state: unknown) {
       const { hooks, request } = routed.get(raw) as Routed
       hooks.import?.(socket, request, state)
     },

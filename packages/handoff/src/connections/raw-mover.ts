@@ -24,8 +24,8 @@ export interface ConnectionHooks {
 interface RawHandlers {
   /** The connection is no longer this process's. */
   forget(socket: Socket): void
-  /** Something was read: what was busy may rest now. */
-  onData(): void
+  /** Something was read or has gone out: what was busy may rest now. */
+  onChange(): void
   warn(message: string): void
 }
 
@@ -42,6 +42,8 @@ export class RawMover implements Mover {
   readonly #handlers: RawHandlers
   /** Their state could not be had. */
   readonly #stay = new WeakSet<Socket>()
+  /** Looked at again when they have written what they have to. */
+  readonly #flushing = new WeakSet<Socket>()
 
   /** @param sockets - the connections that the server has. */
   constructor(
@@ -62,7 +64,7 @@ export class RawMover implements Mover {
 
   /** Looks at a connection whenever something was read. */
   watch(socket: Socket): void {
-    watchData(socket, this.#handlers.onData)
+    watchData(socket, this.#handlers.onChange)
   }
 
   take(limit: number): Moving[] {
@@ -91,9 +93,21 @@ export class RawMover implements Mover {
     return 0
   }
 
+  /** A write of nothing has its turn after all that is to be written before it. */
+  #lookWhenFlushed(socket: Socket): void {
+    if (this.#flushing.has(socket) || !socket.writable) return
+    this.#flushing.add(socket)
+    socket.write('', () => {
+      this.#flushing.delete(socket)
+      this.#handlers.onChange()
+    })
+  }
+
   *#atRest(hooks: ConnectionHooks): Iterable<Candidate> {
     for (const socket of this.#sockets) {
-      if (this.#stay.has(socket) || !isStill(socket)) continue
+      if (this.#stay.has(socket)) continue
+      if (socket.writableLength > 0) this.#lookWhenFlushed(socket)
+      if (!isStill(socket)) continue
       yield {
         atRest: () => hooks.atRest(socket),
         item: (): Item => ({ state: hooks.export?.(socket) }),

@@ -79,7 +79,7 @@ export class ServerGate implements Gate {
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
         forget: (socket) => this.#forget(socket),
-        onData: onQuiescent,
+        onChange: onQuiescent,
         warn,
       })
       this.movers.push(this.#rawMover)

@@ -28,8 +28,8 @@ export class WebSocketConnection {
   readonly incoming = new FrameReader()
   /** Says goodbye in the library's own way, where it is known; else a frame is written here. */
   goodbye: ((code: CloseCode) => void) | undefined
-  /** Told each time that something was read. */
-  onData: () => void = () => {}
+  /** Told each time that something was read or has gone out: it may be at rest now. */
+  onChange: () => void = () => {}
   /** Told when the answer to the upgrade was given. */
   onAnswer: () => void = () => {}
   readonly #outgoing = new FrameReader()
@@ -100,7 +100,7 @@ export class WebSocketConnection {
     this.#request = requestHead(request)
     watchData(this.socket, (data) => {
       this.incoming.push(data)
-      this.onData()
+      this.onChange()
     })
   }
 
@@ -174,9 +174,13 @@ export class WebSocketConnection {
   }
 
   #pass(chunk: Chunk, encoding?: BufferEncoding, callback?: Callback): boolean {
+    const done: Callback = (error) => {
+      callback?.(error)
+      if (this.socket.writableLength === 0) this.onChange()
+    }
     return encoding === undefined
-      ? this.#write(chunk, callback)
-      : this.#write(chunk as string, encoding, callback)
+      ? this.#write(chunk, done)
+      : this.#write(chunk as string, encoding, done)
   }
 }
 

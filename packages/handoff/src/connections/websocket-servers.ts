@@ -143,7 +143,7 @@ export class WebSocketServers {
   #open(socket: WebSocketLike, request: IncomingMessage, hooks: WebSocketHooks): void {
     const connection = webSocketOf(request.socket)
     if (connection === undefined || hooks.includes?.(socket, request) === false) return
-    const opted = new OptedIn(socket, request, hooks, () => connection.onData())
+    const opted = new OptedIn(socket, request, hooks, () => connection.onChange())
     this.#optedIn.set(connection, opted)
     connection.goodbye = ({ code, reason }) => socket.close(code, reason)
     const waiting = this.#states.get(connection)

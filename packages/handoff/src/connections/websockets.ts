@@ -17,14 +17,14 @@ const dismissal = { late: 3 / 4, end: 7 / 8 }
 export class WebSockets {
   readonly #connections = new Set<WebSocketConnection>()
   readonly #system: System
-  readonly #onData: () => void
+  readonly #onChange: () => void
   readonly #unwatch: () => void
   #dismiss: ((connection: WebSocketConnection) => void) | undefined
 
-  /** @param onData - told each time that something was read: what was busy may rest now. */
-  constructor(server: Server, system: System, onData: () => void) {
+  /** @param onChange - told each time that something was read or has gone out. */
+  constructor(server: Server, system: System, onChange: () => void) {
     this.#system = system
-    this.#onData = onData
+    this.#onChange = onChange
     this.#unwatch = watchUpgrades(server, (request, socket) => this.#upgrade(request, socket))
   }
 
@@ -35,7 +35,7 @@ export class WebSockets {
   /** Follows a connection until it closes. */
   track(connection: WebSocketConnection): void {
     this.#connections.add(connection)
-    connection.onData = this.#onData
+    connection.onChange = this.#onChange
     connection.socket.once('close', () => this.#connections.delete(connection))
     this.#dismiss?.(connection)
   }
