@@ -204,7 +204,7 @@ test('a server without WebSockets answers an upgrade as any other request', asyn
   socket.write(
     'GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n',
   )
-  expect(await readAll(socket)).toMatch(new RegExp(`200 OK[^]*${generation.system.pid}`))
+  expect(await readAll(socket)).toMatch(new RegExp(`200 OK.*${generation.system.pid}`, 's'))
   // So does one that had a listener and took it away.
   const listener = () => {}
   server.on('upgrade', listener)

@@ -92,6 +92,7 @@ export class HandoffProcess {
     })
     this.#adoption = {
       listeners: holdings.listeners,
+      gates: holdings.gates,
       system,
       consents: this.#consents,
       // The first generation serves from its first listen, as any server does.
@@ -255,10 +256,8 @@ export class HandoffProcess {
 
   async #adopt(server: Server, options: ListenOptions): Promise<void> {
     const gate = await this.#listening(adoptServer(server, options, this.#adoption))
-    if (gate === undefined) return
-    this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
-    if (this.#adoption.accept()) await gate.open()
+    if (this.#adoption.accept()) await gate?.open()
   }
 
   /** Keeps the error of a failed listen: if the process ends by it, the operator is told so. */

@@ -71,7 +71,11 @@ export class WebSocketMover implements Mover {
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
     this.#servers.expect(connection, state)
-    const late = () => connection.close(closeCodes.serviceRestart)
+    const late = () => {
+      connection.close(closeCodes.serviceRestart)
+      // Nobody else reads it, or would end it when the client has.
+      socket.resume().end()
+    }
     const deadline = this.#system.timer(answerTimeoutMs, late, true)
     connection.onAnswer = () => deadline.cancel()
     socket.once('close', () => deadline.cancel())

@@ -149,7 +149,9 @@ export class WebSocketServers {
     const waiting = this.#states.get(connection)
     if (waiting === undefined) return
     this.#states.delete(connection)
-    // A tick later, when every listener of `connection` has run; nothing was read by then.
+    // A tick later, when every listener of `connection` has run; what the client sent while hooks
+    // of the application held the upgrade back has to wait for it.
+    request.socket.pause()
     process.nextTick(() => {
       try {
         opted.import(waiting.state)
@@ -157,6 +159,7 @@ export class WebSocketServers {
         this.#warn(`a WebSocket was closed: its state could not be imported: ${reasonOf(error)}`)
         connection.close(closeCodes.serviceRestart)
       }
+      if (!socket.isPaused) request.socket.resume()
     })
   }
 }

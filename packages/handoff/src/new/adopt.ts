@@ -5,7 +5,7 @@ import { lookup } from 'node:dns'
 import { isIP, type Server } from 'node:net'
 import type { Consents } from '../connections/consents.ts'
 import { DatagramGate } from '../connections/datagram-gate.ts'
-import type { GateHandlers } from '../connections/gate.ts'
+import type { Gate, GateHandlers } from '../connections/gate.ts'
 import { ServerGate } from '../connections/server-gate.ts'
 import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
@@ -27,6 +27,8 @@ export interface Adoption {
   checkOpen(): void
   /** The name of the next listener on port 0 that was given none. */
   nextName(): string
+  /** The gates of this process. */
+  gates: Set<Gate>
   handlers: GateHandlers
 }
 
@@ -60,13 +62,15 @@ export async function adoptServer(
     // The commit, or the end, may have come during the lookup.
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
-    await gate.attach(held, adoption.accept())
-    if (gate.closed) {
-      adoption.listeners.drop(held, { unlink: true })
-      return undefined
-    }
+    const attached = gate.attach(held, adoption.accept())
+    // Before `listening` is told: whoever hears it may say that this process is ready.
+    adoption.gates.add(gate)
+    await attached
+    // Closed by the application meanwhile: its listener went with it.
+    if (gate.closed) return undefined
   } catch (error) {
     undoSignal()
+    adoption.gates.delete(gate)
     gate.detach()
     if (held !== undefined) adoption.listeners.drop(held, { unlink: true })
     throw error
