@@ -1,8 +1,11 @@
 // A WebSocket that cannot go over is told 1012, service restart: well before it would be cut.
 
+import { readFileSync } from 'node:fs'
 import type http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
+import WebSocket, { WebSocketServer } from 'ws'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
 import { openPlace } from './place.ts'
@@ -186,6 +189,29 @@ test('a message that the server has begun is finished first, and nothing follows
   // The client says goodbye too.
   client.send(frame(8, Buffer.from([0x03, 0xf4])))
   await until('it ends', () => client.ended)
+})
+
+test('a WebSocket over TLS too, in one of its own frames', async () => {
+  const place = openPlace()
+  const file = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url))
+  const [cert, key] = [file('certificate.pem'), file('key.pem')]
+  const serve = async () => {
+    const generation = await place.start()
+    const server = generation.own(https.createServer({ cert, key }))
+    const wss = new WebSocketServer({ server })
+    generation.handoff.webSockets(wss)
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    return { generation, wss, port: (server.address() as AddressInfo).port }
+  }
+  const old = await serve()
+  const options = { ca: cert, servername: 'localhost', rejectUnauthorized: false }
+  const client = new Client(new WebSocket(`wss://127.0.0.1:${old.port}`, options))
+  await until('it is open', () => old.wss.clients.size === 1)
+  await serve()
+  expect(await staysAt(old)).toBe(1)
+  old.generation.system.advance(dismissedMs)
+  expect(await client.close()).toBe(1012)
 })
 
 test('without a successor they are told 1001, at once', async () => {
