@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { until } from '../support/until.ts'
-import { connect, readAll, whereIs } from './clients.ts'
+import { connect, whereIs } from './clients.ts'
 import { openPlace } from './place.ts'
 
 test('a stream that ends itself at the drain ends whole, and its process need not wait', async () => {
@@ -26,11 +26,17 @@ test('a stream that ends itself at the drain ends whole, and its process need no
   await old.handoff.ready()
   const socket = await connect(whereIs(server))
   socket.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
-  const text = readAll(socket)
+  let heard = ''
+  socket.on('data', (data) => {
+    heard += data
+  })
   await until('the stream is open', () => streams.size === 1)
 
   await place.serve()
-  expect(await text).toMatch(/data: hello.*retry: 1.*\r\n0\r\n\r\n$/s)
+  await until('the stream ends', () => socket.readableEnded)
+  socket.end()
+  expect(heard).toMatch(/data: hello.*retry: 1.*\r\n0\r\n\r\n$/s)
   expect((await old.told('drained')).counts).toEqual({ drained: 1, handedOver: 0, forced: 0 })
+  socket.destroy()
   unsubscribe('socket-handoff:event', onEvent)
 })

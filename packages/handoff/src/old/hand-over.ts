@@ -80,7 +80,8 @@ export class HandOver {
 
   start(): void {
     subscribe(responseFinished, this.later)
-    this.#pump()
+    // A response that the application ends because of the drain still looks as if it were finished.
+    this.later()
   }
 
   /**
