@@ -3,9 +3,9 @@
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { markAdopted } from './adopted.ts'
+import { attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
-import { attach, detach } from './detach.ts'
-import type { Mover, Moving } from './mover.ts'
+import type { Arriving, Departing, Mover } from './mover.ts'
 import { watchData } from './watch-data.ts'
 
 /** How the connections of a server go over. */
@@ -42,6 +42,8 @@ export class RawMover implements Mover {
   readonly #handlers: RawHandlers
   /** Their state could not be had. */
   readonly #stay = new WeakSet<Socket>()
+  /** Whom to tell of their end, where they came from another process. */
+  readonly #onEnd = new WeakMap<Socket, () => void>()
   /** Looked at again when they have written what they have to. */
   readonly #flushing = new WeakSet<Socket>()
 
@@ -67,15 +69,22 @@ export class RawMover implements Mover {
     watchData(socket, this.#handlers.onChange)
   }
 
-  take(limit: number): Moving[] {
+  take(limit: number): Departing[] {
     const hooks = this.#hooks()
-    return hooks === undefined ? [] : fillBatch(this.#atRest(hooks), limit)
+    if (hooks === undefined) return []
+    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt(arriving))
   }
 
-  adopt({ fd, item }: Moving): void {
+  settle(): void {}
+
+  adopt({ fd, item, onEnd }: Arriving): void {
     const { state } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
+    if (onEnd !== undefined) {
+      this.#onEnd.set(socket, onEnd)
+      socket.once('close', onEnd)
+    }
     this.#server.emit('connection', socket)
     try {
       this.#hooks()?.import?.(socket, state)
@@ -111,11 +120,13 @@ export class RawMover implements Mover {
       yield {
         atRest: () => hooks.atRest(socket),
         item: (): Item => ({ state: hooks.export?.(socket) }),
-        detach: () => {
-          // It lives on elsewhere: the application must not take its end here for a close.
+        socket,
+        silence: () => {
           socket.removeAllListeners()
-          socket.once('close', () => this.#handlers.forget(socket))
-          return detach(socket)
+          socket.once('close', () => {
+            this.#handlers.forget(socket)
+            this.#onEnd.get(socket)?.()
+          })
         },
         stay: (reason) => {
           this.#stay.add(socket)

@@ -4,9 +4,9 @@ import type { Server } from 'node:net'
 import { HandoffError } from '../errors.ts'
 import type { System } from '../io/system.ts'
 import { markAdopted } from './adopted.ts'
+import { attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
-import { attach, detach } from './detach.ts'
-import type { Mover, Moving } from './mover.ts'
+import type { Arriving, Departing, Mover } from './mover.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
 import { closeCodes } from './websocket-frames.ts'
 import type { Agreement } from './websocket-head.ts'
@@ -56,18 +56,21 @@ export class WebSocketMover implements Mover {
     return opted !== undefined && !opted.stays && connection.opening !== undefined
   }
 
-  take(limit: number): Moving[] {
-    return fillBatch(this.#atRest(), limit)
+  take(limit: number): Departing[] {
+    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt(arriving))
   }
+
+  settle(): void {}
 
   /**
    * @remarks The request goes through Node's own parser, before anything that the client sent: so
    * the application meets an upgrade like any other. Its 101 is kept from the client.
    */
-  adopt({ fd, item }: Moving): void {
+  adopt({ fd, item, onEnd }: Arriving): void {
     const { request, state, ...agreement } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
+    if (onEnd !== undefined) socket.once('close', onEnd)
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
     this.#servers.expect(connection, state)
@@ -102,10 +105,8 @@ export class WebSocketMover implements Mover {
           const { request, agreement } = opening
           return { request, ...agreement, state: opted.export() }
         },
-        detach: () => {
-          opted.silence()
-          return detach(connection.socket)
-        },
+        socket: connection.socket,
+        silence: () => opted.silence(),
         stay: (reason) => {
           opted.stays = true
           this.#warn(`a WebSocket stays in this process: ${reason}`)
