@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import ws from 'ws'
+import * as ws from 'ws'
 import {
   closeCodes,
   closeFrame,
