@@ -7,13 +7,23 @@ import { logEvent } from './log.ts'
 import type { FastifyHandoffOptions } from './options.ts'
 import { checkHealth, warmUp } from './ready.ts'
 import { joinHandoff } from './share.ts'
+import { optInRoutes, type WebSocketHandoff } from './websockets.ts'
 
 export type { FastifyHandoffOptions, WarmupRequest } from './options.ts'
+export type { WebSocketHandoff } from './websockets.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** This process's place in the line of generations; null where no handoff is configured. */
     handoff: Handoff | null
+  }
+
+  interface RouteShorthandOptions {
+    /**
+     * Lets the WebSockets of this route change process, between two messages; `true` where the
+     * application knows nothing of a connection that has to go with it.
+     */
+    handoff?: boolean | WebSocketHandoff
   }
 }
 
@@ -26,6 +36,7 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
   const share = await joinHandoff({ onEvent: (event) => logEvent(app.log, event), ...rest })
   const { handoff } = share
   app.decorate('handoff', handoff)
+  optInRoutes(app, handoff)
 
   handoff.intercept((server) => isServerOf(app, server))
   const undoExit = handoff.onExit(() => app.close())

@@ -1,8 +1,16 @@
 // One process's part in the line of generations: its birth, its servers, its succession, its end.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { constants } from 'node:os'
+import { isAdopted } from './connections/adopted.ts'
+import { Consents } from './connections/consents.ts'
+import type { ConnectionHooks } from './connections/raw-mover.ts'
+import type {
+  WebSocketHooks,
+  WebSocketLike,
+  WebSocketServerLike,
+} from './connections/websocket-servers.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
 import { HandoffError, reasonOf } from './errors.ts'
@@ -38,6 +46,7 @@ export class HandoffProcess {
   readonly #birth: Birth
   readonly #succession: Succession
   readonly #adoption: Adoption
+  readonly #consents: Consents
   readonly #restart: Restart
   readonly #exitHooks: ExitHook[] = []
   readonly #undo: (() => void)[] = []
@@ -61,6 +70,8 @@ export class HandoffProcess {
       (fd) => this.#succession.connect(fd),
       (message) => report({ type: 'warning', message }),
     )
+    const onWarning = (message: string) => report({ type: 'warning', message })
+    this.#consents = new Consents(onWarning)
     const shared = { system, settings, holdings, report }
     this.#holdings = holdings
     this.#birth = new Birth({
@@ -81,7 +92,9 @@ export class HandoffProcess {
     })
     this.#adoption = {
       listeners: holdings.listeners,
+      gates: holdings.gates,
       system,
+      consents: this.#consents,
       // The first generation serves from its first listen, as any server does.
       accept: () => this.#birth.state === 'serving' || this.#birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
@@ -96,6 +109,7 @@ export class HandoffProcess {
           this.#succession.checkDrained()
         },
         onQuiescent: () => this.#succession.look(),
+        onWarning,
       },
     }
   }
@@ -140,6 +154,26 @@ export class HandoffProcess {
     this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
     if (this.#adoption.accept()) await gate.open()
+  }
+
+  webSockets<S extends WebSocketLike>(
+    server: WebSocketServerLike<S>,
+    hooks: WebSocketHooks<S> = {},
+  ): () => void {
+    return this.#consents.webSockets.add(server, hooks)
+  }
+
+  connections(server: Server, hooks: ConnectionHooks): () => void {
+    return this.#consents.addConnections(server, hooks)
+  }
+
+  /** A connection may have come to rest. */
+  rested(): void {
+    this.#succession.look()
+  }
+
+  isAdopted(connection: Socket | { readonly socket: Socket }): boolean {
+    return isAdopted(connection)
   }
 
   intercept(claims: (server: Server) => boolean): () => void {
@@ -222,10 +256,8 @@ export class HandoffProcess {
 
   async #adopt(server: Server, options: ListenOptions): Promise<void> {
     const gate = await this.#listening(adoptServer(server, options, this.#adoption))
-    if (gate === undefined) return
-    this.#holdings.gates.add(gate)
     // The commit may have come while it was on its way.
-    if (this.#adoption.accept()) await gate.open()
+    if (this.#adoption.accept()) await gate?.open()
   }
 
   /** Keeps the error of a failed listen: if the process ends by it, the operator is told so. */

@@ -2,8 +2,14 @@
 
 import cluster from 'node:cluster'
 import type { Socket as DatagramSocket } from 'node:dgram'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
+import type { ConnectionHooks } from './connections/raw-mover.ts'
+import type {
+  WebSocketHooks,
+  WebSocketLike,
+  WebSocketServerLike,
+} from './connections/websocket-servers.ts'
 import { HandoffError } from './errors.ts'
 import { type HandoffMetrics, HandoffProcess } from './handoff.ts'
 import type { ListenOptions } from './io/listen-arguments.ts'
@@ -13,6 +19,12 @@ import type { BindSocketOptions } from './new/adopt.ts'
 import type { ExitHook } from './old/exit.ts'
 import { type HandoffOptions, readSettings } from './options.ts'
 
+export type { ConnectionHooks } from './connections/raw-mover.ts'
+export type {
+  WebSocketHooks,
+  WebSocketLike,
+  WebSocketServerLike,
+} from './connections/websocket-servers.ts'
 export {
   type DrainCounts,
   eventsChannel,
@@ -47,6 +59,37 @@ export interface Handoff {
    * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_LISTEN_STATE.
    */
   bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void>
+  /**
+   * Lets the open WebSockets of a `ws` server change process, each between two messages: the new
+   * process replays its upgrade, and the client keeps its connection.
+   *
+   * @param server - attached to a server or not; call before its first connection.
+   * @returns the undo.
+   * @see docs/websockets.md
+   */
+  webSockets<S extends WebSocketLike>(
+    server: WebSocketServerLike<S>,
+    hooks?: WebSocketHooks<S>,
+  ): () => void
+  /**
+   * Lets the open connections of a `net.Server` change process, each between two messages of a
+   * protocol that the application knows.
+   *
+   * @param server - speaks neither HTTP nor TLS; call before its first connection.
+   * @returns the undo.
+   * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION.
+   */
+  connections(server: Server, hooks: ConnectionHooks): () => void
+  /**
+   * Tells that something which `atRest` denied has ended, where no message tells it: connections
+   * are looked at again.
+   */
+  rested(): void
+  /**
+   * Tells whether the connection, or the WebSocket of an upgrade request, was opened in an older
+   * process: then its client has been greeted.
+   */
+  isAdopted(connection: Socket | { readonly socket: Socket }): boolean
   /**
    * Sends every `server.listen(...)` whose server it claims through this handoff: for frameworks
    * that call `listen` themselves.

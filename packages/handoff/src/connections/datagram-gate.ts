@@ -55,6 +55,10 @@ export class DatagramGate implements Gate {
     return () => {}
   }
 
+  dismiss(): () => void {
+    return () => {}
+  }
+
   readonly movers = []
 
   closeQuiescent(): void {}

@@ -1,7 +1,7 @@
 // A gate is what stands between a listener and the server that uses it: open, it accepts.
 
 import type { Held } from '../io/listeners.ts'
-import type { Mover } from './mover.ts'
+import type { ConnectionKind, Mover } from './mover.ts'
 
 export interface Gate {
   /** The listener that the gate is for. */
@@ -14,6 +14,13 @@ export interface Gate {
   shut(): void
   /** Tells the clients that their connection ends after what is under way; gives back its undo. */
   giveNotice(): () => void
+  /**
+   * Tells WebSockets that do not go over to connect again, one by one within the drain time.
+   *
+   * @param kinds - the kinds of connections that go over.
+   * @returns the undo, for whoever was not told yet.
+   */
+  dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void
   /** One for each kind of connection that can change process. */
   readonly movers: readonly Mover[]
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
@@ -31,4 +38,6 @@ export interface GateHandlers {
   onEmpty(gate: Gate): void
   /** A connection behind the gate has come to rest. */
   onQuiescent(gate: Gate): void
+  /** Something went wrong with a connection behind the gate, and only with that. */
+  onWarning(message: string): void
 }

@@ -18,6 +18,7 @@ interface Item {
 
 export class HttpMover implements Mover {
   readonly kind = 'http'
+  readonly adopts = true
   readonly #server: Server
   readonly #sockets: ReadonlySet<Socket>
   readonly #parking: Parking

@@ -26,6 +26,8 @@ export interface Arriving {
 
 export interface Mover {
   readonly kind: ConnectionKind
+  /** Whether this process takes connections of this kind. */
+  readonly adopts: boolean
   /** Connections of which the server does not know yet, because they have been silent here. */
   readonly parked: number
   /** Lets go of up to `limit` quiescent connections. */

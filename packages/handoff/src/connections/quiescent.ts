@@ -3,6 +3,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { shadow } from './shadow.ts'
+import { webSocketOf } from './websocket-connection.ts'
 
 /**
  * Picks the connections that can change process now: nothing of a request has been read that was
@@ -17,7 +18,8 @@ export function pickQuiescent(server: Server, sockets: Iterable<Socket>): Socket
   // To name is not to close: closeIdleConnections() takes all of the server's, so all are shadowed.
   for (const socket of sockets) {
     // Accepted, and the client has not spoken: to the server that is not idle, but new.
-    if (socket.bytesRead === 0) picked.add(socket)
+    // So has a WebSocket that was handed over, and is no HTTP connection.
+    if (socket.bytesRead === 0 && webSocketOf(socket) === undefined) picked.add(socket)
     undo.push(
       shadow(socket, 'destroy', () => {
         picked.add(socket)

@@ -4,16 +4,21 @@ import http from 'node:http'
 import type { Http2Session } from 'node:http2'
 import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import tls from 'node:tls'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
+import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 import { HttpMover } from './http-mover.ts'
 import { trackSessions } from './http2.ts'
-import type { Mover } from './mover.ts'
+import type { ConnectionKind, Mover } from './mover.ts'
 import { giveNotice } from './notice.ts'
+import { RawMover } from './raw-mover.ts'
 import { shadow } from './shadow.ts'
+import { WebSocketMover } from './websocket-mover.ts'
+import { WebSockets } from './websockets.ts'
 
 // The server's own methods may be shadowed, by us and by others.
 const { close: stopAccepting } = net.Server.prototype
@@ -33,25 +38,51 @@ export class ServerGate implements Gate {
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
   readonly #sessions: ReadonlySet<Http2Session>
+  readonly #webSockets: WebSockets | undefined
+  readonly #webSocketMover: WebSocketMover | undefined
+  readonly #rawMover: RawMover | undefined
   readonly #undo: (() => void)[] = []
   #held: Held | undefined
   #state: State = 'new'
   #settle: ((error?: Error) => void) | undefined
   #showEvents: (() => void) | undefined
 
-  constructor(server: Server, backlog: number, system: System, handlers: GateHandlers) {
+  constructor(
+    server: Server,
+    backlog: number,
+    system: System,
+    consents: Consents,
+    handlers: GateHandlers,
+  ) {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
     const { sessions, undo } = trackSessions(server)
     this.#sessions = sessions
-    // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
-    if (server instanceof http.Server && !(server instanceof https.Server)) {
-      const mover = new HttpMover(server, this.#sockets, system, {
-        onEmpty: () => this.#checkEmpty(),
-        onQuiescent: () => handlers.onQuiescent(this),
+    const onQuiescent = () => handlers.onQuiescent(this)
+    const warn = (message: string) => handlers.onWarning(message)
+    const onEmpty = () => this.#checkEmpty()
+    if (server instanceof http.Server || server instanceof https.Server) {
+      const webSockets = new WebSockets(server, system, onQuiescent)
+      this.#webSockets = webSockets
+      this.#undo.push(() => webSockets.stop())
+      // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
+      if (server instanceof http.Server) {
+        const { webSockets: servers } = consents
+        const mover = new WebSocketMover(server, webSockets, servers, system, warn)
+        this.#webSocketMover = mover
+        this.movers.push(
+          new HttpMover(server, this.#sockets, system, { onEmpty, onQuiescent }),
+          mover,
+        )
+      }
+    } else if (!(server instanceof tls.Server)) {
+      this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
+        forget: (socket) => this.#forget(socket),
+        onChange: onQuiescent,
+        warn,
       })
-      this.movers.push(mover)
+      this.movers.push(this.#rawMover)
     }
     const track = (socket: Socket) => this.#track(socket)
     server.on('connection', track)
@@ -127,7 +158,17 @@ export class ServerGate implements Gate {
     return giveNotice(this.#server, this.#sessions)
   }
 
+  dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void {
+    const mover = kinds.includes('websocket') ? this.#webSocketMover : undefined
+    const undo = this.#webSockets?.dismiss(
+      drainMs,
+      (connection) => mover?.moves(connection) ?? false,
+    )
+    return undo ?? (() => {})
+  }
+
   closeQuiescent(): void {
+    this.#webSockets?.closeAll()
     // Refuses what comes from now on; streams that are open finish.
     for (const session of this.#sessions) session.close()
     for (const mover of this.movers) mover.closeQuiescent()
@@ -175,10 +216,13 @@ export class ServerGate implements Gate {
 
   #track(socket: Socket): void {
     this.#sockets.add(socket)
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      this.#checkEmpty()
-    })
+    socket.once('close', () => this.#forget(socket))
+    if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
+  }
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket)
+    this.#checkEmpty()
   }
 
   /** Shadows emit while events are of our making; an open server runs Node's own. */

@@ -89,3 +89,14 @@ export function countConnection(server: Server, socket: Socket): boolean {
   owned._server = server
   return true
 }
+
+/**
+ * Tells whether the connections of a server stay open when the client has closed its side; those
+ * of an HTTP server do.
+ *
+ * @returns false, the default, where this Node does not tell.
+ * @see lib/net.js `Server` (Node 20 to 26)
+ */
+export function allowsHalfOpen(server: Server): boolean {
+  return (server as unknown as { allowHalfOpen?: unknown }).allowHalfOpen === true
+}

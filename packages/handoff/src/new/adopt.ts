@@ -3,8 +3,9 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP, type Server } from 'node:net'
+import type { Consents } from '../connections/consents.ts'
 import { DatagramGate } from '../connections/datagram-gate.ts'
-import type { GateHandlers } from '../connections/gate.ts'
+import type { Gate, GateHandlers } from '../connections/gate.ts'
 import { ServerGate } from '../connections/server-gate.ts'
 import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
@@ -18,12 +19,16 @@ import type { ListenerRequest } from '../protocol/manifest.ts'
 export interface Adoption {
   listeners: Listeners
   system: System
+  /** What may change process beside HTTP connections. */
+  consents: Consents
   /** Whether servers may accept now, or wait for the commit. */
   accept(): boolean
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
   checkOpen(): void
   /** The name of the next listener on port 0 that was given none. */
   nextName(): string
+  /** The gates of this process. */
+  gates: Set<Gate>
   handlers: GateHandlers
 }
 
@@ -42,7 +47,13 @@ export async function adoptServer(
   adoption: Adoption,
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
-  const gate = new ServerGate(server, backlog, adoption.system, adoption.handlers)
+  const gate = new ServerGate(
+    server,
+    backlog,
+    adoption.system,
+    adoption.consents,
+    adoption.handlers,
+  )
   const undoSignal = closeOnAbort(server, options.signal)
   let held: Held | undefined
   try {
@@ -51,13 +62,15 @@ export async function adoptServer(
     // The commit, or the end, may have come during the lookup.
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
-    await gate.attach(held, adoption.accept())
-    if (gate.closed) {
-      adoption.listeners.drop(held, { unlink: true })
-      return undefined
-    }
+    const attached = gate.attach(held, adoption.accept())
+    // Before `listening` is told: whoever hears it may say that this process is ready.
+    adoption.gates.add(gate)
+    await attached
+    // Closed by the application meanwhile: its listener went with it.
+    if (gate.closed) return undefined
   } catch (error) {
     undoSignal()
+    adoption.gates.delete(gate)
     gate.detach()
     if (held !== undefined) adoption.listeners.drop(held, { unlink: true })
     throw error

@@ -239,7 +239,7 @@ export class Birth {
     for (const { held, movers } of holdings.gates) {
       if (held.receivedAs === undefined) continue
       claimed.push(held.receivedAs)
-      takes[held.receivedAs] = movers.map(({ kind }) => kind)
+      takes[held.receivedAs] = movers.filter(({ adopts }) => adopts).map(({ kind }) => kind)
     }
     this.#deadline?.cancel()
     this.#deadline = system.timer(commitTimeoutMs, () => {

@@ -40,6 +40,7 @@ export class Drain {
     this.#atStart = this.#holdings.connections
     this.#handOver = handOver
     this.#giveNotice((gate) => !handOver?.covers(gate))
+    if (handOver !== undefined) this.#dismiss(handOver)
     this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
     handOver?.start()
     this.check()
@@ -106,6 +107,12 @@ export class Drain {
   #giveNotice(filter: (gate: Gate) => boolean): void {
     for (const gate of this.#holdings.busy) {
       if (filter(gate)) this.#undoNotices.push(gate.giveNotice())
+    }
+  }
+
+  #dismiss(handOver: HandOver): void {
+    for (const gate of this.#holdings.gates) {
+      this.#undoNotices.push(gate.dismiss(this.#timeoutMs, handOver.kinds(gate)))
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../connections/gate.ts'
-import type { Departing, Mover } from '../connections/mover.ts'
+import type { ConnectionKind, Departing, Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { type Progress, readProgress } from '../io/progress.ts'
@@ -70,12 +70,18 @@ export class HandOver {
 
   /** Whether HTTP connections behind this gate go over, so that they need no notice. */
   covers(gate: Gate): boolean {
-    return this.#moversOf(gate).some(({ kind }) => kind === 'http')
+    return this.kinds(gate).includes('http')
+  }
+
+  /** The kinds of connections behind this gate that go over. */
+  kinds(gate: Gate): ConnectionKind[] {
+    return this.#moversOf(gate).map(({ kind }) => kind)
   }
 
   start(): void {
     subscribe(responseFinished, this.later)
-    this.#pump()
+    // A response that the application ends because of the drain still looks as if it were finished.
+    this.later()
   }
 
   /**

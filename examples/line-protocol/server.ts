@@ -1,0 +1,42 @@
+// A line protocol over TCP: each line is counted and given back. The count belongs to the
+// connection, and goes with it when the server is replaced.
+
+import net, { type Socket } from 'node:net'
+import { createHandoff } from 'socket-handoff'
+
+interface Session {
+  /** Lines answered so far. */
+  count: number
+  /** The beginning of a line of which the rest has not come. */
+  rest: string
+}
+
+const sessions = new WeakMap<Socket, Session>()
+const sessionOf = (socket: Socket) => sessions.get(socket) as Session
+
+const handoff = await createHandoff()
+const server = net.createServer((socket) => {
+  const session: Session = { count: 0, rest: '' }
+  sessions.set(socket, session)
+  if (!handoff.isAdopted(socket)) socket.write('welcome\n')
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (session.rest + text).split('\n')
+    session.rest = lines.pop() ?? ''
+    for (const line of lines) {
+      session.count += 1
+      socket.write(`${session.count} ${line} (generation ${handoff.generation})\n`)
+    }
+  })
+  socket.on('error', () => socket.destroy()) // The client is gone; there is nobody to tell.
+})
+handoff.connections(server, {
+  // Every line is answered as it is read, so that nothing is under way between two reads. The
+  // decoder of setEncoding may hold part of a character; half a line may only stay in here.
+  atRest: (socket) => sessionOf(socket).rest === '',
+  export: (socket) => sessionOf(socket).count,
+  import: (socket, count) => {
+    sessionOf(socket).count = count as number
+  },
+})
+await handoff.listen(server, { port: Number(process.env.PORT ?? 4000) })
+await handoff.ready()
