@@ -112,7 +112,7 @@ describe.each(Object.entries(progress))('the new process, %s,', (name, advance) 
 describe('the new process breaks the protocol:', () => {
   test.each<[string, (peer: NewPeer) => void | Promise<void>]>([
     ['an ack before hello', (peer) => peer.say({ type: 'ack', received: 0 })],
-    ['ready before hello', (peer) => peer.say({ type: 'ready', claimed: [], http: [] })],
+    ['ready before hello', (peer) => peer.say({ type: 'ready', claimed: [], takes: {} })],
     ['a message of the other side', (peer) => peer.say({ type: 'committed' })],
     ['release', (peer) => peer.say({ type: 'release' })],
     [
@@ -126,7 +126,7 @@ describe('the new process breaks the protocol:', () => {
       'ready before every descriptor is acked',
       async (peer) => {
         await peer.discover()
-        peer.say({ type: 'ready', claimed: [], http: [] })
+        peer.say({ type: 'ready', claimed: [], takes: {} })
       },
     ],
     [
@@ -231,7 +231,7 @@ describe('refuses', () => {
 
     // The first one has noticed nothing of it.
     if (stage === 'send') {
-      first.say({ type: 'ready', claimed: [], http: [] })
+      first.say({ type: 'ready', claimed: [], takes: {} })
       await first.hear('committed')
     } else await first.takeOver()
     expect(old.all('aborted')).toEqual([])
@@ -266,7 +266,7 @@ test('no more than two batches are on their way before the first ack', async () 
   expect(peer.received).toBe(521)
   peer.say({ type: 'ack', received: 500 })
   peer.say({ type: 'ack', received: 521 })
-  peer.say({ type: 'ready', claimed: [], http: [] })
+  peer.say({ type: 'ready', claimed: [], takes: {} })
   await peer.hear('committed')
 })
 

@@ -10,6 +10,9 @@ import type {
 
 const count = fc.nat()
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+const when = fc.constantFrom('start', 'commit')
+// JSON has no -0: it becomes 0.
+const json = fc.jsonValue({ noUnicodeString: false }).map((v) => JSON.parse(JSON.stringify(v)))
 const reason = fc.record({ code: text, reason: text })
 
 const entry: fc.Arbitrary<ManifestEntry> = fc.record(
@@ -36,13 +39,19 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   }),
   listeners: fc.record({ first: count }),
   ack: fc.record({ received: count }),
-  ready: fc.record({ claimed: fc.array(text), http: fc.array(text) }),
+  ready: fc.record({ claimed: fc.array(text), takes: fc.dictionary(text, fc.array(text)) }),
   committed: fc.constant({}),
   drained: fc.record({ drained: count, handedOver: count, forced: count }),
   release: fc.constant({}),
   abort: reason,
-  connections: fc.record({ key: text, idleMs: count }),
+  connections: fc.record({ key: text, kind: text, items: fc.array(json) }),
   adopted: fc.record({ received: count }),
+  state: fc.oneof(
+    fc.record({ key: text, when, encoding: fc.constant('json' as const), value: json }),
+    fc.record({ key: text, when, encoding: fc.constant('bytes' as const), value: text }),
+    fc.record({ key: text, when, encoding: fc.constantFrom('json', 'bytes'), length: count }),
+  ),
+  older: fc.record({ processes: fc.array(fc.record({ pid: count, generation: count })) }),
 }
 
 /** Any message at all. */

@@ -14,6 +14,8 @@ export interface Gate {
   shut(): void
   /** Tells the clients that their connection ends after what is under way; gives back its undo. */
   giveNotice(): () => void
+  /** What the session tickets of a TLS server are sealed with. A secret. */
+  readonly ticketKeys?: Buffer | undefined
   /** One for each kind of connection that can change process. */
   readonly movers: readonly Mover[]
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */

@@ -3,6 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import tls from 'node:tls'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
@@ -68,6 +69,10 @@ export class ServerGate implements Gate {
   get held(): Held {
     if (this.#held === undefined) throw new TypeError('the gate has no listener yet')
     return this.#held
+  }
+
+  get ticketKeys(): Buffer | undefined {
+    return this.#server instanceof tls.Server ? this.#server.getTicketKeys() : undefined
   }
 
   get connections(): number {

@@ -6,6 +6,7 @@ import { isIP, type Server } from 'node:net'
 import { DatagramGate } from '../connections/datagram-gate.ts'
 import type { GateHandlers } from '../connections/gate.ts'
 import { ServerGate } from '../connections/server-gate.ts'
+import type { ReceivedTicketKeys } from '../connections/ticket-keys.ts'
 import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
@@ -24,6 +25,7 @@ export interface Adoption {
   checkOpen(): void
   /** The name of the next listener on port 0 that was given none. */
   nextName(): string
+  ticketKeys: ReceivedTicketKeys
   handlers: GateHandlers
 }
 
@@ -51,6 +53,7 @@ export async function adoptServer(
     // The commit, or the end, may have come during the lookup.
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
+    adoption.ticketKeys.giveTo(server, held.receivedAs)
     await gate.attach(held, adoption.accept())
   } catch (error) {
     undoSignal()
