@@ -102,7 +102,7 @@ export class NewPeer extends Peer {
 
   /** Up to the manifest. */
   async discover(versions = [1]): Promise<Said<'manifest'>> {
-    this.say({ type: 'hello', versions, pid: process.pid })
+    this.say({ type: 'hello', versions, pid: process.pid, accepts: ['older', 'state'] })
     this.manifest = await this.hear('manifest')
     return this.manifest
   }

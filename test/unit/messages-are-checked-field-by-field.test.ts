@@ -6,7 +6,7 @@ import { type MessageType, readMessage } from '../../packages/handoff/src/protoc
 import { arbitraryMessages } from './messages.ts'
 
 const samples: Record<MessageType, Record<string, unknown>> = {
-  hello: { versions: [1, 2], pid: 7 },
+  hello: { versions: [1, 2], pid: 7, accepts: ['state'] },
   refuse: { code: 'ERR_HANDOFF_BUSY', reason: 'another one is faster' },
   manifest: {
     version: 1,
@@ -30,7 +30,7 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   older: { processes: [{ pid: 7, generation: 3 }] },
 }
 /** What an older peer does not say yet. */
-const optional = ['ready.takes', 'drained.handedOver']
+const optional = ['hello.accepts', 'ready.takes', 'drained.handedOver']
 
 const types = Object.keys(samples) as MessageType[]
 const fields = types.flatMap((type) =>
@@ -79,7 +79,7 @@ test('what is written can be read', () => {
 test.each(fields)('$type needs $field', ({ type, field, value }) => {
   const { [field]: _, ...rest } = samples[type]
   if (optional.includes(`${type}.${field}`)) {
-    const empty = isRecord(value) ? {} : 0
+    const empty = isRecord(value) ? {} : Array.isArray(value) ? undefined : 0
     expect(readMessage(type, rest)).toEqual({ type, ...rest, [field]: empty })
   } else refused(type, rest)
 })

@@ -29,7 +29,7 @@ const entry: fc.Arbitrary<ManifestEntry> = fc.record(
 
 /** What each type of message may hold. */
 export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> } = {
-  hello: fc.record({ versions: fc.array(count), pid: count }),
+  hello: fc.record({ versions: fc.array(count), pid: count, accepts: fc.array(text) }),
   refuse: reason,
   manifest: fc.record({
     version: count,

@@ -55,6 +55,7 @@ export class Succession {
   #state: OldState = 'serving'
   #peer: Peer | undefined
   #sending: Sending | undefined
+  #accepts: ReadonlySet<string> = new Set()
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #probation: Timer | undefined
@@ -191,6 +192,7 @@ export class Succession {
     const { type } = message
     if (type === 'hello' && this.#runner.takes('hello')) {
       const version = chooseVersion(message)
+      this.#accepts = new Set(message.accepts)
       if (typeof version === 'number') this.#runner.dispatch('hello', version)
       else this.#end('refuse', version)
     } else if (type === 'abort') {
@@ -229,7 +231,8 @@ export class Succession {
     const sending = new Sending(peer.wire, offered, (error) => this.#fail(error))
     this.#sending = sending
     sending.sendManifest({ version, ...self })
-    for (const { message, descriptors } of line.lives(self)) {
+    const lives = this.#accepts.has('older') ? line.lives(self) : []
+    for (const { message, descriptors } of lives) {
       peer.deliver(message, descriptors).catch((error) => this.#fail(error))
     }
     // The other half of the time is for the new process to boot.
@@ -241,7 +244,9 @@ export class Succession {
     const { states, system } = this.#context
     const peer = this.#peer
     if (peer === undefined) return
-    const exported = exportStates(when, { states, system, peer, timeoutMs })
+    const exported = this.#accepts.has('state')
+      ? exportStates(when, { states, system, peer, timeoutMs })
+      : undefined
     if (exported === undefined) return next()
     exported.then(
       () => {

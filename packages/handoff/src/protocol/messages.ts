@@ -28,8 +28,11 @@ export const messageTypes = {
 export type MessageType = keyof typeof messageTypes
 
 export interface Messages {
-  /** new → old: may I take over? */
-  hello: { versions: number[]; pid: number }
+  /**
+   * new → old: may I take over? `accepts` names the messages that later releases added and that I
+   * know: nobody else is sent them.
+   */
+  hello: { versions: number[]; pid: number; accepts?: string[] }
   /** old → new: no, and why. */
   refuse: { code: string; reason: string }
   /** old → new: what is on offer. Descriptors follow in this order. */
@@ -98,6 +101,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   hello: (f) => ({
     versions: array(f, 'versions').map((v) => asCount(v, 'versions')),
     pid: count(f, 'pid'),
+    ...('accepts' in f ? { accepts: texts(f, 'accepts') } : {}),
   }),
   refuse: readReason,
   manifest: (f) => ({
