@@ -26,6 +26,7 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   abort: { code: 'ERR_HANDOFF_TIMEOUT', reason: 'too slow' },
   connections: { key: 'tcp:*:80', kind: 'http', items: [{ idleMs: 5_000 }] },
   adopted: { received: 250 },
+  ended: { numbers: [3, 4] },
   state: { key: 'counter', when: 'commit', encoding: 'json', length: 70_000 },
   older: { processes: [{ pid: 7, generation: 3 }] },
 }

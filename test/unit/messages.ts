@@ -46,6 +46,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   abort: reason,
   connections: fc.record({ key: text, kind: text, items: fc.array(json) }),
   adopted: fc.record({ received: count }),
+  ended: fc.record({ numbers: fc.array(count) }),
   state: fc.oneof(
     fc.record({ key: text, when, encoding: fc.constant('json' as const), value: json }),
     fc.record({ key: text, when, encoding: fc.constant('bytes' as const), value: text }),
