@@ -319,7 +319,9 @@ describe('exported at commit', () => {
   ])('an import that %s is a warning: there is no way back', async (_, take, why) => {
     const place = openPlace()
     const { server } = await serveWith(place, { it: cell(1) as never })
-    const { generation } = await serveWith(place, { it: { export: () => 0, import: take } })
+    const { generation } = await serveWith(place, {
+      it: { export: () => 0, import: take } as never,
+    })
     expect(warnings(generation)).toEqual([expect.stringContaining(why)])
     expect(await ask(whereIs(server))).toBe(String(generation.system.pid))
   })
