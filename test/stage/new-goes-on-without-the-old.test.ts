@@ -166,11 +166,17 @@ describe('after the commit', () => {
     ['breaks the protocol', { type: 'committed' }],
     ['gives up', { type: 'abort', code: 'ERR_HANDOFF_PROTOCOL', reason: 'cannot hand over: no' }],
   ])(
-    'an old process that %s is told not to take back before it is hung up on',
+    'an old process that %s is told not to take back, and not heard any more',
     async (_, message) => {
       const { peer, next, server } = await serving()
       peer.say(message)
-      expect((await peer.end()).map(({ type }) => type)).toEqual(['release'])
+      await peer.hear('release')
+      peer.say({ type: 'drained', drained: 0, handedOver: 0, forced: 7 })
+      peer.blurt(Buffer.from('nonsense'))
+      expect(await ask(whereIs(server))).toBe(String(next.system.pid))
+      expect(next.all('warning')).toEqual([])
+      // It lives, for all that the new process knows: the channel is open until it has gone.
+      expect(peer.over).toBe(false)
       expect(await ask(whereIs(server))).toBe(String(next.system.pid))
       expect(next.system.exits).toEqual([])
     },

@@ -75,11 +75,13 @@ describe.each(states)('in %s', (_, commit) => {
     const { old, server, peer, request } = await commit()
     const where = whereIs(server)
     peer.say({ type: 'hello', versions: [1], pid: 7 })
-    await peer.end()
+    await old.reaches(request === undefined ? 'exit' : 'drain')
     const queued = await connect(where) // Into the queue that the new process still holds.
     request?.finish()
     expect(await request?.answer).toBe(request && 'whole')
     expect(await old.exit()).toBe(0)
+    // Its end of the channel is open: as long as it is, the new process knows that it lives.
+    expect(peer.over).toBe(false)
     expect(old.all('taken-back')).toEqual([])
     expect(queued.destroyed).toBe(false)
     queued.destroy()

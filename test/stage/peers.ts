@@ -2,6 +2,7 @@
 
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
 import { Channel } from '../../packages/handoff/src/io/channel.ts'
+import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import { UnixAcceptor } from '../../packages/handoff/src/io/unix-socket.ts'
 import { closeAll } from '../../packages/handoff/src/io/wire.ts'
 import { Decoder, encode, type Frame } from '../../packages/handoff/src/protocol/codec.ts'
@@ -39,6 +40,9 @@ export class Peer {
   /** The next message, which has to be of this type. */
   async hear<T extends MessageType>(type: T): Promise<Said<T>> {
     const { message, descriptors } = await until(`the peer says ${type}`, () => {
+      while (this.#isByTheWay(type)) {
+        for (const fd of this.#frames.shift()?.descriptors ?? []) this.#forget(fd)
+      }
       const next = this.#frames.shift()
       if (next === undefined && this.over) throw new Error(`hung up on instead of ${type}`)
       return next
@@ -48,6 +52,17 @@ export class Peer {
     }
     this.received += descriptors.length
     return message as Said<T>
+  }
+
+  /** Told to every new process between two steps; tests of other things do not look at it. */
+  #isByTheWay(wanted: MessageType): boolean {
+    const next = this.#frames[0]?.message.type
+    return (next === 'older' || next === 'state') && next !== wanted
+  }
+
+  #forget(fd: number): void {
+    this.descriptors.splice(this.descriptors.indexOf(fd), 1)
+    close(fd)
   }
 
   /** Everything else that was heard, once the other side has hung up. */
@@ -87,7 +102,7 @@ export class NewPeer extends Peer {
 
   /** Up to the manifest. */
   async discover(versions = [1]): Promise<Said<'manifest'>> {
-    this.say({ type: 'hello', versions, pid: process.pid })
+    this.say({ type: 'hello', versions, pid: process.pid, accepts: ['older', 'state'] })
     this.manifest = await this.hear('manifest')
     return this.manifest
   }
@@ -103,7 +118,7 @@ export class NewPeer extends Peer {
   }
 
   /** Up to the commit. It takes every listener, or those of these keys, and no connections. */
-  async takeOver(claimed?: readonly string[], http: readonly string[] = []): Promise<void> {
+  async takeOver(claimed?: readonly string[]): Promise<void> {
     const { listeners } = await this.receive()
     const keys = listeners.map(({ key }) => key).filter((key) => key !== rendezvousKey)
     const takes = Object.fromEntries(http.map((key) => [key, ['http']]))

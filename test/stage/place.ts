@@ -202,11 +202,12 @@ export class Place {
   }
 }
 
+const { from: realFrom } = Channel
+
 /** A place that lasts as long as the test; descriptors that are left then fail it. */
 export function openPlace(): Place {
   const place = new Place()
-  const from = Channel.from
-  const spy = vi.spyOn(Channel, 'from').mockImplementation((fd) => place.track(from(fd)))
+  const spy = vi.spyOn(Channel, 'from').mockImplementation((fd) => place.track(realFrom(fd)))
   onTestFinished(async () => {
     spy.mockRestore()
     await place.close()

@@ -76,6 +76,20 @@ describe('old process', () => {
     expect(row?.effects).not.toContain('end-listening')
   })
 
+  test.each(['abort', 'failure', 'timeout', 'eof'])(
+    'while it exports, %s makes it accept again: nobody else has begun to',
+    (event) => {
+      const { to, effects } = find('old', 'commit', event) ?? {}
+      expect(to).toBe('serving')
+      expect(effects?.slice(-2)).toEqual(['hang-up', 'reopen'])
+    },
+  )
+
+  test('tells the new one that it may accept only when every value is exported', () => {
+    const telling = rows.filter(({ effects }) => effects.includes('send-committed'))
+    expect(telling.map(({ state, event }) => `${state} ${event}`)).toEqual(['commit exported'])
+  })
+
   test.each(['drain', 'guard', 'linger'])('in %s, the death of the new one takes back', (state) => {
     expect(find('old', state, 'eof')).toMatchObject({ to: 'serving' })
     expect(find('old', state, 'eof')?.effects).toContain('take-back')
@@ -94,11 +108,29 @@ describe('old process', () => {
     expect(new Set(shutting.map(({ event }) => event))).toEqual(new Set(['ready', 'stop']))
   })
 
-  test('commits in this order: the generation before is let go, then shut, then told', () => {
-    const { to, effects = [] } = find('old', 'send', 'ready') ?? {}
-    expect(to).toBe('drain')
-    const order = ['release-old', 'shut', 'send-committed', 'start-probation', 'start-drain']
-    expect(effects.filter((effect) => order.includes(effect))).toEqual(order)
+  test('commits in this order: shut, then exported, then told', () => {
+    expect(find('old', 'send', 'ready')).toMatchObject({
+      to: 'commit',
+      effects: ['shut', 'export-state'],
+    })
+    expect(find('old', 'commit', 'exported')).toMatchObject({
+      to: 'drain',
+      effects: ['send-committed', 'start-probation', 'start-drain'],
+    })
+  })
+
+  test('lets the generation before go as the first thing of a handoff', () => {
+    expect(find('old', 'offer', 'hello')?.effects).toEqual(['release-old', 'send-manifest'])
+  })
+
+  test('hangs up on a new process that lives only where that cannot serve', () => {
+    const committed = ['drain', 'guard', 'linger', 'released', 'exit']
+    const living = rows.filter(
+      ({ role, state, event }) =>
+        role === 'old' && committed.includes(state) && event === 'failure',
+    )
+    expect(living).toHaveLength(committed.length)
+    for (const { effects } of living) expect(effects[0]).toBe('turn-deaf')
   })
 
   test('lets go of its listeners before it leaves', () => {
@@ -112,7 +144,7 @@ describe('old process', () => {
   })
 
   test('a second peer is told that the first one is busy', () => {
-    for (const state of ['offer', 'send', 'stopping']) {
+    for (const state of ['offer', 'send', 'commit', 'stopping']) {
       expect(find('old', state, 'connect')).toMatchObject({ to: state, effects: ['refuse-busy'] })
     }
   })
@@ -165,10 +197,11 @@ describe('new process', () => {
     }
   })
 
-  test('hangs up on an old process only when that cannot take back any more', () => {
+  test('hangs up on an old process only when that has gone: until then it may not lead', () => {
     for (const event of ['abort', 'failure']) {
-      expect(find('new', 'serving', event)?.effects).toEqual(['send-release', 'hang-up'])
+      expect(find('new', 'serving', event)?.effects).toEqual(['send-release', 'turn-deaf'])
     }
+    expect(find('new', 'serving', 'eof')?.effects).toEqual(['hang-up'])
   })
 })
 

@@ -21,7 +21,7 @@ const layers = [
   // The two sides meet on the wire only.
   ['old/', 'new/'],
   // What a side is run with, and what a process does beside its two sides.
-  ['runner.ts', 'holdings.ts', 'reporter.ts', 'restart.ts'],
+  ['runner.ts', 'holdings.ts', 'reporter.ts', 'restart.ts', 'states.ts', 'line.ts'],
   ['connections/'],
   ['io/'],
   ['protocol/'],

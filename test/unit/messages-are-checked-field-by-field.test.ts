@@ -6,7 +6,7 @@ import { type MessageType, readMessage } from '../../packages/handoff/src/protoc
 import { arbitraryMessages } from './messages.ts'
 
 const samples: Record<MessageType, Record<string, unknown>> = {
-  hello: { versions: [1, 2], pid: 7 },
+  hello: { versions: [1, 2], pid: 7, accepts: ['state'] },
   refuse: { code: 'ERR_HANDOFF_BUSY', reason: 'another one is faster' },
   manifest: {
     version: 1,
@@ -19,17 +19,19 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   },
   listeners: { first: 0 },
   ack: { received: 1 },
-  ready: { claimed: ['tcp:*:80'], http: ['tcp:*:80'] },
+  ready: { claimed: ['tcp:*:80'], takes: { 'tcp:*:80': ['http'] } },
   committed: {},
   drained: { drained: 1, handedOver: 2, forced: 3 },
   release: {},
   abort: { code: 'ERR_HANDOFF_TIMEOUT', reason: 'too slow' },
   connections: { key: 'tcp:*:80', kind: 'http', items: [{ idleMs: 5_000 }] },
-  ended: { numbers: [0, 7] },
   adopted: { received: 250 },
+  ended: { numbers: [3, 4] },
+  state: { key: 'counter', when: 'commit', encoding: 'json', length: 70_000 },
+  older: { processes: [{ pid: 7, generation: 3 }] },
 }
 /** What an older peer does not say yet. */
-const optional = ['ready.http', 'drained.handedOver']
+const optional = ['hello.accepts', 'ready.takes', 'drained.handedOver']
 
 const types = Object.keys(samples) as MessageType[]
 const fields = types.flatMap((type) =>
@@ -42,8 +44,16 @@ function refused(type: MessageType, payload: unknown): void {
   )
 }
 
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Values of every kind but the sample's own, and what looks like its kind. */
 function wrongFor(value: unknown): unknown[] {
+  if (isRecord(value)) {
+    const [name = ''] = Object.keys(value)
+    return [null, 1, 'text', ...wrongFor(value[name]).map((wrong) => ({ ...value, [name]: wrong }))]
+  }
   const others = [null, true, {}]
   if (typeof value === 'number') return [...others, '1', -1, 1.5, Number.NaN, 2 ** 53, [1]]
   if (typeof value === 'string') return [...others, 1, ['text']]
@@ -70,12 +80,15 @@ test('what is written can be read', () => {
 test.each(fields)('$type needs $field', ({ type, field, value }) => {
   const { [field]: _, ...rest } = samples[type]
   if (optional.includes(`${type}.${field}`)) {
-    const empty = Array.isArray(value) ? [] : 0
+    const empty = isRecord(value) ? {} : Array.isArray(value) ? undefined : 0
     expect(readMessage(type, rest)).toEqual({ type, ...rest, [field]: empty })
   } else refused(type, rest)
 })
 
-test.each(fields)('$type takes no $field of another kind', ({ type, field, value }) => {
+/** Each kind of connection has items of its own, which are read with the connection. */
+const checked = fields.filter(({ field }) => field !== 'items')
+
+test.each(checked)('$type takes no $field of another kind', ({ type, field, value }) => {
   for (const wrong of wrongFor(value)) refused(type, { ...samples[type], [field]: wrong })
 })
 
@@ -104,6 +117,29 @@ describe('an entry of the manifest', () => {
   test('may have an inode, as text', () => {
     expect(readMessage('manifest', withEntry(unix))).toMatchObject({ listeners: [tcp, unix] })
     refused('manifest', withEntry({ ...unix, inode: 12 }))
+  })
+})
+
+describe('a state', () => {
+  const head = { key: 'counter', when: 'commit', encoding: 'json' }
+
+  test.each([null, 0, false, '', [], { nested: [1] }])('can be %o', (value) => {
+    expect(readMessage('state', { ...head, value })).toEqual({ type: 'state', ...head, value })
+  })
+
+  test('has a value or a length', () => {
+    refused('state', head)
+    refused('state', { ...head, encoding: 'bytes' })
+    for (const length of wrongFor(0)) refused('state', { ...head, length })
+  })
+
+  test('is bytes as text only', () => {
+    for (const value of [1, null, [1, 2]]) refused('state', { ...head, encoding: 'bytes', value })
+  })
+
+  test('goes at one of two moments, in one of two encodings', () => {
+    refused('state', { ...head, when: 'drain', value: 1 })
+    refused('state', { ...head, encoding: 'utf8', value: 1 })
   })
 })
 

@@ -10,6 +10,9 @@ import type {
 
 const count = fc.nat()
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+const when = fc.constantFrom('start', 'commit')
+// JSON has no -0: it becomes 0.
+const json = fc.jsonValue({ noUnicodeString: false }).map((v) => JSON.parse(JSON.stringify(v)))
 const reason = fc.record({ code: text, reason: text })
 
 const entry: fc.Arbitrary<ManifestEntry> = fc.record(
@@ -26,7 +29,7 @@ const entry: fc.Arbitrary<ManifestEntry> = fc.record(
 
 /** What each type of message may hold. */
 export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> } = {
-  hello: fc.record({ versions: fc.array(count), pid: count }),
+  hello: fc.record({ versions: fc.array(count), pid: count, accepts: fc.array(text) }),
   refuse: reason,
   manifest: fc.record({
     version: count,
@@ -41,9 +44,15 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   drained: fc.record({ drained: count, handedOver: count, forced: count }),
   release: fc.constant({}),
   abort: reason,
-  connections: fc.record({ key: text, kind: text, items: fc.array(fc.jsonValue()) }),
-  ended: fc.record({ numbers: fc.array(count) }),
+  connections: fc.record({ key: text, kind: text, items: fc.array(json) }),
   adopted: fc.record({ received: count }),
+  ended: fc.record({ numbers: fc.array(count) }),
+  state: fc.oneof(
+    fc.record({ key: text, when, encoding: fc.constant('json' as const), value: json }),
+    fc.record({ key: text, when, encoding: fc.constant('bytes' as const), value: text }),
+    fc.record({ key: text, when, encoding: fc.constantFrom('json', 'bytes'), length: count }),
+  ),
+  older: fc.record({ processes: fc.array(fc.record({ pid: count, generation: count })) }),
 }
 
 /** Any message at all. */

@@ -48,6 +48,9 @@ const help = {
   ERR_HANDOFF_EXITED: 'See the output of the new process for why it ended.',
   ERR_HANDOFF_SPAWN_FAILED: 'The new process could not be started; its cause says why.',
 
+  // What the application hands over.
+  ERR_HANDOFF_STATE: 'Its export or import failed; its cause says why, if there is one.',
+
   // Channels.
   ERR_HANDOFF_CHANNEL_CLOSED: 'The channel was closed before the bytes were sent.',
   ERR_HANDOFF_SEND_FAILED:

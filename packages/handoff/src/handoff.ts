@@ -6,6 +6,7 @@ import { constants } from 'node:os'
 import { isAdopted } from './connections/adopted.ts'
 import { Consents } from './connections/consents.ts'
 import type { ConnectionHooks } from './connections/raw-mover.ts'
+import { ReceivedTicketKeys, ticketKeysOf } from './connections/ticket-keys.ts'
 import type {
   WebSocketHooks,
   WebSocketLike,
@@ -18,13 +19,15 @@ import { Holdings } from './holdings.ts'
 import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
 import { interceptListen } from './io/listen-hook.ts'
 import type { Death, System } from './io/system.ts'
+import { Line } from './line.ts'
 import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
 import { Birth } from './new/birth.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
-import { Succession } from './old/succession.ts'
+import { beforeCommit, Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
 import { Reporter, type Status } from './reporter.ts'
 import { Restart } from './restart.ts'
+import { type StateOptions, States } from './states.ts'
 
 /** What {@link Handoff.metrics} tells. */
 export interface HandoffMetrics {
@@ -51,6 +54,9 @@ export class HandoffProcess {
   readonly #exitHooks: ExitHook[] = []
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
+  readonly #states: States
+  readonly #line = new Line(() => this.#checkLeadership())
+  readonly #leadership = deferred<void>()
   readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
   #listenError: unknown
   #unnamed = 0
@@ -72,11 +78,20 @@ export class HandoffProcess {
     )
     const onWarning = (message: string) => report({ type: 'warning', message })
     this.#consents = new Consents(onWarning)
-    const shared = { system, settings, holdings, report }
+    this.#states = new States((error) => this.#importFailed(error))
+    const shared = { system, settings, holdings, report, states: this.#states, line: this.#line }
     this.#holdings = holdings
+    const ticketKeys = new ReceivedTicketKeys()
+    this.#states.defineOwn('handoff:ticket-keys', {
+      when: 'start',
+      isEmpty: () => Object.keys(ticketKeysOf(holdings.gates)).length === 0,
+      export: () => ticketKeysOf(holdings.gates),
+      import: (keys) => ticketKeys.take(keys),
+    })
     this.#birth = new Birth({
       ...shared,
       takesConnections: () => this.#succession.takesConnections,
+      changed: () => this.#checkLeadership(),
       gaveUp: (error) => this.#gaveUp(error),
     })
     this.#succession = new Succession({
@@ -96,9 +111,10 @@ export class HandoffProcess {
       system,
       consents: this.#consents,
       // The first generation serves from its first listen, as any server does.
-      accept: () => this.#birth.state === 'serving' || this.#birth.replaces === null,
+      accept: () => this.#birth.accepts || this.#birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
       nextName: () => String(++this.#unnamed),
+      ticketKeys,
       handlers: {
         onClose: (gate) => {
           holdings.dropGate(gate, this.#succession.state === 'serving')
@@ -118,17 +134,27 @@ export class HandoffProcess {
     return this.#birth.generation
   }
 
+  get leadership(): Promise<void> {
+    return this.#leadership.promise
+  }
+
+  state<T>(key: string, options: StateOptions<T>): () => void {
+    return this.#states.define(key, options)
+  }
+
   /** Discovers and receives. */
   async start(): Promise<void> {
     const { rendezvous, signals } = this.#settings
     this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#causeOf(death))))
     try {
       await this.#birth.start()
+      this.#line.open()
       if (rendezvous !== undefined && !this.#birth.hasRendezvous) {
         this.#holdings.bindRendezvous(rendezvous)
       }
     } catch (error) {
       this.#letGo()
+      this.#line.end()
       throw error
     }
     if (signals) this.#handleSignals()
@@ -250,6 +276,7 @@ export class HandoffProcess {
       new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),
     )
     this.#birth.succeeded()
+    this.#line.end() // Nobody younger is left to be told.
     this.#holdings.listeners.closeUnclaimed()
     this.#holdings.endListening(true)
   }
@@ -293,9 +320,23 @@ export class HandoffProcess {
     this.#reporter.close()
   }
 
+  /** Leads whoever serves once no older generation lives, and is not on its way out. */
+  #checkLeadership(): void {
+    const { served, oldMayLive } = this.#birth
+    if (!served || this.#closed || !beforeCommit.has(this.#succession.state)) return
+    if (this.#line.older.length > 0 || (oldMayLive && !this.#line.told)) return
+    this.#leadership.resolve()
+  }
+
+  /** Before the commit the old process still can; after it there is no way back. */
+  #importFailed(error: HandoffError): void {
+    if (this.#birth.state === 'serving') this.#report({ type: 'warning', message: error.reason })
+    else this.#birth.fail(error)
+  }
+
   #checkOpen(): void {
     const { state } = this.#succession
-    const open = state === 'serving' || state === 'offer' || state === 'send'
+    const open = state !== 'commit' && beforeCommit.has(state)
     if (open && this.#birth.state !== 'aborted') return
     throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
   }
@@ -304,12 +345,14 @@ export class HandoffProcess {
     if (error === undefined) this.#counts.completed += 1
     else this.#counts.aborted += 1
     this.#restart.end(error)
+    this.#checkLeadership()
   }
 
   /** A process that gives up before it serves has nothing to do in the world. */
   #gaveUp(error: HandoffError): void {
     // Until createHandoff has returned, its caller gets the error and decides; so does the
     // application that closed by itself.
+    this.#line.end()
     if (error.stage === 'discover' || error.stage === 'receive' || this.#closed) return
     this.#system.warn(`handoff: ${error.message} [${error.code}]`)
     this.#system.exit(1)
@@ -319,6 +362,7 @@ export class HandoffProcess {
     const { drainTimeoutMs } = this.#settings
     const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
     this.#reporter.close()
+    this.#line.end()
     this.#system.exit(well ? 0 : 1)
   }
 
@@ -336,7 +380,10 @@ export class HandoffProcess {
   }
 
   #report(event: HandoffEventBody): void {
-    if (event.type === 'taken-back') this.#counts.takenBack += 1
+    if (event.type === 'taken-back') {
+      this.#counts.takenBack += 1
+      this.#checkLeadership()
+    }
     const serves = event.type === 'serving' || event.type === 'taken-back'
     const status = this.#statusLine(event)
     this.#reporter.report(event, {

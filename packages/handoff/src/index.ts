@@ -18,6 +18,7 @@ import { realSystem } from './io/system.ts'
 import type { BindSocketOptions } from './new/adopt.ts'
 import type { ExitHook } from './old/exit.ts'
 import { type HandoffOptions, readSettings } from './options.ts'
+import type { StateOptions } from './states.ts'
 
 export type { ConnectionHooks } from './connections/raw-mover.ts'
 export type {
@@ -38,6 +39,7 @@ export type { ListenOptions } from './io/listen-arguments.ts'
 export type { BindSocketOptions } from './new/adopt.ts'
 export type { ExitHook } from './old/exit.ts'
 export type { HandoffOptions } from './options.ts'
+export type { StateOptions } from './states.ts'
 
 /** This process's place in the line of generations. */
 export interface Handoff {
@@ -97,6 +99,24 @@ export interface Handoff {
    * @returns the undo.
    */
   intercept(claims: (server: Server) => boolean): () => void
+  /**
+   * Hands a value of the application from each generation to the next. Before it serves, the new
+   * process has it; an export that fails, and an import before the commit, abort the handoff.
+   *
+   * @param key - 1 to 200 characters, the same in both generations; none begins with `handoff:`.
+   * @param options - values are what JSON can hold, or a Uint8Array, up to 512 MiB.
+   * @returns the undo.
+   * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION.
+   */
+  state<T>(key: string, options: StateOptions<T>): () => void
+  /**
+   * Resolves when this process serves and every older one has gone: for what only one may do, such
+   * as cron, queue consumers and migrations. End it in {@link Handoff.onExit}.
+   *
+   * @remarks Never rejects, and stays pending in a process that never gets so far. It is not taken
+   * away: the next generation waits until this process has gone.
+   */
+  readonly leadership: Promise<void>
   /**
    * Runs before this process exits, after its last connection has ended; the place for
    * `app.close()`.

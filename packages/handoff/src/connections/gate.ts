@@ -21,6 +21,8 @@ export interface Gate {
    * @returns the undo, for whoever was not told yet.
    */
   dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void
+  /** What the session tickets of a TLS server are sealed with. A secret. */
+  readonly ticketKeys?: Buffer | undefined
   /** One for each kind of connection that can change process. */
   readonly movers: readonly Mover[]
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */

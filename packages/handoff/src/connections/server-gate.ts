@@ -108,6 +108,10 @@ export class ServerGate implements Gate {
     return this.#held
   }
 
+  get ticketKeys(): Buffer | undefined {
+    return this.#server instanceof tls.Server ? this.#server.getTicketKeys() : undefined
+  }
+
   get connections(): number {
     return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
   }

@@ -122,6 +122,25 @@ export class Channel implements AsyncIterable<Received> {
     })
   }
 
+  /**
+   * Throws away all that comes, until the end of the stream or of this channel; descriptors that
+   * were lost are no reason to stop.
+   *
+   * @internal
+   */
+  async discard(): Promise<void> {
+    for (;;) {
+      this.#end = undefined
+      try {
+        const received = await this.read()
+        if (received === undefined) return
+        for (const fd of received.fds) close(fd)
+      } catch (error) {
+        if ((error as Partial<HandoffError>).code !== 'ERR_HANDOFF_TRUNCATED') return
+      }
+    }
+  }
+
   /** Reads until the end of the stream. Leaving the loop early does not close the channel. */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Received> {
     for (let next = await this.read(); next; next = await this.read()) yield next

@@ -2,6 +2,7 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 
 interface DatagramHandle {
   recvStart(): number
@@ -99,4 +100,13 @@ export function countConnection(server: Server, socket: Socket): boolean {
  */
 export function allowsHalfOpen(server: Server): boolean {
   return (server as unknown as { allowHalfOpen?: unknown }).allowHalfOpen === true
+}
+
+/**
+ * Tells whether the application chose the ticket keys of a TLS server when it made it.
+ *
+ * @see lib/internal/tls/wrap.js `Server.prototype.setSecureContext` (Node 20 to 26)
+ */
+export function hasOwnTicketKeys(server: TlsServer): boolean {
+  return (server as unknown as { ticketKeys?: unknown }).ticketKeys !== undefined
 }

@@ -9,7 +9,10 @@ import { close } from './descriptors.ts'
 export interface WireHandlers {
   /** Owns the descriptors of the frame from now on. */
   onFrame(frame: Frame<number>): void
-  /** The peer is gone (no error), or what it sent cannot be read. Told once, after all frames. */
+  /**
+   * The peer is gone (no error), or what it sent cannot be read. Told after all frames; after an
+   * error what still comes is thrown away, and the end of the peer told all the same.
+   */
   onEnd(error?: Error): void
 }
 
@@ -72,8 +75,8 @@ export class Wire {
       }
     } catch (error) {
       closeAll(this.#decoder.takeStrays())
-      if (!this.#closed) onEnd(isPeerGone(error) ? undefined : (error as Error))
-      return
+      if (!this.#closed && !isPeerGone(error)) onEnd(error as Error)
+      if (!this.#closed) await this.#channel.discard()
     }
     if (!this.#closed) onEnd()
   }

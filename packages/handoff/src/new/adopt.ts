@@ -7,6 +7,7 @@ import type { Consents } from '../connections/consents.ts'
 import { DatagramGate } from '../connections/datagram-gate.ts'
 import type { Gate, GateHandlers } from '../connections/gate.ts'
 import { ServerGate } from '../connections/server-gate.ts'
+import type { ReceivedTicketKeys } from '../connections/ticket-keys.ts'
 import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
@@ -29,6 +30,7 @@ export interface Adoption {
   nextName(): string
   /** The gates of this process. */
   gates: Set<Gate>
+  ticketKeys: ReceivedTicketKeys
   handlers: GateHandlers
 }
 
@@ -62,6 +64,7 @@ export async function adoptServer(
     // The commit, or the end, may have come during the lookup.
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
+    adoption.ticketKeys.giveTo(server, held.receivedAs)
     const attached = gate.attach(held, adoption.accept())
     // Before `listening` is told: whoever hears it may say that this process is ready.
     adoption.gates.add(gate)

@@ -6,14 +6,17 @@ import { errorFromPeer, HandoffError, reasonOf, type Serving } from '../errors.t
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
+import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
 import type { Frame } from '../protocol/codec.ts'
 import type { NewState } from '../protocol/machine.ts'
 import { type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
+import type { States } from '../states.ts'
 import { Arrivals } from './arrivals.ts'
 import { findOldProcess, sendHello } from './discover.ts'
 import { takeOverError } from './failure.ts'
+import { Imports, type StateFrame } from './imports.ts'
 import { Receipt } from './receive.ts'
 import { takeConnections } from './take-connections.ts'
 
@@ -25,9 +28,13 @@ export interface BirthContext {
   readonly system: System
   readonly settings: Settings
   readonly holdings: Holdings
+  readonly states: States
+  readonly line: Line
   report(event: HandoffEventBody): void
   /** Whether connections can still be served here, or go on to a successor. */
   takesConnections(): boolean
+  /** This process serves, or the old one has gone. */
+  changed(): void
   /** This process will never serve. */
   gaveUp(error: HandoffError): void
 }
@@ -37,17 +44,22 @@ export class Birth {
   readonly #runner: Runner<'new'>
   readonly #adopting = deferred<void>()
   readonly #serving = deferred<void>()
+  readonly #imports: Imports
   #wire: Wire | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
   readonly #arrivals = new Arrivals((numbers) => this.#send({ type: 'ended', numbers }))
   #connections = 0
   #deadline: Timer | undefined
+  #deaf = false
+  #opening = false
   #opened: Promise<void> = Promise.resolve()
+  #served = false
   #error: HandoffError | undefined
 
   constructor(context: BirthContext) {
     this.#context = context
+    this.#imports = new Imports(context)
     this.#runner = new Runner('new', 'discover', this.#effects(), (state) => this.#enter(state))
   }
 
@@ -66,6 +78,21 @@ export class Birth {
     if (this.#manifest === undefined) return null
     const { pid, generation } = this.#manifest
     return { pid, generation }
+  }
+
+  /** Whether servers that listen from now on accept. */
+  get accepts(): boolean {
+    return this.#opening
+  }
+
+  /** Whether this process serves, or did. */
+  get served(): boolean {
+    return this.#served
+  }
+
+  /** Whether the old process may still live, for all that its channel tells. */
+  get oldMayLive(): boolean {
+    return this.#wire !== undefined
   }
 
   /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
@@ -97,8 +124,14 @@ export class Birth {
 
   /** The application can serve. Resolves when this process does. */
   ready(): Promise<void> {
-    if (this.#runner.takes('ready')) this.#runner.dispatch('ready')
+    const imported = this.#context.states.whenImported()
+    if (imported === undefined) this.#sayReady()
+    else imported.then(() => this.#sayReady())
     return this.#serving.promise
+  }
+
+  #sayReady(): void {
+    if (this.#runner.takes('ready')) this.#runner.dispatch('ready')
   }
 
   /** The application, or the operator, gives this process up; nothing happens once it serves. */
@@ -114,23 +147,24 @@ export class Birth {
   #connect(wire: Wire): void {
     const { settings, system } = this.#context
     this.#deadline = system.timer(settings.readyTimeoutMs, () => {
-      this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `after ${settings.readyTimeoutMs} ms`)
+      this.#error = this.#late(settings.readyTimeoutMs)
       this.#runner.dispatch('timeout')
     })
     wire.start({
       onFrame: (frame) => this.#take(frame),
       onEnd: (error) => {
         if (error === undefined) this.#runner.dispatch('eof')
-        else this.#fail(error)
+        else if (!this.#deaf) this.#fail(error)
       },
     })
     this.#runner.dispatch('connected')
   }
 
   #take({ message, descriptors }: Frame<number>): void {
-    if (message.type === 'listeners' || message.type === 'connections') {
-      if (this.#runner.takes(message.type)) {
-        this.#runner.dispatch(message.type, { message, descriptors })
+    if (this.#deaf) return closeAll(descriptors)
+    if (carriers.has(message.type as Carrier)) {
+      if (this.#runner.takes(message.type as Carrier)) {
+        this.#runner.dispatch(message.type as Carrier, { message, descriptors })
         return
       }
     }
@@ -161,7 +195,10 @@ export class Birth {
         this.#attempt(() => this.#takeManifest(message as Messages['manifest'])),
       'take-listeners': (frame) =>
         this.#attempt(() => this.#takeListeners(frame as ListenersFrame)),
+      'take-older': (frame) => this.#attempt(() => this.#takeOlder(frame as OlderFrame)),
+      'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as StateFrame)),
       'close-unclaimed': () => {
+        this.#imports.dropUnknown()
         for (const { key } of holdings.listeners.closeUnclaimed()) {
           report({
             type: 'warning',
@@ -170,11 +207,15 @@ export class Birth {
         }
       },
       'send-ready': () => this.#sendReady(),
-      'take-rendezvous': () => holdings.takeRendezvous(this.#receipt?.takeRendezvous()),
+      'import-state': () => this.#imports.begin(),
+      'take-rendezvous': () => {
+        const take = () => holdings.takeRendezvous(this.#receipt?.takeRendezvous())
+        void this.#imports.after(take)
+      },
       open: () => {
         this.#deadline?.cancel()
         this.#wire?.unref()
-        this.#opened = holdings.open()
+        this.#opened = this.#imports.after(() => this.#open())
       },
       'announce-serving': () => this.#announce(),
       'take-connections': (frame) => this.#takeConnections(frame as ConnectionsFrame),
@@ -192,9 +233,13 @@ export class Birth {
           this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
         this.#send({ type: 'abort', code, reason })
       },
+      'turn-deaf': () => {
+        this.#deaf = true
+      },
       'hang-up': () => {
         this.#wire?.close()
         this.#wire = undefined
+        this.#context.changed()
       },
       'give-up': () => this.#giveUp(),
     }
@@ -216,6 +261,19 @@ export class Birth {
     receipt.take(message, descriptors)
     this.#send({ type: 'ack', received: receipt.received })
     if (receipt.complete) this.#runner.dispatch('complete')
+  }
+
+  #takeOlder({ message, descriptors }: OlderFrame): void {
+    this.#context.line.receive(message, descriptors)
+  }
+
+  /** The gates; unless this process was stopped, or replaced, while it imported. */
+  #open(): Promise<void> {
+    const { holdings, takesConnections } = this.#context
+    this.#opening = true
+    if (takesConnections()) return holdings.open()
+    holdings.endListening(true)
+    return new Promise(() => {}) // It ends.
   }
 
   /** Once the gates are open. The ack comes before anything is read: unacked means untouched. */
@@ -255,7 +313,9 @@ export class Birth {
     this.#opened.then(
       () => {
         report({ type: 'serving', replaces: this.replaces, listeners: holdings.keys })
+        this.#served = true
         this.#serving.resolve()
+        this.#context.changed()
       },
       (cause: unknown) => {
         this.#error = this.#failure('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
@@ -329,6 +389,13 @@ export class Birth {
     return takeOverError(code, reason, { stage: this.#stage(), serving: this.#whoServes(), cause })
   }
 
+  #late(ms: number): HandoffError {
+    const { late } = this.#imports
+    return late === undefined
+      ? this.#failure('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
+      : this.#failure('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
+  }
+
   #stage(): Stage {
     const { state } = this
     if (state === 'alone' || state === 'aborted') return 'adopt'
@@ -339,6 +406,16 @@ export class Birth {
     // A peer that is gone is told of by the end of the channel.
     this.#wire?.send(message).catch(() => {})
   }
+}
+
+/** Messages that come with descriptors. */
+type Carrier = 'listeners' | 'connections' | 'state' | 'older'
+
+const carriers: ReadonlySet<Carrier> = new Set(['listeners', 'connections', 'state', 'older'])
+
+interface OlderFrame {
+  message: Messages['older']
+  descriptors: number[]
 }
 
 interface ConnectionsFrame {

@@ -17,5 +17,10 @@ export function findOldProcess(rendezvous: string, uid: number): Wire | undefine
 }
 
 export function sendHello(wire: Wire, pid: number): Promise<void> {
-  return wire.send({ type: 'hello', versions: [...supportedVersions], pid })
+  return wire.send({
+    type: 'hello',
+    versions: [...supportedVersions],
+    pid,
+    accepts: ['older', 'state'],
+  })
 }

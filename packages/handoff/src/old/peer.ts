@@ -16,7 +16,10 @@ export class Peer {
   readonly #system: System
   #name = 'the new process'
   #deadline: Timer | undefined
+  #deaf = false
   #closed = false
+  /** Resolves when the kernel has all that was said. */
+  #said: Promise<unknown> = Promise.resolve()
 
   /** Owns the wire. */
   constructor(wire: Wire, system: System) {
@@ -45,17 +48,29 @@ export class Peer {
       onFrame: ({ message, descriptors }) => {
         // It has nothing to send them for.
         closeAll(descriptors)
-        if (!this.#closed) onMessage(message)
+        if (!this.#closed && !this.#deaf) onMessage(message)
       },
       onEnd: (error) => {
-        if (!this.#closed) onEnd(error)
+        if (!this.#closed && !(this.#deaf && error !== undefined)) onEnd(error)
       },
     })
   }
 
   /** A peer that is gone is told of by the end of the channel. */
-  send(message: Message): void {
-    this.wire.send(message).catch(() => {})
+  send(message: Message, descriptors: readonly number[] = []): void {
+    this.deliver(message, descriptors).catch(() => {})
+  }
+
+  /**
+   * Resolves when the kernel has it. The descriptors stay the caller's, open until then.
+   *
+   * @throws the system's error.
+   */
+  deliver(message: Message, descriptors: readonly number[] = []): Promise<void> {
+    if (this.#closed || this.#deaf) return Promise.resolve()
+    const sent = this.wire.send(message, descriptors)
+    this.#said = sent.catch(() => {})
+    return sent
   }
 
   refuse({ code, reason }: { code: HandoffErrorCode; reason: string }): void {
@@ -72,10 +87,20 @@ export class Peer {
     this.#deadline?.cancel()
   }
 
+  /** Hears and says nothing more; but it is told of the peer's end, and the peer of ours. */
+  turnDeaf(): void {
+    this.#deaf = true
+    this.clearDeadline()
+  }
+
+  /**
+   * Hangs up, once the kernel has all that was said: to a new process that has not heard our abort
+   * the end of the channel is our death, and it would serve.
+   */
   close(): void {
     this.#closed = true
     this.clearDeadline()
-    this.wire.close()
+    void this.#said.then(() => this.wire.close())
   }
 }
 

@@ -40,9 +40,13 @@ export class Sending {
     return this.#acked === this.#offered.length
   }
 
-  start(head: Omit<Messages['manifest'], 'listeners'>): void {
+  sendManifest(head: Omit<Messages['manifest'], 'listeners'>): void {
     const listeners = this.#offered.map(({ entry }) => entry)
     this.#wire.send({ type: 'manifest', ...head, listeners }).catch(this.#onError)
+  }
+
+  /** The manifest has gone, and what else comes before the first descriptor. */
+  sendListeners(): void {
     for (let batch = 0; batch < batchesInFlight; batch++) this.#sendBatch()
   }
 

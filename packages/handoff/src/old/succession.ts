@@ -6,11 +6,14 @@ import type { Holdings } from '../holdings.ts'
 import { Channel } from '../io/channel.ts'
 import type { System, Timer } from '../io/system.ts'
 import { Wire } from '../io/wire.ts'
+import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
+import type { States } from '../states.ts'
 import { Drain } from './drain.ts'
+import { exportStates } from './export-state.ts'
 import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { handOverError, Peer } from './peer.ts'
@@ -20,11 +23,16 @@ import { TakeBack } from './take-back.ts'
 /** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */
 const helloTimeoutMs = 5_000
 
+/** How long exports may take once nobody accepts, in milliseconds: clients wait in the queue. */
+const exportTimeoutMs = 5_000
+
 /** What the old side asks of the process around it. */
 export interface SuccessionContext {
   readonly system: System
   readonly settings: Settings
   readonly holdings: Holdings
+  readonly states: States
+  readonly line: Line
   generation(): number
   /** A handoff begins here: its events count their time from now. */
   begin(): void
@@ -37,6 +45,9 @@ export interface SuccessionContext {
   leave(): void
 }
 
+/** In these, clients that come are this process's, and servers may begin to listen. */
+export const beforeCommit: ReadonlySet<OldState> = new Set(['serving', 'offer', 'send', 'commit'])
+
 export class Succession {
   readonly #context: SuccessionContext
   readonly #runner: Runner<'old'>
@@ -44,6 +55,7 @@ export class Succession {
   #state: OldState = 'serving'
   #peer: Peer | undefined
   #sending: Sending | undefined
+  #accepts: ReadonlySet<string> = new Set()
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #probation: Timer | undefined
@@ -62,6 +74,7 @@ export class Succession {
   /** The stage that this process is in, as its operator sees it. */
   get stage(): ProcessStage {
     const { state } = this
+    if (state === 'commit') return 'send'
     if (state === 'serving' || state === 'offer' || state === 'send' || state === 'exit') {
       return state
     }
@@ -88,8 +101,7 @@ export class Succession {
   /** Whether connections that arrive here can be served, or go on to the new process. */
   get takesConnections(): boolean {
     const { state } = this
-    const open = state === 'serving' || state === 'offer' || state === 'send'
-    return open || (this.#drain?.handsOver ?? false)
+    return beforeCommit.has(state) || (this.#drain?.handsOver ?? false)
   }
 
   /** A connection behind a gate has come to rest. */
@@ -116,7 +128,10 @@ export class Succession {
       'send-next': (message) => this.#attempt(() => this.#sending?.ack(message as Messages['ack'])),
       'release-old': () => this.#context.releaseOld(),
       shut: (message) => this.#shut(message as Messages['ready'] | undefined),
-      'send-committed': () => this.#peer?.send({ type: 'committed' }),
+      'export-state': () =>
+        this.#export('commit', exportTimeoutMs, () => this.#runner.dispatch('exported')),
+      'send-committed': () => this.#sendCommitted(),
+      reopen: () => void this.#accept(),
       'start-probation': () => {
         this.#probation = system.timer(settings.probationMs, () =>
           this.#runner.dispatch('probation'),
@@ -145,11 +160,14 @@ export class Succession {
         const { code, reason } = this.#reason()
         this.#peer?.send({ type: 'abort', code, reason })
       },
+      'turn-deaf': () => {
+        this.#peer?.turnDeaf()
+        this.#endHandOver()
+      },
       'hang-up': () => {
         this.#peer?.close()
         this.#peer = undefined
-        this.#drain?.endHandOver()
-        if (this.state === 'released') this.checkDrained()
+        this.#endHandOver()
       },
     }
   }
@@ -180,6 +198,7 @@ export class Succession {
     const { type } = message
     if (type === 'hello' && this.#runner.takes('hello')) {
       const version = chooseVersion(message)
+      this.#accepts = new Set(message.accepts)
       if (typeof version === 'number') this.#runner.dispatch('hello', version)
       else this.#end('refuse', version)
     } else if (type === 'abort') {
@@ -189,6 +208,11 @@ export class Succession {
     } else {
       this.#fail(this.#failure('ERR_HANDOFF_PROTOCOL', `${this.#name} sent ${type} out of turn`))
     }
+  }
+
+  #endHandOver(): void {
+    this.#drain?.endHandOver()
+    if (this.state === 'released') this.checkDrained()
   }
 
   #isInTurn(type: Message['type']): type is 'ack' | 'ready' | 'adopted' | 'ended' | 'release' {
@@ -203,15 +227,48 @@ export class Succession {
   }
 
   #sendManifest(version: number): void {
-    const { system, settings, holdings, generation } = this.#context
+    const { system, settings, holdings, line } = this.#context
     const { listeners, rendezvous } = holdings
-    if (this.#peer === undefined || rendezvous === undefined) return
+    const peer = this.#peer
+    if (peer === undefined || rendezvous === undefined) return
+    const self = { generation: this.#context.generation(), pid: system.pid }
     this.#setDeadline(settings.readyTimeoutMs, 'was not ready')
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
-    this.#sending = new Sending(this.#peer.wire, offered, (error) => this.#fail(error))
-    this.#attempt(() =>
-      this.#sending?.start({ version, generation: generation(), pid: system.pid }),
+    const sending = new Sending(peer.wire, offered, (error) => this.#fail(error))
+    this.#sending = sending
+    sending.sendManifest({ version, ...self })
+    const lives = this.#accepts.has('older') ? line.lives(self) : []
+    for (const { message, descriptors } of lives) {
+      peer.deliver(message, descriptors).catch((error) => this.#fail(error))
+    }
+    // The other half of the time is for the new process to boot.
+    this.#export('start', settings.readyTimeoutMs / 2, () => sending.sendListeners())
+  }
+
+  /** Sends what is to be exported at this moment, then goes on, unless the attempt has ended. */
+  #export(when: 'start' | 'commit', timeoutMs: number, next: () => void): void {
+    const { states, system } = this.#context
+    const peer = this.#peer
+    if (peer === undefined) return
+    const exported = this.#accepts.has('state')
+      ? exportStates(when, { states, system, peer, timeoutMs })
+      : undefined
+    if (exported === undefined) return next()
+    exported.then(
+      () => {
+        if (this.#peer === peer) next()
+      },
+      (error) => {
+        if (this.#peer === peer) this.#fail(error)
+      },
     )
+  }
+
+  /** The commit: from here on the new process accepts. */
+  #sendCommitted(): void {
+    if (this.#ready !== undefined) this.#takeBack.drop(new Set(this.#ready.claimed))
+    this.#peer?.send({ type: 'committed' })
+    this.#context.ended()
   }
 
   #shut(ready: Messages['ready'] | undefined): void {
@@ -220,9 +277,6 @@ export class Succession {
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
     this.#ready = ready
-    if (ready === undefined) return
-    this.#takeBack.drop(new Set(ready.claimed))
-    this.#context.ended()
   }
 
   #startDrain(): void {
@@ -258,13 +312,19 @@ export class Succession {
     this.#probation?.cancel()
     const { code, reason } = this.#reason()
     const { report, holdings } = this.#context
-    this.#takeBack.run().then((failures) => {
+    void this.#accept(() => {
       const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
-      for (const message of failures) report({ type: 'warning', message })
       const connections = { back, closed }
       report({ type: 'taken-back', code, message: reason, listeners: holdings.keys, connections })
-      holdings.rendezvous?.open()
     })
+  }
+
+  /** Opens every gate, and then, when that was told, the rendezvous socket. */
+  async #accept(tell: () => void = () => {}): Promise<void> {
+    const { report, holdings } = this.#context
+    for (const message of await this.#takeBack.run()) report({ type: 'warning', message })
+    tell()
+    holdings.rendezvous?.open()
   }
 
   #enter(state: OldState): void {
@@ -277,7 +337,7 @@ export class Succession {
       const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} to ${this.#name}`
       report({ type: 'stage', stage: 'send', detail })
     }
-    const underWay = before === 'offer' || before === 'send'
+    const underWay = before === 'offer' || before === 'send' || before === 'commit'
     if (!underWay || (state !== 'serving' && state !== 'stopping')) return
     const error = this.#reason()
     const { code, reason } = error

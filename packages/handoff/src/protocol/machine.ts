@@ -4,10 +4,14 @@
 // as the old process of the next. The table does not know sockets, clocks or promises: whoever
 // runs it feeds it events and carries out the effects, in their order.
 //
-// Two rules carry the whole design:
-//   - Before `drain` the old process has never stopped accepting: every failure leads to `serving`.
+// Three rules carry the whole design:
+//   - Before `commit` the old process has never stopped accepting, and until `drain` nobody else
+//     has begun to: every failure leads to `serving`.
 //   - The end of the channel is the death of the peer: only it holds the other end. So a new
 //     process whose old one died goes on alone, and an old process whose new one died takes back.
+//     Who has no use for the peer any more, but lives, is deaf to it instead of hanging up.
+//   - At most one process stands behind the one that serves: a handoff that begins ends the
+//     probation of the generation before.
 
 export type Role = 'new' | 'old'
 
@@ -17,10 +21,11 @@ export type OldState =
   | 'serving' // nothing under way
   | 'offer' // a peer connected, its hello is awaited
   | 'send' // the listeners are on their way; the new process boots
+  | 'commit' // accepts no more; what the application hands over is exported
   | 'drain' // committed; on probation, connections still open
   | 'guard' // committed and drained; on probation
   | 'linger' // committed; probation is over, connections still open
-  | 'released' // a later handoff committed: nothing to take back, connections still open
+  | 'released' // a later handoff began: nothing to take back, connections still open
   | 'stopping' // no successor: connections still open
   | 'exit'
 
@@ -29,6 +34,8 @@ export type NewEvent =
   | 'connected'
   | 'refuse' // message
   | 'manifest' // message
+  | 'older' // message: the processes of the line that may still live
+  | 'state' // message: a value of the application
   | 'listeners' // message: a batch of descriptors
   | 'complete' // every descriptor of the manifest has arrived and was checked
   | 'ready' // the application says that it can serve
@@ -39,7 +46,7 @@ export type NewEvent =
   | 'failure' // the application failed, or the old process broke the protocol
   | 'timeout'
   | 'eof'
-  | 'succeeded' // this process committed to its own successor, or stops in order
+  | 'succeeded' // this process has a handoff of its own, or stops in order
 
 export type OldEvent =
   | 'connect'
@@ -47,6 +54,7 @@ export type OldEvent =
   | 'refuse' // the peer may not have it: its uid or its versions
   | 'ack' // message
   | 'ready' // message
+  | 'exported' // the new process has every value of the application
   | 'abort' // message: the new process gave up
   | 'failure' // the new process broke the protocol, or sending failed
   | 'timeout'
@@ -55,16 +63,19 @@ export type OldEvent =
   | 'ended' // message: connections that went over are closed
   | 'drained' // no connection is left
   | 'probation' // its time is over
-  | 'release' // message: a later generation committed
+  | 'release' // message: a later handoff began
   | 'stop' // the operator wants this process to end
 
 export type Effect =
   // new side
   | 'send-hello'
   | 'take-manifest'
+  | 'take-older'
+  | 'take-state'
   | 'take-listeners'
   | 'close-unclaimed'
   | 'send-ready'
+  | 'import-state'
   | 'take-rendezvous'
   | 'open'
   | 'announce-serving'
@@ -80,6 +91,8 @@ export type Effect =
   | 'send-next'
   | 'release-old'
   | 'shut'
+  | 'export-state'
+  | 'reopen'
   | 'send-committed'
   | 'start-probation'
   | 'start-drain'
@@ -93,6 +106,7 @@ export type Effect =
   | 'leave'
   // both
   | 'send-abort'
+  | 'turn-deaf'
   | 'hang-up'
 
 interface Transition<State extends string> {
@@ -121,6 +135,8 @@ const newTable: Table<NewState, NewEvent> = {
     eof: go('alone', 'hang-up'),
   },
   receive: {
+    older: go('receive', 'take-older'),
+    state: go('receive', 'take-state'),
     listeners: go('receive', 'take-listeners'),
     complete: go('adopt'),
     abort: go('aborted', 'hang-up', 'give-up'),
@@ -136,12 +152,14 @@ const newTable: Table<NewState, NewEvent> = {
     eof: go('alone', 'hang-up'),
   },
   ready: {
-    committed: go('serving', 'take-rendezvous', 'open', 'announce-serving'),
+    state: go('ready', 'take-state'),
+    committed: go('serving', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
     abort: go('aborted', 'hang-up', 'give-up'),
     failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
     timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
-    // It died between our `ready` and its `committed`: every descriptor is here, so serve.
-    eof: go('serving', 'hang-up', 'take-rendezvous', 'open', 'announce-serving'),
+    // It died between our `ready` and its `committed`: every descriptor is here, so serve, with
+    // what came of its state.
+    eof: go('serving', 'hang-up', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
   },
   // The first generation, or one whose old process died before it could commit.
   alone: {
@@ -153,9 +171,10 @@ const newTable: Table<NewState, NewEvent> = {
     connections: go('serving', 'take-connections'),
     drained: go('serving', 'note-drained'),
     succeeded: go('serving', 'send-release'),
-    // It broke the protocol after its commit. It is not needed any more, but must not take back.
-    abort: go('serving', 'send-release', 'hang-up'),
-    failure: go('serving', 'send-release', 'hang-up'),
+    // It broke the protocol after its commit. It is not needed any more, but must not take back;
+    // and it still lives, which the open channel tells.
+    abort: go('serving', 'send-release', 'turn-deaf'),
+    failure: go('serving', 'send-release', 'turn-deaf'),
     eof: go('serving', 'hang-up'),
   },
   aborted: {},
@@ -169,7 +188,9 @@ const oldTable: Table<OldState, OldEvent> = {
   },
   offer: {
     connect: go('offer', 'refuse-busy'),
-    hello: go('send', 'send-manifest'),
+    // The generation before is let go first. Were this process killed between here and its
+    // commit, a take-back there and the new process, which goes on alone, would both serve.
+    hello: go('send', 'release-old', 'send-manifest'),
     refuse: go('serving', 'refuse-peer', 'hang-up'),
     abort: go('serving', 'hang-up'),
     failure: go('serving', 'send-abort', 'hang-up'),
@@ -189,9 +210,7 @@ const oldTable: Table<OldState, OldEvent> = {
   send: {
     connect: go('send', 'refuse-busy'),
     ack: go('send', 'send-next'),
-    // The commit. The generation before is let go first: were this process killed between the
-    // two, a take-back there and a takeover by the new process would make two that serve.
-    ready: go('drain', 'release-old', 'shut', 'send-committed', 'start-probation', 'start-drain'),
+    ready: go('commit', 'shut', 'export-state'),
     abort: go('serving', 'hang-up'),
     failure: go('serving', 'send-abort', 'hang-up'),
     timeout: go('serving', 'send-abort', 'hang-up'),
@@ -207,6 +226,24 @@ const oldTable: Table<OldState, OldEvent> = {
       'start-drain',
     ),
   },
+  // Nobody accepts; what comes waits in the queues. The new process begins at `committed`, not before.
+  commit: {
+    connect: go('commit', 'refuse-busy'),
+    exported: go('drain', 'send-committed', 'start-probation', 'start-drain'),
+    abort: go('serving', 'hang-up', 'reopen'),
+    failure: go('serving', 'send-abort', 'hang-up', 'reopen'),
+    timeout: go('serving', 'send-abort', 'hang-up', 'reopen'),
+    eof: go('serving', 'hang-up', 'reopen'),
+    stop: go(
+      'stopping',
+      'send-abort',
+      'hang-up',
+      'release-old',
+      'end-listening',
+      'close-quiescent',
+      'start-drain',
+    ),
+  },
   drain: {
     adopted: go('drain', 'note-adopted'),
     ended: go('drain', 'note-ended'),
@@ -216,7 +253,7 @@ const oldTable: Table<OldState, OldEvent> = {
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
     // The new process is alive, and serves, but it broke the protocol: leave it the listeners.
-    failure: go('released', 'hang-up', 'end-listening'),
+    failure: go('released', 'turn-deaf', 'end-listening'),
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
   guard: {
@@ -225,7 +262,7 @@ const oldTable: Table<OldState, OldEvent> = {
     release: go('exit', 'end-listening', 'leave'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
-    failure: go('exit', 'hang-up', 'end-listening', 'leave'),
+    failure: go('exit', 'turn-deaf', 'end-listening', 'leave'),
     stop: go('exit', 'end-listening', 'leave'),
   },
   linger: {
@@ -235,7 +272,7 @@ const oldTable: Table<OldState, OldEvent> = {
     release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
-    failure: go('released', 'hang-up', 'end-listening'),
+    failure: go('released', 'turn-deaf', 'end-listening'),
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
   released: {
@@ -244,8 +281,8 @@ const oldTable: Table<OldState, OldEvent> = {
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
-    abort: go('released', 'hang-up'),
-    failure: go('released', 'hang-up'),
+    abort: go('released', 'turn-deaf'),
+    failure: go('released', 'turn-deaf'),
     eof: go('released', 'hang-up'),
     stop: go('released', 'close-quiescent'),
   },
@@ -257,8 +294,8 @@ const oldTable: Table<OldState, OldEvent> = {
   // Its hooks run. Whatever happens on the channel now changes nothing.
   exit: {
     ended: go('exit'),
-    abort: go('exit', 'hang-up'),
-    failure: go('exit', 'hang-up'),
+    abort: go('exit', 'turn-deaf'),
+    failure: go('exit', 'turn-deaf'),
     eof: go('exit', 'hang-up'),
     release: go('exit'),
     stop: go('exit'),

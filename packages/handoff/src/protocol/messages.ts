@@ -20,14 +20,19 @@ export const messageTypes = {
   abort: 10,
   connections: 11,
   adopted: 12,
+  state: 13,
   ended: 14,
+  older: 15,
 } as const
 
 export type MessageType = keyof typeof messageTypes
 
 export interface Messages {
-  /** new → old: may I take over? */
-  hello: { versions: number[]; pid: number }
+  /**
+   * new → old: may I take over? `accepts` names the messages that later releases added and that I
+   * know: nobody else is sent them.
+   */
+  hello: { versions: number[]; pid: number; accepts?: string[] }
   /** old → new: no, and why. */
   refuse: { code: string; reason: string }
   /** old → new: what is on offer. Descriptors follow in this order. */
@@ -61,6 +66,27 @@ export interface Messages {
    * process must not keep them open.
    */
   ended: { numbers: number[] }
+  /**
+   * old → new: a value of the application. A small one stands in `value` (bytes as base64); of a
+   * large one comes the descriptor of a file of `length` bytes instead.
+   */
+  state: StateMessage
+  /**
+   * old → new, with descriptors: the processes of the line that may still live, the sender among
+   * them. Each descriptor is a socket on which nothing ever comes but its end, with that process.
+   */
+  older: { processes: { pid: number; generation: number }[] }
+}
+
+/** When a value is exported: at hello, while the old process serves, or once it accepts no more. */
+export type StateMoment = 'start' | 'commit'
+
+export interface StateMessage {
+  key: string
+  when: StateMoment
+  encoding: 'json' | 'bytes'
+  value?: unknown
+  length?: number
 }
 
 /** A message as it is sent or was received. */
@@ -75,6 +101,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   hello: (f) => ({
     versions: array(f, 'versions').map((v) => asCount(v, 'versions')),
     pid: count(f, 'pid'),
+    ...('accepts' in f ? { accepts: texts(f, 'accepts') } : {}),
   }),
   refuse: readReason,
   manifest: (f) => ({
@@ -97,6 +124,16 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   connections: (f) => ({ key: text(f, 'key'), kind: text(f, 'kind'), items: array(f, 'items') }),
   adopted: (f) => ({ received: count(f, 'received') }),
   ended: (f) => ({ numbers: array(f, 'numbers').map((v) => asCount(v, 'numbers')) }),
+  state: readState,
+  older: (f) => ({
+    processes: array(f, 'processes').map((process) => {
+      if (typeof process !== 'object' || process === null) throw invalid('processes is not of them')
+      return {
+        pid: count(process as Fields, 'pid'),
+        generation: count(process as Fields, 'generation'),
+      }
+    }),
+  }),
 }
 
 /**
@@ -109,6 +146,24 @@ export function readMessage(type: MessageType, payload: unknown): Message {
     throw invalid(`${type} is not an object`)
   }
   return { type, ...readers[type](payload as Fields) } as Message
+}
+
+function readState(fields: Fields): StateMessage {
+  const head = {
+    key: text(fields, 'key'),
+    when: oneOf(fields, 'when', ['start', 'commit']),
+    encoding: oneOf(fields, 'encoding', ['json', 'bytes']),
+  }
+  if ('length' in fields) return { ...head, length: count(fields, 'length') }
+  if (head.encoding === 'bytes') return { ...head, value: text(fields, 'value') }
+  if (!('value' in fields)) throw invalid('state has neither a value nor a length')
+  return { ...head, value: fields.value }
+}
+
+function oneOf<const T extends string>(fields: Fields, name: string, values: readonly T[]): T {
+  const value = values.find((candidate) => candidate === fields[name])
+  if (value === undefined) throw invalid(`${name} is none of ${values.join(', ')}`)
+  return value
 }
 
 function readTakes(fields: Fields): Record<string, string[]> {
