@@ -98,8 +98,8 @@ describe('after the commit, connections that are none', () => {
     await started
     const server = await next.listen({ host: '127.0.0.1', port: offer.entry.port })
     const ready = next.handoff.ready()
-    const { http } = await peer.hear('ready')
-    expect(http).toEqual([offer.entry.key])
+    const { takes } = await peer.hear('ready')
+    expect(takes).toEqual({ [offer.entry.key]: ['http'] })
     peer.say({ type: 'committed' })
     await ready
     const connections: unknown[] = []
@@ -116,7 +116,10 @@ describe('after the commit, connections that are none', () => {
     const { peer, next, offer, connections } = await serving()
     const fd = make(offer)
     const before = openSockets()
-    peer.say({ type: 'connections', key: offer.entry.key, idleMs: 5_000 }, [fd])
+    peer.say(
+      { type: 'connections', key: offer.entry.key, kind: 'http', items: [{ idleMs: 5_000 }] },
+      [fd],
+    )
     expect((await peer.end()).map(({ type }) => type)).toEqual(['adopted', 'release'])
     expect(openedSince(before)).toEqual([])
     expect(next.handoff.metrics()).toMatchObject({ stage: 'serving', connections: 0 })
@@ -129,7 +132,9 @@ describe('after the commit, connections that are none', () => {
     const [one, other] = socketPair()
     owned(other)
     const before = openSockets()
-    peer.say({ type: 'connections', key: 'tcp:*:1', idleMs: 5_000 }, [one])
+    peer.say({ type: 'connections', key: 'tcp:*:1', kind: 'http', items: [{ idleMs: 5_000 }] }, [
+      one,
+    ])
     expect(await peer.hear('adopted')).toMatchObject({ received: 1 })
     expect(openedSince(before)).toEqual([])
     close(one)

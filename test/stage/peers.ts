@@ -118,7 +118,7 @@ export class NewPeer extends Peer {
   }
 
   /** Up to the commit. It takes every listener, or those of these keys, and no connections. */
-  async takeOver(claimed?: readonly string[]): Promise<void> {
+  async takeOver(claimed?: readonly string[], http: readonly string[] = []): Promise<void> {
     const { listeners } = await this.receive()
     const keys = listeners.map(({ key }) => key).filter((key) => key !== rendezvousKey)
     const takes = Object.fromEntries(http.map((key) => [key, ['http']]))

@@ -7,6 +7,7 @@ import https from 'node:https'
 import net, { type AddressInfo, type Server } from 'node:net'
 import tls from 'node:tls'
 import { describe, expect, test } from 'vitest'
+import { Consents } from '../../packages/handoff/src/connections/consents.ts'
 import { ServerGate } from '../../packages/handoff/src/connections/server-gate.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
 
@@ -79,7 +80,7 @@ describe.each(servers)('%s', (_, make) => {
   test('no connection of it can change process', async () => {
     const place = openPlace()
     const { generation, server } = await serve(place, make)
-    const gate = new ServerGate(server, 1, generation.system, {
+    const gate = new ServerGate(server, 1, generation.system, new Consents(() => {}), {
       onClose: () => {},
       onEmpty: () => {},
       onQuiescent: () => {},
