@@ -84,6 +84,7 @@ describe.each(servers)('%s', (_, make) => {
       onClose: () => {},
       onEmpty: () => {},
       onQuiescent: () => {},
+      onWarning: () => {},
     })
     expect(gate.movers).toEqual([])
     gate.detach()
