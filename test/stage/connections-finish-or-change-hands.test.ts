@@ -167,7 +167,6 @@ describe('to a real new process', () => {
     await peer.takeOver([key], [key])
     await peer.hear('connections')
     peer.say({ type: 'adopted', received: 99 })
-    await peer.end()
     expect(await old.exit()).toBe(0)
     const rest = readAll(socket)
     peer.die() // It was the last holder.
