@@ -42,7 +42,8 @@ asRoot('another user that gets past the file modes is denied by its uid (needs r
   const { error, heard } = await helloAsNobody(run.rendezvous)
 
   opened.forEach((path, i) => void chmodSync(path, modes[i] ?? 0))
-  expect(error).toBeUndefined()
+  // Refused before its hello is out, it may find the channel closed already.
+  expect([undefined, 'EPIPE', 'ECONNRESET']).toContain(error)
   // It learns that it is refused, at most: no manifest, no descriptor.
   if (heard) {
     const { type, payload } = parseFrame(heard)
