@@ -1,6 +1,7 @@
 """An HTTP/1.1 server for GET, on listeners that come and go, with connections that can move."""
 
 import os
+import socket
 
 
 class Connection:
