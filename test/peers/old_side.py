@@ -17,6 +17,7 @@ class OldSide:
     """Answers at the rendezvous socket, which is the last of the listeners.
 
     In state `committed` it can take back, in `released` it only finishes.
+    Simpler than the page in one thing: what was not claimed is not bound again after a take-back.
     """
 
     def __init__(self, loop, server, listeners, generation, release, tell):

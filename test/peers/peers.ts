@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFailed, onTestFinished } from 'vitest'
 import { Output } from '../support/output.ts'
-import { gone } from '../support/process-facts.ts'
 
 /** Where the interpreter is; a version manager's shim in its place is slow to start. */
 const python =
@@ -27,7 +26,7 @@ export const hasPython = Boolean(python)
 export class Peer {
   readonly output = new Output()
   readonly process: ChildProcess
-  readonly pid: number
+  readonly pid: number | undefined
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
 
@@ -38,7 +37,7 @@ export class Peer {
       env: { ...inherited, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    this.pid = this.process.pid ?? -1
+    this.pid = this.process.pid
     if (this.process.stdout) this.output.collect(this.process.stdout)
     if (this.process.stderr) this.output.collect(this.process.stderr, '! ')
     this.ended = once(this.process, 'close').then(([code, signal]) => {
@@ -82,7 +81,7 @@ export class Peers {
 
   async #remove(): Promise<void> {
     for (const { process } of this.#peers) process.kill('SIGKILL')
-    for (const { pid } of this.#peers) await gone(pid)
+    for (const { ended } of this.#peers) await ended
     rmSync(this.#directory, { recursive: true })
   }
 }
