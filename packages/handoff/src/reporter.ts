@@ -11,6 +11,9 @@ const debug = debuglog('handoff')
 /** What changes while nothing happens: told to the supervisor now and then. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
 
+/** How long to wait for room in the supervisor's queue, in milliseconds. */
+const retryMs = 20
+
 export class Reporter {
   readonly #system: System
   readonly #settings: Settings
@@ -18,6 +21,8 @@ export class Reporter {
   #since: number
   #lastStatus = ''
   #timer: Timer | undefined
+  #unsent: { fields: NotifyFields; event: HandoffEvent }[] = []
+  #retry: Timer | undefined
 
   constructor(system: System, settings: Settings, generation: () => number) {
     this.#system = system
@@ -39,9 +44,7 @@ export class Reporter {
       elapsedMs: Math.round((this.#system.now() - this.#since) * 10) / 10,
     }
     publish(event)
-    const failed = notify(this.#settings.notifySocket, fields, event)
-    // Without its supervisor the server serves on; a new supervisor binds the same path again.
-    if (failed !== undefined) debug('cannot notify: %s', failed.message)
+    this.#queue(fields, event)
     if (this.#settings.onEvent !== undefined) this.#tell(this.#settings.onEvent, event)
     else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
   }
@@ -69,6 +72,37 @@ export class Reporter {
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
     }
     this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+  }
+
+  /** In order; of statuses only the newest waits. */
+  #queue(fields: NotifyFields, event: HandoffEvent): void {
+    if (event.type === 'status') {
+      this.#unsent = this.#unsent.filter((waiting) => waiting.event.type !== 'status')
+    }
+    this.#unsent.push({ fields, event })
+    if (this.#retry === undefined) this.#send()
+  }
+
+  /** A supervisor that is busy has a full queue (unix(7), net.unix.max_dgram_qlen): then later. */
+  #send(): void {
+    for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
+      const failed = notify(this.#settings.notifySocket, next.fields, next.event)
+      const { code } = (failed ?? {}) as NodeJS.ErrnoException
+      if (code === 'EAGAIN' || code === 'ENOBUFS') {
+        this.#retry = this.#system.timer(
+          retryMs,
+          () => {
+            this.#retry = undefined
+            this.#send()
+          },
+          true,
+        )
+        return
+      }
+      this.#unsent.shift()
+      // Without its supervisor the server serves on; a new supervisor binds the same path again.
+      if (failed !== undefined) debug('cannot notify: %s', failed.message)
+    }
   }
 
   close(): void {
