@@ -71,7 +71,7 @@ class Process:
             messages = self._before.receive()
         except Violation:
             self._release()
-            messages = None
+            return self._loop.unwatch(self._before)  # It stays open: its end would mean death.
         if messages is not None:
             return self._take(messages)
         self._loop.unwatch(self._before)

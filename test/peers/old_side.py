@@ -100,6 +100,8 @@ class OldSide:
         if not common:
             self._wire.send("refuse", code="ERR_HANDOFF_VERSION", reason="cannot hand over")
             return self._end("ERR_HANDOFF_VERSION")
+        # If this process dies now, its successor goes on alone: nobody else may take back.
+        self._release_before()
         self._state = "send"
         self._sent = self._acked = 0
         self._set_deadline(READY_TIMEOUT_S)
@@ -121,7 +123,6 @@ class OldSide:
 
     def _commit(self, claimed, http):
         self._cancel_timers()
-        self._release_before()
         self._shut(claimed)
         self._state = "committed"
         self._wire.send("committed")
@@ -194,17 +195,21 @@ class OldSide:
         if self._state in ("offer", "send"):
             self._wire.send("abort", code=code, reason=reason)
             return self._end(code)
-        self._hang_up()
+        self._turn_deaf()
         self._state = "released"
         self._check_drained()
         self._exit_if_done()
 
     def _hang_up(self):
+        self._turn_deaf().close()
+
+    def _turn_deaf(self):
+        """Says nothing more. The channel stays open where nobody closes it: its end means death."""
         self._loop.unwatch(self._wire)
-        self._wire.close()
-        self._wire = None
+        self._last_wire, self._wire = self._wire, None
         if self._state in ("committed", "released"):
             self._hand_over.stop()
+        return self._last_wire
 
     def _set_deadline(self, seconds):
         self._cancel_timers()
