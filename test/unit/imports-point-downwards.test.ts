@@ -21,12 +21,21 @@ const layers = [
   // The two sides meet on the wire only.
   ['old/', 'new/'],
   // What a side is run with, and what a process does beside its two sides.
-  ['runner.ts', 'holdings.ts', 'reporter.ts', 'restart.ts', 'states.ts', 'line.ts'],
+  [
+    'runner.ts',
+    'holdings.ts',
+    'reporter.ts',
+    'notify-fields.ts',
+    'restart.ts',
+    'signals.ts',
+    'states.ts',
+    'line.ts',
+  ],
   ['connections/'],
   ['io/'],
   ['protocol/'],
   // Words that every layer speaks. They import only each other.
-  ['errors.ts', 'options.ts', 'diagnostics.ts', 'stage.ts', 'deferred.ts'],
+  ['errors.ts', 'options.ts', 'diagnostics.ts', 'stage.ts', 'deferred.ts', 'plural.ts'],
 ]
 const words = layers.at(-1) ?? []
 

@@ -2,7 +2,6 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
-import { constants } from 'node:os'
 import { isAdopted } from './connections/adopted.ts'
 import { Consents } from './connections/consents.ts'
 import type { ConnectionHooks } from './connections/raw-mover.ts'
@@ -14,7 +13,7 @@ import type {
 } from './connections/websocket-servers.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
-import { HandoffError, reasonOf } from './errors.ts'
+import { HandoffError } from './errors.ts'
 import { Holdings } from './holdings.ts'
 import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
 import { interceptListen } from './io/listen-hook.ts'
@@ -22,11 +21,14 @@ import type { Death, System } from './io/system.ts'
 import { Line } from './line.ts'
 import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
 import { Birth } from './new/birth.ts'
+import { errorOfDeath } from './new/death.ts'
+import { notifyFields } from './notify-fields.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
 import { beforeCommit, Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
 import { Reporter, type Status } from './reporter.ts'
 import { Restart } from './restart.ts'
+import { handleSignals } from './signals.ts'
 import { type StateOptions, States } from './states.ts'
 
 /** What {@link Handoff.metrics} tells. */
@@ -145,7 +147,7 @@ export class HandoffProcess {
   /** Discovers and receives. */
   async start(): Promise<void> {
     const { rendezvous, signals } = this.#settings
-    this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#causeOf(death))))
+    this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#errorOf(death))))
     try {
       await this.#birth.start()
       this.#line.open()
@@ -297,22 +299,9 @@ export class HandoffProcess {
     }
   }
 
-  #causeOf(death: Death): HandoffError {
-    const cause = 'error' in death ? death.error : this.#listenError
-    const reason = 'error' in death ? reasonOf(death.error) : `it exited with code ${death.code}`
-    if (cause !== undefined && cause === this.#listenError) {
-      return new HandoffError('ERR_HANDOFF_LISTEN_FAILED', `cannot take over: ${reasonOf(cause)}`, {
-        stage: 'adopt',
-        serving: this.#birth.replaces === null ? 'none' : 'old',
-        cause,
-      })
-    }
-    const code = 'error' in death ? 'ERR_HANDOFF_APP_FAILED' : 'ERR_HANDOFF_EXITED'
-    return new HandoffError(code, `cannot take over: ${reason}`, {
-      stage: 'adopt',
-      serving: this.#birth.replaces === null ? 'none' : 'old',
-      ...(cause === undefined ? {} : { cause }),
-    })
+  #errorOf(death: Death): HandoffError {
+    const serving = this.#birth.replaces === null ? 'none' : 'old'
+    return errorOfDeath(death, this.#listenError, serving)
   }
 
   #letGo(): void {
@@ -367,16 +356,13 @@ export class HandoffProcess {
   }
 
   #handleSignals(): void {
-    const onStop = (signal: NodeJS.Signals) => {
-      if (this.#stopping !== undefined) this.#system.exit(128 + constants.signals[signal])
-      else void this.stop()
-    }
-    this.#undo.push(this.#system.onSignal(['SIGTERM', 'SIGINT'], onStop))
-    if (this.#settings.statusIntervalMs !== undefined) return // The supervisor owns restarts.
-    const onRestart = () => {
-      this.restart().catch((error: HandoffError) => this.#system.warn(`handoff: ${error.message}`))
-    }
-    this.#undo.push(this.#system.onSignal(['SIGUSR2'], onRestart))
+    const supervised = this.#settings.statusIntervalMs !== undefined
+    const undo = handleSignals(this.#system, {
+      stopping: () => this.#stopping !== undefined,
+      stop: () => this.stop(),
+      ...(supervised ? {} : { restart: () => this.restart() }),
+    })
+    this.#undo.push(undo)
   }
 
   #report(event: HandoffEventBody): void {
@@ -384,20 +370,10 @@ export class HandoffProcess {
       this.#counts.takenBack += 1
       this.#checkLeadership()
     }
-    const serves = event.type === 'serving' || event.type === 'taken-back'
-    const status = this.#statusLine(event)
-    this.#reporter.report(event, {
-      ...(serves ? { READY: '1', MAINPID: String(this.#system.pid) } : {}),
-      ...(this.#succession.state === 'stopping' ? { STOPPING: '1' } : {}),
-      ...(status === undefined ? {} : { STATUS: status }),
-    })
-  }
-
-  #statusLine(event: HandoffEventBody): string | undefined {
-    if (event.type === 'stage') return `${event.stage}: ${event.detail}`
-    if (event.type === 'serving') return `generation ${this.generation} serves`
-    if (event.type === 'taken-back') return `generation ${this.generation} has taken back`
-    return undefined
+    const { pid } = this.#system
+    const stopping = this.#succession.state === 'stopping'
+    const fields = notifyFields(event, { pid, generation: this.generation, stopping })
+    this.#reporter.report(event, fields)
   }
 
   #status(): Status {

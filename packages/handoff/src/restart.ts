@@ -3,18 +3,8 @@
 import { type Deferred, deferred } from './deferred.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf } from './errors.ts'
 import { withFreeInspectPort } from './io/node-flags.ts'
+import { processVariables } from './io/process-variables.ts'
 import type { Spawned, System, Timer } from './io/system.ts'
-
-/** Variables that say something of this process alone, and would mislead another. */
-const own = [
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NODE_UNIQUE_ID',
-  'LISTEN_PID',
-  'LISTEN_FDS',
-  'LISTEN_FDNAMES',
-  'WATCHDOG_PID',
-]
 
 /** One replacement at a time, from its spawn to the end of its handoff. */
 export class Restart {
@@ -74,7 +64,7 @@ export class Restart {
 
 function spawn(system: System, variables: Readonly<Record<string, string>>): Spawned {
   const env = { ...system.env, ...variables }
-  for (const name of own) delete env[name]
+  for (const name of processVariables) delete env[name]
   const { file, flags, args } = system.command
   const command = [file, ...withFreeInspectPort(flags, env.NODE_OPTIONS), ...args]
   try {

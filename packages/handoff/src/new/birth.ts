@@ -5,18 +5,20 @@ import type { HandoffEventBody, Stage } from '../diagnostics.ts'
 import { errorFromPeer, HandoffError, reasonOf, type Serving } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
-import { closeAll, type Wire } from '../io/wire.ts'
+import { closeAll } from '../io/wire.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
-import type { Frame } from '../protocol/codec.ts'
+import { plural } from '../plural.ts'
 import type { NewState } from '../protocol/machine.ts'
-import { type Messages, supportedVersions } from '../protocol/messages.ts'
+import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import type { States } from '../states.ts'
 import { Arrivals } from './arrivals.ts'
 import { findOldProcess, sendHello } from './discover.ts'
 import { takeOverError } from './failure.ts'
-import { Imports, type StateFrame } from './imports.ts'
+import { Imports } from './imports.ts'
+import { type Carried, isCarrier, type OldProcess } from './old-process.ts'
+import { readyMessage } from './ready.ts'
 import { Receipt } from './receive.ts'
 import { takeConnections } from './take-connections.ts'
 
@@ -45,13 +47,12 @@ export class Birth {
   readonly #adopting = deferred<void>()
   readonly #serving = deferred<void>()
   readonly #imports: Imports
-  #wire: Wire | undefined
+  #old: OldProcess | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
-  readonly #arrivals = new Arrivals((numbers) => this.#send({ type: 'ended', numbers }))
+  readonly #arrivals = new Arrivals((numbers) => this.#old?.send({ type: 'ended', numbers }))
   #connections = 0
   #deadline: Timer | undefined
-  #deaf = false
   #opening = false
   #opened: Promise<void> = Promise.resolve()
   #served = false
@@ -92,7 +93,7 @@ export class Birth {
 
   /** Whether the old process may still live, for all that its channel tells. */
   get oldMayLive(): boolean {
-    return this.#wire !== undefined
+    return this.#old !== undefined
   }
 
   /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
@@ -109,7 +110,7 @@ export class Birth {
     const { settings, system, report } = this.#context
     report({ type: 'stage', stage: 'discover', detail: settings.rendezvous ?? 'no rendezvous' })
     try {
-      this.#wire =
+      this.#old =
         settings.rendezvous === undefined
           ? undefined
           : findOldProcess(settings.rendezvous, system.uid)
@@ -117,8 +118,8 @@ export class Birth {
       this.#fail(error)
       return this.#adopting.promise
     }
-    if (this.#wire === undefined) this.#runner.dispatch('absent')
-    else this.#connect(this.#wire)
+    if (this.#old === undefined) this.#runner.dispatch('absent')
+    else this.#connect(this.#old)
     return this.#adopting.promise
   }
 
@@ -144,32 +145,29 @@ export class Birth {
     if (this.#runner.takes('succeeded')) this.#runner.dispatch('succeeded')
   }
 
-  #connect(wire: Wire): void {
+  #connect(old: OldProcess): void {
     const { settings, system } = this.#context
     this.#deadline = system.timer(settings.readyTimeoutMs, () => {
       this.#error = this.#late(settings.readyTimeoutMs)
       this.#runner.dispatch('timeout')
     })
-    wire.start({
-      onFrame: (frame) => this.#take(frame),
+    old.start({
+      onFrame: ({ message, descriptors }) => this.#take(message, descriptors),
       onEnd: (error) => {
         if (error === undefined) this.#runner.dispatch('eof')
-        else if (!this.#deaf) this.#fail(error)
+        else this.#fail(error)
       },
     })
     this.#runner.dispatch('connected')
   }
 
-  #take({ message, descriptors }: Frame<number>): void {
-    if (this.#deaf) return closeAll(descriptors)
-    if (carriers.has(message.type as Carrier)) {
-      if (this.#runner.takes(message.type as Carrier)) {
-        this.#runner.dispatch(message.type as Carrier, { message, descriptors })
-        return
-      }
+  #take(message: Message, descriptors: number[]): void {
+    const { type } = message
+    if (isCarrier(type) && this.#runner.takes(type)) {
+      this.#runner.dispatch(type, { message, descriptors })
+      return
     }
     closeAll(descriptors)
-    const { type } = message
     const known = type === 'refuse' || type === 'manifest' || type === 'committed'
     if ((known || type === 'drained' || type === 'abort') && this.#runner.takes(type)) {
       if (message.type === 'refuse' || message.type === 'abort') {
@@ -187,16 +185,18 @@ export class Birth {
     const { report, holdings } = this.#context
     return {
       'send-hello': () => {
-        if (this.#wire !== undefined) {
-          sendHello(this.#wire, this.#context.system.pid).catch((error) => this.#fail(error))
-        }
+        if (this.#old === undefined) return
+        sendHello(this.#old, this.#context.system.pid).catch((error) => this.#fail(error))
       },
       'take-manifest': (message) =>
         this.#attempt(() => this.#takeManifest(message as Messages['manifest'])),
       'take-listeners': (frame) =>
-        this.#attempt(() => this.#takeListeners(frame as ListenersFrame)),
-      'take-older': (frame) => this.#attempt(() => this.#takeOlder(frame as OlderFrame)),
-      'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as StateFrame)),
+        this.#attempt(() => this.#takeListeners(frame as Carried<'listeners'>)),
+      'take-older': (frame) => {
+        const { message, descriptors } = frame as Carried<'older'>
+        this.#attempt(() => this.#context.line.receive(message, descriptors))
+      },
+      'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as Carried<'state'>)),
       'close-unclaimed': () => {
         this.#imports.dropUnknown()
         for (const { key } of holdings.listeners.closeUnclaimed()) {
@@ -214,11 +214,11 @@ export class Birth {
       },
       open: () => {
         this.#deadline?.cancel()
-        this.#wire?.unref()
+        this.#old?.unref()
         this.#opened = this.#imports.after(() => this.#open())
       },
       'announce-serving': () => this.#announce(),
-      'take-connections': (frame) => this.#takeConnections(frame as ConnectionsFrame),
+      'take-connections': (frame) => this.#takeConnections(frame as Carried<'connections'>),
       'note-drained': (message) => {
         const { forced } = message as Messages['drained']
         if (forced === 0) return
@@ -227,18 +227,16 @@ export class Birth {
           message: `the old process closed ${forced} connections at its drain deadline`,
         })
       },
-      'send-release': () => this.#send({ type: 'release' }),
+      'send-release': () => this.#old?.send({ type: 'release' }),
       'send-abort': () => {
         const { code, reason } =
           this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
-        this.#send({ type: 'abort', code, reason })
+        this.#old?.send({ type: 'abort', code, reason })
       },
-      'turn-deaf': () => {
-        this.#deaf = true
-      },
+      'turn-deaf': () => this.#old?.turnDeaf(),
       'hang-up': () => {
-        this.#wire?.close()
-        this.#wire = undefined
+        this.#old?.close()
+        this.#old = undefined
         this.#context.changed()
       },
       'give-up': () => this.#giveUp(),
@@ -256,15 +254,11 @@ export class Birth {
     this.#manifest = manifest
   }
 
-  #takeListeners({ message, descriptors }: ListenersFrame): void {
+  #takeListeners({ message, descriptors }: Carried<'listeners'>): void {
     const receipt = this.#receipt as Receipt
     receipt.take(message, descriptors)
-    this.#send({ type: 'ack', received: receipt.received })
+    this.#old?.send({ type: 'ack', received: receipt.received })
     if (receipt.complete) this.#runner.dispatch('complete')
-  }
-
-  #takeOlder({ message, descriptors }: OlderFrame): void {
-    this.#context.line.receive(message, descriptors)
   }
 
   /** The gates; unless this process was stopped, or replaced, while it imported. */
@@ -277,13 +271,13 @@ export class Birth {
   }
 
   /** Once the gates are open. The ack comes before anything is read: unacked means untouched. */
-  #takeConnections({ message, descriptors }: ConnectionsFrame): void {
+  #takeConnections({ message, descriptors }: Carried<'connections'>): void {
     this.#opened.then(
       () => {
         const { holdings, takesConnections } = this.#context
         if (!takesConnections()) return closeAll(descriptors)
         this.#connections += descriptors.length
-        this.#send({ type: 'adopted', received: this.#connections })
+        this.#old?.send({ type: 'adopted', received: this.#connections })
         this.#attempt(() => takeConnections(message, descriptors, holdings, this.#arrivals))
       },
       () => closeAll(descriptors),
@@ -292,19 +286,12 @@ export class Birth {
 
   #sendReady(): void {
     const { system, holdings } = this.#context
-    const claimed: string[] = []
-    const takes: Record<string, string[]> = {}
-    for (const { held, movers } of holdings.gates) {
-      if (held.receivedAs === undefined) continue
-      claimed.push(held.receivedAs)
-      takes[held.receivedAs] = movers.filter(({ adopts }) => adopts).map(({ kind }) => kind)
-    }
     this.#deadline?.cancel()
     this.#deadline = system.timer(commitTimeoutMs, () => {
       this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`)
       this.#runner.dispatch('timeout')
     })
-    this.#send({ type: 'ready', claimed, takes })
+    this.#old?.send({ type: 'ready', ...readyMessage(holdings.gates) })
   }
 
   /** Once the gates are open; where that fails, this process must end, so that the old one takes back. */
@@ -327,13 +314,9 @@ export class Birth {
   #enter(state: NewState): void {
     const { report } = this.#context
     if (state === 'receive') {
-      const { pid, generation, listeners } = this.#manifest ?? {
-        pid: 0,
-        generation: 0,
-        listeners: [],
-      }
-      const count = Math.max(0, listeners.length - 1)
-      const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} of generation ${generation} (pid ${pid})`
+      const { pid = 0, generation = 0, listeners = [] } = this.#manifest ?? {}
+      const offered = plural(Math.max(0, listeners.length - 1), 'listener')
+      const detail = `${offered} of generation ${generation} (pid ${pid})`
       report({ type: 'stage', stage: 'receive', detail })
     }
     if (state === 'adopt' || state === 'alone') {
@@ -382,7 +365,7 @@ export class Birth {
   }
 
   #whoServes(): Serving {
-    return this.#wire === undefined ? 'none' : 'old'
+    return this.#old === undefined ? 'none' : 'old'
   }
 
   #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
@@ -401,29 +384,4 @@ export class Birth {
     if (state === 'alone' || state === 'aborted') return 'adopt'
     return state === 'serving' ? 'ready' : state
   }
-
-  #send(message: Parameters<Wire['send']>[0]): void {
-    // A peer that is gone is told of by the end of the channel.
-    this.#wire?.send(message).catch(() => {})
-  }
-}
-
-/** Messages that come with descriptors. */
-type Carrier = 'listeners' | 'connections' | 'state' | 'older'
-
-const carriers: ReadonlySet<Carrier> = new Set(['listeners', 'connections', 'state', 'older'])
-
-interface OlderFrame {
-  message: Messages['older']
-  descriptors: number[]
-}
-
-interface ConnectionsFrame {
-  message: Messages['connections']
-  descriptors: number[]
-}
-
-interface ListenersFrame {
-  message: Messages['listeners']
-  descriptors: number[]
 }

@@ -4,6 +4,7 @@ import { Channel } from '../io/channel.ts'
 import { connectRendezvous } from '../io/rendezvous.ts'
 import { Wire } from '../io/wire.ts'
 import { supportedVersions } from '../protocol/messages.ts'
+import { OldProcess } from './old-process.ts'
 
 /**
  * Connects to the old process.
@@ -11,13 +12,13 @@ import { supportedVersions } from '../protocol/messages.ts'
  * @returns undefined when nobody serves at the rendezvous socket: this is the first generation.
  * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE, or the system's error.
  */
-export function findOldProcess(rendezvous: string, uid: number): Wire | undefined {
+export function findOldProcess(rendezvous: string, uid: number): OldProcess | undefined {
   const fd = connectRendezvous(rendezvous, uid)
-  return fd === undefined ? undefined : new Wire(Channel.from(fd))
+  return fd === undefined ? undefined : new OldProcess(new Wire(Channel.from(fd)))
 }
 
-export function sendHello(wire: Wire, pid: number): Promise<void> {
-  return wire.send({
+export function sendHello(old: OldProcess, pid: number): Promise<void> {
+  return old.deliver({
     type: 'hello',
     versions: [...supportedVersions],
     pid,

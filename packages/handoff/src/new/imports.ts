@@ -2,17 +2,12 @@
 
 import type { HandoffEventBody } from '../diagnostics.ts'
 import type { System } from '../io/system.ts'
-import type { Messages } from '../protocol/messages.ts'
 import type { States } from '../states.ts'
 import { readValue } from './import-state.ts'
+import type { Carried } from './old-process.ts'
 
 /** How long imports may take after the commit, in milliseconds: nobody accepts meanwhile. */
 const importTimeoutMs = 5_000
-
-export interface StateFrame {
-  message: Messages['state']
-  descriptors: number[]
-}
 
 export interface ImportsContext {
   readonly states: States
@@ -33,7 +28,7 @@ export class Imports {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL.
    */
-  take({ message, descriptors }: StateFrame): void {
+  take({ message, descriptors }: Carried<'state'>): void {
     this.#context.states.receive(message.key, message.when, readValue(message, descriptors))
   }
 

@@ -3,7 +3,22 @@
 import { HandoffError, type HandoffErrorCode } from '../errors.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
-import type { Message } from '../protocol/messages.ts'
+import type { Message, MessageType } from '../protocol/messages.ts'
+
+/** What it says after its hello, each an event of the table. */
+export type Answer = 'ack' | 'ready' | 'adopted' | 'ended' | 'release'
+
+const answers: ReadonlySet<MessageType> = new Set<Answer>([
+  'ack',
+  'ready',
+  'adopted',
+  'ended',
+  'release',
+])
+
+export function isAnswer(type: MessageType): type is Answer {
+  return answers.has(type)
+}
 
 export interface PeerHandlers {
   onMessage(message: Message): void

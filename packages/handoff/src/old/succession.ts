@@ -8,6 +8,7 @@ import type { System, Timer } from '../io/system.ts'
 import { Wire } from '../io/wire.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
+import { plural } from '../plural.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
@@ -16,7 +17,7 @@ import { Drain } from './drain.ts'
 import { exportStates } from './export-state.ts'
 import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
-import { handOverError, Peer } from './peer.ts'
+import { type Answer, handOverError, isAnswer, Peer } from './peer.ts'
 import { Sending } from './send.ts'
 import { TakeBack } from './take-back.ts'
 
@@ -215,15 +216,9 @@ export class Succession {
     if (this.state === 'released') this.checkDrained()
   }
 
-  #isInTurn(type: Message['type']): type is 'ack' | 'ready' | 'adopted' | 'ended' | 'release' {
+  #isInTurn(type: Message['type']): type is Answer {
     if (type === 'ready' && !this.#sending?.complete) return false
-    const known =
-      type === 'ack' ||
-      type === 'ready' ||
-      type === 'adopted' ||
-      type === 'ended' ||
-      type === 'release'
-    return known && this.#runner.takes(type)
+    return isAnswer(type) && this.#runner.takes(type)
   }
 
   #sendManifest(version: number): void {
@@ -281,8 +276,7 @@ export class Succession {
 
   #startDrain(): void {
     const { holdings, system, settings, report } = this.#context
-    const open = holdings.connections
-    const detail = `${open} ${open === 1 ? 'connection' : 'connections'} to finish`
+    const detail = `${plural(holdings.connections, 'connection')} to finish`
     report({ type: 'stage', stage: 'drain', detail })
     this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, (counts) => {
       report({ type: 'drained', counts })
@@ -334,7 +328,7 @@ export class Succession {
     if (state === 'offer') report({ type: 'stage', stage: 'offer', detail: `to ${this.#name}` })
     if (state === 'send') {
       const count = Math.max(0, (this.#sending?.keys.length ?? 1) - 1)
-      const detail = `${count} ${count === 1 ? 'listener' : 'listeners'} to ${this.#name}`
+      const detail = `${plural(count, 'listener')} to ${this.#name}`
       report({ type: 'stage', stage: 'send', detail })
     }
     const underWay = before === 'offer' || before === 'send' || before === 'commit'

@@ -1,6 +1,7 @@
 // The environment and the flags of a new process: nothing of a previous owner, all of the operator.
 
 import { join } from 'node:path'
+import { processVariables } from '../io/process-variables.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 
 /** What the operator set for the processes; absent: what the code says, or the default. */
@@ -11,17 +12,7 @@ export interface Timeouts {
 }
 
 /** Set by whoever started the supervisor, for the supervisor alone. */
-const stale = [
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NODE_UNIQUE_ID',
-  'LISTEN_PID',
-  'LISTEN_FDS',
-  'LISTEN_FDNAMES',
-  'NOTIFY_SOCKET',
-  'WATCHDOG_PID',
-  'WATCHDOG_USEC',
-]
+const stale = [...processVariables, 'NOTIFY_SOCKET', 'WATCHDOG_USEC']
 
 /** How often a process that has news tells its connections. */
 const statusIntervalMs = 1000

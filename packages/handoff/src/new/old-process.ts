@@ -1,0 +1,77 @@
+// The old process as the new one sees it: a channel that it says things on, until it ends.
+
+import { closeAll, type Wire } from '../io/wire.ts'
+import type { Message, Messages, MessageType } from '../protocol/messages.ts'
+
+/** A message that comes with descriptors, which are its taker's. */
+export interface Carried<T extends MessageType> {
+  message: Messages[T]
+  descriptors: number[]
+}
+
+/** Messages that come with descriptors. */
+export type Carrier = 'listeners' | 'connections' | 'state' | 'older'
+
+const carriers: ReadonlySet<MessageType> = new Set<Carrier>([
+  'listeners',
+  'connections',
+  'state',
+  'older',
+])
+
+export function isCarrier(type: MessageType): type is Carrier {
+  return carriers.has(type)
+}
+
+export interface OldProcessHandlers {
+  /** Owns the descriptors. */
+  onFrame(frame: { message: Message; descriptors: number[] }): void
+  /** It is gone (no error), or broke the protocol. */
+  onEnd(error?: Error): void
+}
+
+export class OldProcess {
+  readonly #wire: Wire
+  #deaf = false
+
+  /** Owns the wire. */
+  constructor(wire: Wire) {
+    this.#wire = wire
+  }
+
+  start({ onFrame, onEnd }: OldProcessHandlers): void {
+    this.#wire.start({
+      onFrame: (frame) => {
+        if (this.#deaf) closeAll(frame.descriptors)
+        else onFrame(frame)
+      },
+      onEnd: (error) => {
+        if (error === undefined || !this.#deaf) onEnd(error)
+      },
+    })
+  }
+
+  /** One that is gone is told of by the end of the channel. */
+  send(message: Message): void {
+    this.#wire.send(message).catch(() => {})
+  }
+
+  /** @throws the system's error; not where it is gone. */
+  deliver(message: Message): Promise<void> {
+    return this.#wire.send(message)
+  }
+
+  /** Acts on nothing more that it says; only its end is still of interest. */
+  turnDeaf(): void {
+    this.#deaf = true
+  }
+
+  /** Lets this process end although the channel is open. */
+  unref(): void {
+    this.#wire.unref()
+  }
+
+  close(): void {
+    this.#wire.close()
+  }
+}

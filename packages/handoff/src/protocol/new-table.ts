@@ -1,0 +1,60 @@
+// The new process's half of the table: from discover to serving.
+
+import { go, type NewEvent, type NewState, type Table } from './transitions.ts'
+
+export const newTable: Table<NewState, NewEvent> = {
+  discover: {
+    absent: go('alone'),
+    connected: go('discover', 'send-hello'),
+    refuse: go('aborted', 'hang-up', 'give-up'),
+    manifest: go('receive', 'take-manifest'),
+    abort: go('aborted', 'hang-up', 'give-up'),
+    failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    eof: go('alone', 'hang-up'),
+  },
+  receive: {
+    older: go('receive', 'take-older'),
+    state: go('receive', 'take-state'),
+    listeners: go('receive', 'take-listeners'),
+    complete: go('adopt'),
+    abort: go('aborted', 'hang-up', 'give-up'),
+    failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    eof: go('alone', 'hang-up'),
+  },
+  adopt: {
+    ready: go('ready', 'close-unclaimed', 'send-ready'),
+    abort: go('aborted', 'hang-up', 'give-up'),
+    failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    eof: go('alone', 'hang-up'),
+  },
+  ready: {
+    state: go('ready', 'take-state'),
+    committed: go('serving', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
+    abort: go('aborted', 'hang-up', 'give-up'),
+    failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
+    // It died between our `ready` and its `committed`: every descriptor is here, so serve, with
+    // what came of its state.
+    eof: go('serving', 'hang-up', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
+  },
+  // The first generation, or one whose old process died before it could commit.
+  alone: {
+    ready: go('serving', 'close-unclaimed', 'take-rendezvous', 'open', 'announce-serving'),
+    failure: go('aborted', 'give-up'),
+    timeout: go('aborted', 'give-up'),
+  },
+  serving: {
+    connections: go('serving', 'take-connections'),
+    drained: go('serving', 'note-drained'),
+    succeeded: go('serving', 'send-release'),
+    // It broke the protocol after its commit. It is not needed any more, but must not take back;
+    // and it still lives, which the open channel tells.
+    abort: go('serving', 'send-release', 'turn-deaf'),
+    failure: go('serving', 'send-release', 'turn-deaf'),
+    eof: go('serving', 'hang-up'),
+  },
+  aborted: {},
+}

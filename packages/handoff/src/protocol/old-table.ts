@@ -1,0 +1,119 @@
+// The old process's half of the table: from serving to exit, and back where a handoff fails.
+
+import { go, type OldEvent, type OldState, type Table } from './transitions.ts'
+
+/** A stop while a handoff is under way: there will be no successor. */
+const stopUnderWay = go<OldState>(
+  'stopping',
+  'send-abort',
+  'hang-up',
+  'release-old',
+  'shut',
+  'end-listening',
+  'close-quiescent',
+  'start-drain',
+)
+
+export const oldTable: Table<OldState, OldEvent> = {
+  serving: {
+    connect: go('offer', 'await-hello'),
+    // A service that is stopped is not dead: the generation before must not take back.
+    stop: go('stopping', 'release-old', 'shut', 'end-listening', 'close-quiescent', 'start-drain'),
+  },
+  offer: {
+    connect: go('offer', 'refuse-busy'),
+    // The generation before is let go first. Were this process killed between here and its
+    // commit, a take-back there and the new process, which goes on alone, would both serve.
+    hello: go('send', 'release-old', 'send-manifest'),
+    refuse: go('serving', 'refuse-peer', 'hang-up'),
+    abort: go('serving', 'hang-up'),
+    failure: go('serving', 'send-abort', 'hang-up'),
+    timeout: go('serving', 'send-abort', 'hang-up'),
+    eof: go('serving', 'hang-up'),
+    stop: stopUnderWay,
+  },
+  send: {
+    connect: go('send', 'refuse-busy'),
+    ack: go('send', 'send-next'),
+    ready: go('commit', 'shut', 'export-state'),
+    abort: go('serving', 'hang-up'),
+    failure: go('serving', 'send-abort', 'hang-up'),
+    timeout: go('serving', 'send-abort', 'hang-up'),
+    eof: go('serving', 'hang-up'),
+    stop: stopUnderWay,
+  },
+  // Nobody accepts; what comes waits in the queues. The new process begins at `committed`, not before.
+  commit: {
+    connect: go('commit', 'refuse-busy'),
+    exported: go('drain', 'send-committed', 'start-probation', 'start-drain'),
+    abort: go('serving', 'hang-up', 'reopen'),
+    failure: go('serving', 'send-abort', 'hang-up', 'reopen'),
+    timeout: go('serving', 'send-abort', 'hang-up', 'reopen'),
+    eof: go('serving', 'hang-up', 'reopen'),
+    stop: go(
+      'stopping',
+      'send-abort',
+      'hang-up',
+      'release-old',
+      'end-listening',
+      'close-quiescent',
+      'start-drain',
+    ),
+  },
+  drain: {
+    adopted: go('drain', 'note-adopted'),
+    ended: go('drain', 'note-ended'),
+    drained: go('guard', 'send-drained'),
+    probation: go('linger'),
+    release: go('released', 'stop-hand-over', 'end-listening'),
+    abort: go('serving', 'hang-up', 'take-back'),
+    eof: go('serving', 'hang-up', 'take-back'),
+    // The new process is alive, and serves, but it broke the protocol: leave it the listeners.
+    failure: go('released', 'turn-deaf', 'end-listening'),
+    stop: go('released', 'close-quiescent', 'end-listening'),
+  },
+  guard: {
+    ended: go('guard', 'note-ended'),
+    probation: go('exit', 'end-listening', 'leave'),
+    release: go('exit', 'end-listening', 'leave'),
+    abort: go('serving', 'hang-up', 'take-back'),
+    eof: go('serving', 'hang-up', 'take-back'),
+    failure: go('exit', 'turn-deaf', 'end-listening', 'leave'),
+    stop: go('exit', 'end-listening', 'leave'),
+  },
+  linger: {
+    adopted: go('linger', 'note-adopted'),
+    ended: go('linger', 'note-ended'),
+    drained: go('exit', 'send-drained', 'end-listening', 'leave'),
+    release: go('released', 'stop-hand-over', 'end-listening'),
+    abort: go('serving', 'hang-up', 'take-back'),
+    eof: go('serving', 'hang-up', 'take-back'),
+    failure: go('released', 'turn-deaf', 'end-listening'),
+    stop: go('released', 'close-quiescent', 'end-listening'),
+  },
+  released: {
+    adopted: go('released', 'note-adopted'),
+    ended: go('released', 'note-ended'),
+    drained: go('exit', 'send-drained', 'leave'),
+    probation: go('released'),
+    release: go('released'),
+    abort: go('released', 'turn-deaf'),
+    failure: go('released', 'turn-deaf'),
+    eof: go('released', 'hang-up'),
+    stop: go('released', 'close-quiescent'),
+  },
+  stopping: {
+    connect: go('stopping', 'refuse-busy'),
+    drained: go('exit', 'leave'),
+    stop: go('stopping'),
+  },
+  // Its hooks run. Whatever happens on the channel now changes nothing.
+  exit: {
+    ended: go('exit'),
+    abort: go('exit', 'turn-deaf'),
+    failure: go('exit', 'turn-deaf'),
+    eof: go('exit', 'hang-up'),
+    release: go('exit'),
+    stop: go('exit'),
+  },
+}
