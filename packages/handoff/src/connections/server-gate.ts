@@ -42,6 +42,7 @@ export class ServerGate implements Gate {
   readonly #webSocketMover: WebSocketMover | undefined
   readonly #rawMover: RawMover | undefined
   readonly #undo: (() => void)[] = []
+  readonly #onSocketClose: (this: Socket) => void
   #held: Held | undefined
   #state: State = 'new'
   #settle: ((error?: Error) => void) | undefined
@@ -83,6 +84,10 @@ export class ServerGate implements Gate {
         warn,
       })
       this.movers.push(this.#rawMover)
+    }
+    const gate = this
+    this.#onSocketClose = function () {
+      gate.#forget(this)
     }
     const track = (socket: Socket) => this.#track(socket)
     server.on('connection', track)
@@ -218,15 +223,16 @@ export class ServerGate implements Gate {
     })
   }
 
+  /** Runs for every connection: one listener for all of them, and nothing made for each. */
   #track(socket: Socket): void {
     this.#sockets.add(socket)
-    socket.once('close', () => this.#forget(socket))
+    socket.on('close', this.#onSocketClose)
     if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
   }
 
   #forget(socket: Socket): void {
     this.#sockets.delete(socket)
-    this.#checkEmpty()
+    if (this.#sockets.size === 0) this.#checkEmpty()
   }
 
   /** Shadows emit while events are of our making; an open server runs Node's own. */
