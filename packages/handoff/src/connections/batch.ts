@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { reasonOf } from '../errors.ts'
 import { close } from '../io/descriptors.ts'
 import { payloadLimitBytes } from '../protocol/codec.ts'
-import { departing } from './depart.ts'
+import { canDepart, departing } from './depart.ts'
 import type { Arriving, Departing } from './mover.ts'
 
 /** Largest item in bytes of JSON: with one more of this size a batch still fits into a message. */
@@ -42,7 +42,8 @@ export function fillBatch(
     let fd: number | undefined
     try {
       if (!candidate.atRest()) continue
-      fd = departing(candidate.socket)
+      if (!canDepart(candidate.socket)) continue
+      ;[fd] = departing([candidate.socket])
       if (fd === undefined) continue
       const item = candidate.item()
       bytes += measure(item)

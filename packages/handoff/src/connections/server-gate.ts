@@ -63,6 +63,7 @@ export class ServerGate implements Gate {
     const onQuiescent = () => handlers.onQuiescent(this)
     const warn = (message: string) => handlers.onWarning(message)
     const onEmpty = () => this.#checkEmpty()
+    const forget = (socket: Socket) => this.#forget(socket)
     if (server instanceof http.Server || server instanceof https.Server) {
       const webSockets = new WebSockets(server, system, onQuiescent)
       this.#webSockets = webSockets
@@ -73,13 +74,13 @@ export class ServerGate implements Gate {
         const mover = new WebSocketMover(server, webSockets, servers, system, warn)
         this.#webSocketMover = mover
         this.movers.push(
-          new HttpMover(server, this.#sockets, system, { onEmpty, onQuiescent }),
+          new HttpMover(server, this.#sockets, system, { forget, onEmpty, onQuiescent }),
           mover,
         )
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
-        forget: (socket) => this.#forget(socket),
+        forget,
         onChange: onQuiescent,
         warn,
       })
@@ -231,8 +232,7 @@ export class ServerGate implements Gate {
   }
 
   #forget(socket: Socket): void {
-    this.#sockets.delete(socket)
-    if (this.#sockets.size === 0) this.#checkEmpty()
+    if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#checkEmpty()
   }
 
   /** Shadows emit while events are of our making; an open server runs Node's own. */

@@ -57,6 +57,12 @@ export function descriptorOf(socket: Socket): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }
 
+/** Whether {@link setReading} works on this connection. */
+export function canSetReading(socket: Socket): boolean {
+  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
+  return typeof handle?.readStart === 'function' && typeof handle.readStop === 'function'
+}
+
 /**
  * Stops or resumes reading from a connection, below the socket and whatever parses its bytes.
  *
@@ -64,8 +70,8 @@ export function descriptorOf(socket: Socket): number | undefined {
  * @see src/stream_base.cc `StreamBase::ReadStopJS` (Node 20 to 26)
  */
 export function setReading(socket: Socket, reading: boolean): boolean {
-  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
-  if (typeof handle?.readStart !== 'function' || typeof handle.readStop !== 'function') return false
+  if (!canSetReading(socket)) return false
+  const { _handle: handle } = socket as unknown as { _handle: StreamHandle }
   return (reading ? handle.readStart() : handle.readStop()) === 0
 }
 

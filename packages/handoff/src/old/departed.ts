@@ -1,8 +1,8 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
 import type { Departing, Mover } from '../connections/mover.ts'
+import { type Progress, readProgress } from '../io/connections.ts'
 import { close } from '../io/descriptors.ts'
-import { type Progress, readProgress } from '../io/progress.ts'
 
 interface Departed {
   mover: Mover
@@ -51,8 +51,9 @@ export class DepartedConnections {
     let back = 0
     const all = [...this.#departed.values()]
     this.#departed.clear()
-    for (const { mover, fd, item, progress } of all) {
-      if (isUntouched(progress, readProgress(fd))) {
+    const now = readProgress(all.map(({ fd }) => fd))
+    for (const [index, { mover, fd, item, progress }] of all.entries()) {
+      if (isUntouched(progress, now[index])) {
         mover.adopt({ fd, item })
         back += 1
       } else close(fd)

@@ -5,7 +5,7 @@ import type { Gate } from '../connections/gate.ts'
 import type { ConnectionKind, Departing, Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
-import { type Progress, readProgress } from '../io/progress.ts'
+import { type Progress, readProgress } from '../io/connections.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
@@ -160,8 +160,7 @@ export class HandOver {
         while (this.#inFlight.length < batchesInFlight) {
           const batch = mover.take(descriptorLimit)
           if (batch.length === 0) break
-          const progress = batch.map(({ fd }) => readProgress(fd))
-          this.#send(gate, { mover, batch, progress })
+          this.#send(gate, { mover, batch, progress: readProgress(batch.map(({ fd }) => fd)) })
         }
       }
     }
