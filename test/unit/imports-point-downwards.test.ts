@@ -14,8 +14,11 @@ const pluginRoot = fileURLToPath(new URL('../../packages/fastify-plugin/src', im
  */
 const layers = [
   // The public surface, and what the `handoff` command starts.
-  ['index.ts', 'channel.ts', 'cli/'],
+  ['index.ts', 'channel.ts', 'register.ts', 'cli/'],
   ['supervisor/'],
+  // A program that imports nothing of ours.
+  ['register/'],
+  ['create.ts'],
   // One process: runs both sides, and all that is about neither of them.
   ['handoff.ts'],
   // The two sides meet on the wire only.
@@ -35,7 +38,7 @@ const layers = [
   ['io/'],
   ['protocol/'],
   // Words that every layer speaks. They import only each other.
-  ['errors.ts', 'options.ts', 'diagnostics.ts', 'stage.ts', 'deferred.ts', 'plural.ts'],
+  ['errors.ts', 'options.ts', 'diagnostics.ts', 'stage.ts', 'deferred.ts', 'plural.ts', 'claim.ts'],
 ]
 const words = layers.at(-1) ?? []
 
@@ -147,7 +150,7 @@ test('one file alone is the door to clock, environment, signals, spawn and exit'
   const world =
     /\bset(Timeout|Interval)\(|performance\.now|Date\.now|process\.(env|on|off|once|exit|kill|argv|execArgv)\b|node:child_process/
   // The environment that index.ts and the run directory read comes from outside, as an argument.
-  const given = /readSettings\(options, process\.env\)|env: NodeJS\.ProcessEnv = process\.env/
+  const given = /startHandoff\(options, process\.env\)|env: NodeJS\.ProcessEnv = process\.env/
   const lines = linesWith(world, 'io/system.ts').filter((line) => !given.test(line))
   expect(lines.filter(ofProcesses)).toEqual([])
 })

@@ -81,12 +81,7 @@ const ownVariables = [
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
 export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
-  const variables: Partial<Record<(typeof ownVariables)[number], string>> = {}
-  for (const name of ownVariables) {
-    const value = env[name]
-    if (value !== undefined && value !== '') variables[name] = value
-    delete env[name]
-  }
+  const variables = takeVariables(env)
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
     variable: (typeof ownVariables)[number],
@@ -112,6 +107,19 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     signals: options.signals ?? true,
     onEvent: options.onEvent,
   }
+}
+
+/** Takes our variables out of the environment. */
+export function takeVariables(
+  env: NodeJS.ProcessEnv,
+): Partial<Record<(typeof ownVariables)[number], string>> {
+  const variables: ReturnType<typeof takeVariables> = {}
+  for (const name of ownVariables) {
+    const value = env[name]
+    if (value !== undefined && value !== '') variables[name] = value
+    delete env[name]
+  }
+  return variables
 }
 
 /** Number() makes 0 of blanks. */
