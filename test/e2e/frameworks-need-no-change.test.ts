@@ -12,7 +12,7 @@ test.each(['express', 'koa', 'hono', 'nest', 'fastify'])(
   { timeout: 300_000 },
   async (framework) => {
     const env = { PORT: String(await freePort()) }
-    const run = await startRun(`frameworks/${framework}.mjs`, { env })
+    const run = await startRun(`unmodified/${framework}.mjs`, { env })
     const load = new Load(run.target, everything)
 
     for (let i = 0; i < HANDOFFS; i++) await run.reloadWell()
