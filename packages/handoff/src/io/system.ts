@@ -106,7 +106,7 @@ export interface Program {
   /** Hears signals before the program does. */
   onSignal: System['onSignal']
   /** Hears what the program sends to its parent process, whether or not there is one. */
-  onSend(listener: (message: unknown) => void): void
+  onSend(listener: (message: unknown) => void): () => void
   /** Keeps flags of node from the children that inherit `process.execArgv`: `child_process.fork`. */
   withholdFlags(withheld: (preload: string) => boolean): void
 }
@@ -133,6 +133,10 @@ export const realProgram: Program = {
       const callback = rest.at(-1)
       if (typeof callback === 'function') process.nextTick(callback as () => void, null)
       return true
+    }
+    return () => {
+      if (send === undefined) delete process.send
+      else process.send = send
     }
   },
   withholdFlags(withheld) {

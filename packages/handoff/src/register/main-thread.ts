@@ -11,12 +11,13 @@ import { interceptListen } from '../io/listen-hook.ts'
 import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
 import { takeVariables } from '../options.ts'
+import { hearNotifications } from './notify-socket.ts'
 import { programsOwn } from './programs-own.ts'
-import { Readiness, readReadyRule } from './readiness.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
 import { isTaken, readIgnored } from './taken.ts'
+import { readReadyRule, WhenReady } from './when-ready.ts'
 
 /** Where our own modules are, and the name of the preload. */
 const packageRoot = new URL('..', import.meta.url).href
@@ -41,8 +42,8 @@ export function preloadMainThread(
 
   // A child that the program starts before it listens must not take itself for a replacement.
   const variables = takeVariables(system.env)
-  const readiness = new Readiness(rule, (ms, callback) => system.timer(ms, callback))
-  const standIn = new StandIn(() => create(variables, system, program), readiness)
+  const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
+  const standIn = new StandIn(() => create(variables, system, program), whenReady)
   const undo = [
     interceptListen({
       claims: (_, options) => isTaken(options, ignored) && claimForPreload(),
@@ -54,16 +55,27 @@ export function preloadMainThread(
     }),
   ]
   refuseForks(() => !isProgramsOwn())
-  if (rule === 'message') {
-    program.onSend((message) => {
-      if (message === 'ready') readiness.tell()
-    })
-  }
+  if (rule === 'message') undo.push(...hearWord(() => whenReady.tell(), variables, system, program))
   onProgramClaim(() => {
     for (const restore of undo) restore()
     Object.assign(system.env, variables)
     setEnvironmentData(programsOwn, true)
   })
+}
+
+/** The program says by itself when it is ready: as to pm2 (`wait_ready`), or as to systemd. */
+function hearWord(
+  onReady: () => void,
+  { NOTIFY_SOCKET: supervisor }: Readonly<Record<string, string>>,
+  system: System,
+  program: Program,
+): (() => void)[] {
+  const undoSend = program.onSend((message) => {
+    if (message === 'ready') onReady()
+  })
+  return supervisor === undefined
+    ? [undoSend]
+    : [undoSend, hearNotifications(supervisor, system, onReady)]
 }
 
 async function create(

@@ -6,17 +6,17 @@ import { shadow } from '../connections/shadow.ts'
 import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
-import type { Readiness } from './readiness.ts'
+import type { WhenReady } from './when-ready.ts'
 
 export class StandIn {
   readonly #create: () => Promise<HandoffProcess>
-  readonly #readiness: Readiness
+  readonly #whenReady: WhenReady
   #handoff: Promise<HandoffProcess> | undefined
 
   /** @param create - makes the handoff, at the first server that listens. */
-  constructor(create: () => Promise<HandoffProcess>, readiness: Readiness) {
+  constructor(create: () => Promise<HandoffProcess>, whenReady: WhenReady) {
     this.#create = create
-    this.#readiness = readiness
+    this.#whenReady = whenReady
   }
 
   listen(server: Server, options: ListenOptions): Promise<void> {
@@ -30,55 +30,55 @@ export class StandIn {
   /** Runs the listen once there is a handoff, unless the program has closed it by then. */
   async #while(watch: CloseWatch, listen: (handoff: HandoffProcess) => Promise<void>) {
     let candidate: HandoffProcess | undefined
-    this.#readiness.begin()
+    this.#whenReady.begin()
     try {
       this.#handoff ??= this.#create()
-      const handoff = await this.#handoff
-      watch.undo()
+      // From there on the handoff itself watches for a close.
+      const handoff = await this.#handoff.finally(() => watch.end())
       if (watch.closed) return
       await listen(handoff)
       candidate = handoff
     } catch (error) {
       if (!watch.closed) throw error
     } finally {
-      watch.undo()
-      this.#readiness.end(candidate)
+      this.#whenReady.end(candidate)
     }
   }
 }
 
-/** Whether the program has closed what is about to listen. */
-interface CloseWatch {
-  readonly closed: boolean
-  undo(): void
+/** Notices that the program closes what is about to listen. */
+class CloseWatch {
+  closed = false
+  readonly #undo: () => void
+
+  constructor(begin: (onClose: () => void) => () => void) {
+    this.#undo = begin(() => {
+      this.closed = true
+    })
+  }
+
+  end(): void {
+    if (!this.closed) this.#undo()
+  }
 }
 
-/** Until it listens, Node's own close would say that it is not running. */
 function closesServer(server: Server): CloseWatch {
-  let closed = false
-  const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
-    closed = true
-    undo()
-    if (callback !== undefined) server.once('close', () => callback())
-    return server.close()
+  return new CloseWatch((onClose) => {
+    // Node's own close would say that a server that does not listen yet is not running.
+    const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
+      undo()
+      onClose()
+      if (callback !== undefined) server.once('close', () => callback())
+      return server.close()
+    })
+    return undo
   })
-  return {
-    get closed() {
-      return closed
-    },
-    undo,
-  }
 }
 
 function closesSocket(socket: Socket): CloseWatch {
-  let closed = false
-  socket.once('close', () => {
-    closed = true
+  return new CloseWatch((onClose) => {
+    socket.once('close', onClose)
+    // To its end: a bind of a closed socket fails, which is nobody's business.
+    return () => {}
   })
-  return {
-    get closed() {
-      return closed
-    },
-    undo: () => {},
-  }
 }

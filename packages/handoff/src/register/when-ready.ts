@@ -33,7 +33,7 @@ export interface Candidate {
   ready(): Promise<void>
 }
 
-export class Readiness {
+export class WhenReady {
   readonly #rule: ReadyRule
   readonly #timer: System['timer']
   #candidate: Candidate | undefined
