@@ -1,7 +1,7 @@
 // Lets datagram sockets that someone else creates bind through a handoff: one hook on dgram's bind.
 
 import dgram, { type Socket } from 'node:dgram'
-import { type DatagramOptions, unboundDatagramOptions } from './node-internals.ts'
+import { type DatagramOptions, isClosedDatagram, unboundDatagramOptions } from './node-internals.ts'
 
 /** What `socket.bind(...)` asks for, and what the socket was created with. */
 export interface BindRequest extends DatagramOptions {
@@ -47,6 +47,8 @@ export function interceptBind(interceptor: BindInterceptor): () => void {
       () => pending.delete(this),
       (error: Error) => {
         pending.delete(this)
+        // Closed meanwhile: Node tells nobody either.
+        if (isClosedDatagram(this)) return
         process.nextTick(() => this.emit('error', error))
       },
     )

@@ -54,6 +54,15 @@ export function unboundDatagramOptions(socket: DatagramSocket): DatagramOptions 
   }
 }
 
+/**
+ * Tells whether a datagram socket was closed, before its `close` event does.
+ *
+ * @see lib/dgram.js `Socket.prototype.close` (Node 20 to 26)
+ */
+export function isClosedDatagram(socket: DatagramSocket): boolean {
+  return datagramState(socket).handle === null
+}
+
 interface DatagramState extends DatagramOptions {
   handle?: Partial<DatagramHandle> | null
   /** 0: unbound. */

@@ -38,6 +38,7 @@ export function preloadMainThread(
   const ignored = readIgnored(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)
+  if (ignored.has('*')) return
   if (cluster.isWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
 
   // A child that the program starts before it listens must not take itself for a replacement.

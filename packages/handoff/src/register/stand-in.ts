@@ -20,65 +20,52 @@ export class StandIn {
   }
 
   listen(server: Server, options: ListenOptions): Promise<void> {
-    return this.#while(closesServer(server), (handoff) => handoff.listen(server, options))
+    const watch = watchClose(server)
+    return this.#run(async (handoff) => {
+      // From here on the handoff itself watches for a close.
+      watch.end()
+      if (watch.closed) return false
+      await handoff.listen(server, options)
+      return true
+    })
   }
 
   bind(socket: Socket, request: BindRequest): Promise<void> {
-    return this.#while(closesSocket(socket), (handoff) => handoff.bind(socket, request))
+    return this.#run(async (handoff) => {
+      await handoff.bind(socket, request)
+      return true
+    })
   }
 
-  /** Runs the listen once there is a handoff, unless the program has closed it by then. */
-  async #while(watch: CloseWatch, listen: (handoff: HandoffProcess) => Promise<void>) {
+  /** Runs the listen once there is a handoff. @param listen - tells whether it has listened. */
+  async #run(listen: (handoff: HandoffProcess) => Promise<boolean>): Promise<void> {
     let candidate: HandoffProcess | undefined
     this.#whenReady.begin()
     try {
       this.#handoff ??= this.#create()
-      // From there on the handoff itself watches for a close.
-      const handoff = await this.#handoff.finally(() => watch.end())
-      if (watch.closed) return
-      await listen(handoff)
-      candidate = handoff
-    } catch (error) {
-      if (!watch.closed) throw error
+      const handoff = await this.#handoff
+      if (await listen(handoff)) candidate = handoff
     } finally {
       this.#whenReady.end(candidate)
     }
   }
 }
 
-/** Notices that the program closes what is about to listen. */
-class CloseWatch {
-  closed = false
-  readonly #undo: () => void
-
-  constructor(begin: (onClose: () => void) => () => void) {
-    this.#undo = begin(() => {
-      this.closed = true
-    })
-  }
-
-  end(): void {
-    if (!this.closed) this.#undo()
-  }
-}
-
-function closesServer(server: Server): CloseWatch {
-  return new CloseWatch((onClose) => {
-    // Node's own close would say that a server that does not listen yet is not running.
-    const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
-      undo()
-      onClose()
-      if (callback !== undefined) server.once('close', () => callback())
-      return server.close()
-    })
-    return undo
+/** Notices that the program closes a server which does not listen yet: Node's own close would say so. */
+function watchClose(server: Server): { readonly closed: boolean; end(): void } {
+  let closed = false
+  const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
+    closed = true
+    undo()
+    if (callback !== undefined) server.once('close', () => callback())
+    return server.close()
   })
-}
-
-function closesSocket(socket: Socket): CloseWatch {
-  return new CloseWatch((onClose) => {
-    socket.once('close', onClose)
-    // To its end: a bind of a closed socket fails, which is nobody's business.
-    return () => {}
-  })
+  return {
+    get closed() {
+      return closed
+    },
+    end() {
+      if (!closed) undo()
+    },
+  }
 }

@@ -21,5 +21,5 @@ export function readIgnored(text = ''): Ignored {
  */
 export function isTaken({ port, path }: Pick<ListenOptions, 'port' | 'path'>, ignored: Ignored) {
   const place = path ?? (port === undefined || port === 0 ? undefined : String(port))
-  return place !== undefined && !ignored.has(place) && !ignored.has('*')
+  return place !== undefined && !ignored.has('*') && !ignored.has(place)
 }
