@@ -70,3 +70,23 @@ test('a program that listens to SIGUSR2 keeps it', async () => {
   expect(await run.ended()).toBe(0)
   expect(run.output.lines.filter((line) => line.startsWith('listening'))).toHaveLength(1)
 })
+
+test("in a worker of somebody else's cluster listeners are refused with what to use", async () => {
+  const project = makeProject({
+    'cluster.mjs': `
+      import cluster from 'node:cluster'
+      cluster.setupPrimary({ exec: 'server.mjs', execArgv: ['--import', 'socket-handoff/register'] })
+      cluster.fork({ PORT: ${await freePort()} })
+    `,
+    'server.mjs': `
+      import http from 'node:http'
+      http.createServer().listen(Number(process.env.PORT)).on('error', ({ code, message }) => {
+        console.log('refused', code, message)
+        process.exit()
+      })
+    `,
+  })
+  const child = spawn(process.execPath, ['cluster.mjs'], { cwd: project.path, env: project.env })
+  const [line] = await new Run(child).prints(/^refused .*/)
+  expect(line).toMatch(/ERR_HANDOFF_CLUSTER cannot listen.*handoff run --workers/)
+})

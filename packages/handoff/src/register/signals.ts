@@ -18,7 +18,7 @@ const ownEndMs = 10_000
  * SIGTERM when its last connection has ended: they write what is left and close what is open.
  */
 export function shareSignals(
-  handoff: HandoffProcess,
+  handoff: Pick<HandoffProcess, 'stop' | 'restart' | 'onExit'>,
   supervised: boolean,
   program: Program,
   system: System,
