@@ -81,12 +81,12 @@ async function more(load: Load, requests: number): Promise<void> {
 
 async function main(): Promise<number> {
   const run = await startServer()
-  console.log(`generation 1 serves at ${url}\n`)
+  console.log(`generation 1 serves its page at ${url}\n`)
   // Ctrl-C reaches the supervisor as well, which then ends the server in order.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => run.kill('SIGTERM'))
 
-  const load = new Load(url)
+  const load = new Load(`${url}hello`)
   load.start()
   let aborted = 0
   for (let count = 1; count <= handoffs; count++) {
@@ -109,8 +109,9 @@ async function main(): Promise<number> {
     return well ? 0 : 1
   }
   console.log(`
-The server goes on at ${url}
-Ask it (curl ${url}), edit examples/hot-reload/server.ts, and ask again. Ctrl-C ends it.
+The server goes on. Open its page, ${url}
+Then edit examples/hot-reload/server.ts: the page shows the new code over the connections it has,
+as does curl ${url}hello. Ctrl-C ends it.
 `)
   lines(run, (line) => console.log(line))
   const [code] = await once(run, 'exit')
