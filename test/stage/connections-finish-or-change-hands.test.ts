@@ -37,7 +37,7 @@ describe('for a new process that takes no connections', () => {
     expect(reply).toMatch(/^HTTP\/1.1 200/)
     expect(reply).toMatch(/connection: close/i)
     expect(await old.told('drained')).toMatchObject({
-      counts: { drained: 1, handedOver: 0, forced: 0 },
+      counts: { drained: 0, handedOver: 0, closed: 1, forced: 0 },
     })
   })
 

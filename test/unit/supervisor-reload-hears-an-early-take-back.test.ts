@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { type ReloadLine, reloadWithLines } from '../../packages/handoff/src/supervisor/reload.ts'
 import type {
   LaunchResult,
@@ -31,6 +32,7 @@ function supervise() {
       const event: HandoffEvent = {
         ...{ type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'It is gone.' },
         connections: { back: 0, closed: 0 },
+        fates: noFates,
         ...{ listeners: [], ...old, elapsedMs: 1 },
       }
       for (const observer of observers) observer.heard?.(old.pid, event)

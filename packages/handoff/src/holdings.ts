@@ -1,7 +1,9 @@
 // What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
 
 import type { Gate } from './connections/gate.ts'
+import { Tally } from './connections/tally.ts'
 import { reasonOf } from './errors.ts'
+import { addKinds, type KindCounts } from './fates.ts'
 import { type Held, Listeners } from './io/listeners.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
@@ -10,6 +12,8 @@ import type { ManifestEntry } from './protocol/manifest.ts'
 export class Holdings {
   readonly listeners = new Listeners()
   readonly gates = new Set<Gate>()
+  /** What becomes of the connections behind the gates. */
+  readonly tally = new Tally()
   /** Of servers that the application has closed, and whose connections finish. */
   readonly #closing = new Set<Gate>()
   readonly #system: System
@@ -38,6 +42,11 @@ export class Holdings {
   /** Open connections behind all gates. */
   get connections(): number {
     return this.busy.reduce((sum, gate) => sum + gate.connections, 0)
+  }
+
+  /** By kind, without those that another process has by now. */
+  get kinds(): KindCounts {
+    return this.busy.reduce((sum, gate) => addKinds(sum, gate.kinds), {})
   }
 
   get keys(): string[] {

@@ -27,13 +27,13 @@ export type {
   WebSocketServerLike,
 } from './connections/websocket-servers.ts'
 export {
-  type DrainCounts,
   eventsChannel,
   type HandoffEvent,
   type ProcessStage,
   type Stage,
 } from './diagnostics.ts'
 export { HandoffError, type HandoffErrorCode, type Serving } from './errors.ts'
+export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './fates.ts'
 export type { HandoffMetrics } from './handoff.ts'
 export type { ListenOptions } from './io/listen-arguments.ts'
 export type { BindSocketOptions } from './new/adopt.ts'

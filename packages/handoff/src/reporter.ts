@@ -19,6 +19,7 @@ export class Reporter {
   readonly #settings: Settings
   readonly #generation: () => number
   #since: number
+  #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
   #unsent: { fields: NotifyFields; event: HandoffEvent }[] = []
@@ -64,14 +65,21 @@ export class Reporter {
   watch(status: () => Status): void {
     const { statusIntervalMs } = this.#settings
     if (statusIntervalMs === undefined) return
+    this.#status = status
     const tick = () => {
-      const current = status()
-      const text = JSON.stringify(current)
-      if (text !== this.#lastStatus) this.report(current)
-      this.#lastStatus = text
+      this.tellStatus()
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
     }
     this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+  }
+
+  /** Tells the status now, where the supervisor asked for it and something changed. */
+  tellStatus(): void {
+    const status = this.#status?.()
+    const text = JSON.stringify(status)
+    if (status === undefined || text === this.#lastStatus) return
+    this.#lastStatus = text
+    this.report(status)
   }
 
   /** In order; of statuses only the newest waits. */
@@ -107,5 +115,6 @@ export class Reporter {
 
   close(): void {
     this.#timer?.cancel()
+    this.#status = undefined
   }
 }

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import { dup } from '../io/descriptors.ts'
 import { descriptorOf, setReading } from '../io/node-internals.ts'
+import { markAway, unmark } from './marks.ts'
 
 /**
  * Stops reading from a quiescent connection, in the tick in which it was found quiescent: from then
@@ -16,6 +17,7 @@ export function still(socket: Socket): boolean {
 
 /** Reads on; what the client sent meanwhile waited in the kernel. */
 export function resume(socket: Socket): void {
+  unmark(socket)
   if (!socket.destroyed) setReading(socket, true)
 }
 
@@ -28,7 +30,10 @@ export function resume(socket: Socket): void {
  */
 export function departing(socket: Socket): number | undefined {
   const own = socket.destroyed ? undefined : descriptorOf(socket)
-  return own === undefined ? undefined : dup(own)
+  if (own === undefined) return undefined
+  const fd = dup(own)
+  markAway(socket)
+  return fd
 }
 
 /**

@@ -7,6 +7,7 @@ import { close } from '../io/descriptors.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { Dropper, departing, resume, still } from './depart.ts'
+import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { pickQuiescent } from './quiescent.ts'
@@ -34,18 +35,26 @@ export class HttpMover implements Mover {
     server: Server,
     sockets: ReadonlySet<Socket>,
     system: System,
-    handlers: { onEmpty: () => void; onQuiescent: () => void },
+    handlers: {
+      onEmpty: () => void
+      onExpired: (count: number) => void
+      onQuiescent: () => void
+    },
   ) {
     this.#server = server
     this.#sockets = sockets
     this.#onQuiescent = handlers.onQuiescent
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
-    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
+    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers)
   }
 
   get parked(): number {
     return this.#parking.size
+  }
+
+  get leaving(): number {
+    return this.#leaving.size
   }
 
   take(limit: number): Departing[] {
@@ -66,12 +75,15 @@ export class HttpMover implements Mover {
 
   closeQuiescent(): void {
     this.#parking.closeAll()
-    for (const socket of pickQuiescent(this.#server, this.#sockets)) socket.destroy()
+    for (const socket of pickQuiescent(this.#server, this.#sockets)) {
+      markClosed(socket)
+      socket.destroy()
+    }
   }
 
-  close(): number {
+  close(): void {
     this.settle()
-    return this.#parking.closeAll()
+    this.#parking.closeAll()
   }
 
   /** A parked connection that speaks is to the server like any other. */

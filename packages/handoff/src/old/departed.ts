@@ -1,6 +1,7 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
 import type { Departing, Mover } from '../connections/mover.ts'
+import type { Tally } from '../connections/tally.ts'
 import { close } from '../io/descriptors.ts'
 import { type Progress, readProgress } from '../io/progress.ts'
 
@@ -47,15 +48,19 @@ export class DepartedConnections {
    *
    * @returns how many came back and how many were closed.
    */
-  takeBack(): { back: number; closed: number } {
+  takeBack(tally: Tally): { back: number; closed: number } {
     let back = 0
     const all = [...this.#departed.values()]
     this.#departed.clear()
     for (const { mover, fd, item, progress } of all) {
       if (isUntouched(progress, readProgress(fd))) {
         mover.adopt({ fd, item })
+        tally.add('takenBack', mover.kind)
         back += 1
-      } else close(fd)
+      } else {
+        close(fd)
+        tally.add('closed', mover.kind)
+      }
     }
     return { back, closed: all.length - back }
   }
