@@ -150,6 +150,15 @@ test('a process that asks for more time gets it', () => {
   expect(kill).toHaveBeenCalledTimes(1)
 })
 
+test('a process that asks for less than it has keeps what it has', () => {
+  const { attempt, kill } = begin(60_000)
+  attempt.heard(own, { extendMs: 1_000 })
+  vi.advanceTimersByTime(64_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalledTimes(1)
+})
+
 test('a process that has aborted and does not end is killed soon', async () => {
   const { attempt, kill } = begin()
   attempt.heard(own, joined)

@@ -36,7 +36,7 @@ import { type StateOptions, States } from './states.ts'
 export interface HandoffMetrics {
   generation: number
   stage: ProcessStage
-  /** Keys of the listeners, such as `tcp:127.0.0.1:3000`. */
+  /** Where it listens, such as `tcp:127.0.0.1:3000`; the real port where 0 was asked for. */
   listeners: readonly string[]
   /** Gauge: open connections, over all servers. */
   connections: number
@@ -156,7 +156,8 @@ export class HandoffProcess {
 
   /** Discovers and receives. */
   async start(): Promise<void> {
-    const { rendezvous, signals } = this.#settings
+    const { rendezvous, signals, readyTimeoutMs } = this.#settings
+    this.#reporter.extend(readyTimeoutMs)
     this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#errorOf(death))))
     try {
       await this.#birth.start()
@@ -258,6 +259,7 @@ export class HandoffProcess {
   /** Ends this process in order; nothing resolves, since the process exits. */
   stop(): Promise<never> {
     this.#stopping ??= deferred<never>()
+    this.#reporter.extend(this.#settings.drainTimeoutMs)
     const { state, replaces } = this.#birth
     if (state === 'serving' || replaces === null) this.#succession.stop()
     else {
@@ -361,6 +363,8 @@ export class HandoffProcess {
 
   async #leave(): Promise<void> {
     const { drainTimeoutMs } = this.#settings
+    // The exit hooks have as long as the drain had.
+    if (this.#stopping !== undefined) this.#reporter.extend(drainTimeoutMs)
     const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
     this.#reporter.close()
     this.#line.end()
@@ -390,11 +394,11 @@ export class HandoffProcess {
   }
 
   #status(): Status {
-    const { keys, kinds, tally } = this.#holdings
+    const { places, kinds, tally } = this.#holdings
     return {
       type: 'status',
       stage: this.#stage(),
-      listeners: keys,
+      listeners: places,
       connections: total(kinds),
       open: kinds,
       fates: tally.all,

@@ -7,7 +7,7 @@ import { addKinds, type KindCounts } from './fates.ts'
 import { type Held, Listeners } from './io/listeners.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
-import type { ManifestEntry } from './protocol/manifest.ts'
+import { type ManifestEntry, placeOf } from './protocol/manifest.ts'
 
 export class Holdings {
   readonly listeners = new Listeners()
@@ -49,8 +49,9 @@ export class Holdings {
     return this.busy.reduce((sum, gate) => addKinds(sum, gate.kinds), {})
   }
 
-  get keys(): string[] {
-    return this.listeners.all().map((held) => held.entry.key)
+  /** Where this process listens, for people. */
+  get places(): string[] {
+    return this.listeners.all().map(({ entry }) => placeOf(entry))
   }
 
   /** Binds the rendezvous socket for the first generation; it answers once that serves. */

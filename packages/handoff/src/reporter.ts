@@ -22,7 +22,7 @@ export class Reporter {
   #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
-  #unsent: { fields: NotifyFields; event: HandoffEvent }[] = []
+  #unsent: { fields: NotifyFields; event: HandoffEvent | undefined }[] = []
   #retry: Timer | undefined
 
   constructor(system: System, settings: Settings, generation: () => number) {
@@ -48,6 +48,16 @@ export class Reporter {
     this.#queue(fields, event)
     if (this.#settings.onEvent !== undefined) this.#tell(this.#settings.onEvent, event)
     else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
+  }
+
+  /**
+   * Asks for this much time, in milliseconds, to start or to stop: whoever supervises this process
+   * knows only its own defaults, and kills at their end.
+   *
+   * @see sd_notify(3), EXTEND_TIMEOUT_USEC
+   */
+  extend(ms: number): void {
+    this.#queue({ EXTEND_TIMEOUT_USEC: String(Math.ceil(ms * 1000)) }, undefined)
   }
 
   /** An error of the application's own callback is its own, and must not cut a handoff in half. */
@@ -83,9 +93,9 @@ export class Reporter {
   }
 
   /** In order; of statuses only the newest waits. */
-  #queue(fields: NotifyFields, event: HandoffEvent): void {
-    if (event.type === 'status') {
-      this.#unsent = this.#unsent.filter((waiting) => waiting.event.type !== 'status')
+  #queue(fields: NotifyFields, event: HandoffEvent | undefined): void {
+    if (event?.type === 'status') {
+      this.#unsent = this.#unsent.filter((waiting) => waiting.event?.type !== 'status')
     }
     this.#unsent.push({ fields, event })
     if (this.#retry === undefined) this.#send()

@@ -330,7 +330,7 @@ export class Succession {
         type: 'taken-back',
         code,
         message: reason,
-        listeners: holdings.keys,
+        listeners: holdings.places,
         connections,
         fates: tally.recent,
       })

@@ -45,6 +45,12 @@ export class OldConnections {
     })
   }
 
+  /** Whether it has told enough: that it is drained, or, where it will need longer, what is left. */
+  isKnown(pid: number): boolean {
+    const told = this.of(pid)
+    return told !== undefined && (told.drained || told.connections > 0)
+  }
+
   of(pid: number): Told | undefined {
     return this.#told.get(pid)
   }

@@ -109,8 +109,8 @@ function confirm(
     const failure = takeBacks.get(old)
     if (failure !== undefined) return { ok: false, failure, serving: 'old' }
     if (supervisor.has(old)) {
-      const told = connections.of(old) !== undefined || !patient
-      return told && !waitForExit ? launched : undefined
+      const enough = connections.isKnown(old) || !patient
+      return enough && !waitForExit ? launched : undefined
     }
     return supervisor.serving === undefined ? bothGone : launched
   }
