@@ -89,6 +89,9 @@ export class HandOver {
   ack({ received }: Messages['adopted']): void {
     const flight = this.#inFlight.shift()
     for (const departing of flight?.batch ?? []) departing.gone()
+    if (flight !== undefined) {
+      this.#holdings.tally.add('handedOver', flight.mover.kind, flight.batch.length)
+    }
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
       // Even a wrong ack says that it may have touched them: two processes must not read one stream.
       if (flight !== undefined) closeAll(descriptorsOf(flight))
@@ -99,7 +102,6 @@ export class HandOver {
       )
     }
     this.#acked = received
-    this.#holdings.tally.add('handedOver', flight.mover.kind, flight.batch.length)
     flight.batch.forEach((departing, index) => {
       this.#departed.add(flight.mover, departing, flight.progress[index])
     })
