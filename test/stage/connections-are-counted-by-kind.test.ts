@@ -7,7 +7,7 @@ import https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { WebSocketServer } from 'ws'
+import WebSocket, { WebSocketServer } from 'ws'
 import { type Fates, noFates, total } from '../../packages/handoff/src/fates.ts'
 import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
@@ -245,4 +245,28 @@ test('a take-back counts what comes back, and closes what the dead process had u
     handedOver: { http: 3 },
     takenBack: { http: 2 },
   })
+})
+
+test('a WebSocket over TLS and HTTP/2 in clear are what they are', async () => {
+  const place = openPlace()
+  const old = await place.start()
+  const secure = old.own(https.createServer(tls))
+  new WebSocketServer({ server: secure })
+  const clear = old.own(http2.createServer((_, response) => response.end('clear')))
+  for (const server of [secure, clear]) await old.handoff.listen(server, { port: 0 })
+  await old.handoff.ready()
+  const portOf = (server: net.Server) => (server.address() as AddressInfo).port
+  const socket = new WebSocket(`wss://localhost:${portOf(secure)}`, { rejectUnauthorized: false })
+  await once(socket, 'open')
+  const session = http2.connect(`http://localhost:${portOf(clear)}`)
+  session.request().resume()
+  await until('both are known', () => {
+    const { websocket, http2: sessions } = old.handoff.metrics().open
+    return websocket === 1 && sessions === 1
+  })
+  expect(old.handoff.metrics()).toMatchObject({ connections: 2, open: { tls: 0, raw: 0 } })
+
+  void old.handoff.stop()
+  expect((await old.told('drained')).fates).toEqual(fates({ closed: { websocket: 1, http2: 1 } }))
+  session.destroy()
 })
