@@ -22,6 +22,8 @@ interface Result {
   ok?: boolean
   /** Milliseconds since the command was given. */
   atMs: number
+  /** The same, when the new generation served. */
+  servesAfterMs?: number
   generation?: number
   message?: string
 }
@@ -91,10 +93,10 @@ async function main(): Promise<number> {
   let aborted = 0
   for (let count = 1; count <= handoffs; count++) {
     await more(load, requestsBetween)
-    const { ok, generation, atMs, message } = await reload()
+    const { ok, generation, atMs, servesAfterMs = atMs, message } = await reload()
     if (!ok) aborted += 1
     const outcome = ok ? `generation ${generation} serves` : `aborted: ${message}`
-    const ms = `${Math.round(atMs)} ms`.padStart(7)
+    const ms = `${Math.round(servesAfterMs)} ms`.padStart(7)
     console.log(`handoff ${count}  ${ms}  ${outcome}  (${load.tally})`)
   }
   await more(load, requestsBetween)

@@ -7,6 +7,7 @@ import { close } from '../io/descriptors.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
+import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { isFlushed, pickQuiescent } from './quiescent.ts'
@@ -27,6 +28,8 @@ interface HttpHandlers {
   forget(socket: Socket): void
   /** The last parked connection has ended. */
   onEmpty(): void
+  /** So many parked connections have been silent for too long. */
+  onExpired(count: number): void
   /** What could not go over before may do so now. */
   onQuiescent(): void
 }
@@ -58,11 +61,15 @@ export class HttpMover implements Mover {
     this.#onQuiescent = handlers.onQuiescent
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
-    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
+    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers)
   }
 
   get parked(): number {
     return this.#parking.size
+  }
+
+  get leaving(): number {
+    return this.#leaving.size
   }
 
   take(limit: number): Departing[] {
@@ -84,12 +91,15 @@ export class HttpMover implements Mover {
 
   closeQuiescent(): void {
     this.#parking.closeAll()
-    for (const socket of this.#quiescent()) socket.destroy()
+    for (const socket of this.#quiescent()) {
+      markClosed(socket)
+      socket.destroy()
+    }
   }
 
-  close(): number {
+  close(): void {
     this.settle()
-    return this.#parking.closeAll()
+    this.#parking.closeAll()
   }
 
   /** A parked connection that speaks is to the server like any other. */
