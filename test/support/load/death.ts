@@ -21,27 +21,30 @@ export interface Loss {
 export class Death {
   #triggeredAt = Number.POSITIVE_INFINITY
   #stoppedAt = Number.POSITIVE_INFINITY
-  #pid: string | undefined
+  /** It was killed, and the old process does not serve again yet. */
+  #isRecent = false
+  readonly #dead = new Set<string>()
 
   /** The handoff whose new process is to die begins now: what is under way is the old process's. */
   expect(): void {
     this.#triggeredAt = performance.now()
     this.#stoppedAt = Number.POSITIVE_INFINITY
-    this.#pid = undefined
+    this.#isRecent = false
   }
 
   /** Waits until the process stands still, lets clients go on for a while, and kills it. */
   async kill(pid: number, holdMs: number): Promise<void> {
     await until(`process ${pid} stands still`, () => standsStill(pid))
     this.#stoppedAt = performance.now()
-    this.#pid = `${pid}`
+    this.#isRecent = true
+    this.#dead.add(`${pid}`)
     await pause(holdMs)
     process.kill(pid, 'SIGKILL')
   }
 
-  /** The old process serves again: what fails from now on fails for another reason. */
+  /** The old process serves again: what it fails to answer from now on is not excused. */
   settle(): void {
-    this.#pid = undefined
+    this.#isRecent = false
   }
 
   /**
@@ -50,12 +53,12 @@ export class Death {
    * @remarks What was sent after the handoff began and before the process stood still may have been
    * read by it; what is older was read by the old process, which lives. On a connection on which it
    * has answered, nobody but the dead process knows whether it was about to write or had read more:
-   * docs/limits.md says that such a connection is closed.
+   * docs/limits.md says that such a connection is closed. A slow reader notices that late.
    */
   excuses({ begunAt, usedBy }: Loss): boolean {
-    if (this.#pid === undefined) return false
-    if (usedBy === this.#pid) return true
-    return begunAt !== undefined && begunAt >= this.#triggeredAt && begunAt <= this.#stoppedAt
+    if (usedBy !== undefined && this.#dead.has(usedBy)) return true
+    if (!this.#isRecent || begunAt === undefined) return false
+    return begunAt >= this.#triggeredAt && begunAt <= this.#stoppedAt
   }
 
   /** Turns the failure of a request that was cut with the process into a `cut`, which is none. */

@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Target } from './send.ts'
-import { type Report, type WholeOptions, wholeOptions } from './whole-load.ts'
+import { type Cut, type Report, type WholeOptions, wholeOptions } from './whole-load.ts'
 import type { Call, Requests, Result } from './whole-load-process.ts'
 
 const entry = fileURLToPath(new URL('whole-load-process.ts', import.meta.url))
@@ -56,7 +56,7 @@ export class WholeLoadClient {
   }
 
   /** The old process said that it serves again. */
-  settle(): Promise<void> {
+  settle(): Promise<Cut> {
     return this.#ask('settle')
   }
 

@@ -9,7 +9,7 @@ export interface Requests {
   more(answers: number): Promise<void>
   expectDeath(): void
   kill(pid: number, holdMs: number): Promise<void>
-  settle(): Promise<void>
+  settle(): ReturnType<WholeLoad['settle']>
   stop(): ReturnType<WholeLoad['stop']>
 }
 

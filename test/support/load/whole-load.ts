@@ -16,6 +16,8 @@ export interface WholeOptions {
   kept: number
   /** They rest between 0 and so many milliseconds between two requests. */
   thinkMs: number
+  /** As many more that are at rest most of the time: many a handoff finds them parked. */
+  resting: number
   webSockets: number
   pace: Pace
   /** New connections a second. */
@@ -29,10 +31,22 @@ export const wholeOptions: WholeOptions = {
   seed: 1,
   kept: 64,
   thinkMs: 30,
+  resting: 16,
   webSockets: 16,
   pace: { everyMs: 50 },
   arriving: 200,
   long: { slow: 8, download: 2, upload: 2, slowReader: 1 },
+}
+
+/** Less than the 5 s after which node:http closes a connection at rest. */
+const restingThinkMs = 2_000
+
+/** What ended with killed processes so far. */
+export interface Cut {
+  requests: number
+  kept: number
+  resting: number
+  webSockets: number
 }
 
 /** Connections of a kind, at the end. */
@@ -53,6 +67,7 @@ export interface Report {
   /** Requests that were under way in a process that was killed. */
   cut: number
   kept: Kept
+  resting: Kept
   webSockets: Kept
   echoes: Echoes
   /** Of the requests on kept connections. */
@@ -69,6 +84,7 @@ export class WholeLoad {
   readonly #options: WholeOptions
   readonly #tally: Tally
   readonly #kept: KeptLoad
+  readonly #resting: KeptLoad
   readonly #webSockets: WebSocketLoad
   readonly #long: Load
   readonly #arrivals: Arrivals
@@ -76,13 +92,20 @@ export class WholeLoad {
   private constructor(
     target: Target,
     options: WholeOptions,
-    parts: { death: Death; tally: Tally; kept: KeptLoad; webSockets: WebSocketLoad },
+    parts: {
+      death: Death
+      tally: Tally
+      kept: KeptLoad
+      resting: KeptLoad
+      webSockets: WebSocketLoad
+    },
   ) {
     this.#target = target
     this.#options = options
     this.death = parts.death
     this.#tally = parts.tally
     this.#kept = parts.kept
+    this.#resting = parts.resting
     this.#webSockets = parts.webSockets
     this.#long = new Load(target, options.long, this.#tally)
     this.#arrivals = new Arrivals(target, options.arriving, this.#tally)
@@ -92,10 +115,17 @@ export class WholeLoad {
     const { seed, thinkMs, pace } = options
     const death = new Death()
     const tally = new Tally(death.judge)
-    const kept = await KeptLoad.start({ target, count: options.kept, thinkMs, seed, tally, death })
+    const common = { target, tally, death }
+    const kept = await KeptLoad.start({ ...common, seed, count: options.kept, thinkMs })
+    const resting = await KeptLoad.start({
+      ...common,
+      seed: seed + options.kept,
+      count: options.resting,
+      thinkMs: restingThinkMs,
+    })
     const port = target.port ?? 0
     const webSockets = await WebSocketLoad.start({ port, count: options.webSockets, pace, death })
-    return new WholeLoad(target, options, { death, tally, kept, webSockets })
+    return new WholeLoad(target, options, { death, tally, kept, resting, webSockets })
   }
 
   /** Resolves when each kept connection and each WebSocket has had so many more answers. */
@@ -107,9 +137,15 @@ export class WholeLoad {
    * The old process serves again, and has closed what it closes. What this process was told of it
    * by the kernel it has seen once a request that begins now is answered.
    */
-  async settle(): Promise<void> {
+  async settle(): Promise<Cut> {
     this.#tally.add('settling', await send(this.#target, { path: '/', text: 'hello\n' }))
     this.death.settle()
+    return {
+      requests: this.#tally.total('cut'),
+      kept: this.#kept.cut,
+      resting: this.#resting.cut,
+      webSockets: this.#webSockets.cut,
+    }
   }
 
   /** Lets all that is under way end, then closes the connections. */
@@ -117,28 +153,36 @@ export class WholeLoad {
     const [failures] = await Promise.all([
       this.#webSockets.stop(),
       this.#kept.stop(),
+      this.#resting.stop(),
       this.#long.stop(),
       this.#arrivals.stop(),
     ])
     const report = this.#report(failures)
     this.#kept.close()
+    this.#resting.close()
     await this.#webSockets.close()
     return report
   }
 
   #report(failures: string[]): Report {
-    const [kept, webSockets, tally] = [this.#kept, this.#webSockets, this.#tally]
-    const { requests, failed } = tally
+    const { requests, failed } = this.#tally
+    const [kept, resting, webSockets, tally] = [
+      this.#kept,
+      this.#resting,
+      this.#webSockets,
+      this.#tally,
+    ]
     return {
       requests,
       failed,
       cut: tally.total('cut'),
       kept: { opened: this.#options.kept, ...countsOf(kept) },
+      resting: { opened: this.#options.resting, ...countsOf(resting) },
       webSockets: { opened: this.#options.webSockets, ...countsOf(webSockets) },
       echoes: webSockets.echoes,
       durationsMs: kept.durationsMs,
       pids: [...new Set([...tally.pids.keys(), ...webSockets.pids])],
-      text: [`${tally}`, ...kept.failures, ...failures].join('\n'),
+      text: [`${tally}`, ...kept.failures, ...resting.failures, ...failures].join('\n'),
     }
   }
 }
