@@ -150,12 +150,12 @@ export class WholeLoad {
 
   /** Lets all that is under way end, then closes the connections. */
   async stop(): Promise<Report> {
+    await Promise.all([this.#long.stop(), this.#arrivals.stop()])
+    // These last: node:http closes what has been at rest for 5 s, and long requests may take longer.
     const [failures] = await Promise.all([
       this.#webSockets.stop(),
       this.#kept.stop(),
       this.#resting.stop(),
-      this.#long.stop(),
-      this.#arrivals.stop(),
     ])
     const report = this.#report(failures)
     this.#kept.close()
