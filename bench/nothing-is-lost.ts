@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { killAfterCommit } from '../test/support/kill-after-commit.ts'
 import { seeded } from '../test/support/load/random.ts'
 import { WholeLoadClient } from '../test/support/load/whole-load-client.ts'
-import { machine } from './machine.ts'
+import { listenOverflows, machine } from './machine.ts'
 import { isLossless, reportTable } from './report-table.ts'
 import { type ReplaceableServer, startUnderHandoff } from './servers.ts'
 
@@ -34,6 +34,7 @@ async function run(fixture: string): Promise<boolean> {
   const entry = fileURLToPath(new URL(`../test/fixtures/${fixture}`, import.meta.url))
   const server = await startUnderHandoff(entry, [], { FAILURE_FILE: failureFile })
   const load = await WholeLoadClient.start({ port: server.port }, { seed: SEED, pace })
+  const overflowsBefore = listenOverflows()
   try {
     await load.more(1)
     const startedAt = performance.now()
@@ -43,7 +44,11 @@ async function run(fixture: string): Promise<boolean> {
     await load.more(1)
     const report = await load.stop()
     console.log(reportTable(report))
-    console.log(`  in ${seconds} s; ${report.pids.length} processes answered`)
+    const overflows = listenOverflows() - overflowsBefore
+    console.log(
+      `  in ${seconds} s; ${report.pids.length} processes answered; ` +
+        `the machine dropped ${overflows} connections at full queues`,
+    )
     const lossless = isLossless(report)
     if (!lossless) console.log(report.text)
     return lossless
