@@ -20,18 +20,6 @@ export function cpuTimeMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS
 }
 
-/**
- * How many connections the kernel has dropped so far because a server's queue was full; NaN without
- * /proc. Of the whole machine. See ListenOverflows in the kernel's networking/snmp_counter.rst.
- */
-export function listenOverflows(): number {
-  if (process.platform !== 'linux') return Number.NaN
-  const [names, values] = readFileSync('/proc/net/netstat', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-  return Number(values?.[names?.indexOf('ListenOverflows') ?? -1])
-}
-
 export function median(values: readonly number[]): number {
   return percentile(values, 50)
 }

@@ -4,7 +4,7 @@ import type { Kept, Report } from '../test/support/load/whole-load.ts'
 import { percentile } from './machine.ts'
 
 export function reportTable(report: Report): string {
-  const { requests, failed, cut, kept, resting, webSockets, echoes, durationsMs } = report
+  const { requests, failed, cut, kept, resting, webSockets, echoes, heldBack, durationsMs } = report
   const times = [50, 99, 100].map((percent) => percentile(durationsMs, percent).toFixed(1))
   const rows: [string, string][] = [
     ['requests', `${requests}, ${failed} failed${also(cut)}`],
@@ -16,6 +16,7 @@ export function reportTable(report: Report): string {
       `${echoes.sent} sent, ${echoes.echoed} echoed, ${echoes.lost} lost, ` +
         `${echoes.reordered} reordered, ${echoes.doubled} doubled, ${echoes.miscounted} miscounted`,
     ],
+    ['new connections', `${heldBack} not begun, since the server did not keep up`],
     ['latency, kept', `p50 ${times[0]} ms, p99 ${times[1]} ms, max ${times[2]} ms`],
   ]
   return rows.map(([label, text]) => `  ${label.padEnd(20)} ${text}`).join('\n')

@@ -70,6 +70,8 @@ export interface Report {
   resting: Kept
   webSockets: Kept
   echoes: Echoes
+  /** New connections that were not begun: the server did not keep up. */
+  heldBack: number
   /** Of the requests on kept connections. */
   durationsMs: number[]
   /** The processes that answered. */
@@ -180,6 +182,7 @@ export class WholeLoad {
       resting: { opened: this.#options.resting, ...countsOf(resting) },
       webSockets: { opened: this.#options.webSockets, ...countsOf(webSockets) },
       echoes: webSockets.echoes,
+      heldBack: this.#arrivals.heldBack,
       durationsMs: kept.durationsMs,
       pids: [...new Set([...tally.pids.keys(), ...webSockets.pids])],
       text: [`${tally}`, ...kept.failures, ...resting.failures, ...failures].join('\n'),
