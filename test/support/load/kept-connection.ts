@@ -84,6 +84,7 @@ export class KeptConnection {
     const body = this.#heard.slice(headEnd + 4)
     // A reply without a length would be NaN, and never whole.
     if (body.length < bytes) return
+    if (body.length > bytes) return this.#break(`unasked: ${body.slice(bytes)}`)
     this.#heard = ''
     this.usedBy = /^x-pid: (\d+)/im.exec(head)?.[1]
     if (!head.startsWith('HTTP/1.1 200 ')) this.#settle('non2xx', head)
