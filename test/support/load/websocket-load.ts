@@ -30,6 +30,8 @@ export class WebSocketLoad {
   readonly #clients: EchoClient[] = []
   readonly #first: EchoClient[] = []
   readonly #echoed: number[] = []
+  /** Clients whose connection ended unexcused: they open no other. */
+  readonly #lost = new Set<number>()
   /** Of connections that are no more. */
   readonly #past: Echoes = {
     sent: 0,
@@ -71,8 +73,7 @@ export class WebSocketLoad {
     const enough = this.#echoed.map((echoed) => echoed + answers)
     await until(`${answers} more answers`, () =>
       this.#echoed.every(
-        (echoed, index) =>
-          echoed >= (enough[index] as number) || this.#clients[index]?.ended !== undefined,
+        (echoed, index) => echoed >= (enough[index] as number) || this.#lost.has(index),
       ),
     )
   }
@@ -117,6 +118,7 @@ export class WebSocketLoad {
     const { begunAt, usedBy, ended, echoes, holes } = client
     if (!this.#options.death.excuses({ begunAt, usedBy })) {
       this.closed++
+      this.#lost.add(index)
       this.failures.push(`WebSocket ${index}, last used by ${usedBy}: ${ended}`)
       return
     }
@@ -127,6 +129,7 @@ export class WebSocketLoad {
     this.#opening = this.#opening
       .then(() => this.#open(index))
       .catch((error) => {
+        this.#lost.add(index)
         this.failures.push(`WebSocket ${index} could not be opened again: ${error}`)
       })
   }
