@@ -143,6 +143,19 @@ describe('to a real new process', () => {
     expect(next.handoff.metrics().connections).toBe(0)
   })
 
+  test('one that has spoken in time is answered, however late its process gets to read', async () => {
+    const { place, where } = await serving()
+    const socket = await connect(where)
+    await exchange(socket)
+    const next = await succeed(place)
+    await until('it has come', () => next.handoff.metrics().connections === 1)
+    const reply = exchange(socket)
+    // In the same turn: the request is in the kernel, and nobody has looked yet.
+    next.system.advance(7_000)
+    expect(await reply).toMatch(new RegExp(`${next.system.pid}$`))
+    socket.destroy()
+  })
+
   test('when the old process dies with the batch on its way nothing is lost twice', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)

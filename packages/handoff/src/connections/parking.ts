@@ -101,6 +101,9 @@ export class Parking {
 
   #sweep(): void {
     this.#sweeping = false
+    // Timers run before what has arrived is read: in a process that was held up, a client that spoke
+    // in time would be closed with its request unread.
+    this.#readiness.look()
     const now = this.#system.now()
     const { size } = this.#parked
     for (const parked of this.#parked.values()) if (parked.expires <= now) this.#close(parked)
