@@ -2,19 +2,16 @@
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { HandoffError } from '../errors.ts'
 import { close } from '../io/descriptors.ts'
+import { countSocketless, silenceLeft } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { Dropper, departing, resume, still } from './depart.ts'
+import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { pickQuiescent } from './quiescent.ts'
-
-interface Item {
-  /** How long it may stay silent, in milliseconds; 0 = for ever. */
-  idleMs: number
-}
+import { RequestLimit } from './request-limit.ts'
 
 export class HttpMover implements Mover {
   readonly kind = 'http'
@@ -28,6 +25,7 @@ export class HttpMover implements Mover {
   /** Silenced, on the way, or about to be dropped: not to be found a second time. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
+  readonly limit: RequestLimit
 
   /** @param sockets - the connections that the server has. */
   constructor(
@@ -41,7 +39,13 @@ export class HttpMover implements Mover {
     this.#onQuiescent = handlers.onQuiescent
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
-    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
+    this.limit = new RequestLimit(server)
+    this.#parking = new Parking(system, {
+      onSpeaks: (parked) => this.#unpark(parked),
+      onExpired: (parked) => this.#expire(parked),
+      onCount: (by) => countSocketless(server, by),
+      onEmpty: handlers.onEmpty,
+    })
   }
 
   get parked(): number {
@@ -60,45 +64,71 @@ export class HttpMover implements Mover {
   }
 
   adopt(arriving: Arriving): void {
-    this.#parking.park(arriving, readItem(arriving.item).idleMs)
+    this.#parking.park(arriving, readHttpItem(arriving.item).idleMs)
     this.#onQuiescent()
   }
 
   closeQuiescent(): void {
-    this.#parking.closeAll()
+    this.#parking.close()
     for (const socket of pickQuiescent(this.#server, this.#sockets)) socket.destroy()
   }
 
   close(): number {
     this.settle()
-    return this.#parking.closeAll()
+    return this.#parking.close()
+  }
+
+  /** Closes what the server would close as idle, were it not parked. */
+  closeIdle(): void {
+    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
+  }
+
+  /** The application closes its server, which leaves connections alone that are new. */
+  leaveToServer(): void {
+    this.settle()
+    this.closeIdle()
+    for (const parked of this.#parking.take(this.#parking.size)) this.#unpark(parked)
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, onEnd }: Arriving): void {
+  #unpark({ fd, item, onEnd }: Arriving): Socket {
+    const { requests = 0 } = readHttpItem(item)
     const socket = attach(this.#server, fd)
+    if (requests > 0) this.limit.carry(socket, requests)
     if (onEnd !== undefined) socket.once('close', onEnd)
     this.#server.emit('connection', socket)
+    return socket
   }
 
-  #departParked({ fd, idleMs, onEnd }: Arriving & Item): Departing {
-    const arriving: Arriving =
-      onEnd === undefined ? { fd, item: { idleMs } } : { fd, item: { idleMs }, onEnd }
+  /** As Node: what becomes of it is up to listeners of `timeout`, where there are any. */
+  #expire(parked: Arriving): void {
+    if (this.#server.listenerCount('timeout') > 0) {
+      this.#unpark(parked).emit('timeout')
+      return
+    }
+    close(parked.fd)
+    parked.onEnd?.()
+  }
+
+  #departParked({ idleMs, ...parked }: Arriving & { idleMs: number }): Departing {
+    const arriving: Arriving = { ...parked, item: { ...readHttpItem(parked.item), idleMs } }
     return {
       ...arriving,
-      gone: () => onEnd?.(),
+      gone: () => arriving.onEnd?.(),
       stay: () => this.#parking.park(arriving, idleMs),
     }
   }
 
   #takeStilled(limit: number): Departing[] {
     const taken: Departing[] = []
-    const item: Item = { idleMs: this.#idleMs() }
+    const left = silenceLeft()
     while (taken.length < limit && this.#stilled.length > 0) {
       const socket = this.#stilled[0] as Socket
       try {
         const fd = departing(socket)
-        if (fd !== undefined) taken.push(this.#depart(socket, fd, item))
+        if (fd !== undefined) {
+          taken.push(this.#depart(socket, fd, this.#itemOf(socket, left(socket))))
+        }
       } catch (error) {
         // The dropper makes room, and then we are asked again.
         if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
@@ -109,7 +139,15 @@ export class HttpMover implements Mover {
     return taken
   }
 
-  #depart(socket: Socket, fd: number, item: Item): Departing {
+  #itemOf(socket: Socket, left: number | undefined): HttpItem {
+    const requests = this.limit.requestsOf(socket)
+    if (isNew(socket) && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
+    const item: HttpItem = { idleMs: idleMs(this.#server, left) }
+    if (requests !== undefined) item.requests = requests
+    return item
+  }
+
+  #depart(socket: Socket, fd: number, item: HttpItem): Departing {
     return {
       fd,
       item,
@@ -133,25 +171,11 @@ export class HttpMover implements Mover {
 
   #still(): void {
     for (const socket of pickQuiescent(this.#server, this.#sockets)) {
-      if (this.#leaving.has(socket)) continue
+      if (this.#leaving.has(socket) || this.limit.isReached(socket)) continue
       if (!still(socket)) continue
       this.#stilled.push(socket)
       this.#leaving.add(socket)
       socket.once('close', () => this.#leaving.delete(socket))
     }
   }
-
-  #idleMs(): number {
-    const { keepAliveTimeout } = this.#server
-    return Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
-  }
-}
-
-function readItem(item: unknown): Item {
-  const idleMs = (item as Partial<Item> | null)?.idleMs
-  if (typeof idleMs === 'number' && Number.isFinite(idleMs) && idleMs >= 0) return { idleMs }
-  throw new HandoffError(
-    'ERR_HANDOFF_PROTOCOL',
-    'cannot take over a connection: its idleMs is not a number of milliseconds',
-  )
 }

@@ -9,6 +9,7 @@ import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
+import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 import { HttpMover } from './http-mover.ts'
@@ -39,6 +40,7 @@ export class ServerGate implements Gate {
   readonly #sockets = new Set<Socket>()
   readonly #sessions: ReadonlySet<Http2Session>
   readonly #webSockets: WebSockets | undefined
+  readonly #httpMover: HttpMover | undefined
   readonly #webSocketMover: WebSocketMover | undefined
   readonly #rawMover: RawMover | undefined
   readonly #undo: (() => void)[] = []
@@ -72,10 +74,10 @@ export class ServerGate implements Gate {
         const { webSockets: servers } = consents
         const mover = new WebSocketMover(server, webSockets, servers, system, warn)
         this.#webSocketMover = mover
-        this.movers.push(
-          new HttpMover(server, this.#sockets, system, { onEmpty, onQuiescent }),
-          mover,
-        )
+        const httpMover = new HttpMover(server, this.#sockets, system, { onEmpty, onQuiescent })
+        this.#httpMover = httpMover
+        this.movers.push(httpMover, mover)
+        this.#undo.push(closeParkedToo(server, httpMover), () => httpMover.limit.end())
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
@@ -227,6 +229,7 @@ export class ServerGate implements Gate {
   #track(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('close', this.#onSocketClose)
+    this.#httpMover?.limit.begin()
     if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
   }
 
@@ -268,9 +271,9 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
+      this.#httpMover?.leaveToServer()
       this.detach()
       this.#handlers.onClose(this)
-      this.#closeParked()
       // Shut for another process; to the application its server was running all the same.
       if (!listens && callback !== undefined) server.once('close', () => callback())
       server.close(listens ? callback : undefined)

@@ -92,6 +92,51 @@ export function countConnection(server: Server, socket: Socket): boolean {
 }
 
 /**
+ * Counts connections among a server's for which there is no socket: parked ones.
+ *
+ * @see lib/net.js `Server.prototype.getConnections`, `onconnection` (Node 20 to 26)
+ */
+export function countSocketless(server: Server, by: number): void {
+  const counted = server as unknown as { _connections?: unknown }
+  if (typeof counted._connections === 'number') counted._connections += by
+}
+
+/**
+ * Looks at the clock by which Node ends silent sockets, once for many of them.
+ *
+ * @returns what tells how long a socket may still stay silent, in milliseconds: 0 = for ever,
+ * undefined = this Node does not tell.
+ * @see lib/internal/timers.js `kTimeout`, `Timeout`; lib/net.js `Socket.prototype._unrefTimer`
+ * (Node 20 to 26)
+ */
+export function silenceLeft(): (socket: Socket) => number | undefined {
+  const clock = setTimeout(() => {}, 1)
+  const now = (clock as unknown as Partial<SilenceTimer>)._idleStart
+  clearTimeout(clock)
+  let key: symbol | undefined
+  return (socket) => {
+    if (key === undefined || !(key in socket)) {
+      key = Object.getOwnPropertySymbols(socket).find(
+        ({ description }) => description === 'timeout',
+      )
+    }
+    if (key === undefined || now === undefined) return undefined
+    const timer = (socket as unknown as Record<symbol, Partial<SilenceTimer> | null>)[key]
+    // None was asked for, or it has run and whoever listened let the socket be.
+    if (timer === null || timer?._destroyed === true) return 0
+    const { _idleStart: start, _idleTimeout: after } = timer ?? {}
+    if (typeof start !== 'number' || typeof after !== 'number') return undefined
+    return Math.max(1, Math.ceil(start + after - now))
+  }
+}
+
+interface SilenceTimer {
+  _idleStart: number
+  _idleTimeout: number
+  _destroyed: boolean
+}
+
+/**
  * Tells whether the connections of a server stay open when the client has closed its side; those
  * of an HTTP server do.
  *
