@@ -158,6 +158,25 @@ describe('to a real new process', () => {
     socket.destroy()
   })
 
+  test('an ack that comes after the release leaves the connection to the new process alone', async () => {
+    const { place, old, where } = await serving()
+    const request = await old.inFlight(where)
+    const socket = await connect(where)
+    await exchange(socket)
+    const peer = place.newPeer()
+    const [key = ''] = old.handoff.metrics().listeners
+    await peer.takeOver([key], [key])
+    await peer.hear('connections')
+    peer.say({ type: 'release' })
+    peer.say({ type: 'adopted', received: 1 })
+    const rest = readAll(socket)
+    peer.die() // It was the last holder, although the old process drains on.
+    expect(await rest).toBe('')
+    request.finish()
+    expect(await request.answer).toBe('whole')
+    expect(await old.exit()).toBe(0)
+  })
+
   test('a wrong ack is an ack: what the new process may have touched is left to it', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
