@@ -90,9 +90,10 @@ export const script: fc.Arbitrary<Script> = fc.record({
 
 /** A request as it goes over the wire; `id` is in its answer. */
 export function render(request: ScriptedRequest, id: number, close = false): Buffer {
-  const { version, body, trailer, answer } = request
-  // HTTP/1.0 knows neither chunks nor 100 Continue.
+  const { version, body, trailer } = request
+  // HTTP/1.0 knows neither chunks, so that an answer in chunks ends by a close, nor 100 Continue.
   const chunked = request.chunked && version === '1.1'
+  const answer = { ...request.answer, chunked: request.answer.chunked && version === '1.1' }
   const bytes = Buffer.concat(body)
   const query = Object.entries(answer).map(([name, value]) => `${name}=${Number(value)}`)
   const head = [
