@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { turns } from './scripted-server.ts'
-import { type Pause, render, type Script, type ScriptedRequest } from './scripts.ts'
+import type { Pause } from './scripts.ts'
 
 const deadlineMs = 5_000
 
@@ -18,15 +18,22 @@ export interface Handoffs {
   over: Promise<unknown>
 }
 
-/** What is said when everything is over: the connection has to be as good as ever. */
-const farewell: ScriptedRequest = {
-  version: '1.1',
-  body: [],
-  chunked: false,
-  trailer: false,
-  expect: false,
-  emptyLine: false,
-  answer: { wait: 0, pieces: 0, size: 0, chunked: false, early: false },
+/** What a client says, whatever protocol it speaks. */
+export interface Lines {
+  /** Each is answered once, with `[end ` somewhere in the answer. */
+  questions: Buffer[]
+  /** How much of them is said, in bytes. */
+  said: number
+  /** Where that is cut, as fractions of its length. */
+  cuts: readonly number[]
+  /** One for each piece, over and over. */
+  pauses: readonly Pause[]
+  /** It closes its side without waiting for the answers. */
+  hurries: boolean
+  /** One more question when no more handoff comes: the connection has to be as good as ever. */
+  farewell: Buffer | undefined
+  /** Said last. */
+  goodbye: Buffer
 }
 
 export class ScriptedClient {
@@ -49,35 +56,24 @@ export class ScriptedClient {
   }
 
   /** @returns everything that came until the server closed the connection. */
-  async play({ requests, cuts, pauses, ends }: Script, handoffs: Handoffs): Promise<string> {
+  async play(lines: Lines, handoffs: Handoffs): Promise<string> {
     await once(this.#socket, 'connect')
-    const closes = ends === 'close'
-    const rendered = requests.map((request, index) =>
-      render(request, index, closes && index === requests.length - 1),
-    )
-    const whole = Buffer.concat(rendered)
-    const last = rendered.at(-1)?.length ?? 0
-    // Cut short, or all of it.
-    const bytes = ends === 'cut' ? whole.subarray(0, whole.length - Math.ceil(last / 2)) : whole
-    const boundaries = rendered.map(
-      (_, index) => Buffer.concat(rendered.slice(0, index + 1)).length,
-    )
+    const { questions, pauses } = lines
     let sent = 0
-    for (const [index, piece] of cut(bytes, cuts).entries()) {
+    const asked = () => wholeIn(questions, sent)
+    for (const [index, piece] of cut(lines).entries()) {
       this.#socket.write(piece)
       sent += piece.length
-      const asked = boundaries.filter((end) => end <= sent).length
-      await this.#pause(pauses[index % pauses.length] as Pause, asked, handoffs)
+      await this.#pause(pauses[index % pauses.length] as Pause, asked(), handoffs)
     }
-    const asked = boundaries.filter((end) => end <= sent).length
-    if (ends === 'half') this.#socket.end()
-    await this.#hears(asked)
-    if (ends === 'no') {
+    if (lines.hurries) this.#socket.end()
+    await this.#hears(asked())
+    if (lines.farewell !== undefined) {
       await handoffs.over
-      this.#socket.write(render(farewell, requests.length))
-      await this.#hears(asked + 1)
+      this.#socket.write(lines.farewell)
+      await this.#hears(asked() + 1)
     }
-    this.#socket.end()
+    this.#socket.end(lines.goodbye)
     await this.#hears(Number.POSITIVE_INFINITY)
     return `${Buffer.concat(this.#pieces).toString('latin1')}${this.#error ?? ''}`
   }
@@ -121,8 +117,18 @@ export class ScriptedClient {
   }
 }
 
-function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const inner = cuts.map((at) => Math.floor(at * bytes.length))
-  const edges = [...new Set([0, ...inner, bytes.length])].sort((a, b) => a - b)
+/** How many of them are whole in so many bytes. */
+function wholeIn(questions: readonly Buffer[], bytes: number): number {
+  let left = bytes
+  return questions.filter(({ length }) => {
+    left -= length
+    return left >= 0
+  }).length
+}
+
+function cut({ questions, said, cuts }: Lines): Buffer[] {
+  const bytes = Buffer.concat(questions).subarray(0, said)
+  const inner = cuts.map((at) => Math.floor(at * said))
+  const edges = [...new Set([0, ...inner, said])].sort((a, b) => a - b)
   return edges.slice(1).map((to, index) => bytes.subarray(edges[index], to))
 }

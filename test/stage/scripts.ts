@@ -1,6 +1,7 @@
 // What a client of the property test does: requests cut anywhere, sent with pauses in between.
 
 import fc from 'fast-check'
+import type { Lines } from './scripted-client.ts'
 
 /** How the server answers a request; it reads that from the path. */
 export interface Answer {
@@ -71,16 +72,18 @@ const request: fc.Arbitrary<ScriptedRequest> = fc.record({
   answer,
 })
 
-const pause: fc.Arbitrary<Pause> = fc.record({
+export const pause: fc.Arbitrary<Pause> = fc.record({
   answered: fc.boolean(),
   handoff: fc.boolean(),
   turns: fc.nat(12),
   deaf: fc.boolean(),
 })
 
+export const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
+
 export const script: fc.Arbitrary<Script> = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 5 }),
-  cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }),
+  cuts,
   pauses: fc.array(pause, { minLength: 1, maxLength: 4 }),
   ends: fc.oneof(
     { weight: 6, arbitrary: fc.constant<Script['ends']>('no') },
@@ -88,8 +91,34 @@ export const script: fc.Arbitrary<Script> = fc.record({
   ),
 })
 
+const farewell: ScriptedRequest = {
+  version: '1.1',
+  body: [],
+  chunked: false,
+  trailer: false,
+  expect: false,
+  emptyLine: false,
+  answer: { wait: 0, pieces: 0, size: 0, chunked: false, early: false },
+}
+
+export function linesOf({ requests, ends, ...when }: Script): Lines {
+  const questions = requests.map((request, index) =>
+    render(request, index, ends === 'close' && index === requests.length - 1),
+  )
+  const whole = Buffer.concat(questions).length
+  const last = questions.at(-1)?.length ?? 0
+  return {
+    ...when,
+    questions,
+    said: ends === 'cut' ? whole - Math.ceil(last / 2) : whole,
+    hurries: ends === 'half',
+    farewell: ends === 'no' ? render(farewell, requests.length) : undefined,
+    goodbye: Buffer.alloc(0),
+  }
+}
+
 /** A request as it goes over the wire; `id` is in its answer. */
-export function render(request: ScriptedRequest, id: number, close = false): Buffer {
+function render(request: ScriptedRequest, id: number, close = false): Buffer {
   const { version, body, trailer } = request
   // HTTP/1.0 knows neither chunks, so that an answer in chunks ends by a close, nor 100 Continue.
   const chunked = request.chunked && version === '1.1'
