@@ -181,6 +181,23 @@ test.each(Object.entries(clients))('%s', async (_, client) => {
   expect([...odd.executed, ...(next?.odd.executed ?? [])]).toEqual(alone.executed)
 })
 
+test('a body that ends after its answer lets the connection go over, although nobody answers then', async () => {
+  const place = openPlace()
+  const { odd } = await serve(place)
+  const socket = await connect(whereIs(odd.server))
+  socket.write(`${post('/early', 'Content-Length: 5')}he`)
+  await once(socket, 'data')
+  const next = await serve(place)
+  await turns(20)
+  expect(next.generation.handoff.metrics().connections).toBe(0)
+  socket.write('llo')
+  await until('it goes over', () => next.generation.handoff.metrics().connections === 1)
+  socket.write(get())
+  await once(socket, 'data')
+  expect(next.odd.executed).toEqual(['GET /'])
+  socket.destroy()
+})
+
 test.each([
   ['an upgrade that is not answered yet', get('/wait', '1.1', 'Connection: Upgrade', 'Upgrade: x')],
   ['a tunnel that is not answered yet', 'CONNECT /wait HTTP/1.1\r\nHost: test\r\n\r\n'],

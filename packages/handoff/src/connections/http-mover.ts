@@ -1,9 +1,9 @@
 // HTTP/1.1 connections between two requests: they go over as descriptors, and park until they speak.
 
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { close } from '../io/descriptors.ts'
-import { countSocketless, silenceLeft } from '../io/node-internals.ts'
+import { countSocketless, requestBeingRead, silenceLeft } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { Dropper, departing, resume, still } from './depart.ts'
@@ -25,6 +25,8 @@ export class HttpMover implements Mover {
   /** Silenced, on the way, or about to be dropped: not to be found a second time. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
+  /** Requests whose end is waited for. */
+  readonly #awaited = new WeakSet<IncomingMessage>()
   readonly limit: RequestLimit
 
   /** @param sockets - the connections that the server has. */
@@ -177,5 +179,14 @@ export class HttpMover implements Mover {
       this.#leaving.add(socket)
       socket.once('close', () => this.#leaving.delete(socket))
     }
+    for (const socket of this.#sockets) this.#lookWhenRead(socket)
+  }
+
+  /** A request may be answered before all of it has come, and then nothing else tells of its end. */
+  #lookWhenRead(socket: Socket): void {
+    const request = requestBeingRead(socket)
+    if (request === undefined || this.#awaited.has(request)) return
+    this.#awaited.add(request)
+    request.once('close', this.#onQuiescent)
   }
 }

@@ -1,6 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
+import { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
@@ -128,6 +129,19 @@ export function silenceLeft(): (socket: Socket) => number | undefined {
     if (typeof start !== 'number' || typeof after !== 'number') return undefined
     return Math.max(1, Math.ceil(start + after - now))
   }
+}
+
+/**
+ * Tells which request of a connection is being read, be it answered or not.
+ *
+ * @returns undefined between two requests, before a head is whole, and where Node does not tell.
+ * @see lib/_http_common.js `parserOnHeadersComplete`, lib/_http_server.js `clearIncoming` (Node 20
+ * to 26)
+ */
+export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
+  const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
+  const incoming = parser?.incoming
+  return incoming instanceof IncomingMessage && !incoming.complete ? incoming : undefined
 }
 
 interface SilenceTimer {
