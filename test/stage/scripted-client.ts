@@ -8,7 +8,7 @@ import type { Pause } from './scripts.ts'
 const deadlineMs = 5_000
 
 /** A handoff that takes more turns may be waiting for this client. */
-const handoffTurns = 60
+const handoffTurns = 400
 
 /** What a client may wait for. */
 export interface Handoffs {

@@ -42,7 +42,7 @@ export interface Outcome {
 type Check = (outcome: Outcome, expected: Outcome) => void
 
 /** Everything is as it is without a handoff. */
-export const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
+const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
 
 /**
  * Tries random clients across random handoffs.
