@@ -41,6 +41,18 @@ describe('for a new process that takes no connections', () => {
     })
   })
 
+  test('a request that is answered before all of it came ends no connection: that would cut the answer', async () => {
+    const { place, old, where } = await serving()
+    const socket = await connect(where)
+    await place.newPeer().takeOver()
+    await old.reaches('drain')
+    const post = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n'
+    socket.write(`${post}he`)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/connection: keep-alive/i)
+    socket.write(`llo${get}`)
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200.*connection: close/is)
+  })
+
   test('a connection that has said nothing yet gets its answer', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
