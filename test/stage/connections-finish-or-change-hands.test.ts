@@ -41,6 +41,18 @@ describe('for a new process that takes no connections', () => {
     })
   })
 
+  test('a request that is answered before all of it came ends no connection: that would cut the answer', async () => {
+    const { place, old, where } = await serving()
+    const socket = await connect(where)
+    await place.newPeer().takeOver()
+    await old.reaches('drain')
+    const post = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n'
+    socket.write(`${post}he`)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/connection: keep-alive/i)
+    socket.write(`llo${get}`)
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200.*connection: close/is)
+  })
+
   test('a connection that has said nothing yet gets its answer', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
@@ -169,6 +181,25 @@ describe('to a real new process', () => {
     await old.told('taken-back')
     expect(await exchange(socket)).toMatch(new RegExp(`${old.system.pid}$`))
     socket.destroy()
+  })
+
+  test('an ack that comes after the release leaves the connection to the new process alone', async () => {
+    const { place, old, where } = await serving()
+    const request = await old.inFlight(where)
+    const socket = await connect(where)
+    await exchange(socket)
+    const peer = place.newPeer()
+    const [key = ''] = old.handoff.metrics().listeners
+    await peer.takeOver([key], [key])
+    await peer.hear('connections')
+    peer.say({ type: 'release' })
+    peer.say({ type: 'adopted', received: 1 })
+    const rest = readAll(socket)
+    peer.die() // It was the last holder, although the old process drains on.
+    expect(await rest).toBe('')
+    request.finish()
+    expect(await request.answer).toBe('whole')
+    expect(await old.exit()).toBe(0)
   })
 
   test('a wrong ack is an ack: what the new process may have touched is left to it', async () => {

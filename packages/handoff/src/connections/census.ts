@@ -38,9 +38,9 @@ export class Census {
     this.#leave(socket)
   }
 
-  /** Parked connections have been silent for too long. */
-  expired(count: number): void {
-    if (this.#tally.counting) this.#tally.add('drained', 'http', count)
+  /** A parked connection has been silent for too long. */
+  expired(): void {
+    if (this.#tally.counting) this.#tally.add('drained', 'http')
   }
 
   /** Counts the parked connections of which `action` makes an end. */

@@ -12,6 +12,7 @@ import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
 import { addressOf } from './address.ts'
 import { Census } from './census.ts'
+import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 import { HttpMover } from './http-mover.ts'
@@ -44,6 +45,7 @@ export class ServerGate implements Gate {
   readonly #census: Census
   readonly #sessions: ReadonlySet<Http2Session>
   readonly #webSockets: WebSockets | undefined
+  readonly #httpMover: HttpMover | undefined
   readonly #webSocketMover: WebSocketMover | undefined
   readonly #rawMover: RawMover | undefined
   readonly #undo: (() => void)[] = []
@@ -80,15 +82,19 @@ export class ServerGate implements Gate {
         const { webSockets: servers } = consents
         const mover = new WebSocketMover(server, webSockets, servers, system, warn)
         this.#webSocketMover = mover
-        this.movers.push(
-          new HttpMover(server, this.#sockets, system, {
-            forget,
-            onEmpty,
-            onQuiescent,
-            onExpired: (count) => census.expired(count),
-          }),
-          mover,
-        )
+        const httpMover = new HttpMover(server, this.#sockets, system, {
+          forget,
+          onEmpty,
+          onQuiescent,
+          onExpired: () => census.expired(),
+        })
+        this.#httpMover = httpMover
+        this.movers.push(httpMover, mover)
+        const parked = {
+          closeIdle: () => census.parkedEnd('closed', httpMover, () => httpMover.closeIdle()),
+          close: () => census.parkedEnd('closed', httpMover, () => httpMover.close()),
+        }
+        this.#undo.push(closeParkedToo(server, parked), () => httpMover.limit.end())
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
@@ -214,6 +220,14 @@ export class ServerGate implements Gate {
     for (const mover of this.movers) this.#census.parkedEnd(fate, mover, () => mover.close())
   }
 
+  /** The application closes its server, which leaves connections alone that are new. */
+  #leaveToServer(): void {
+    const mover = this.#httpMover
+    if (mover === undefined) return
+    this.#census.parkedEnd('closed', mover, () => mover.closeIdle())
+    mover.leaveToServer()
+  }
+
   #checkEmpty(): void {
     if (this.connections === 0) this.#handlers.onEmpty(this)
   }
@@ -248,6 +262,7 @@ export class ServerGate implements Gate {
   #track(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('close', this.#onSocketClose)
+    this.#httpMover?.limit.begin()
     if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
   }
 
@@ -290,9 +305,9 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
+      this.#leaveToServer()
       this.detach()
       this.#handlers.onClose(this)
-      this.#closeParked('closed')
       // Shut for another process; to the application its server was running all the same.
       if (!listens && callback !== undefined) server.once('close', () => callback())
       server.close(listens ? callback : undefined)

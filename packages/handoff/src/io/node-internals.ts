@@ -1,6 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
+import { IncomingMessage } from 'node:http'
 import { type Server, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
@@ -95,6 +96,64 @@ export function countConnection(server: Server, socket: Socket): boolean {
   owned.server = server
   owned._server = server
   return true
+}
+
+/**
+ * Counts connections among a server's for which there is no socket: parked ones.
+ *
+ * @see lib/net.js `Server.prototype.getConnections`, `onconnection` (Node 20 to 26)
+ */
+export function countSocketless(server: Server, by: number): void {
+  const counted = server as unknown as { _connections?: unknown }
+  if (typeof counted._connections === 'number') counted._connections += by
+}
+
+/**
+ * Looks at the clock by which Node ends silent sockets, once for many of them.
+ *
+ * @returns what tells how long a socket may still stay silent, in milliseconds: 0 = for ever,
+ * undefined = this Node does not tell.
+ * @see lib/internal/timers.js `kTimeout`, `Timeout`; lib/net.js `Socket.prototype._unrefTimer`
+ * (Node 20 to 26)
+ */
+export function silenceLeft(): (socket: Socket) => number | undefined {
+  const clock = setTimeout(() => {}, 1)
+  const now = (clock as unknown as Partial<SilenceTimer>)._idleStart
+  clearTimeout(clock)
+  let key: symbol | undefined
+  return (socket) => {
+    if (key === undefined || !(key in socket)) {
+      key = Object.getOwnPropertySymbols(socket).find(
+        ({ description }) => description === 'timeout',
+      )
+    }
+    if (key === undefined || now === undefined) return undefined
+    const timer = (socket as unknown as Record<symbol, Partial<SilenceTimer> | null>)[key]
+    // None was asked for, or it has run and whoever listened let the socket be.
+    if (timer === null || timer?._destroyed === true) return 0
+    const { _idleStart: start, _idleTimeout: after } = timer ?? {}
+    if (typeof start !== 'number' || typeof after !== 'number') return undefined
+    return Math.max(1, Math.ceil(start + after - now))
+  }
+}
+
+/**
+ * Tells which request of a connection is being read, be it answered or not.
+ *
+ * @returns undefined between two requests, before a head is whole, and where Node does not tell.
+ * @see lib/_http_common.js `parserOnHeadersComplete`, lib/_http_server.js `clearIncoming` (Node 20
+ * to 26)
+ */
+export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
+  const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
+  const incoming = parser?.incoming
+  return incoming instanceof IncomingMessage && !incoming.complete ? incoming : undefined
+}
+
+interface SilenceTimer {
+  _idleStart: number
+  _idleTimeout: number
+  _destroyed: boolean
 }
 
 /**

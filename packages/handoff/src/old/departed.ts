@@ -21,10 +21,13 @@ export class DepartedConnections {
   /** By their number in the order in which they went over. */
   readonly #departed = new Map<number, Departed>()
   #count = 0
+  #closed = false
 
   /** Owns the descriptor. */
   add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
-    this.#departed.set(this.#count, { mover, fd, item, progress })
+    // The ack of what was on its way comes after the release, too.
+    if (this.#closed) close(fd)
+    else this.#departed.set(this.#count, { mover, fd, item, progress })
     this.#count += 1
   }
 
@@ -39,6 +42,7 @@ export class DepartedConnections {
 
   /** The new process will not be taken back from any more. */
   close(): void {
+    this.#closed = true
     this.end([...this.#departed.keys()])
   }
 
