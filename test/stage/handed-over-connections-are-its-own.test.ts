@@ -114,16 +114,23 @@ describe('getConnections()', () => {
   })
 })
 
+/** From Node 26 on a connection that has said nothing yet counts as idle. */
+const newIsIdle = Number(process.versions.node.split('.')[0]) >= 26
+
 describe('closing', () => {
-  test('closeIdleConnections() closes it, unless it is new', async () => {
+  test('closeIdleConnections() closes it, as Node does also if it is new', async () => {
     const place = openPlace()
     const old = await serve(place)
     const [spoken, silent] = [await idle(old.server), await unspoken(old)]
     const { server } = await succeed(place, 2)
     server.closeIdleConnections()
     expect(await readAll(spoken)).toBe('')
-    expect(await connectionsOf(server)).toBe(1)
-    await exchange(silent)
+    if (newIsIdle) {
+      expect(await readAll(silent)).toBe('')
+    } else {
+      expect(await connectionsOf(server)).toBe(1)
+      await exchange(silent)
+    }
     silent.destroy()
   })
 
@@ -137,21 +144,24 @@ describe('closing', () => {
     expect(await connectionsOf(server)).toBe(0)
   })
 
-  test('close() closes it, and waits for the first answer of one that is new', async () => {
-    const place = openPlace()
-    const old = await serve(place)
-    const [spoken, silent] = [await idle(old.server), await unspoken(old)]
-    const { server } = await succeed(place, 2)
-    let closed = false
-    server.close(() => {
-      closed = true
-    })
-    expect(await readAll(spoken)).toBe('')
-    expect(closed).toBe(false)
-    silent.write(`GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
-    expect(await readAll(silent)).toMatch(/^HTTP\/1.1 200/)
-    await until('it is closed', () => closed)
-  })
+  test.skipIf(newIsIdle)(
+    'close() closes it, and waits for the first answer of one that is new',
+    async () => {
+      const place = openPlace()
+      const old = await serve(place)
+      const [spoken, silent] = [await idle(old.server), await unspoken(old)]
+      const { server } = await succeed(place, 2)
+      let closed = false
+      server.close(() => {
+        closed = true
+      })
+      expect(await readAll(spoken)).toBe('')
+      expect(closed).toBe(false)
+      silent.write(`GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+      expect(await readAll(silent)).toMatch(/^HTTP\/1.1 200/)
+      await until('it is closed', () => closed)
+    },
+  )
 })
 
 describe('maxRequestsPerSocket', () => {

@@ -80,15 +80,13 @@ export class HttpMover implements Mover {
     return this.#parking.close()
   }
 
-  /** Closes what the server would close as idle, were it not parked. */
+  /**
+   * Closes what the server would close as idle, were it not parked. Whether that goes for those that
+   * are new, the server decides: Node 26 closes them, its predecessors do not.
+   */
   closeIdle(): void {
-    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
-  }
-
-  /** The application closes its server, which leaves connections alone that are new. */
-  leaveToServer(): void {
     this.settle()
-    this.closeIdle()
+    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
     for (const parked of this.#parking.take(this.#parking.size)) this.#unpark(parked)
   }
 

@@ -271,7 +271,7 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
-      this.#httpMover?.leaveToServer()
+      this.#httpMover?.closeIdle()
       this.detach()
       this.#handlers.onClose(this)
       // Shut for another process; to the application its server was running all the same.
