@@ -189,7 +189,7 @@ describe('to a real new process', () => {
     const socket = await connect(where)
     await exchange(socket)
     const peer = place.newPeer()
-    const [key = ''] = old.handoff.metrics().listeners
+    const key = 'tcp:127.0.0.1:0#1'
     await peer.takeOver([key], [key])
     await peer.hear('connections')
     peer.say({ type: 'release' })

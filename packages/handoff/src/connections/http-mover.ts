@@ -115,7 +115,10 @@ export class HttpMover implements Mover {
     this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
   }
 
-  /** Nothing is parked any more, and whoever was is to the server like any other. */
+  /**
+   * Nothing is parked any more, and whoever was is to the server like any other. Whether it closes
+   * those that are new with the idle ones, it decides: Node 26 does, its predecessors do not.
+   */
   leaveToServer(): void {
     this.settle()
     for (const parked of this.#parking.take(this.#parking.size)) this.#unpark(parked)

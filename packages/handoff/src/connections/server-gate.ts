@@ -91,7 +91,7 @@ export class ServerGate implements Gate {
         this.#httpMover = httpMover
         this.movers.push(httpMover, mover)
         const parked = {
-          closeIdle: () => census.parkedEnd('closed', httpMover, () => httpMover.closeIdle()),
+          closeIdle: () => this.#leaveToServer(),
           close: () => census.parkedEnd('closed', httpMover, () => httpMover.close()),
         }
         this.#undo.push(closeParkedToo(server, parked), () => httpMover.limit.end())
@@ -220,7 +220,7 @@ export class ServerGate implements Gate {
     for (const mover of this.movers) this.#census.parkedEnd(fate, mover, () => mover.close())
   }
 
-  /** The application closes its server, which leaves connections alone that are new. */
+  /** The application closes what is idle: the server does, and we what is parked. */
   #leaveToServer(): void {
     const mover = this.#httpMover
     if (mover === undefined) return
