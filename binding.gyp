@@ -11,6 +11,7 @@
         ["OS=='win'", { "type": "none" }, {
           "sources": [
             "native/binding.cc",
+            "native/connections.cc",
             "native/descriptor.cc",
             "native/facts.cc",
             "native/listener.cc",

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { HandoffEvent } from 'socket-handoff'
-import { machine } from './machine.ts'
+import { machine, mainThreadMs } from './machine.ts'
 
 const count = Number(process.env.CONNECTIONS ?? 10_000)
 const rounds = Number(process.env.HANDOFFS ?? 3)
@@ -87,17 +87,22 @@ function ask(socket: net.Socket): Promise<number> {
   })
 }
 
-/** Asks on one connection without pause and keeps the longest wait. */
-function probe(port: number): { stop(): Promise<number> } {
-  let longest = 0
+interface Waits {
+  /** The longest wait, in milliseconds, of those that fell into a span of time. */
+  longest(from: number, to: number): number
+}
+
+/** Asks on one connection without pause, and notes each wait. */
+function probe(port: number): { stop(): Promise<Waits> } {
+  const waits: { from: number; to: number }[] = []
   let stopped = false
   const done = (async () => {
     const socket = net.connect({ host, port })
     await once(socket, 'connect')
     while (!stopped) {
-      const began = performance.now()
+      const from = performance.now()
       await ask(socket)
-      longest = Math.max(longest, performance.now() - began)
+      waits.push({ from, to: performance.now() })
     }
     socket.destroy()
   })()
@@ -105,9 +110,18 @@ function probe(port: number): { stop(): Promise<number> } {
     async stop() {
       stopped = true
       await done
-      return longest
+      return {
+        longest: (from, to) =>
+          waits
+            .filter((wait) => wait.to >= from && wait.from <= to)
+            .reduce((longest, wait) => Math.max(longest, wait.to - wait.from), 0),
+      }
     },
   }
+}
+
+function threadOf({ child }: Generation): { ran: number; waited: number } {
+  return mainThreadMs(child.pid as number)
 }
 
 console.log(machine())
@@ -118,17 +132,29 @@ console.log(`${sockets.length} idle connections`)
 try {
   for (let round = 1; round <= rounds; round++) {
     const waiting = probe(old.port)
+    const start = performance.now()
     const next = new Generation()
     const began = await old.told('stage', 'drain')
+    const committed = performance.now()
+    const before = [old, next].map(threadOf)
     const ended = await old.told('drained')
+    const moved = performance.now()
+    const after = [old, next].map(threadOf)
     await next.told('serving')
-    const longest = await waiting.stop()
+    const waits = await waiting.stop()
     const generations = new Set(await Promise.all(sockets.map(ask)))
+    const spent = after.map(({ ran, waited }, index) => {
+      const { ran: ranBefore = 0, waited: waitedBefore = 0 } = before[index] ?? {}
+      return `${(ran - ranBefore).toFixed(0)} ms (and waited ${(waited - waitedBefore).toFixed(0)} ms for one)`
+    })
     const ms = (ended.elapsedMs - began.elapsedMs).toFixed(0)
     console.log(
-      `handoff ${round}: ${ms} ms from commit to the last ack; longest wait of a busy client ` +
-        `${longest.toFixed(0)} ms; all answered by generation ${[...generations].join(', ')}`,
+      `handoff ${round}: ${ms} ms from commit to the last ack; a busy client waited at most ` +
+        `${waits.longest(committed, moved).toFixed(0)} ms meanwhile, and ` +
+        `${waits.longest(start, committed).toFixed(0)} ms while the new process started; ` +
+        `all ${sockets.length} answered by generation ${[...generations].join(', ')}`,
     )
+    console.log(`  processor time: old ${spent[0]}, new ${spent[1]}`)
     await old.exited
     old = next
   }

@@ -20,6 +20,18 @@ export function cpuTimeMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS
 }
 
+/**
+ * What the main thread of a process has had so far, in milliseconds: time on a processor, and time
+ * in which it was ready and another had it. NaN without /proc/<pid>/schedstat.
+ *
+ * @see the kernel's Documentation/scheduler/sched-stats.rst
+ */
+export function mainThreadMs(pid: number): { ran: number; waited: number } {
+  if (process.platform !== 'linux') return { ran: Number.NaN, waited: Number.NaN }
+  const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number)
+  return { ran: (ran ?? Number.NaN) / 1e6, waited: (waited ?? Number.NaN) / 1e6 }
+}
+
 export function median(values: readonly number[]): number {
   return percentile(values, 50)
 }

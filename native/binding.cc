@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "connections.h"
 #include "descriptor.h"
 #include "facts.h"
 #include "listener.h"
@@ -152,7 +153,8 @@ Napi::Value DescribeJs(Info info) {
 Napi::Value OpenReadinessJs(Info info) { return Result(info, OpenReadiness()); }
 
 Napi::Value AddToReadinessJs(Info info) {
-  return Result(info, AddToReadiness(Int(info[0]), Int(info[1])));
+  auto fds = Ints(info[1]);
+  return Result(info, AddEachToReadiness(Int(info[0]), fds.Data(), fds.ElementLength()));
 }
 
 Napi::Value RemoveFromReadinessJs(Info info) {
@@ -164,15 +166,25 @@ Napi::Value TakeReadyJs(Info info) {
   return Result(info, TakeReady(Int(info[0]), fds.Data(), fds.ElementLength()));
 }
 
-// Fills read and written, as doubles: exact up to 8 PiB.
+Napi::Value DupEachJs(Info info) {
+  auto fds = Ints(info[0]);
+  auto out = Ints(info[1]);
+  if (out.ElementLength() < fds.ElementLength()) return Result(info, -EINVAL);
+  return Result(info, DupEach(fds.Data(), fds.ElementLength(), out.Data()));
+}
+
+Napi::Value FindOtherJs(Info info) {
+  auto fds = Ints(info[0]);
+  return Result(info, FindOther(fds.Data(), fds.ElementLength(), Int(info[1]) == 1));
+}
+
+// Fills pairs of read and written, as doubles: exact up to 8 PiB; -1 for what is not known.
 Napi::Value ReadProgressJs(Info info) {
+  auto fds = Ints(info[0]);
   auto out = info[1].As<Napi::Float64Array>();
-  if (out.ElementLength() < 2) return Result(info, -EINVAL);
-  Progress progress = {};
-  int err = ReadProgress(Int(info[0]), &progress);
-  out[0] = static_cast<double>(progress.read);
-  out[1] = static_cast<double>(progress.written);
-  return Result(info, err);
+  if (out.ElementLength() < 2 * fds.ElementLength()) return Result(info, -EINVAL);
+  ReadProgressOfEach(fds.Data(), fds.ElementLength(), out.Data());
+  return Result(info, 0);
 }
 
 Napi::Value LockJs(Info info) { return Result(info, LockExclusively(Int(info[0]))); }
@@ -194,6 +206,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"addToReadiness", AddToReadinessJs},
       {"removeFromReadiness", RemoveFromReadinessJs},
       {"takeReady", TakeReadyJs},
+      {"dupEach", DupEachJs},
+      {"findOther", FindOtherJs},
       {"readProgress", ReadProgressJs},
       {"close", CloseJs},
       {"socketPair", SocketPairJs},

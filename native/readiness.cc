@@ -95,4 +95,12 @@ int TakeReady(int set, int* fds, size_t capacity) {
 
 #endif
 
+int AddEachToReadiness(int set, const int* fds, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    int err = AddToReadiness(set, fds[i]);
+    if (err < 0) return i == 0 ? err : static_cast<int>(i);
+  }
+  return static_cast<int>(count);
+}
+
 }  // namespace handoff

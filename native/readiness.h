@@ -13,6 +13,10 @@ int OpenReadiness();
 // of once. Returns 0 or -errno: EEXIST, EPERM, ENOSPC (fs.epoll.max_user_watches), ENOMEM.
 int AddToReadiness(int set, int fd);
 
+// Watches each of `count` descriptors. Returns how many, up to the first that fails, or -errno when
+// that is the first of all.
+int AddEachToReadiness(int set, const int* fds, size_t count);
+
 // Watches `fd` no more. It must happen before the close: while another process has the same open
 // file, epoll would go on to tell of it. Returns 0 or -errno: ENOENT, EBADF.
 int RemoveFromReadiness(int set, int fd);

@@ -16,13 +16,8 @@ namespace handoff {
 #if defined(__linux__)
 
 int ReadProgress(int fd, Progress* progress) {
-  int domain = 0;
-  socklen_t length = sizeof(domain);
-  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0) return -errno;
-  if (domain != AF_INET && domain != AF_INET6) return -ENOTSUP;
-
   tcp_info info = {};
-  length = sizeof(info);
+  socklen_t length = sizeof(info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -errno;
   // tcpi_bytes_retrans is of Linux 4.19; an older kernel fills less.
   if (length < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info.tcpi_bytes_retrans)) {

@@ -35,7 +35,7 @@ const layers = [
   ['io/'],
   ['protocol/'],
   // Words that every layer speaks. They import only each other.
-  ['errors.ts', 'options.ts', 'diagnostics.ts', 'stage.ts', 'deferred.ts', 'plural.ts'],
+  ['errors.ts', 'options.ts', 'diagnostics.ts', 'fates.ts', 'stage.ts', 'deferred.ts', 'plural.ts'],
 ]
 const words = layers.at(-1) ?? []
 

@@ -17,7 +17,7 @@ import { loadNative } from './io/native.ts'
 import { realSystem } from './io/system.ts'
 import type { BindSocketOptions } from './new/adopt.ts'
 import type { ExitHook } from './old/exit.ts'
-import { type HandoffOptions, readSettings } from './options.ts'
+import { giveBack, type HandoffOptions, readSettings } from './options.ts'
 import type { StateOptions } from './states.ts'
 
 export type { ConnectionHooks } from './connections/raw-mover.ts'
@@ -27,13 +27,13 @@ export type {
   WebSocketServerLike,
 } from './connections/websocket-servers.ts'
 export {
-  type DrainCounts,
   eventsChannel,
   type HandoffEvent,
   type ProcessStage,
   type Stage,
 } from './diagnostics.ts'
 export { HandoffError, type HandoffErrorCode, type Serving } from './errors.ts'
+export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './fates.ts'
 export type { HandoffMetrics } from './handoff.ts'
 export type { ListenOptions } from './io/listen-arguments.ts'
 export type { BindSocketOptions } from './new/adopt.ts'
@@ -154,6 +154,9 @@ let current: Handoff | undefined
  * Takes this process's place in the line: finds the old process, if there is one, and receives its
  * listeners. Nothing changes for clients before {@link Handoff.ready}.
  *
+ * @remarks Takes what its supervisor said out of the environment, and puts it back when it rejects:
+ * so a second try has the same old process.
+ *
  * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
  * ERR_HANDOFF_CLUSTER, ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_ALREADY_CREATED,
  * ERR_HANDOFF_RENDEZVOUS_UNSAFE, ERR_HANDOFF_BUSY, ERR_HANDOFF_PEER_DENIED, ERR_HANDOFF_VERSION,
@@ -187,6 +190,7 @@ export async function createHandoff(options: HandoffOptions = {}): Promise<Hando
     await handoff.start()
   } catch (error) {
     current = undefined
+    giveBack(settings, realSystem.env)
     throw error
   }
   return handoff

@@ -76,7 +76,7 @@ const ownVariables = [
 
 /**
  * Joins options and environment, and takes our variables out of the environment: a child of the
- * server must not mistake itself for its replacement.
+ * server must not mistake itself for its replacement. Where it throws it leaves them there.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
@@ -85,7 +85,6 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
   for (const name of ownVariables) {
     const value = env[name]
     if (value !== undefined && value !== '') variables[name] = value
-    delete env[name]
   }
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
@@ -97,7 +96,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     return checkMs(option, options[option] ?? fallback)
   }
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
-  return {
+  const settings = {
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
@@ -112,6 +111,13 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     signals: options.signals ?? true,
     onEvent: options.onEvent,
   }
+  for (const name of ownVariables) delete env[name]
+  return settings
+}
+
+/** Undoes what {@link readSettings} did to the environment: a second try finds what the first one did. */
+export function giveBack({ variables }: Settings, env: NodeJS.ProcessEnv): void {
+  Object.assign(env, variables)
 }
 
 /** Number() makes 0 of blanks. */

@@ -1,34 +1,42 @@
 // A connection leaves the socket object of this process without the client noticing.
 
 import type { Socket } from 'node:net'
-import { dup } from '../io/descriptors.ts'
-import { descriptorOf, setReading } from '../io/node-internals.ts'
+import { dupEach } from '../io/connections.ts'
+import { canSetReading, descriptorOf, setReading } from '../io/node-internals.ts'
+import { markAway, unmark } from './marks.ts'
+
+/** Whether this Node lets us at what it takes. */
+export function canDepart(socket: Socket): boolean {
+  return descriptorOf(socket) !== undefined && canSetReading(socket)
+}
 
 /**
  * Stops reading from a quiescent connection, in the tick in which it was found quiescent: from then
  * on it stays so, however long it takes to be sent.
- *
- * @returns false where this Node does not have the fields; nothing was changed then.
  */
-export function still(socket: Socket): boolean {
-  return descriptorOf(socket) !== undefined && setReading(socket, false)
+export function silence(socket: Socket): void {
+  setReading(socket, false)
 }
 
 /** Reads on; what the client sent meanwhile waited in the kernel. */
 export function resume(socket: Socket): void {
+  unmark(socket)
   if (!socket.destroyed) setReading(socket, true)
 }
 
 /**
- * Gives a descriptor to send, which the caller owns. The socket may be destroyed while it is on its
+ * Gives descriptors to send, which the caller owns. A socket may be destroyed while it is on its
  * way, by a timer or by the application, and its own number be reused; so what is sent is a dup.
  *
- * @returns undefined when the socket was destroyed already.
- * @throws the system's error: `EMFILE`.
+ * @returns as many as there was room for, from the first on.
+ * @throws the system's error when there is room for none: `EMFILE`.
  */
-export function departing(socket: Socket): number | undefined {
-  const own = socket.destroyed ? undefined : descriptorOf(socket)
-  return own === undefined ? undefined : dup(own)
+export function departing(sockets: readonly Socket[]): number[] {
+  const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
+  dups.forEach((_, index) => {
+    markAway(sockets[index] as Socket)
+  })
+  return dups
 }
 
 /**
@@ -39,23 +47,52 @@ const dropsPerTurn = 50
 
 /** Drops the sockets of connections that are another process's by now, a few at a time. */
 export class Dropper {
+  /** Still to be dropped: to their server connections like all others. */
+  readonly sockets = new Set<Socket>()
   readonly #onDropped: () => void
-  readonly #sockets: Socket[] = []
+  #held = false
+  #scheduled = false
 
   /** @param onDropped - told when some are gone, and with them their descriptors. */
   constructor(onDropped: () => void) {
     this.#onDropped = onDropped
   }
 
-  /** Destroys, and never ends: a plain close(2), and no FIN while another holds the connection. */
   drop(socket: Socket): void {
-    this.#sockets.push(socket)
-    if (this.#sockets.length === 1) setImmediate(() => this.#dropSome())
+    this.sockets.add(socket)
+    this.#later()
   }
 
+  /** Waits with the next ones, for what is more urgent, until it is told otherwise. */
+  hold(held: boolean): void {
+    this.#held = held
+    this.#later()
+  }
+
+  /** Descriptors are wanted. */
+  hurry(): void {
+    this.hold(false)
+  }
+
+  #later(): void {
+    if (this.#held || this.#scheduled || this.sockets.size === 0) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#dropSome()
+    })
+  }
+
+  /** Destroys, and never ends: a plain close(2), and no FIN while another holds the connection. */
   #dropSome(): void {
-    for (const socket of this.#sockets.splice(0, dropsPerTurn)) socket.destroy()
-    if (this.#sockets.length > 0) setImmediate(() => this.#dropSome())
+    let left = dropsPerTurn
+    for (const socket of this.sockets) {
+      if (left === 0) break
+      left -= 1
+      this.sockets.delete(socket)
+      socket.destroy()
+    }
+    this.#later()
     this.#onDropped()
   }
 }

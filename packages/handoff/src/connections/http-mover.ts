@@ -6,14 +6,32 @@ import { HandoffError } from '../errors.ts'
 import { close } from '../io/descriptors.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
-import { Dropper, departing, resume, still } from './depart.ts'
+import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
+import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
-import { pickQuiescent } from './quiescent.ts'
+import { isFlushed, pickQuiescent } from './quiescent.ts'
 
 interface Item {
   /** How long it may stay silent, in milliseconds; 0 = for ever. */
   idleMs: number
+}
+
+interface Picked {
+  socket: Socket
+  /** As long as nothing more is read, it stays quiescent. */
+  bytesRead: number
+}
+
+interface HttpHandlers {
+  /** The connection is no longer this process's. */
+  forget(socket: Socket): void
+  /** The last parked connection has ended. */
+  onEmpty(): void
+  /** So many parked connections have been silent for too long. */
+  onExpired(count: number): void
+  /** What could not go over before may do so now. */
+  onQuiescent(): void
 }
 
 export class HttpMover implements Mover {
@@ -22,10 +40,11 @@ export class HttpMover implements Mover {
   readonly #server: Server
   readonly #sockets: ReadonlySet<Socket>
   readonly #parking: Parking
+  readonly #forget: (socket: Socket) => void
   readonly #onQuiescent: () => void
-  /** Found quiescent and silenced, all in one tick; they leave a batch at a time. */
-  readonly #stilled: Socket[] = []
-  /** Silenced, on the way, or about to be dropped: not to be found a second time. */
+  /** Found quiescent, all in one tick; they leave a batch at a time, last first. */
+  #picked: Picked[] = []
+  /** On the way: silenced, and the other process may have them. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
 
@@ -34,29 +53,35 @@ export class HttpMover implements Mover {
     server: Server,
     sockets: ReadonlySet<Socket>,
     system: System,
-    handlers: { onEmpty: () => void; onQuiescent: () => void },
+    handlers: HttpHandlers,
   ) {
     this.#server = server
     this.#sockets = sockets
+    this.#forget = handlers.forget
     this.#onQuiescent = handlers.onQuiescent
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
-    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
+    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers)
   }
 
   get parked(): number {
     return this.#parking.size
   }
 
+  get leaving(): number {
+    return this.#leaving.size
+  }
+
   take(limit: number): Departing[] {
     const parked = this.#parking.take(limit)
     if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
-    if (this.#stilled.length === 0) this.#still()
-    return this.#takeStilled(limit)
+    if (this.#picked.length === 0) this.#pick()
+    return this.#takePicked(limit)
   }
 
   settle(): void {
-    for (const socket of this.#stilled.splice(0)) this.#stay(socket)
+    this.#picked = []
+    this.#dropper.hold(false)
   }
 
   adopt(arriving: Arriving): void {
@@ -66,12 +91,15 @@ export class HttpMover implements Mover {
 
   closeQuiescent(): void {
     this.#parking.closeAll()
-    for (const socket of pickQuiescent(this.#server, this.#sockets)) socket.destroy()
+    for (const socket of this.#quiescent()) {
+      markClosed(socket)
+      socket.destroy()
+    }
   }
 
-  close(): number {
+  close(): void {
     this.settle()
-    return this.#parking.closeAll()
+    this.#parking.closeAll()
   }
 
   /** A parked connection that speaks is to the server like any other. */
@@ -91,60 +119,89 @@ export class HttpMover implements Mover {
     }
   }
 
-  #takeStilled(limit: number): Departing[] {
-    const taken: Departing[] = []
+  #takePicked(limit: number): Departing[] {
+    const sockets = this.#stillQuiescent(limit)
+    const dups = this.#dup(sockets)
+    // What there was no descriptor for has its turn again when there is room.
+    for (const socket of sockets.splice(dups.length).reverse()) this.#picked.push(picked(socket))
     const item: Item = { idleMs: this.#idleMs() }
-    while (taken.length < limit && this.#stilled.length > 0) {
-      const socket = this.#stilled[0] as Socket
-      try {
-        const fd = departing(socket)
-        if (fd !== undefined) taken.push(this.#depart(socket, fd, item))
-      } catch (error) {
-        // The dropper makes room, and then we are asked again.
-        if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
-        break
+    return sockets.map((socket, index) => this.#depart(socket, dups[index] as number, item))
+  }
+
+  /**
+   * Those that wait for their turn are served as ever, so that nobody waits for thousands of others;
+   * who has spoken meanwhile is found again after its response.
+   */
+  #stillQuiescent(limit: number): Socket[] {
+    const sockets: Socket[] = []
+    while (sockets.length < limit) {
+      const next = this.#picked.pop()
+      if (next === undefined) break
+      const { socket, bytesRead } = next
+      if (socket.bytesRead === bytesRead && isFlushed(socket) && canDepart(socket)) {
+        sockets.push(socket)
       }
-      this.#stilled.shift()
     }
-    return taken
+    return sockets
+  }
+
+  #dup(sockets: readonly Socket[]): number[] {
+    try {
+      const dups = departing(sockets)
+      if (dups.length < sockets.length) this.#dropper.hurry()
+      return dups
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
+      // It makes room, and then we are asked again.
+      this.#dropper.hurry()
+      return []
+    }
   }
 
   #depart(socket: Socket, fd: number, item: Item): Departing {
+    silence(socket)
+    this.#leaving.add(socket)
     return {
       fd,
       item,
-      gone: () => this.#dropper.drop(socket),
+      gone: () => {
+        this.#leaving.delete(socket)
+        this.#dropper.drop(socket)
+        this.#forget(socket)
+      },
       stay: () => {
+        this.#leaving.delete(socket)
         if (socket.destroyed) {
           // By a timer or the application, while it was on its way: the client saw nothing of that.
           this.#parking.park({ fd, item }, item.idleMs)
-          return
+        } else {
+          close(fd)
+          resume(socket)
         }
-        close(fd)
-        this.#stay(socket)
       },
     }
   }
 
-  #stay(socket: Socket): void {
-    this.#leaving.delete(socket)
-    resume(socket)
+  #pick(): void {
+    this.#picked = this.#quiescent().map(picked)
+    // Until nobody is left to send, the others come first.
+    this.#dropper.hold(this.#picked.length > 0)
   }
 
-  #still(): void {
-    for (const socket of pickQuiescent(this.#server, this.#sockets)) {
-      if (this.#leaving.has(socket)) continue
-      if (!still(socket)) continue
-      this.#stilled.push(socket)
-      this.#leaving.add(socket)
-      socket.once('close', () => this.#leaving.delete(socket))
-    }
+  #quiescent(): Socket[] {
+    if (this.#sockets.size === this.#leaving.size) return []
+    const picked = pickQuiescent(this.#server, this.#sockets, this.#dropper.sockets)
+    return picked.filter((socket) => !this.#leaving.has(socket))
   }
 
   #idleMs(): number {
     const { keepAliveTimeout } = this.#server
     return Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
   }
+}
+
+function picked(socket: Socket): Picked {
+  return { socket, bytesRead: socket.bytesRead }
 }
 
 function readItem(item: unknown): Item {

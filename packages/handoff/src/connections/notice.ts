@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import { endSessionAtNextStream } from './http2.ts'
+import { markClosed } from './marks.ts'
 
 /**
  * Ends the connections of a server without cutting any: the next HTTP/1.1 response says
@@ -14,7 +15,9 @@ import { endSessionAtNextStream } from './http2.ts'
 export function giveNotice(server: Server, sessions: ReadonlySet<Http2Session>): () => void {
   const undo: (() => void)[] = []
   const closeAfter = (request: IncomingMessage, response: ServerResponse) => {
-    if (request.httpVersionMajor === 1) response.setHeader('Connection', 'close')
+    if (request.httpVersionMajor !== 1) return
+    response.setHeader('Connection', 'close')
+    markClosed(request.socket)
   }
   const endSession = (session: Http2Session) => undo.push(endSessionAtNextStream(session))
   server.prependListener('request', closeAfter)

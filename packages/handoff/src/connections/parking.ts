@@ -22,15 +22,24 @@ interface Parked extends Arriving {
 export class Parking {
   readonly #system: System
   readonly #onEmpty: () => void
+  readonly #onExpired: (count: number) => void
   readonly #readiness: Readiness
   /** By descriptor. */
   readonly #parked = new Map<number, Parked>()
   #sweeping = false
 
-  /** @param adopt - told of each connection that speaks; owns its descriptor. */
-  constructor(system: System, adopt: (parked: Arriving) => void, onEmpty: () => void) {
+  /**
+   * @param adopt - told of each connection that speaks; owns its descriptor.
+   * @param handlers - told of how many have been silent for too long, and when none is left of them.
+   */
+  constructor(
+    system: System,
+    adopt: (parked: Arriving) => void,
+    { onEmpty, onExpired }: { onEmpty: () => void; onExpired: (count: number) => void },
+  ) {
     this.#system = system
     this.#onEmpty = onEmpty
+    this.#onExpired = onExpired
     this.#readiness = new Readiness((fds) => {
       const speaking = fds.map((fd) => this.#parked.get(fd))
       for (const fd of fds) this.#parked.delete(fd)
@@ -68,11 +77,9 @@ export class Parking {
     return taken
   }
 
-  /** Closes all of them, and tells how many that were. */
-  closeAll(): number {
-    const { size } = this.#parked
+  /** Closes all of them. */
+  closeAll(): void {
     for (const parked of this.#parked.values()) this.#close(parked)
-    return size
   }
 
   #remove(fd: number): void {
@@ -100,6 +107,7 @@ export class Parking {
     const now = this.#system.now()
     const { size } = this.#parked
     for (const parked of this.#parked.values()) if (parked.expires <= now) this.#close(parked)
+    this.#onExpired(size - this.#parked.size)
     if (this.#parked.size > 0) this.#sweepLater()
     else if (size > 0) this.#onEmpty()
   }

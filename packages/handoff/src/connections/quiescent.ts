@@ -1,7 +1,7 @@
 // Which HTTP/1.1 connections stand between two requests: the server knows, and says so in public.
 
 import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import net, { type Socket } from 'node:net'
 import { shadow } from './shadow.ts'
 import { webSocketOf } from './websocket-connection.ts'
 
@@ -10,35 +10,54 @@ import { webSocketOf } from './websocket-connection.ts'
  * not answered, and nothing of an answer is still to be written.
  *
  * @remarks `closeIdleConnections()` destroys just those that wait for a request. So that it only
- * names them, `destroy` is shadowed meanwhile; all of this happens within one tick.
+ * names them, `destroy` is shadowed meanwhile, for all of the server's connections; all of this
+ * happens within one tick, and nobody else's code runs in it.
+ * @param sockets - the connections to pick from.
+ * @param others - all other connections of the server, which must come to no harm.
  */
-export function pickQuiescent(server: Server, sockets: Iterable<Socket>): Socket[] {
-  const picked = new Set<Socket>()
-  const undo: (() => void)[] = []
-  // To name is not to close: closeIdleConnections() takes all of the server's, so all are shadowed.
-  for (const socket of sockets) {
-    // Accepted, and the client has not spoken: to the server that is not idle, but new.
-    // So has a WebSocket that was handed over, and is no HTTP connection.
-    if (socket.bytesRead === 0 && webSocketOf(socket) === undefined) picked.add(socket)
-    undo.push(
-      shadow(socket, 'destroy', () => {
-        picked.add(socket)
-        return socket
-      }),
-    )
+export function pickQuiescent(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  others: Iterable<Socket> = [],
+): Socket[] {
+  const named = new Set<Socket>()
+  const name = function (this: Socket) {
+    named.add(this)
+    return this
   }
+  // On the prototype, since to change each of ten thousand objects and back takes 50 ms.
+  const undo = [shadow(net.Socket.prototype, 'destroy', name)]
   try {
+    for (const group of [sockets, others]) {
+      for (const socket of group) {
+        // Of its own, or of another class.
+        if (socket.destroy !== name) undo.push(shadow(socket, 'destroy', name))
+      }
+    }
     server.closeIdleConnections()
   } finally {
-    for (const restore of undo) restore()
+    for (const restore of undo.reverse()) restore()
   }
-  // It takes a response for finished once end() was called, flushed or not.
-  return [...picked].filter(
-    (socket) =>
-      !socket.destroyed &&
-      socket.writableLength === 0 &&
-      socket.readableLength === 0 &&
-      !socket.readableEnded &&
-      socket.writable,
+  return [...sockets].filter(
+    (socket) => (named.has(socket) || isSilent(socket)) && isFlushed(socket),
+  )
+}
+
+/**
+ * Accepted, and the client has not spoken: to the server that is not idle, but new. So has a
+ * WebSocket that was handed over, and is no HTTP connection.
+ */
+function isSilent(socket: Socket): boolean {
+  return socket.bytesRead === 0 && webSocketOf(socket) === undefined
+}
+
+/** A server takes a response for finished once end() was called, flushed or not. */
+export function isFlushed(socket: Socket): boolean {
+  return (
+    !socket.destroyed &&
+    socket.writableLength === 0 &&
+    socket.readableLength === 0 &&
+    !socket.readableEnded &&
+    socket.writable
   )
 }

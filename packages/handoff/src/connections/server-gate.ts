@@ -5,14 +5,18 @@ import type { Http2Session } from 'node:http2'
 import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import tls from 'node:tls'
+import type { Fate, KindCounts } from '../fates.ts'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
+import { addressOf } from './address.ts'
+import { Census } from './census.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 import { HttpMover } from './http-mover.ts'
-import { trackSessions } from './http2.ts'
+import { closeSession, trackSessions } from './http2.ts'
+import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { giveNotice } from './notice.ts'
 import { RawMover } from './raw-mover.ts'
@@ -37,6 +41,7 @@ export class ServerGate implements Gate {
   readonly #backlog: number
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
+  readonly #census: Census
   readonly #sessions: ReadonlySet<Http2Session>
   readonly #webSockets: WebSockets | undefined
   readonly #webSocketMover: WebSocketMover | undefined
@@ -58,13 +63,16 @@ export class ServerGate implements Gate {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
-    const { sessions, undo } = trackSessions(server)
+    const census = new Census(server, handlers.tally)
+    this.#census = census
+    const { sessions, undo } = trackSessions(server, census)
     this.#sessions = sessions
     const onQuiescent = () => handlers.onQuiescent(this)
     const warn = (message: string) => handlers.onWarning(message)
     const onEmpty = () => this.#checkEmpty()
+    const forget = (socket: Socket) => this.#forget(socket)
     if (server instanceof http.Server || server instanceof https.Server) {
-      const webSockets = new WebSockets(server, system, onQuiescent)
+      const webSockets = new WebSockets(server, census, system, onQuiescent)
       this.#webSockets = webSockets
       this.#undo.push(() => webSockets.stop())
       // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
@@ -73,13 +81,18 @@ export class ServerGate implements Gate {
         const mover = new WebSocketMover(server, webSockets, servers, system, warn)
         this.#webSocketMover = mover
         this.movers.push(
-          new HttpMover(server, this.#sockets, system, { onEmpty, onQuiescent }),
+          new HttpMover(server, this.#sockets, system, {
+            forget,
+            onEmpty,
+            onQuiescent,
+            onExpired: (count) => census.expired(count),
+          }),
           mover,
         )
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
-        forget: (socket) => this.#forget(socket),
+        forget,
         onChange: onQuiescent,
         warn,
       })
@@ -119,6 +132,11 @@ export class ServerGate implements Gate {
 
   get connections(): number {
     return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
+  }
+
+  get kinds(): KindCounts {
+    const open = this.movers.reduce((sum, { leaving }) => sum - leaving, this.connections)
+    return this.#census.count(open)
   }
 
   /**
@@ -178,19 +196,22 @@ export class ServerGate implements Gate {
 
   closeQuiescent(): void {
     this.#webSockets?.closeAll()
-    // Refuses what comes from now on; streams that are open finish.
-    for (const session of this.#sessions) session.close()
-    for (const mover of this.movers) mover.closeQuiescent()
+    for (const session of this.#sessions) closeSession(session)
+    for (const mover of this.movers) {
+      this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
+    }
   }
 
-  force(): number {
-    const left = [...this.#sockets]
-    for (const socket of left) socket.destroy()
-    return left.length + this.#closeParked()
+  force(): void {
+    for (const socket of this.#sockets) {
+      markForced(socket)
+      socket.destroy()
+    }
+    this.#closeParked('forced')
   }
 
-  #closeParked(): number {
-    return this.movers.reduce((sum, mover) => sum + mover.close(), 0)
+  #closeParked(fate: Fate): void {
+    for (const mover of this.movers) this.#census.parkedEnd(fate, mover, () => mover.close())
   }
 
   #checkEmpty(): void {
@@ -231,7 +252,8 @@ export class ServerGate implements Gate {
   }
 
   #forget(socket: Socket): void {
-    this.#sockets.delete(socket)
+    if (!this.#sockets.delete(socket)) return
+    this.#census.end(socket)
     if (this.#sockets.size === 0) this.#checkEmpty()
   }
 
@@ -270,7 +292,7 @@ export class ServerGate implements Gate {
       this.#state = 'closed'
       this.detach()
       this.#handlers.onClose(this)
-      this.#closeParked()
+      this.#closeParked('closed')
       // Shut for another process; to the application its server was running all the same.
       if (!listens && callback !== undefined) server.once('close', () => callback())
       server.close(listens ? callback : undefined)
@@ -283,10 +305,6 @@ export class ServerGate implements Gate {
 
   #address(): AddressInfo | string | null {
     if (!this.#server.listening && this.#state !== 'shut') return null
-    const { entry } = this.held
-    // Node knows no address of a Unix listener that came as a descriptor.
-    if (entry.protocol === 'unix') return entry.address
-    const family = entry.address.includes(':') ? 'IPv6' : 'IPv4'
-    return { address: entry.address, family, port: entry.port }
+    return addressOf(this.held.entry)
   }
 }

@@ -56,7 +56,9 @@ export interface DescriptorFacts {
 
 const families = ['other', 'inet', 'inet6', 'unix'] as const
 const types = ['other', 'stream', 'dgram'] as const
-const PATH_BYTES = 128 // sun_path has 108 on Linux, 104 on macOS
+// Nothing runs between a call and the copy: one array and one buffer serve all.
+const facts = new Int32Array(7)
+const bytes = Buffer.alloc(128) // sun_path has 108 on Linux, 104 on macOS
 
 /**
  * Asks the kernel what a descriptor is.
@@ -65,8 +67,6 @@ const PATH_BYTES = 128 // sun_path has 108 on Linux, 104 on macOS
  * @internal
  */
 export function describe(fd: number): DescriptorFacts {
-  const facts = new Int32Array(7)
-  const bytes = Buffer.alloc(PATH_BYTES)
   const length = check(loadNative().describe(fd, facts, bytes), 'getsockopt')
   const [family = 0, type = 0, protocol = 0, listening, ipv6Only, reusePort, port = 0] = facts
   const name = bytes.toString('utf8', 0, length)

@@ -40,10 +40,12 @@ export interface Native {
   bindUnixDatagram(path: string, mode: number): number
   describe(fd: number, facts: Int32Array, name: Uint8Array): number
   openReadiness(): number
-  addToReadiness(set: number, fd: number): number
+  addToReadiness(set: number, fds: Int32Array): number
   removeFromReadiness(set: number, fd: number): number
   takeReady(set: number, fds: Int32Array): number
-  readProgress(fd: number, progress: Float64Array): number
+  dupEach(fds: Int32Array, dups: Int32Array): number
+  findOther(fds: Int32Array, unixDomain: number): number
+  readProgress(fds: Int32Array, progress: Float64Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
 }

@@ -1,7 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import type { Server, Socket } from 'node:net'
+import { type Server, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
 interface DatagramHandle {
@@ -57,6 +57,12 @@ export function descriptorOf(socket: Socket): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }
 
+/** Whether {@link setReading} works on this connection. */
+export function canSetReading(socket: Socket): boolean {
+  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
+  return typeof handle?.readStart === 'function' && typeof handle.readStop === 'function'
+}
+
 /**
  * Stops or resumes reading from a connection, below the socket and whatever parses its bytes.
  *
@@ -64,8 +70,8 @@ export function descriptorOf(socket: Socket): number | undefined {
  * @see src/stream_base.cc `StreamBase::ReadStopJS` (Node 20 to 26)
  */
 export function setReading(socket: Socket, reading: boolean): boolean {
-  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
-  if (typeof handle?.readStart !== 'function' || typeof handle.readStop !== 'function') return false
+  if (!canSetReading(socket)) return false
+  const { _handle: handle } = socket as unknown as { _handle: StreamHandle }
   return (reading ? handle.readStart() : handle.readStop()) === 0
 }
 
@@ -101,6 +107,22 @@ export function countConnection(server: Server, socket: Socket): boolean {
 export function allowsHalfOpen(server: Server): boolean {
   return (server as unknown as { allowHalfOpen?: unknown }).allowHalfOpen === true
 }
+
+/**
+ * Tells the connection below a socket: that of a TLS socket, or that behind the stand-in which an
+ * HTTP/2 session shows.
+ *
+ * @returns the socket itself where there is none, or this Node does not tell.
+ * @see lib/internal/tls/wrap.js `TLSSocket.prototype._init` (Node 20 to 26)
+ */
+export function transportOf(socket: Socket): Socket {
+  // To the stand-in all methods are those of the real one, and this one gives back its object.
+  const real = socket.off('close', nothing)
+  const parent = (real as unknown as { _parent?: unknown })._parent
+  return parent instanceof Socket ? parent : real
+}
+
+function nothing(): void {}
 
 /**
  * Tells whether the application chose the ticket keys of a TLS server when it made it.

@@ -15,6 +15,8 @@ const batch = 256
 export class Readiness {
   readonly #onReadable: (fds: readonly number[]) => void
   readonly #ready = new Int32Array(batch)
+  /** Added within this tick: the kernel is told of all of them in one call. */
+  #added: number[] = []
   #size = 0
   #open: { set: number; poll: Poll } | undefined
 
@@ -23,18 +25,39 @@ export class Readiness {
     this.#onReadable = onReadable
   }
 
-  /** @throws a system error: `ENOSPC` (fs.epoll.max_user_watches), `EMFILE`, `ENOMEM` */
+  /**
+   * What the kernel does not watch for us is told of at once, as if it were readable: `ENOSPC`
+   * (fs.epoll.max_user_watches), `EMFILE`, `ENOMEM`.
+   */
   add(fd: number): void {
-    this.#open ??= this.#begin()
-    check(loadNative().addToReadiness(this.#open.set, fd), 'epoll_ctl')
     this.#size += 1
+    this.#added.push(fd)
+    if (this.#added.length === 1) queueMicrotask(() => this.#watchAdded())
   }
 
   /** Comes before the close of the descriptor. */
   remove(fd: number): void {
-    if (this.#open === undefined) return
-    check(loadNative().removeFromReadiness(this.#open.set, fd), 'epoll_ctl')
+    const index = this.#added.indexOf(fd)
+    if (index >= 0) this.#added.splice(index, 1)
+    else if (this.#open === undefined) return
+    else check(loadNative().removeFromReadiness(this.#open.set, fd), 'epoll_ctl')
     this.#shrink(1)
+  }
+
+  #watchAdded(): void {
+    const fds = this.#added
+    this.#added = []
+    if (fds.length === 0) return
+    let watched = 0
+    try {
+      this.#open ??= this.#begin()
+      watched = Math.max(0, loadNative().addToReadiness(this.#open.set, Int32Array.from(fds)))
+    } catch {
+      // No descriptor for the set itself.
+    }
+    if (watched === fds.length) return
+    this.#shrink(fds.length - watched)
+    this.#onReadable(fds.slice(watched))
   }
 
   /** Tells at once of those that are ready by now, where a loop that is late would do so only later. */
@@ -45,7 +68,13 @@ export class Readiness {
   #begin(): { set: number; poll: Poll } {
     const set = check(loadNative().openReadiness(), 'epoll_create1')
     const poll = new (loadNative().Poll)(set, () => this.#take(set))
-    check(poll.start(READABLE), 'epoll_ctl')
+    try {
+      check(poll.start(READABLE), 'epoll_ctl')
+    } catch (error) {
+      poll.close()
+      close(set)
+      throw error
+    }
     return { set, poll }
   }
 

@@ -2,6 +2,7 @@
 
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
+import { findOther } from '../io/connections.ts'
 import { describe } from '../io/descriptors.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Messages } from '../protocol/messages.ts'
@@ -35,7 +36,7 @@ export function takeConnections(
       throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)
     }
     const isPath = gate.held.entry.protocol === 'unix'
-    for (const fd of descriptors) check(fd, key, isPath)
+    checkEach(descriptors, key, isPath)
     items.forEach((item, index) => {
       mover.adopt({ fd: left[0] as number, item, ...withEnd(enders[index]) })
       left.shift()
@@ -50,11 +51,12 @@ function withEnd(onEnd: (() => void) | undefined): { onEnd?: () => void } {
   return onEnd === undefined ? {} : { onEnd }
 }
 
-/** A connection of the right family; only the kernel knows. */
-function check(fd: number, key: string, isPath: boolean): void {
-  const { type, family, listening } = describe(fd)
-  if (type === 'stream' && !listening && (family === 'unix') === isPath) return
-  throw mismatch(`one for ${key} is a ${family} ${type} socket`)
+/** Connections of the right family; only the kernel knows. */
+function checkEach(fds: readonly number[], key: string, isPath: boolean): void {
+  const other = findOther(fds, isPath)
+  if (other === undefined) return
+  const { type, family, listening } = describe(other)
+  throw mismatch(`one for ${key} is a ${listening ? 'listening ' : ''}${family} ${type} socket`)
 }
 
 function mismatch(reason: string): HandoffError {

@@ -1,8 +1,9 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
 import type { Departing, Mover } from '../connections/mover.ts'
+import type { Tally } from '../connections/tally.ts'
+import { type Progress, readProgress } from '../io/connections.ts'
 import { close } from '../io/descriptors.ts'
-import { type Progress, readProgress } from '../io/progress.ts'
 
 interface Departed {
   mover: Mover
@@ -47,15 +48,20 @@ export class DepartedConnections {
    *
    * @returns how many came back and how many were closed.
    */
-  takeBack(): { back: number; closed: number } {
+  takeBack(tally: Tally): { back: number; closed: number } {
     let back = 0
     const all = [...this.#departed.values()]
     this.#departed.clear()
-    for (const { mover, fd, item, progress } of all) {
-      if (isUntouched(progress, readProgress(fd))) {
+    const now = readProgress(all.map(({ fd }) => fd))
+    for (const [index, { mover, fd, item, progress }] of all.entries()) {
+      if (isUntouched(progress, now[index])) {
         mover.adopt({ fd, item })
+        tally.add('takenBack', mover.kind)
         back += 1
-      } else close(fd)
+      } else {
+        close(fd)
+        tally.add('closed', mover.kind)
+      }
     }
     return { back, closed: all.length - back }
   }

@@ -1,0 +1,23 @@
+// What a handoff does to each of many connections, in one call: from JavaScript a call for each
+// costs more than what it does.
+#pragma once
+
+#include <stddef.h>
+
+#include "tcp_progress.h"
+
+namespace handoff {
+
+// Dups `count` descriptors into `out`, close-on-exec; the caller owns them. Returns how many, up to
+// the first that fails, or -errno when that is the first of all: EBADF, EMFILE.
+int DupEach(const int* fds, size_t count, int* out);
+
+// Returns the index of the first descriptor that is not a connected stream socket, of the Unix
+// domain or of the internet as `unix_domain` says; `count` when all are.
+int FindOther(const int* fds, size_t count, bool unix_domain);
+
+// Fills in how far each has come. What the system does not tell of has kUnknownProgress.
+void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
+constexpr double kUnknownProgress = -1;
+
+}  // namespace handoff

@@ -1,0 +1,50 @@
+// What a handoff does to many connections at once: a call for each would cost more than it does.
+
+import { check, loadNative } from './native.ts'
+
+/**
+ * Dups descriptors, close-on-exec; the caller owns what comes back.
+ *
+ * @returns as many as there was room for, from the first on.
+ * @throws a system error when not even one could be had: `EBADF`, `EMFILE`
+ * @internal
+ */
+export function dupEach(fds: readonly number[]): number[] {
+  const dups = new Int32Array(fds.length)
+  const count = check(loadNative().dupEach(Int32Array.from(fds), dups), 'dup')
+  return [...dups.subarray(0, count)]
+}
+
+/**
+ * Finds a descriptor that is not a connection, by the kernel's word.
+ *
+ * @param isUnix - whether they should be connections of a Unix path, or of an address.
+ * @returns undefined when all are.
+ * @internal
+ */
+export function findOther(fds: readonly number[], isUnix: boolean): number | undefined {
+  return fds[loadNative().findOther(Int32Array.from(fds), isUnix ? 1 : 0)]
+}
+
+/** Bytes that a process has read from a connection, and written to it, since it was opened. */
+export interface Progress {
+  read: number
+  written: number
+}
+
+/**
+ * Asks the kernel how far connections have come.
+ *
+ * @returns for each, undefined where the kernel does not tell: not on Linux, not TCP, or the
+ * connection is gone.
+ * @see tcp(7), TCP_INFO and SIOCINQ
+ * @internal
+ */
+export function readProgress(fds: readonly number[]): (Progress | undefined)[] {
+  const numbers = new Float64Array(2 * fds.length)
+  check(loadNative().readProgress(Int32Array.from(fds), numbers), 'getsockopt')
+  return fds.map((_, index) => {
+    const read = numbers[2 * index] as number
+    return read < 0 ? undefined : { read, written: numbers[2 * index + 1] as number }
+  })
+}
