@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 const own = process.versions.node.split('.')[0]
-const lines = process.argv.length > 2 ? process.argv.slice(2) : [own, '22', '24', '26']
+const named = process.argv.slice(2)
+const lines = named.length > 0 ? named : [...new Set([own, '22', '24', '26'])]
 
 /** Outside of the repository: these are no dependencies of it. */
 const cache = process.env.HANDOFF_NODE_LINES ?? join(tmpdir(), 'socket-handoff-node-lines')
