@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { HandoffEvent } from 'socket-handoff'
-import { machine, mainThreadMs } from './machine.ts'
+import { descriptorLimit, machine, mainThreadMs } from './machine.ts'
 
 const count = Number(process.env.CONNECTIONS ?? 10_000)
 const rounds = Number(process.env.HANDOFFS ?? 3)
@@ -125,6 +125,17 @@ function threadOf({ child }: Generation): { ran: number; waited: number } {
 }
 
 console.log(machine())
+if (count > descriptorLimit() - 500) {
+  console.error(
+    `cannot open ${count} connections: a process may have ${descriptorLimit()} descriptors here. Raise the limit (ulimit -n ${2 * count + 1000}).`,
+  )
+  process.exit(1)
+}
+if (2 * count > descriptorLimit() - 500) {
+  console.log(
+    `the limit of ${descriptorLimit()} descriptors is below two for each connection: they go over as others are dropped`,
+  )
+}
 let old = new Generation()
 await old.told('serving')
 const sockets = await open(await old.until(() => old.port || undefined))

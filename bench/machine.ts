@@ -32,6 +32,13 @@ export function mainThreadMs(pid: number): { ran: number; waited: number } {
   return { ran: (ran ?? Number.NaN) / 1e6, waited: (waited ?? Number.NaN) / 1e6 }
 }
 
+/** The soft limit on descriptors of this process (getrlimit(2), RLIMIT_NOFILE); NaN without /proc. */
+export function descriptorLimit(): number {
+  if (process.platform !== 'linux') return Number.NaN
+  const limits = readFileSync('/proc/self/limits', 'utf8')
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1])
+}
+
 export function median(values: readonly number[]): number {
   return percentile(values, 50)
 }

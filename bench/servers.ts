@@ -35,12 +35,28 @@ export async function startBare(): Promise<Server> {
 }
 
 /** Fastify with the plugin, as `handoff run server.ts` runs it. */
-export async function startWithPlugin(): Promise<Server> {
+export function startWithPlugin(): Promise<Server> {
+  return startUnderHandoff(entry, ['plugin'])
+}
+
+/** A server under `handoff run`, and all that it and its supervisor print. */
+export interface ReplaceableServer extends Server {
+  output: Output
+}
+
+export async function startUnderHandoff(
+  program: string,
+  args: readonly string[],
+  variables: NodeJS.ProcessEnv = {},
+): Promise<ReplaceableServer> {
   const directory = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
-  const env = { HANDOFF_DIR: directory }
-  const child = spawnCli(['run', '--name', 'bench', entry, 'plugin'], { env })
+  const env = { ...variables, HANDOFF_DIR: directory }
+  const child = spawnCli(['run', '--name', 'bench', program, ...args], { env })
+  const output = new Output()
+  if (child.stderr) output.collect(child.stderr, '! ')
   return {
-    ...(await placeOf(child)),
+    output,
+    ...(await placeOf(child, output)),
     async reload() {
       const { exitCode, stdout, stderr } = await cli(['reload', 'bench'], env)
       if (exitCode !== 0) throw new Error(`the reload failed:\n${stdout}\n${stderr}`)
@@ -52,8 +68,10 @@ export async function startWithPlugin(): Promise<Server> {
   }
 }
 
-async function placeOf(child: ChildProcess): Promise<{ pid: number; port: number }> {
-  const output = new Output()
+async function placeOf(
+  child: ChildProcess,
+  output = new Output(),
+): Promise<{ pid: number; port: number }> {
   if (child.stdout) output.collect(child.stdout)
   child.on('close', () => output.end())
   const [, pid, port] = await output.waitFor(/^listening (\d+) (\d+)/)

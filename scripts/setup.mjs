@@ -1,7 +1,7 @@
 // Makes a fresh clone ready: dependencies, native core, TypeScript. Does only what is still to do.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -18,7 +18,7 @@ export function setup() {
   }
   if (isOlder(addon, [join(root, 'binding.gyp'), ...files(join(root, 'native'))])) {
     checkCompiler()
-    step('building the native core', node('node-gyp/bin/node-gyp.js'), ['rebuild'])
+    step('building the native core', node('node-gyp/bin/node-gyp.js'), ['rebuild', ...headers()])
   }
   step('building TypeScript', node('typescript/bin/tsc'), ['-b', ...packages])
 }
@@ -48,6 +48,14 @@ function checkCompiler() {
       ? 'xcode-select --install'
       : 'for example: apt-get install build-essential python3'
   throw new Error(`The native core needs ${missing.join(' and ')} to be built (${how}).`)
+}
+
+/** The headers of this very Node, where they are installed with it: nothing has to be fetched then. */
+function headers() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)))
+  const own = join(prefix, 'include/node/node_version.h')
+  const isConfigured = process.env.npm_config_nodedir !== undefined
+  return !isConfigured && existsSync(own) ? [`--nodedir=${prefix}`] : []
 }
 
 function works(command) {

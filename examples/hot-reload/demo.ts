@@ -22,6 +22,8 @@ interface Result {
   ok?: boolean
   /** Milliseconds since the command was given. */
   atMs: number
+  /** The same, when the new generation served. */
+  servesAfterMs?: number
   generation?: number
   message?: string
 }
@@ -81,20 +83,20 @@ async function more(load: Load, requests: number): Promise<void> {
 
 async function main(): Promise<number> {
   const run = await startServer()
-  console.log(`generation 1 serves at ${url}\n`)
+  console.log(`generation 1 serves its page at ${url}\n`)
   // Ctrl-C reaches the supervisor as well, which then ends the server in order.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => run.kill('SIGTERM'))
 
-  const load = new Load(url)
+  const load = new Load(`${url}hello`)
   load.start()
   let aborted = 0
   for (let count = 1; count <= handoffs; count++) {
     await more(load, requestsBetween)
-    const { ok, generation, atMs, message } = await reload()
+    const { ok, generation, atMs, servesAfterMs = atMs, message } = await reload()
     if (!ok) aborted += 1
     const outcome = ok ? `generation ${generation} serves` : `aborted: ${message}`
-    const ms = `${Math.round(atMs)} ms`.padStart(7)
+    const ms = `${Math.round(servesAfterMs)} ms`.padStart(7)
     console.log(`handoff ${count}  ${ms}  ${outcome}  (${load.tally})`)
   }
   await more(load, requestsBetween)
@@ -109,8 +111,9 @@ async function main(): Promise<number> {
     return well ? 0 : 1
   }
   console.log(`
-The server goes on at ${url}
-Ask it (curl ${url}), edit examples/hot-reload/server.ts, and ask again. Ctrl-C ends it.
+The server goes on. Open its page, ${url}
+Then edit examples/hot-reload/server.ts: the page shows the new code over the connections it has,
+as does curl ${url}hello. Ctrl-C ends it.
 `)
   lines(run, (line) => console.log(line))
   const [code] = await once(run, 'exit')

@@ -37,13 +37,19 @@ test('in JSON it is one object a line, the last one the result', async () => {
     generation: 2,
     pid: second.pid,
     serving: 'new',
+    servesAfterMs: expect.any(Number),
+    old: {
+      ...{ pid: first.pid, generation: 1, drained: true, connections: 0 },
+      counts: { handedOver: 0, drained: 0, closed: 0, forced: 0 },
+      fates: { handedOver: {}, drained: {}, closed: {}, forced: {}, takenBack: {} },
+    },
     atMs: expect.any(Number),
   })
   expect(lines.find((line) => line.type === 'serving')).toMatchObject({
     pid: second.pid,
     generation: 2,
     replaces: { pid: first.pid, generation: 1 },
-    listeners: [expect.stringMatching(/^tcp:127\.0\.0\.1:/)],
+    listeners: [`tcp:127.0.0.1:${first.port}`],
   })
   for (const line of lines) expect(line).toMatchObject({ atMs: expect.any(Number) })
 })

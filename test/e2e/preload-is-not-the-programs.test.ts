@@ -20,9 +20,9 @@ test('a program with a handoff of its own keeps it, whatever listens before', as
     'server.mjs': own + serverReplying('own').replace(/import http.*/, ''),
   })
   const run = project.run(['--name', 'web', 'server.mjs', String(port)])
-  await run.listens()
+  const { port: served } = await run.listens()
   const [process] = (await project.status('web')).processes
-  expect(process?.listeners).toEqual(['tcp:127.0.0.1:0#1'])
+  expect(process?.listeners).toEqual([`tcp:127.0.0.1:${served}`])
 })
 
 test('so does one that has another copy of socket-handoff', async () => {

@@ -13,7 +13,7 @@ test.each([
   { fixture: 'websocket-server.mjs', hosts: ['127.0.0.1'], env: {} },
   // Fastify serves the second address by a server of its own, which passes its upgrades on.
   {
-    fixture: 'fastify-websocket.ts',
+    fixture: 'fastify-websocket.mjs',
     hosts: ['127.0.0.1', '[::1]'],
     env: { NODE_OPTIONS: `--require ${preload}` },
   },
@@ -21,13 +21,15 @@ test.each([
   `$fixture keeps 16 WebSockets over ${HANDOFFS} handoffs: every number once, in order, and counted`,
   async ({ fixture, hosts, env }) => {
     const run = await startRun(fixture, { env })
-    const load = await WebSocketLoad.start(run.target.port as number, 16, hosts)
+    const load = await WebSocketLoad.start({ port: run.target.port as number, count: 16, hosts })
     for (let handoff = 0; handoff < HANDOFFS; handoff++) {
       await load.more(5)
       await run.reloadWell()
     }
     await load.more(5)
     expect(await load.stop(), `${run.output}`).toEqual([])
+    expect(load.same).toBe(16)
+    await load.close()
     expect(load.pids.size).toBe(HANDOFFS + 1)
     await run.stop()
   },

@@ -41,5 +41,7 @@ export async function connect(where: Where): Promise<net.Socket> {
 export async function readAll(socket: net.Socket): Promise<string> {
   let text = ''
   for await (const piece of socket.setEncoding('utf8')) text += piece
+  // Since Node 24 the iterator leaves the client's own side open.
+  socket.destroy()
   return text
 }

@@ -37,8 +37,20 @@ describe('for a new process that takes no connections', () => {
     expect(reply).toMatch(/^HTTP\/1.1 200/)
     expect(reply).toMatch(/connection: close/i)
     expect(await old.told('drained')).toMatchObject({
-      counts: { drained: 1, handedOver: 0, forced: 0 },
+      counts: { drained: 0, handedOver: 0, closed: 1, forced: 0 },
     })
+  })
+
+  test('a request that is answered before all of it came ends no connection: that would cut the answer', async () => {
+    const { place, old, where } = await serving()
+    const socket = await connect(where)
+    await place.newPeer().takeOver()
+    await old.reaches('drain')
+    const post = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n'
+    socket.write(`${post}he`)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/connection: keep-alive/i)
+    socket.write(`llo${get}`)
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200.*connection: close/is)
   })
 
   test('a connection that has said nothing yet gets its answer', async () => {
@@ -143,12 +155,25 @@ describe('to a real new process', () => {
     expect(next.handoff.metrics().connections).toBe(0)
   })
 
+  test('one that has spoken in time is answered, however late its process gets to read', async () => {
+    const { place, where } = await serving()
+    const socket = await connect(where)
+    await exchange(socket)
+    const next = await succeed(place)
+    await until('it has come', () => next.handoff.metrics().connections === 1)
+    const reply = exchange(socket)
+    // In the same turn: the request is in the kernel, and nobody has looked yet.
+    next.system.advance(7_000)
+    expect(await reply).toMatch(new RegExp(`${next.system.pid}$`))
+    socket.destroy()
+  })
+
   test('when the old process dies with the batch on its way nothing is lost twice', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
     await exchange(socket)
     const peer = place.newPeer()
-    const [key = ''] = old.handoff.metrics().listeners
+    const key = 'tcp:127.0.0.1:0#1'
     await peer.takeOver([key], [key])
     await peer.hear('connections')
     // It has the connection, and dies before it acks: it cannot have touched it.
@@ -158,12 +183,31 @@ describe('to a real new process', () => {
     socket.destroy()
   })
 
+  test('an ack that comes after the release leaves the connection to the new process alone', async () => {
+    const { place, old, where } = await serving()
+    const request = await old.inFlight(where)
+    const socket = await connect(where)
+    await exchange(socket)
+    const peer = place.newPeer()
+    const key = 'tcp:127.0.0.1:0#1'
+    await peer.takeOver([key], [key])
+    await peer.hear('connections')
+    peer.say({ type: 'release' })
+    peer.say({ type: 'adopted', received: 1 })
+    const rest = readAll(socket)
+    peer.die() // It was the last holder, although the old process drains on.
+    expect(await rest).toBe('')
+    request.finish()
+    expect(await request.answer).toBe('whole')
+    expect(await old.exit()).toBe(0)
+  })
+
   test('a wrong ack is an ack: what the new process may have touched is left to it', async () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
     await exchange(socket)
     const peer = place.newPeer()
-    const [key = ''] = old.handoff.metrics().listeners
+    const key = 'tcp:127.0.0.1:0#1'
     await peer.takeOver([key], [key])
     await peer.hear('connections')
     peer.say({ type: 'adopted', received: 99 })

@@ -13,7 +13,7 @@ test('a new process at its limit aborts, names the limit, and the old one serves
   const place = openPlace()
   const where = Array.from({ length: 200 }, () => ({ host: '127.0.0.1', port: 0 }))
   const { generation: old, server } = await place.serve({}, ...where)
-  const limited = ['-c', 'ulimit -n 100 && exec "$0" "$@"']
+  const limited = ['-c', 'ulimit -n 500 && exec "$0" "$@"']
   const node = [process.execPath, '--import', 'tsx', limitedProcess, place.rendezvous]
   const { stdout } = await promisify(execFile)('sh', [...limited, ...node])
   expect(JSON.parse(stdout)).toEqual({

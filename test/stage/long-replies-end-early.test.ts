@@ -36,7 +36,7 @@ test('a stream that ends itself at the drain ends whole, and its process need no
   await until('the stream ends', () => socket.readableEnded)
   socket.end()
   expect(heard).toMatch(/data: hello.*retry: 1.*\r\n0\r\n\r\n$/s)
-  expect((await old.told('drained')).counts).toEqual({ drained: 1, handedOver: 0, forced: 0 })
+  expect((await old.told('drained')).counts).toMatchObject({ drained: 1, closed: 0, forced: 0 })
   socket.destroy()
   unsubscribe('socket-handoff:event', onEvent)
 })

@@ -206,11 +206,27 @@ const { from: realFrom } = Channel
 
 /** A place that lasts as long as the test; descriptors that are left then fail it. */
 export function openPlace(): Place {
+  const { place, close } = occupy()
+  onTestFinished(close)
+  return place
+}
+
+/** A place that lasts as long as what is done in it; descriptors that are left then fail it. */
+export async function withPlace<T>(action: (place: Place) => Promise<T>): Promise<T> {
+  const { place, close } = occupy()
+  const [done] = await Promise.allSettled([action(place)])
+  const [closed] = await Promise.allSettled([close()])
+  if (done.status === 'rejected') throw done.reason
+  if (closed.status === 'rejected') throw closed.reason
+  return done.value
+}
+
+function occupy(): { place: Place; close: () => Promise<void> } {
   const place = new Place()
   const spy = vi.spyOn(Channel, 'from').mockImplementation((fd) => place.track(realFrom(fd)))
-  onTestFinished(async () => {
+  const close = async () => {
     spy.mockRestore()
     await place.close()
-  })
-  return place
+  }
+  return { place, close }
 }

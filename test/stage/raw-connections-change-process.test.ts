@@ -86,7 +86,7 @@ test('a connection at rest goes over with its state, and hears of nothing', asyn
   await client.hears(`${old.generation.system.pid} 3`)
   const next = await serve(place, hooks, count)
   const { counts: drained } = await old.generation.told('drained')
-  expect(drained).toEqual({ drained: 0, handedOver: 1, forced: 0 })
+  expect(drained).toEqual({ drained: 0, handedOver: 1, closed: 0, forced: 0 })
   client.socket.write('de')
   await client.hears(`${next.generation.system.pid} 5`)
   expect(client.heard.match(/welcome/g)).toHaveLength(1)
@@ -206,7 +206,7 @@ test('without hooks on either side it stays, and drains', async () => {
   expect(old.connections()).toBe(1)
   old.generation.system.advance(30_000)
   const { counts } = await old.generation.told('drained')
-  expect(counts).toEqual({ drained: 0, handedOver: 0, forced: 1 })
+  expect(counts).toEqual({ drained: 0, handedOver: 0, closed: 0, forced: 1 })
 })
 
 test('a server of HTTP has no messages that an application could tell apart', async () => {

@@ -1,5 +1,6 @@
 // The notify protocol, as systemd or the supervisor hears it.
 
+import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventsChannel, type HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
@@ -9,6 +10,7 @@ import {
   parseNotify,
 } from '../../packages/handoff/src/protocol/notify.ts'
 import { until } from '../support/until.ts'
+import { whereIs } from './clients.ts'
 import { openPlace, type Place } from './place.ts'
 
 /** A supervisor that only listens. */
@@ -27,7 +29,12 @@ function supervisor(place: Place) {
   return {
     env: { NOTIFY_SOCKET: path, HANDOFF_STATUS_INTERVAL_MS: '1000' },
     heard,
-    events: () => heard.map((fields) => JSON.parse(fields[eventField] ?? '{}') as HandoffEvent),
+    events: () =>
+      heard
+        .flatMap((fields) => fields[eventField] ?? [])
+        .map((text) => JSON.parse(text) as HandoffEvent),
+    /** The times that were asked for, in microseconds. */
+    extensions: () => heard.flatMap(({ EXTEND_TIMEOUT_USEC }) => EXTEND_TIMEOUT_USEC ?? []),
     async hears(name: string, value: string): Promise<NotifyFields> {
       return await until(`${name}=${value}`, () => heard.find((fields) => fields[name] === value))
     },
@@ -71,7 +78,10 @@ test('a take-back makes the old process the main one again', async () => {
   peer.die()
   await old.told('taken-back')
   await until('it is told', () => heard.some((fields) => /taken back/.test(fields.STATUS ?? '')))
-  expect(heard.at(-1)).toMatchObject({ READY: '1', MAINPID: String(old.system.pid) })
+  expect(heard.findLast(({ STATUS }) => STATUS !== undefined)).toMatchObject({
+    READY: '1',
+    MAINPID: String(old.system.pid),
+  })
 })
 
 test('every event arrives as one line of JSON, as the application and diagnostics_channel have it', async () => {
@@ -120,6 +130,42 @@ describe('status', () => {
   })
 })
 
+describe('time that only the code asks for', () => {
+  const options = { readyTimeoutMs: 120_000, drainTimeoutMs: 90_000.5 }
+
+  test('is told at the start, at the stop, and before the exit hooks', async () => {
+    const place = openPlace()
+    const { env, extensions } = supervisor(place)
+    const process = await place.start(options, { ...env })
+    const server = await process.listen(anywhere)
+    await until('the start', () => extensions().length === 1)
+    await process.handoff.ready()
+    const request = await process.inFlight(whereIs(server))
+    void process.handoff.stop()
+    await until('the stop', () => extensions().length === 2)
+    request.finish()
+    await process.exit()
+    await until('the exit', () => extensions().length === 3)
+    expect(extensions()).toEqual(['120000000', '90000500', '90000500'])
+  })
+
+  test('is told by a process that drains already', async () => {
+    const place = openPlace()
+    const { env, extensions } = supervisor(place)
+    const old = await place.start(options, { ...env })
+    const server = await old.listen(anywhere)
+    await old.handoff.ready()
+    const request = await old.inFlight(whereIs(server))
+    await place.newPeer().takeOver()
+    await old.reaches('drain')
+    expect(extensions()).toEqual(['120000000'])
+    void old.handoff.stop()
+    await until('the stop', () => extensions().length === 2)
+    request.finish()
+    await old.exit()
+  })
+})
+
 test('a supervisor that is gone stops nothing', async () => {
   const place = openPlace()
   const env = { NOTIFY_SOCKET: place.path('nobody.sock') }
@@ -133,11 +179,12 @@ test('a supervisor that is gone stops nothing', async () => {
 
 test('without onEvent a warning goes to the error output', async () => {
   const place = openPlace()
-  await place.serve({}, anywhere)
+  const { server } = await place.serve({}, anywhere)
+  const { port } = server.address() as AddressInfo
   const next = await place.start({ onEvent: undefined as never })
   await next.handoff.ready()
   expect(next.system.warnings).toEqual([
-    expect.stringMatching(/^handoff: tcp:127.0.0.1:0#1 is no longer/),
+    expect.stringContaining(`handoff: tcp:127.0.0.1:${port} is no longer`),
   ])
 })
 

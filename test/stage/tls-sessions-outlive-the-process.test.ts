@@ -9,6 +9,7 @@ import tls from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import { Consents } from '../../packages/handoff/src/connections/consents.ts'
 import { ServerGate } from '../../packages/handoff/src/connections/server-gate.ts'
+import { Tally } from '../../packages/handoff/src/connections/tally.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
 
 const read = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url))
@@ -81,6 +82,7 @@ describe.each(servers)('%s', (_, make) => {
     const place = openPlace()
     const { generation, server } = await serve(place, make)
     const gate = new ServerGate(server, 1, generation.system, new Consents(() => {}), {
+      tally: new Tally(),
       onClose: () => {},
       onEmpty: () => {},
       onQuiescent: () => {},

@@ -38,7 +38,7 @@ test('not before the drain, and none later than three quarters of it', async () 
   old.generation.system.advance(dismissedMs / 2)
   for (const client of clients) expect(await client.close()).toBe(1012)
   const { counts } = await old.generation.told('drained')
-  expect(counts).toEqual({ drained: 20, handedOver: 0, forced: 0 })
+  expect(counts).toEqual({ drained: 0, handedOver: 0, closed: 20, forced: 0 })
 })
 
 test.each<[string, ServeOptions, ServeOptions]>([

@@ -47,7 +47,7 @@ test('a WebSocket at rest goes over, with its state, and its old server hears no
   // The old server has forgotten its client: it can close.
   expect(wss.clients.size).toBe(0)
   await old.told('drained')
-  expect(old.all('drained')[0]?.counts).toEqual({ drained: 0, handedOver: 1, forced: 0 })
+  expect(old.all('drained')[0]?.counts).toEqual({ drained: 0, handedOver: 1, closed: 0, forced: 0 })
 
   // And a third time, with what was said while nobody held the socket.
   const third = serveWebSockets(place, options)

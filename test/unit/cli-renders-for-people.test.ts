@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import { completeLine, completeStatus } from '../../packages/handoff/src/cli/complete.ts'
 import { reloadLine, reloadSummary, statusLines } from '../../packages/handoff/src/cli/render.ts'
 import { colourful, plain } from '../../packages/handoff/src/cli/style.ts'
+import { countsOf, type Fates, noFates } from '../../packages/handoff/src/fates.ts'
+import { drainedText } from '../../packages/handoff/src/supervisor/fates-text.ts'
+import type { Told } from '../../packages/handoff/src/supervisor/old-connections.ts'
 import type { ReloadLine } from '../../packages/handoff/src/supervisor/reload.ts'
 import type { Status } from '../../packages/handoff/src/supervisor/status.ts'
 
@@ -17,6 +21,8 @@ const status: Status = {
       uptimeMs: 80_000,
       listeners: ['tcp:127.0.0.1:3000', 'unix:/run/web.sock'],
       connections: 12,
+      open: { websocket: 2, http: 10 },
+      fates: noFates,
     },
     {
       pid: 9,
@@ -25,11 +31,19 @@ const status: Status = {
       uptimeMs: 7_200_000,
       listeners: [],
       connections: 1,
+      open: { raw: 1 },
+      fates: { ...noFates, handedOver: { websocket: 16, http: 48 }, drained: { http: 2 } },
     },
   ],
   handoffs: {
     completed: 1,
     aborted: 0,
+    fates: {
+      ...noFates,
+      handedOver: { websocket: 16, http: 48 },
+      drained: { http: 2 },
+      forced: { raw: 1 },
+    },
     last: { outcome: 'completed', at: '1970-01-01T00:01:00.000Z', pid: 103, generation: 2 },
   },
   backoff: null,
@@ -39,12 +53,14 @@ test('a status lines up', () => {
   expect(statusLines(status, plain, 80_000).join('\n')).toMatchInlineSnapshot(`
     "web  generation 2 serves  supervisor pid 100
 
-    pid  generation  stage    up      connections  listeners
-    103  2           serving  1m 20s  12           tcp:127.0.0.1:3000 unix:/run/web.sock
-    9    1           drain    2h 0m   1
+    pid  generation  stage    up      connections               listeners
+    103  2           serving  1m 20s  12: 10 http, 2 websocket  tcp:127.0.0.1:3000 unix:/run/web.sock
+    9    1           drain    2h 0m   1 raw
 
-    handoffs  1 completed, 0 aborted
-    last      completed 20s ago"
+    drain        generation 1 (pid 9): 64 connections handed over (48 http, 16 websocket), 2 finished, 1 left
+    handoffs     1 completed, 0 aborted
+    in all       64 connections handed over (48 http, 16 websocket), 2 finished, 1 cut (raw)
+    last         completed 20s ago"
   `)
 })
 
@@ -69,7 +85,12 @@ const lines: ReloadLine[] = [
   { ...common, type: 'stage', stage: 'adopt', detail: 'the application starts' },
   { ...common, type: 'stage', stage: 'offer', detail: '' },
   { ...common, type: 'serving', replaces: null, listeners: ['tcp:a:1', 'tcp:b:2'] },
-  { ...common, type: 'drained', counts: { drained: 2, handedOver: 3, forced: 1 } },
+  {
+    ...common,
+    type: 'drained',
+    counts: { drained: 2, handedOver: 3, closed: 0, forced: 1 },
+    fates: { ...noFates, handedOver: { http: 3 }, drained: { http: 2 }, forced: { raw: 1 } },
+  },
   {
     ...common,
     type: 'aborted',
@@ -78,7 +99,15 @@ const lines: ReloadLine[] = [
     message: 'm',
     serving: 'old',
   },
-  { ...common, type: 'status', stage: 'serving', listeners: [], connections: 0 },
+  {
+    ...common,
+    type: 'status',
+    stage: 'serving',
+    listeners: [],
+    connections: 0,
+    open: {},
+    fates: noFates,
+  },
 ]
 
 test('the stages of both sides line up', () => {
@@ -87,7 +116,7 @@ test('the stages of both sides line up', () => {
     "   312 ms  new  1234     adopt       the application starts
        312 ms  old  1234     offer
        312 ms  new  1234     serving     tcp:a:1, tcp:b:2
-       312 ms  old  1234     drained     2 finished, 3 handed over, 1 cut
+       312 ms  old  1234     drained     3 connections handed over (http), 2 finished, 1 cut (raw)
        312 ms  new  1234     aborted     in ready: ERR_HANDOFF_UNHEALTHY"
   `)
 })
@@ -105,4 +134,55 @@ test('the summary has a tick and colour only in a terminal', () => {
   expect(reloadSummary(result, colourful)).toBe(
     '\x1b[32m✓\x1b[39m generation 2 serves (pid 7) after 312 ms',
   )
+})
+
+test('the summary tells what has become of the connections of the old process', () => {
+  const result = { type: 'result', ok: true, generation: 2, pid: 7, serving: 'new' } as const
+  const fates = { ...noFates, handedOver: { http: 48, websocket: 16 }, drained: { raw: 2 } }
+  const old = { pid: 6, generation: 1, counts: countsOf(fates), fates }
+  const summary = (told: Omit<Told, keyof typeof old>) =>
+    reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: { ...old, ...told } }, plain)
+  expect(summary({ drained: true, connections: 0 })).toBe(
+    'generation 2 serves (pid 7) after 143 ms: 64 connections handed over (48 http, 16 websocket), 2 finished, none cut',
+  )
+  expect(summary({ drained: false, connections: 3 })).toBe(
+    'generation 2 serves (pid 7) after 143 ms: 64 connections handed over (48 http, 16 websocket), 2 finished, 3 left in generation 1 (pid 6)',
+  )
+  const none = { ...old, drained: true, connections: 0, counts: countsOf(noFates), fates: noFates }
+  expect(reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: none }, plain)).toBe(
+    'generation 2 serves (pid 7) after 143 ms',
+  )
+})
+
+test.each<[Partial<Fates>, string]>([
+  [{}, 'no connection was open'],
+  [{ drained: { http: 1 } }, '1 connection finished, none cut'],
+  [{ closed: { websocket: 1, tls: 2 } }, '3 connections closed (1 websocket, 2 tls), none cut'],
+  [{ handedOver: { raw: 1 }, forced: { http: 2 } }, '1 connection handed over (raw), 2 cut (http)'],
+  [
+    { handedOver: { http: 2 }, takenBack: { http: 1 } },
+    '2 connections handed over (http), 1 taken back (http), none cut',
+  ],
+])('%j reads "%s"', (fates, text) => {
+  expect(drainedText({ ...noFates, ...fates })).toBe(text)
+})
+
+test('what an older release counts has no kinds', () => {
+  const counts = { handedOver: 3, drained: 1, closed: 0, forced: 0 }
+  expect(drainedText(noFates, counts)).toBe('3 connections handed over, 1 finished, none cut')
+})
+
+test('a supervisor of an older release tells less, and nothing breaks', () => {
+  const { fates: _, ...handoffs } = status.handoffs
+  const processes = status.processes.map(({ open, fates, ...process }) => process)
+  const older = { ...status, processes, handoffs } as unknown as Status
+  expect(statusLines(completeStatus(older), plain, 80_000)).toContain(
+    'handoffs     1 completed, 0 aborted',
+  )
+  const line = { ...common, type: 'drained', counts: { drained: 2, forced: 0 } }
+  expect(completeLine(line as unknown as ReloadLine)).toEqual({
+    ...line,
+    counts: { drained: 2, handedOver: 0, closed: 0, forced: 0 },
+    fates: noFates,
+  })
 })

@@ -6,6 +6,7 @@ import {
   keyOf,
   type ListenerRequest,
   type ManifestEntry,
+  placeOf,
   rendezvousKey,
   requestOf,
 } from '../../packages/handoff/src/protocol/manifest.ts'
@@ -41,6 +42,18 @@ test.each<[string, ListenerRequest]>([
   ['unix:/run/app.sock', unix],
 ])('%s', (key, asked) => {
   expect(keyOf(asked)).toBe(key)
+})
+
+test.each<[string, ListenerRequest]>([
+  ['tcp:127.0.0.1:3000', loopback],
+  ['tcp:127.0.0.1:41234', { ...loopback, port: 0, name: 'a:0#b' }],
+  ['udp:*:41234', request({ protocol: 'udp', port: 0, name: '1' })],
+  ['tcp:[::]:41234?ipv6Only', request({ address: '::', port: 0, ipv6Only: true, name: '1' })],
+  ['tcp:[::1]:41234', request({ address: '::1', port: 0, name: '1' })],
+  ['unix:/run/app:0#1', { ...unix, address: '/run/app:0#1' }],
+])('people see %s', (place, asked) => {
+  const port = asked.port === 0 && asked.protocol !== 'unix' ? 41_234 : asked.port
+  expect(placeOf(entry(asked, { port }))).toBe(place)
 })
 
 describe('the same request finds its listener', () => {

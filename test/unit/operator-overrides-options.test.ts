@@ -1,7 +1,7 @@
 // Options of createHandoff and the operator's environment, joined.
 
 import { describe, expect, test } from 'vitest'
-import { type HandoffOptions, readSettings } from '../../packages/handoff/src/options.ts'
+import { giveBack, type HandoffOptions, readSettings } from '../../packages/handoff/src/options.ts'
 
 const times = [
   { option: 'readyTimeoutMs', variable: 'HANDOFF_READY_TIMEOUT_MS', fallback: 60_000 },
@@ -71,6 +71,15 @@ test('our variables are taken out of the environment, what is not ours stays', (
   }
   expect(readSettings({}, env).notifySocket).toBe('/run/notify.sock')
   expect(env).toEqual({ HANDOFF_DIR: '/run/handoff', PATH: '/bin' })
+})
+
+test('where an option is wrong, or the handoff cannot begin, they are there for a second try', () => {
+  const given = { HANDOFF_RENDEZVOUS: '/run/b.sock', HANDOFF_DRAIN_TIMEOUT_MS: '2', PATH: '/bin' }
+  const env: NodeJS.ProcessEnv = { ...given }
+  refused({ allowUids: 33 }, env)
+  expect(env).toEqual(given)
+  giveBack(readSettings({}, env), env)
+  expect(env).toEqual(given)
 })
 
 test('signals are handled unless the code says otherwise', () => {

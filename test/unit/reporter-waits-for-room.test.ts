@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { loadNative } from '../../packages/handoff/src/io/native.ts'
 import { receive } from '../../packages/handoff/src/io/scm-rights.ts'
 import { realSystem } from '../../packages/handoff/src/io/system.ts'
@@ -29,7 +30,10 @@ test('no event is lost, and of statuses the newest is told', () => {
   const stages = Array.from({ length: 600 }, (_, index) => `step ${index}`)
   for (const detail of stages) reporter.report({ type: 'stage', stage: 'adopt', detail })
   for (const connections of [1, 2, 3]) {
-    reporter.report({ type: 'status', stage: 'serving', listeners: [], connections })
+    reporter.report({
+      ...{ type: 'status', stage: 'serving', listeners: [], connections },
+      ...{ open: {}, fates: noFates },
+    })
   }
   expect(timers).toHaveLength(1)
 

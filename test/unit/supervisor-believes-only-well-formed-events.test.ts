@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { readReport } from '../../packages/handoff/src/supervisor/event.ts'
 
 const common = { pid: 7, generation: 2, elapsedMs: 12.5 }
+
+const fates = { ...noFates, drained: { http: 3 } }
+
+/** Absent from what a process of an older release tells. */
+const additions = ['open', 'fates']
 
 const events: HandoffEvent[] = [
   { ...common, type: 'stage', stage: 'adopt', detail: 'x' },
@@ -23,9 +29,19 @@ const events: HandoffEvent[] = [
     message: 'm',
     listeners: [],
     connections: { back: 0, closed: 0 },
+    fates: noFates,
   },
-  { ...common, type: 'drained', counts: { drained: 3, handedOver: 0, forced: 0 } },
-  { ...common, type: 'status', stage: 'serving', listeners: [], connections: 0 },
+  {
+    ...common,
+    type: 'drained',
+    counts: { drained: 3, handedOver: 0, closed: 0, forced: 0 },
+    fates,
+  },
+  {
+    ...common,
+    ...{ type: 'status', stage: 'serving', listeners: [], connections: 2 },
+    ...{ open: { http: 2 }, fates },
+  },
   { ...common, type: 'warning', message: 'm' },
 ]
 
@@ -38,7 +54,7 @@ test.each(events)('takes no $type event that lacks a field or has a wrong one', 
   for (const field of Object.keys(event)) {
     const lacking = { ...event, [field]: undefined }
     const wrong = { ...event, [field]: { wrong: true } }
-    for (const bad of [lacking, wrong]) {
+    for (const bad of additions.includes(field) ? [wrong] : [lacking, wrong]) {
       expect(readReport(`X_HANDOFF_EVENT=${JSON.stringify(bad)}`), field).toEqual({})
     }
   }
@@ -60,3 +76,30 @@ test('reads a request for more time, which sd_notify(3) counts in microseconds',
   expect(readReport('EXTEND_TIMEOUT_USEC=90000000')).toEqual({ extendMs: 90_000 })
   expect(readReport('EXTEND_TIMEOUT_USEC=soon')).toEqual({})
 })
+
+test('what a process of an older release does not tell is nothing', () => {
+  const read = (event: object) => readReport(`X_HANDOFF_EVENT=${JSON.stringify(event)}`).event
+  const drained = { ...common, type: 'drained', counts: { drained: 3, forced: 1 } }
+  expect(read(drained)).toEqual({
+    ...drained,
+    counts: { drained: 3, handedOver: 0, closed: 0, forced: 1 },
+    fates: noFates,
+  })
+  const status = { ...common, type: 'status', stage: 'drain', listeners: [], connections: 2 }
+  expect(read(status)).toEqual({ ...status, open: {}, fates: noFates })
+})
+
+test('kinds and fates of a newer release are no reason to hear nothing', () => {
+  const status = { ...common, type: 'status', stage: 'drain', listeners: [], connections: 2 }
+  const newer = { open: { http3: 2 }, fates: { ...noFates, vanished: { http: 1 } } }
+  const text = `X_HANDOFF_EVENT=${JSON.stringify({ ...status, ...newer })}`
+  expect(readReport(text).event).toEqual({ ...status, open: { http3: 2 }, fates: noFates })
+})
+
+test.each([{ 'x\ny': 1 }, { http: -1 }, { http: '1' }, ['http']])(
+  'takes no kinds that are %j',
+  (open) => {
+    const status = { ...common, type: 'status', stage: 'drain', listeners: [], connections: 2 }
+    expect(readReport(`X_HANDOFF_EVENT=${JSON.stringify({ ...status, open })}`)).toEqual({})
+  },
+)

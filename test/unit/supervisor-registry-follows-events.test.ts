@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { reduce } from '../../packages/handoff/src/supervisor/reduce.ts'
 import {
+  allFates,
   draining,
   emptyRegistry,
   type Registry,
@@ -82,6 +84,7 @@ test('a take-back gives the service back, and the handoff counts as aborted', ()
   const registry = heard(lost, 10, 1, {
     type: 'taken-back',
     connections: { back: 0, closed: 0 },
+    fates: noFates,
     code: 'ERR_HANDOFF_PEER_GONE',
     message: 'gone',
     listeners,
@@ -95,6 +98,7 @@ test('the word of the take-back may come before the end of the new process is kn
   let registry = heard(second(), 10, 1, {
     type: 'taken-back',
     connections: { back: 0, closed: 0 },
+    fates: noFates,
     code: 'ERR_HANDOFF_PEER_GONE',
     message: 'gone',
     listeners,
@@ -126,13 +130,16 @@ test('a server of an earlier supervisor is found by its status', () => {
     stage: 'serving',
     listeners,
     connections: 7,
+    open: {},
+    fates: noFates,
   })
   expect(registry).toMatchObject({ serving: 10, completed: 0 })
 })
 
 test('a status makes up for a lost word of the commit, but not for an older one', () => {
   const spawned = reduce(first(), { type: 'spawned', pid: 20, at: ++at })
-  const status = { type: 'status', stage: 'serving', listeners, connections: 0 } as const
+  const nothing = { connections: 0, open: {}, fates: noFates }
+  const status = { type: 'status', stage: 'serving', listeners, ...nothing } as const
   const registry = heard(spawned, 20, 2, status)
   expect(registry).toMatchObject({ serving: 20, completed: 1 })
   expect(registry.processes.get(10)?.stage).toBe('drain')
@@ -143,7 +150,10 @@ test('a status makes up for a lost word of the commit, but not for an older one'
 
 test('the status tells the newest process first, and times of day as ISO 8601', () => {
   let registry = reduce(second(), { type: 'spawned', pid: 30, at: 5_000 })
-  registry = heard(registry, 20, 2, { type: 'status', stage: 'offer', listeners, connections: 4 })
+  registry = heard(registry, 20, 2, {
+    ...{ type: 'status', stage: 'offer', listeners, connections: 4 },
+    ...{ open: { http: 4 }, fates: noFates },
+  })
   const status = statusOf(registry, {
     name: 'web',
     pid: 1,
@@ -161,8 +171,10 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
     uptimeMs: 1_000,
     listeners: [],
     connections: 0,
+    open: {},
+    fates: noFates,
   })
-  expect(status.processes[1]).toMatchObject({ stage: 'offer', connections: 4, listeners })
+  expect(status.processes[1]).toMatchObject({ stage: 'offer', connections: 4, open: { http: 4 } })
   expect(status.handoffs).toMatchObject({ completed: 1, aborted: 0 })
   expect(status.handoffs.last?.at).toMatch(/^1970-01-01T00:01:41\.0\d\dZ$/)
 })
@@ -176,7 +188,20 @@ test('with nobody serving the status has null for it', () => {
     generation: null,
     serving: null,
     processes: [],
-    handoffs: { completed: 0, aborted: 0, last: null },
+    handoffs: { completed: 0, aborted: 0, fates: noFates, last: null },
     backoff: { crashes: 1, retryInMs: 100 },
   })
+})
+
+test('what has become of connections outlives the process that told it', () => {
+  const fates = { ...noFates, handedOver: { http: 3, websocket: 1 }, drained: { raw: 1 } }
+  const drains = { type: 'status', stage: 'drain', listeners, connections: 0, open: {} } as const
+  let registry = heard(second(), 10, 1, { ...drains, fates })
+  registry = heard(registry, 20, 2, { ...drains, fates: { ...noFates, handedOver: { http: 2 } } })
+  const all = { ...fates, handedOver: { http: 5, websocket: 1 } }
+  expect(allFates(registry)).toEqual(all)
+  // Again, as it stands: the numbers are those since the process started.
+  registry = heard(registry, 10, 1, { ...drains, fates })
+  registry = reduce(registry, { type: 'gone', pid: 10 })
+  expect(allFates(registry)).toEqual(all)
 })

@@ -50,6 +50,15 @@ test('a process that asks for more time gets it', () => {
   expect(signalAll).toHaveBeenCalledTimes(1)
 })
 
+test('a process that asks for less than is left takes none away', () => {
+  const { stopping, signalAll } = stop(60_000)
+  stopping.extend(2_000)
+  vi.advanceTimersByTime(69_999)
+  expect(signalAll).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(signalAll).toHaveBeenCalledTimes(1)
+})
+
 test('a second signal kills at once and decides the exit code', () => {
   const { stopping, signalAll } = stop()
   stopping.force(130)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { Attempt, type Exit } from '../../packages/handoff/src/supervisor/attempt.ts'
 
 const old = 10
@@ -56,7 +57,8 @@ test('a process that serves is the outcome', async () => {
 
 test('its status makes up for a lost word of the commit', async () => {
   const { attempt } = begin()
-  const status = { type: 'status', listeners: [], connections: 0 } as const
+  const nothing = { listeners: [], connections: 0, open: {}, fates: noFates }
+  const status = { type: 'status', ...nothing } as const
   attempt.heard(own, event(own, { ...status, stage: 'adopt' }))
   attempt.heard(own, event(own, { ...status, stage: 'serving' }))
   expect(await attempt.outcome).toMatchObject({ ok: true, pid: own, generation: 2 })
@@ -143,6 +145,15 @@ test('a process that asks for more time gets it', () => {
   const { attempt, kill } = begin(1_000)
   attempt.heard(own, { extendMs: 90_000 })
   vi.advanceTimersByTime(94_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalledTimes(1)
+})
+
+test('a process that asks for less than it has keeps what it has', () => {
+  const { attempt, kill } = begin(60_000)
+  attempt.heard(own, { extendMs: 1_000 })
+  vi.advanceTimersByTime(64_999)
   expect(kill).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
   expect(kill).toHaveBeenCalledTimes(1)

@@ -12,8 +12,8 @@ export function logEvent(log: FastifyBaseLogger, event: HandoffEvent): void {
       return log.info({ handoff: event }, `handoff: generation ${event.generation} serves${from}`)
     }
     case 'drained': {
-      const { drained, forced } = event.counts
-      const text = `handoff: drained: ${drained} connections finished, ${forced} closed at the deadline`
+      const { handedOver, drained, closed, forced } = event.counts
+      const text = `handoff: drained: ${handedOver} connections handed over, ${drained} finished, ${closed} closed, ${forced} cut at the deadline`
       return forced === 0 ? log.info({ handoff: event }, text) : log.warn({ handoff: event }, text)
     }
     case 'aborted':

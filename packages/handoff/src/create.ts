@@ -6,7 +6,7 @@ import { HandoffError } from './errors.ts'
 import { HandoffProcess } from './handoff.ts'
 import { loadNative } from './io/native.ts'
 import { realSystem } from './io/system.ts'
-import { type HandoffOptions, readSettings } from './options.ts'
+import { giveBack, type HandoffOptions, readSettings } from './options.ts'
 
 let current: HandoffProcess | undefined
 
@@ -45,6 +45,7 @@ export async function startHandoff(
     await handoff.start()
   } catch (error) {
     current = undefined
+    giveBack(settings, env)
     throw error
   }
   return handoff

@@ -3,22 +3,13 @@
 import { channel } from 'node:diagnostics_channel'
 import { debuglog } from 'node:util'
 import type { HandoffErrorCode, Serving } from './errors.ts'
+import type { DrainCounts, Fates, KindCounts } from './fates.ts'
 import type { Stage } from './stage.ts'
 
 export type { Stage } from './stage.ts'
 
 /** Where a process stands: in a stage, or serving outside of any handoff. */
 export type ProcessStage = Stage | 'serving'
-
-/** How the connections of a drained process ended. */
-export interface DrainCounts {
-  /** Connections that finished here. */
-  drained: number
-  /** Connections that went to the new process. */
-  handedOver: number
-  /** Connections closed when the drain deadline ran out. */
-  forced: number
-}
 
 interface EventBase {
   /** The process that reports. */
@@ -51,9 +42,20 @@ export type HandoffEventBody =
       listeners: readonly string[]
       /** Of those that had gone over: served here again, and closed since the dead process had used them. */
       connections: { back: number; closed: number }
+      /** What has become of connections since this process stopped accepting, by kind. */
+      fates: Fates
     }
-  | { type: 'drained'; counts: DrainCounts }
-  | { type: 'status'; stage: ProcessStage; listeners: readonly string[]; connections: number }
+  | { type: 'drained'; counts: DrainCounts; fates: Fates }
+  | {
+      type: 'status'
+      stage: ProcessStage
+      listeners: readonly string[]
+      connections: number
+      /** The same by kind. */
+      open: KindCounts
+      /** What has become of connections since this process started, by kind. */
+      fates: Fates
+    }
   | { type: 'warning'; message: string }
 
 /** One thing that happened in a handoff; a line of `handoff reload --json`. */

@@ -14,6 +14,7 @@ import type {
 import { type Deferred, deferred } from './deferred.ts'
 import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
 import { HandoffError } from './errors.ts'
+import { type CountedKind, everyKind, type Fate, mapFates, total } from './fates.ts'
 import { Holdings } from './holdings.ts'
 import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
 import { interceptListen } from './io/listen-hook.ts'
@@ -35,11 +36,18 @@ import { type StateOptions, States } from './states.ts'
 export interface HandoffMetrics {
   generation: number
   stage: ProcessStage
-  /** Keys of the listeners, such as `tcp:127.0.0.1:3000`. */
+  /** Where it listens, such as `tcp:127.0.0.1:3000`; the real port where 0 was asked for. */
   listeners: readonly string[]
-  /** Open connections, over all servers. */
+  /** Gauge: open connections, over all servers. */
   connections: number
-  /** Handoffs to a successor: committed, aborted before the commit, taken back after it. */
+  /** Gauge: the same by kind. */
+  open: Record<CountedKind, number>
+  /**
+   * Counters: connections by what became of them and by kind, in all handoffs of this process and
+   * in its stop. One that went over and came back counts as both.
+   */
+  fates: Record<Fate, Record<CountedKind, number>>
+  /** Counters: handoffs to a successor, committed, aborted before the commit, taken back after it. */
   handoffs: { completed: number; aborted: number; takenBack: number }
 }
 
@@ -103,6 +111,7 @@ export class HandoffProcess {
         this.#reporter.begin()
         this.#restart.connected()
       },
+      progress: () => this.#reporter.tellStatus(),
       releaseOld: () => this.#birth.succeeded(),
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
@@ -118,6 +127,7 @@ export class HandoffProcess {
       nextName: () => String(++this.#unnamed),
       ticketKeys,
       handlers: {
+        tally: holdings.tally,
         onClose: (gate) => {
           holdings.dropGate(gate, this.#succession.state === 'serving')
           this.#succession.checkDrained()
@@ -151,7 +161,8 @@ export class HandoffProcess {
 
   /** Discovers and receives. */
   async start(): Promise<void> {
-    const { rendezvous, signals } = this.#settings
+    const { rendezvous, signals, readyTimeoutMs } = this.#settings
+    this.#reporter.extend(readyTimeoutMs)
     this.#undo.push(this.#system.onDeath((death) => this.#birth.fail(this.#errorOf(death))))
     try {
       await this.#birth.start()
@@ -247,6 +258,7 @@ export class HandoffProcess {
   /** Ends this process in order; nothing resolves, since the process exits. */
   stop(): Promise<never> {
     this.#stopping ??= deferred<never>()
+    this.#reporter.extend(this.#settings.drainTimeoutMs)
     const { state, replaces } = this.#birth
     if (state === 'serving' || replaces === null) this.#succession.stop()
     else {
@@ -256,12 +268,14 @@ export class HandoffProcess {
   }
 
   metrics(): HandoffMetrics {
-    const { stage, listeners, connections } = this.#status()
+    const { stage, listeners, connections, open, fates } = this.#status()
     return {
       generation: this.generation,
       stage,
       listeners,
       connections,
+      open: everyKind(open),
+      fates: mapFates((fate) => everyKind(fates[fate])),
       handoffs: { ...this.#counts },
     }
   }
@@ -348,6 +362,8 @@ export class HandoffProcess {
 
   async #leave(): Promise<void> {
     const { drainTimeoutMs } = this.#settings
+    // The exit hooks have as long as the drain had.
+    if (this.#stopping !== undefined) this.#reporter.extend(drainTimeoutMs)
     const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
     this.#reporter.close()
     this.#line.end()
@@ -373,11 +389,19 @@ export class HandoffProcess {
     const stopping = this.#succession.state === 'stopping'
     const fields = notifyFields(event, { pid, generation: this.generation, stopping })
     this.#reporter.report(event, fields)
+    if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
   }
 
   #status(): Status {
-    const { keys, connections } = this.#holdings
-    return { type: 'status', stage: this.#stage(), listeners: keys, connections }
+    const { places, kinds, tally } = this.#holdings
+    return {
+      type: 'status',
+      stage: this.#stage(),
+      listeners: places,
+      connections: total(kinds),
+      open: kinds,
+      fates: tally.all,
+    }
   }
 
   #stage(): ProcessStage {

@@ -1,15 +1,19 @@
 // What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
 
 import type { Gate } from './connections/gate.ts'
+import { Tally } from './connections/tally.ts'
 import { reasonOf } from './errors.ts'
+import { addKinds, type KindCounts } from './fates.ts'
 import { type Held, Listeners } from './io/listeners.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
-import type { ManifestEntry } from './protocol/manifest.ts'
+import { type ManifestEntry, placeOf } from './protocol/manifest.ts'
 
 export class Holdings {
   readonly listeners = new Listeners()
   readonly gates = new Set<Gate>()
+  /** What becomes of the connections behind the gates. */
+  readonly tally = new Tally()
   /** Of servers that the application has closed, and whose connections finish. */
   readonly #closing = new Set<Gate>()
   readonly #system: System
@@ -40,8 +44,14 @@ export class Holdings {
     return this.busy.reduce((sum, gate) => sum + gate.connections, 0)
   }
 
-  get keys(): string[] {
-    return this.listeners.all().map((held) => held.entry.key)
+  /** By kind, without those that another process has by now. */
+  get kinds(): KindCounts {
+    return this.busy.reduce((sum, gate) => addKinds(sum, gate.kinds), {})
+  }
+
+  /** Where this process listens, for people. */
+  get places(): string[] {
+    return this.listeners.all().map(({ entry }) => placeOf(entry))
   }
 
   /** Binds the rendezvous socket for the first generation; it answers once that serves. */

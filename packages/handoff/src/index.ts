@@ -24,13 +24,13 @@ export type {
   WebSocketServerLike,
 } from './connections/websocket-servers.ts'
 export {
-  type DrainCounts,
   eventsChannel,
   type HandoffEvent,
   type ProcessStage,
   type Stage,
 } from './diagnostics.ts'
 export { HandoffError, type HandoffErrorCode, type Serving } from './errors.ts'
+export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './fates.ts'
 export type { HandoffMetrics } from './handoff.ts'
 export type { ListenOptions } from './io/listen-arguments.ts'
 export type { BindSocketOptions } from './new/adopt.ts'
@@ -151,6 +151,9 @@ export interface Handoff {
 /**
  * Takes this process's place in the line: finds the old process, if there is one, and receives its
  * listeners. Nothing changes for clients before {@link Handoff.ready}.
+ *
+ * @remarks Takes what its supervisor said out of the environment, and puts it back when it rejects:
+ * so a second try has the same old process.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
  * ERR_HANDOFF_CLUSTER, ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_ALREADY_CREATED,

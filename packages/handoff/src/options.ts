@@ -74,14 +74,16 @@ const ownVariables = [
   'NOTIFY_SOCKET',
 ] as const
 
+type Variables = Partial<Record<(typeof ownVariables)[number], string>>
+
 /**
  * Joins options and environment, and takes our variables out of the environment: a child of the
- * server must not mistake itself for its replacement.
+ * server must not mistake itself for its replacement. Where it throws it leaves them there.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
 export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
-  const variables = takeVariables(env)
+  const variables = readVariables(env)
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
     variable: (typeof ownVariables)[number],
@@ -92,7 +94,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     return checkMs(option, options[option] ?? fallback)
   }
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
-  return {
+  const settings = {
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
@@ -107,17 +109,27 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     signals: options.signals ?? true,
     onEvent: options.onEvent,
   }
+  for (const name of ownVariables) delete env[name]
+  return settings
+}
+
+/** Undoes what {@link readSettings} did to the environment: a second try finds what the first one did. */
+export function giveBack({ variables }: Settings, env: NodeJS.ProcessEnv): void {
+  Object.assign(env, variables)
 }
 
 /** Takes our variables out of the environment. */
-export function takeVariables(
-  env: NodeJS.ProcessEnv,
-): Partial<Record<(typeof ownVariables)[number], string>> {
-  const variables: ReturnType<typeof takeVariables> = {}
+export function takeVariables(env: NodeJS.ProcessEnv): Variables {
+  const variables = readVariables(env)
+  for (const name of ownVariables) delete env[name]
+  return variables
+}
+
+function readVariables(env: NodeJS.ProcessEnv): Variables {
+  const variables: Variables = {}
   for (const name of ownVariables) {
     const value = env[name]
     if (value !== undefined && value !== '') variables[name] = value
-    delete env[name]
   }
   return variables
 }

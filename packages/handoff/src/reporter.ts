@@ -19,9 +19,10 @@ export class Reporter {
   readonly #settings: Settings
   readonly #generation: () => number
   #since: number
+  #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
-  #unsent: { fields: NotifyFields; event: HandoffEvent }[] = []
+  #unsent: { fields: NotifyFields; event: HandoffEvent | undefined }[] = []
   #retry: Timer | undefined
 
   constructor(system: System, settings: Settings, generation: () => number) {
@@ -49,6 +50,16 @@ export class Reporter {
     else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
   }
 
+  /**
+   * Asks for this much time, in milliseconds, to start or to stop: whoever supervises this process
+   * knows only its own defaults, and kills at their end.
+   *
+   * @see sd_notify(3), EXTEND_TIMEOUT_USEC
+   */
+  extend(ms: number): void {
+    this.#queue({ EXTEND_TIMEOUT_USEC: String(Math.ceil(ms * 1000)) }, undefined)
+  }
+
   /** An error of the application's own callback is its own, and must not cut a handoff in half. */
   #tell(onEvent: (event: HandoffEvent) => void, event: HandoffEvent): void {
     try {
@@ -64,20 +75,27 @@ export class Reporter {
   watch(status: () => Status): void {
     const { statusIntervalMs } = this.#settings
     if (statusIntervalMs === undefined) return
+    this.#status = status
     const tick = () => {
-      const current = status()
-      const text = JSON.stringify(current)
-      if (text !== this.#lastStatus) this.report(current)
-      this.#lastStatus = text
+      this.tellStatus()
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
     }
     this.#timer = this.#system.timer(statusIntervalMs, tick, true)
   }
 
+  /** Tells the status now, where the supervisor asked for it and something changed. */
+  tellStatus(): void {
+    const status = this.#status?.()
+    const text = JSON.stringify(status)
+    if (status === undefined || text === this.#lastStatus) return
+    this.#lastStatus = text
+    this.report(status)
+  }
+
   /** In order; of statuses only the newest waits. */
-  #queue(fields: NotifyFields, event: HandoffEvent): void {
-    if (event.type === 'status') {
-      this.#unsent = this.#unsent.filter((waiting) => waiting.event.type !== 'status')
+  #queue(fields: NotifyFields, event: HandoffEvent | undefined): void {
+    if (event?.type === 'status') {
+      this.#unsent = this.#unsent.filter((waiting) => waiting.event?.type !== 'status')
     }
     this.#unsent.push({ fields, event })
     if (this.#retry === undefined) this.#send()
@@ -107,5 +125,6 @@ export class Reporter {
 
   close(): void {
     this.#timer?.cancel()
+    this.#status = undefined
   }
 }

@@ -25,11 +25,12 @@ export const everything: Mix = {
  * @remarks Each client makes its next request as soon as the last one has ended, whatever became of it.
  */
 export class Load {
-  readonly tally = new Tally()
+  readonly tally: Tally
   readonly #clients: Promise<void>[]
   #stopping = false
 
-  constructor(target: Target, mix: Mix = { newConnection: 16 }) {
+  constructor(target: Target, mix: Mix = { newConnection: 16 }, tally = new Tally()) {
+    this.tally = tally
     this.#clients = Object.entries(mix).flatMap(([kind, count]) =>
       Array.from({ length: count }, () => this.#client(kind as keyof typeof traffic, target)),
     )

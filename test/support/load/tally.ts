@@ -1,8 +1,10 @@
 // The load's tally: every request counted once, by route and by how it ended.
 
-/** How a request ended. Everything but `ok` is a failure that a client noticed. */
+/** How a request ended. Everything but `ok` and `cut` is a failure. */
 export type Kind =
   | 'ok'
+  /** It ended with the process that was executing it, and that a test has killed; see death.ts. */
+  | 'cut'
   /** Nobody listened (ECONNREFUSED; ENOENT at a Unix path). */
   | 'refused'
   /** The connection ended before the reply began. */
@@ -17,6 +19,8 @@ export type Kind =
   | 'wrongBody'
   /** A keep-alive connection was closed without `Connection: close` on its last reply. */
   | 'untold'
+  /** A client that wanted to keep its connection was told `Connection: close`. */
+  | 'dismissed'
   /** A fault of the client's own machine, such as EADDRNOTAVAIL. */
   | 'local'
 
@@ -44,19 +48,30 @@ export class Tally {
   readonly #counts = new Map<string, Map<Kind, number>>()
   readonly #failures: string[] = []
   readonly #startedAt = performance.now()
+  readonly #judge: (outcome: Outcome) => Outcome
+
+  /** @param judge - may call a failure a `cut`. */
+  constructor(judge: (outcome: Outcome) => Outcome = (outcome) => outcome) {
+    this.#judge = judge
+  }
 
   add(route: string, outcome: Outcome): void {
-    const { kind, detail, pid, ms } = outcome
+    const { kind, detail, pid, ms } = this.#judge(outcome)
     this.requests++
     const kinds = this.#counts.get(route) ?? new Map<Kind, number>()
     this.#counts.set(route, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
     if (pid !== undefined) this.pids.set(pid, (this.pids.get(pid) ?? 0) + 1)
     if (kind === 'ok') this.durationsMs.push(ms)
-    else this.#fail(`${route} ${kind} after ${ms.toFixed(0)} ms: ${detail}`)
+    else if (kind !== 'cut') this.#fail(`${route} ${kind} after ${ms.toFixed(0)} ms: ${detail}`)
   }
 
   count(route: string, kind: Kind = 'ok'): number {
     return this.#counts.get(route)?.get(kind) ?? 0
+  }
+
+  /** How many ended so, of every route. */
+  total(kind: Kind): number {
+    return [...this.#counts.values()].reduce((sum, kinds) => sum + (kinds.get(kind) ?? 0), 0)
   }
 
   toString(): string {

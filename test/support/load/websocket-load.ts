@@ -1,92 +1,140 @@
 // WebSockets that send numbered messages without end, each waiting for nothing.
 
-import { once } from 'node:events'
-import WebSocket from 'ws'
 import { until } from '../until.ts'
+import { Death } from './death.ts'
+import { EchoClient, type Echoes, type Pace } from './echo-client.ts'
 
 /** As the promise names it: a message each 50 ms. */
-const everyMs = 50
+const usualPace: Pace = { everyMs: 50 }
 
-interface Client {
-  socket: WebSocket
-  sent: number
-  /** Numbers that came back, in their order, with the count that the server kept. */
-  echoed: string[]
-  closed: string | undefined
-  timer: NodeJS.Timeout
+export interface WebSocketOptions {
+  port: number
+  count: number
+  /** They take turns. */
+  hosts?: readonly string[]
+  pace?: Pace
+  /** What may excuse an end. */
+  death?: Death
 }
 
 export class WebSocketLoad {
   /** Processes that answered. */
   readonly pids = new Set<string>()
-  readonly #clients: Client[] = []
+  /** Connections that ended although nothing excused it. */
+  closed = 0
+  /** Connections that ended with the process that had used them; each was opened again. */
+  cut = 0
+  readonly failures: string[] = []
+  readonly #options: Required<WebSocketOptions>
+  /** The connection of each client. */
+  readonly #clients: EchoClient[] = []
+  readonly #first: EchoClient[] = []
+  readonly #echoed: number[] = []
+  /** Clients whose connection ended unexcused: they open no other. */
+  readonly #lost = new Set<number>()
+  /** Of connections that are no more. */
+  readonly #past: Echoes = {
+    sent: 0,
+    echoed: 0,
+    lost: 0,
+    reordered: 0,
+    doubled: 0,
+    miscounted: 0,
+  }
+  #opening = Promise.resolve()
+  #stopping = false
 
-  /** Opens so many connections to each of the hosts. */
-  static async start(port: number, count: number, hosts = ['127.0.0.1']): Promise<WebSocketLoad> {
-    const load = new WebSocketLoad()
-    for (let index = 0; index < count; index++) {
-      await load.#open(`ws://${hosts[index % hosts.length]}:${port}/`)
-    }
+  private constructor(options: WebSocketOptions) {
+    this.#options = { hosts: ['127.0.0.1'], pace: usualPace, death: new Death(), ...options }
+  }
+
+  static async start(options: WebSocketOptions): Promise<WebSocketLoad> {
+    const load = new WebSocketLoad(options)
+    for (let index = 0; index < options.count; index++) await load.#open(index)
+    load.#first.push(...load.#clients)
     return load
   }
 
-  /** Resolves when every connection has heard so many more answers. */
+  /** How many clients have the connection that they began with, open. */
+  get same(): number {
+    return this.#clients.filter(
+      (client, index) => client === this.#first[index] && client.ended === undefined,
+    ).length
+  }
+
+  get echoes(): Echoes {
+    const sum = { ...this.#past }
+    for (const { echoes } of this.#clients) add(sum, echoes)
+    return sum
+  }
+
+  /** Resolves when every client has heard so many more answers. */
   async more(answers: number): Promise<void> {
-    const enough = this.#clients.map(({ echoed }) => echoed.length + answers)
+    const enough = this.#echoed.map((echoed) => echoed + answers)
     await until(`${answers} more answers`, () =>
-      this.#clients.every(
-        ({ echoed, closed }, index) =>
-          closed !== undefined || echoed.length >= (enough[index] as number),
+      this.#echoed.every(
+        (echoed, index) => echoed >= (enough[index] as number) || this.#lost.has(index),
       ),
     )
   }
 
-  /** Sends no more, waits for the last answer, and tells what went wrong. */
+  /** Sends no more, waits for the last answer, and tells what went wrong; the sockets stay open. */
   async stop(): Promise<string[]> {
-    for (const { timer } of this.#clients) clearInterval(timer)
-    await until('the last answers', () =>
-      this.#clients.every(
-        ({ echoed, sent, closed }) => closed !== undefined || echoed.length >= sent,
-      ),
+    this.#stopping = true
+    await this.#opening
+    for (const client of this.#clients) client.stop()
+    await until('the last answers', () => this.#clients.every(({ complete }) => complete)).catch(
+      (error) => this.failures.push(`${error}`),
     )
-    const failures = this.#clients.flatMap(({ sent, echoed, closed }, index) => {
-      const expected = Array.from({ length: sent }, (_, number) => `${number + 1} ${number + 1}`)
-      const wrong = expected.findIndex((text, number) => echoed[number] !== text)
-      if (closed !== undefined) return [`connection ${index} was closed: ${closed}`]
-      if (wrong < 0 && echoed.length === sent) return []
-      return [
-        `connection ${index}: ${echoed.length} of ${sent}, wrong from ${wrong}: ${echoed[wrong]}`,
-      ]
-    })
-    for (const { socket } of this.#clients) socket.close()
-    await Promise.all(
-      this.#clients.map(({ socket }) => socket.readyState === 3 || once(socket, 'close')),
-    )
-    return failures
+    const { sent, echoed, ...wrong } = this.echoes
+    if (Object.values(wrong).some((count) => count > 0)) {
+      this.failures.push(`${echoed} of ${sent} echoed: ${JSON.stringify(wrong)}`)
+    }
+    return this.failures
   }
 
-  async #open(url: string): Promise<void> {
-    const socket = new WebSocket(url)
-    await once(socket, 'open')
-    const client: Client = {
-      socket,
-      sent: 0,
-      echoed: [],
-      closed: undefined,
-      timer: setInterval(() => socket.send(String(++client.sent)), everyMs),
-    }
-    this.#clients.push(client)
-    socket.on('message', (data) => {
-      const [number, count, pid = ''] = String(data).split(' ')
-      client.echoed.push(`${number} ${count}`)
-      this.pids.add(pid)
-    })
-    socket.on('close', (code, reason) => {
-      client.closed = `${code} ${reason}`
-      clearInterval(client.timer)
-    })
-    socket.on('error', (error) => {
-      client.closed = String(error)
-    })
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()))
   }
+
+  async #open(index: number): Promise<void> {
+    const { hosts, port, pace } = this.#options
+    this.#clients[index] = await EchoClient.open(
+      `ws://${hosts[index % hosts.length]}:${port}/echo`,
+      pace,
+      {
+        onEcho: (pid) => {
+          this.#echoed[index] = (this.#echoed[index] ?? 0) + 1
+          this.pids.add(pid)
+        },
+        onEnd: (client) => this.#ended(index, client),
+      },
+    )
+    this.#echoed[index] ??= 0
+  }
+
+  /** Judged in the moment in which it ends: whatever excused it is over soon. */
+  #ended(index: number, client: EchoClient): void {
+    const { begunAt, usedBy, ended, echoes, holes } = client
+    if (!this.#options.death.excuses({ begunAt, usedBy })) {
+      this.closed++
+      this.#lost.add(index)
+      this.failures.push(`WebSocket ${index}, last used by ${usedBy}: ${ended}`)
+      return
+    }
+    this.cut++
+    if (this.#stopping) return
+    // The last messages went with the process; none before them may be missing.
+    add(this.#past, { ...echoes, lost: holes })
+    this.#opening = this.#opening
+      .then(() => this.#open(index))
+      .catch((error) => {
+        this.#lost.add(index)
+        this.failures.push(`WebSocket ${index} could not be opened again: ${error}`)
+      })
+  }
+}
+
+function add(sum: Echoes, more: Echoes): void {
+  for (const key of Object.keys(sum) as (keyof Echoes)[]) sum[key] += more[key]
 }

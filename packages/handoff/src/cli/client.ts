@@ -8,6 +8,7 @@ import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
+import { completeLine, completeStatus } from './complete.ts'
 
 /** Speaks to the supervisor of the run `name`, which has its files in `directory`. */
 export class Client {
@@ -21,7 +22,8 @@ export class Client {
 
   /** @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE. */
   async status(): Promise<Status> {
-    return JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
+    const status = JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
+    return completeStatus(status)
   }
 
   /** Returns when every process has gone. @throws as {@link status}. */
@@ -40,7 +42,7 @@ export class Client {
     const lines = createInterface({ input: response, crlfDelay: Infinity })
     try {
       for await (const line of lines) {
-        const read = JSON.parse(line) as ReloadLine
+        const read = completeLine(JSON.parse(line) as ReloadLine)
         yield read
         if (read.type === 'result') return
       }

@@ -1,9 +1,11 @@
 // What the commands print for people: pure functions from data to lines.
 
-import { countsText } from '../supervisor/counts.ts'
+import { countsOf, total } from '../fates.ts'
+import { drainedText, drainingText, kindsText } from '../supervisor/fates-text.ts'
+import type { Told } from '../supervisor/old-connections.ts'
 import type { ReloadLine, ReloadResult } from '../supervisor/reload.ts'
 import { sideOf } from '../supervisor/side.ts'
-import type { HandoffStatus, Status } from '../supervisor/status.ts'
+import type { HandoffStatus, ProcessStatus, Status } from '../supervisor/status.ts'
 import { formatDuration } from './duration.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
@@ -20,7 +22,7 @@ export function reloadLine(line: ReloadLine, style: Style): string | undefined {
     case 'taken-back':
       return step(line, 'old', 'taken back', line.code, style)
     case 'drained':
-      return step(line, 'old', 'drained', countsText(line.counts), style)
+      return step(line, 'old', 'drained', drainedText(line.fates, line.counts), style)
     case 'warning':
       return step(line, '', 'warning', line.message, style)
     case 'status':
@@ -31,10 +33,23 @@ export function reloadLine(line: ReloadLine, style: Style): string | undefined {
 
 /** The line that closes a reload which went well. */
 export function reloadSummary(
-  { generation, pid, atMs }: ReloadResult & { atMs: number },
+  { generation, pid, atMs, servesAfterMs = atMs, old }: ReloadResult & { atMs: number },
   style: Style,
 ): string {
-  return `${style.tick}generation ${generation} serves (pid ${pid}) after ${milliseconds(atMs)}`
+  const after = milliseconds(servesAfterMs)
+  const connections = old ? connectionsText(old) : ''
+  return `${style.tick}generation ${generation} serves (pid ${pid}) after ${after}${connections}`
+}
+
+/** What has become of the connections of the old process; nothing where it had none. */
+function connectionsText({ pid, generation, drained, connections, counts, fates }: Told): string {
+  if (!drained) {
+    const text = drainingText(fates, connections)
+    const where = connections > 0 ? ` in generation ${generation} (pid ${pid})` : ''
+    return text === '' ? '' : `: ${text}${where}`
+  }
+  const any = Object.values(counts).some((count) => count > 0)
+  return any ? `: ${drainedText(fates, counts)}` : ''
 }
 
 /** The whole of `handoff status`. */
@@ -47,9 +62,22 @@ export function statusLines(status: Status, style: Style, now: number): string[]
     ...(backoff === null ? [] : [style.bad(backoffLine(backoff))]),
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
-    `handoffs  ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
+    ...processes.flatMap(drainLine),
+    `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
+    ...fatesLine(handoffs),
     ...(handoffs.last === null ? [] : [lastLine(handoffs.last, now)]),
   ]
+}
+
+/** A drain that is under way, with its numbers so far. */
+function drainLine({ pid, generation, stage, connections, fates }: ProcessStatus): string[] {
+  const text = stage === 'drain' ? drainingText(fates, connections) : ''
+  return text === '' ? [] : [`drain        generation ${generation} (pid ${pid}): ${text}`]
+}
+
+function fatesLine({ fates }: Status['handoffs']): string[] {
+  const any = Object.values(countsOf(fates)).some((count) => count > 0)
+  return any ? [`in all       ${drainedText(fates)}`] : []
 }
 
 function step(
@@ -72,11 +100,18 @@ function processLines({ processes }: Status, style: Style): string[] {
     process.generation === 0 ? '-' : String(process.generation),
     process.stage,
     formatDuration(process.uptimeMs),
-    String(process.connections),
+    openText(process),
     process.listeners.join(' '),
   ])
   const [first = '', ...rest] = table([head, ...rows])
   return [style.dim(first), ...rest]
+}
+
+function openText({ connections, open }: ProcessStatus): string {
+  const kinds = kindsText(open)
+  // An older release tells no kinds.
+  if (kinds === '' || total(open) !== connections) return String(connections)
+  return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
 }
 
 function backoffLine({ crashes, retryInMs }: NonNullable<Status['backoff']>): string {
@@ -87,7 +122,7 @@ function backoffLine({ crashes, retryInMs }: NonNullable<Status['backoff']>): st
 function lastLine({ outcome, at, message }: HandoffStatus, now: number): string {
   const ago = formatDuration(Math.max(0, now - Date.parse(at)))
   const why = message === undefined ? '' : `: ${message}`
-  return `last      ${outcome} ${ago} ago${why}`
+  return `last         ${outcome} ${ago} ago${why}`
 }
 
 function milliseconds(ms: number): string {

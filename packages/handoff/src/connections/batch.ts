@@ -5,6 +5,7 @@ import { reasonOf } from '../errors.ts'
 import { close } from '../io/descriptors.ts'
 import { payloadLimitBytes } from '../protocol/codec.ts'
 import { canDepart, departing } from './depart.ts'
+import { unmark } from './marks.ts'
 import type { Arriving, Departing } from './mover.ts'
 
 /** Largest item in bytes of JSON: with one more of this size a batch still fits into a message. */
@@ -49,7 +50,10 @@ export function fillBatch(
       bytes += measure(item)
       batch.push(depart(candidate, fd, item, adopt))
     } catch (error) {
-      if (fd !== undefined) close(fd)
+      if (fd !== undefined) {
+        close(fd)
+        unmark(candidate.socket)
+      }
       // Descriptors get free as batches are acked; then we are asked again.
       else if ((error as NodeJS.ErrnoException).code === 'EMFILE') break
       candidate.stay(reasonOf(error))

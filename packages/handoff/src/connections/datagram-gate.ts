@@ -11,6 +11,7 @@ export class DatagramGate implements Gate {
   readonly held: Held
   /** A datagram is a whole conversation: none is ever under way. */
   readonly connections = 0
+  readonly kinds = {}
   readonly #socket: Socket
   #closed = false
 
@@ -63,9 +64,7 @@ export class DatagramGate implements Gate {
 
   closeQuiescent(): void {}
 
-  force(): number {
-    return 0
-  }
+  force(): void {}
 
   reattach(): void {
     throw new TypeError('a datagram socket cannot bind twice')

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import { dupEach } from '../io/connections.ts'
 import { canSetReading, descriptorOf, setReading } from '../io/node-internals.ts'
+import { markAway, unmark } from './marks.ts'
 
 /** Whether this Node lets us at what it takes. */
 export function canDepart(socket: Socket): boolean {
@@ -19,6 +20,7 @@ export function silence(socket: Socket): void {
 
 /** Reads on; what the client sent meanwhile waited in the kernel. */
 export function resume(socket: Socket): void {
+  unmark(socket)
   if (!socket.destroyed) setReading(socket, true)
 }
 
@@ -30,7 +32,11 @@ export function resume(socket: Socket): void {
  * @throws the system's error when there is room for none: `EMFILE`.
  */
 export function departing(sockets: readonly Socket[]): number[] {
-  return dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
+  const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
+  dups.forEach((_, index) => {
+    markAway(sockets[index] as Socket)
+  })
+  return dups
 }
 
 /**

@@ -1,13 +1,17 @@
 // A gate is what stands between a listener and the server that uses it: open, it accepts.
 
+import type { KindCounts } from '../fates.ts'
 import type { Held } from '../io/listeners.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
+import type { Tally } from './tally.ts'
 
 export interface Gate {
   /** The listener that the gate is for. */
   readonly held: Held
   /** Connections that this process still serves behind this gate. */
   readonly connections: number
+  /** By kind, without those that another process has by now. */
+  readonly kinds: KindCounts
   /** Begins, or begins again, to accept from the listener. */
   open(): Promise<void>
   /** Accepts no more, at once. The listener stays open, and so do the connections. */
@@ -27,13 +31,15 @@ export interface Gate {
   readonly movers: readonly Mover[]
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
   closeQuiescent(): void
-  /** Closes what is left, and tells how much that was. */
-  force(): number
+  /** Closes what is left. */
+  force(): void
   /** Gives the gate another listener after its own was dropped. */
   reattach(held: Held): void
 }
 
 export interface GateHandlers {
+  /** Where the ends of connections are counted. */
+  readonly tally: Tally
   /** The application closed its server or socket itself. Called before it closes. */
   onClose(gate: Gate): void
   /** The last connection behind the gate has ended. */

@@ -1,20 +1,18 @@
 // HTTP/1.1 connections between two requests: they go over as descriptors, and park until they speak.
 
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { HandoffError } from '../errors.ts'
 import { close } from '../io/descriptors.ts'
+import { countSocketless, requestBeingRead, silenceLeft } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
+import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
+import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { isFlushed, pickQuiescent } from './quiescent.ts'
-
-interface Item {
-  /** How long it may stay silent, in milliseconds; 0 = for ever. */
-  idleMs: number
-}
+import { RequestLimit } from './request-limit.ts'
 
 interface Picked {
   socket: Socket
@@ -27,6 +25,8 @@ interface HttpHandlers {
   forget(socket: Socket): void
   /** The last parked connection has ended. */
   onEmpty(): void
+  /** A parked connection has been silent for too long, and is closed. */
+  onExpired(): void
   /** What could not go over before may do so now. */
   onQuiescent(): void
 }
@@ -38,12 +38,16 @@ export class HttpMover implements Mover {
   readonly #sockets: ReadonlySet<Socket>
   readonly #parking: Parking
   readonly #forget: (socket: Socket) => void
+  readonly #onExpired: () => void
   readonly #onQuiescent: () => void
   /** Found quiescent, all in one tick; they leave a batch at a time, last first. */
   #picked: Picked[] = []
   /** On the way: silenced, and the other process may have them. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
+  /** Requests whose end is waited for. */
+  readonly #awaited = new WeakSet<IncomingMessage>()
+  readonly limit: RequestLimit
 
   /** @param sockets - the connections that the server has. */
   constructor(
@@ -55,14 +59,25 @@ export class HttpMover implements Mover {
     this.#server = server
     this.#sockets = sockets
     this.#forget = handlers.forget
+    this.#onExpired = handlers.onExpired
     this.#onQuiescent = handlers.onQuiescent
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
-    this.#parking = new Parking(system, (parked) => this.#unpark(parked), handlers.onEmpty)
+    this.limit = new RequestLimit(server)
+    this.#parking = new Parking(system, {
+      onSpeaks: (parked) => this.#unpark(parked),
+      onExpired: (parked) => this.#expire(parked),
+      onCount: (by) => countSocketless(server, by),
+      onEmpty: handlers.onEmpty,
+    })
   }
 
   get parked(): number {
     return this.#parking.size
+  }
+
+  get leaving(): number {
+    return this.#leaving.size
   }
 
   take(limit: number): Departing[] {
@@ -78,33 +93,63 @@ export class HttpMover implements Mover {
   }
 
   adopt(arriving: Arriving): void {
-    this.#parking.park(arriving, readItem(arriving.item).idleMs)
+    this.#parking.park(arriving, readHttpItem(arriving.item).idleMs)
     this.#onQuiescent()
   }
 
   closeQuiescent(): void {
-    this.#parking.closeAll()
-    for (const socket of this.#quiescent()) socket.destroy()
+    this.#parking.close()
+    for (const socket of this.#quiescent()) {
+      markClosed(socket)
+      socket.destroy()
+    }
   }
 
-  close(): number {
+  close(): void {
     this.settle()
-    return this.#parking.closeAll()
+    this.#parking.close()
+  }
+
+  /** Closes what the server would close as idle, were it not parked. */
+  closeIdle(): void {
+    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
+  }
+
+  /**
+   * Nothing is parked any more, and whoever was is to the server like any other. Whether it closes
+   * those that are new with the idle ones, it decides: Node 26 does, its predecessors do not.
+   */
+  leaveToServer(): void {
+    this.settle()
+    for (const parked of this.#parking.take(this.#parking.size)) this.#unpark(parked)
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, onEnd }: Arriving): void {
+  #unpark({ fd, item, onEnd }: Arriving): Socket {
+    const { requests = 0 } = readHttpItem(item)
     const socket = attach(this.#server, fd)
+    if (requests > 0) this.limit.carry(socket, requests)
     if (onEnd !== undefined) socket.once('close', onEnd)
     this.#server.emit('connection', socket)
+    return socket
   }
 
-  #departParked({ fd, idleMs, onEnd }: Arriving & Item): Departing {
-    const arriving: Arriving =
-      onEnd === undefined ? { fd, item: { idleMs } } : { fd, item: { idleMs }, onEnd }
+  /** As Node: what becomes of it is up to listeners of `timeout`, where there are any. */
+  #expire(parked: Arriving): void {
+    if (this.#server.listenerCount('timeout') > 0) {
+      this.#unpark(parked).emit('timeout')
+      return
+    }
+    close(parked.fd)
+    parked.onEnd?.()
+    this.#onExpired()
+  }
+
+  #departParked({ idleMs, ...parked }: Arriving & { idleMs: number }): Departing {
+    const arriving: Arriving = { ...parked, item: { ...readHttpItem(parked.item), idleMs } }
     return {
       ...arriving,
-      gone: () => onEnd?.(),
+      gone: () => arriving.onEnd?.(),
       stay: () => this.#parking.park(arriving, idleMs),
     }
   }
@@ -114,8 +159,10 @@ export class HttpMover implements Mover {
     const dups = this.#dup(sockets)
     // What there was no descriptor for has its turn again when there is room.
     for (const socket of sockets.splice(dups.length).reverse()) this.#picked.push(picked(socket))
-    const item: Item = { idleMs: this.#idleMs() }
-    return sockets.map((socket, index) => this.#depart(socket, dups[index] as number, item))
+    const left = silenceLeft()
+    return sockets.map((socket, index) =>
+      this.#depart(socket, dups[index] as number, this.#itemOf(socket, left(socket))),
+    )
   }
 
   /**
@@ -128,9 +175,8 @@ export class HttpMover implements Mover {
       const next = this.#picked.pop()
       if (next === undefined) break
       const { socket, bytesRead } = next
-      if (socket.bytesRead === bytesRead && isFlushed(socket) && canDepart(socket)) {
-        sockets.push(socket)
-      }
+      if (socket.bytesRead !== bytesRead || !isFlushed(socket)) continue
+      if (canDepart(socket) && !this.limit.isReached(socket)) sockets.push(socket)
     }
     return sockets
   }
@@ -148,7 +194,15 @@ export class HttpMover implements Mover {
     }
   }
 
-  #depart(socket: Socket, fd: number, item: Item): Departing {
+  #itemOf(socket: Socket, left: number | undefined): HttpItem {
+    const requests = this.limit.requestsOf(socket)
+    if (isNew(socket) && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
+    const item: HttpItem = { idleMs: idleMs(this.#server, left) }
+    if (requests !== undefined) item.requests = requests
+    return item
+  }
+
+  #depart(socket: Socket, fd: number, item: HttpItem): Departing {
     silence(socket)
     this.#leaving.add(socket)
     return {
@@ -176,6 +230,7 @@ export class HttpMover implements Mover {
     this.#picked = this.#quiescent().map(picked)
     // Until nobody is left to send, the others come first.
     this.#dropper.hold(this.#picked.length > 0)
+    for (const socket of this.#sockets) this.#lookWhenRead(socket)
   }
 
   #quiescent(): Socket[] {
@@ -184,21 +239,15 @@ export class HttpMover implements Mover {
     return picked.filter((socket) => !this.#leaving.has(socket))
   }
 
-  #idleMs(): number {
-    const { keepAliveTimeout } = this.#server
-    return Number.isFinite(keepAliveTimeout) ? Math.ceil(keepAliveTimeout) : 0
+  /** A request may be answered before all of it has come, and then nothing else tells of its end. */
+  #lookWhenRead(socket: Socket): void {
+    const request = requestBeingRead(socket)
+    if (request === undefined || this.#awaited.has(request)) return
+    this.#awaited.add(request)
+    request.once('close', this.#onQuiescent)
   }
 }
 
 function picked(socket: Socket): Picked {
   return { socket, bytesRead: socket.bytesRead }
-}
-
-function readItem(item: unknown): Item {
-  const idleMs = (item as Partial<Item> | null)?.idleMs
-  if (typeof idleMs === 'number' && Number.isFinite(idleMs) && idleMs >= 0) return { idleMs }
-  throw new HandoffError(
-    'ERR_HANDOFF_PROTOCOL',
-    'cannot take over a connection: its idleMs is not a number of milliseconds',
-  )
 }

@@ -2,23 +2,36 @@
 
 import { constants, type Http2Session } from 'node:http2'
 import type { Server } from 'node:net'
+import type { Census } from './census.ts'
+import { markClosed } from './marks.ts'
 import { shadow } from './shadow.ts'
 
 /** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
 const allStreams = 2 ** 31 - 1
 
 /** Keeps the HTTP/2 sessions of a server, until undone; stays empty for every other kind. */
-export function trackSessions(server: Server): {
+export function trackSessions(
+  server: Server,
+  census: Census,
+): {
   sessions: ReadonlySet<Http2Session>
   undo: () => void
 } {
   const sessions = new Set<Http2Session>()
   const track = (session: Http2Session) => {
     sessions.add(session)
+    census.enter(session.socket, 'http2')
     session.once('close', () => sessions.delete(session))
   }
   server.on('session', track)
   return { sessions, undo: () => server.off('session', track) }
+}
+
+/** Refuses what comes from now on; streams that are open finish. */
+export function closeSession(session: Http2Session): void {
+  if (session.destroyed) return
+  markClosed(session.socket)
+  session.close()
 }
 
 /**
@@ -40,6 +53,7 @@ export function endSessionAtNextStream(session: Http2Session): () => void {
     held.push(args)
     if (told) return true
     told = true
+    markClosed(session.socket)
     session.goaway(constants.NGHTTP2_NO_ERROR, allStreams)
     if (!session.ping(() => release())) release()
     return true

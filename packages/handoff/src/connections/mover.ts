@@ -30,6 +30,8 @@ export interface Mover {
   readonly adopts: boolean
   /** Connections of which the server does not know yet, because they have been silent here. */
   readonly parked: number
+  /** Connections of the server that are on their way to another process. */
+  readonly leaving: number
   /** Lets go of up to `limit` quiescent connections. */
   take(limit: number): Departing[]
   /** Nothing more goes over: what was silenced for it is served here. */
@@ -42,6 +44,6 @@ export interface Mover {
   adopt(arriving: Arriving): void
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
   closeQuiescent(): void
-  /** Closes what is parked, and tells how much that was. */
-  close(): number
+  /** Closes what is parked. */
+  close(): void
 }

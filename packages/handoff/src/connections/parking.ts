@@ -8,6 +8,17 @@ import type { Arriving } from './mover.ts'
 /** How far apart the looks for expired connections are, in milliseconds. */
 const sweepMs = 1_000
 
+export interface ParkingHandlers {
+  /** A connection speaks, or its client has closed it. Owns the descriptor. */
+  onSpeaks(parked: Arriving): void
+  /** The time of a connection is over. Owns the descriptor. */
+  onExpired(parked: Arriving): void
+  /** There are so many more, or fewer. */
+  onCount(by: number): void
+  /** The time of the last one was over. */
+  onEmpty(): void
+}
+
 interface Parked extends Arriving {
   /** Monotonic milliseconds. */
   expires: number
@@ -21,20 +32,19 @@ interface Parked extends Arriving {
  */
 export class Parking {
   readonly #system: System
-  readonly #onEmpty: () => void
+  readonly #handlers: ParkingHandlers
   readonly #readiness: Readiness
   /** By descriptor. */
   readonly #parked = new Map<number, Parked>()
   #sweeping = false
 
-  /** @param adopt - told of each connection that speaks; owns its descriptor. */
-  constructor(system: System, adopt: (parked: Arriving) => void, onEmpty: () => void) {
+  constructor(system: System, handlers: ParkingHandlers) {
     this.#system = system
-    this.#onEmpty = onEmpty
+    this.#handlers = handlers
     this.#readiness = new Readiness((fds) => {
       const speaking = fds.map((fd) => this.#parked.get(fd))
-      for (const fd of fds) this.#parked.delete(fd)
-      for (const parked of speaking) if (parked !== undefined) adopt(parked)
+      for (const fd of fds) this.#forget(fd)
+      for (const parked of speaking) if (parked !== undefined) handlers.onSpeaks(parked)
     })
   }
 
@@ -51,6 +61,7 @@ export class Parking {
     const expires = idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs
     this.#readiness.add(arriving.fd)
     this.#parked.set(arriving.fd, { ...arriving, expires })
+    this.#handlers.onCount(1)
     this.#sweepLater()
   }
 
@@ -68,16 +79,18 @@ export class Parking {
     return taken
   }
 
-  /** Closes all of them, and tells how many that were. */
-  closeAll(): number {
-    const { size } = this.#parked
-    for (const parked of this.#parked.values()) this.#close(parked)
-    return size
+  /** Closes those that `closes` picks by their item, else all. */
+  close(closes: (item: unknown) => boolean = () => true): void {
+    for (const parked of this.#parked.values()) if (closes(parked.item)) this.#close(parked)
   }
 
   #remove(fd: number): void {
     this.#readiness.remove(fd)
-    this.#parked.delete(fd)
+    this.#forget(fd)
+  }
+
+  #forget(fd: number): void {
+    if (this.#parked.delete(fd)) this.#handlers.onCount(-1)
   }
 
   #close({ fd, onEnd }: Parked): void {
@@ -94,10 +107,17 @@ export class Parking {
 
   #sweep(): void {
     this.#sweeping = false
+    // Timers run before what has arrived is read: in a process that was held up, a client that spoke
+    // in time would be closed with its request unread.
+    this.#readiness.look()
     const now = this.#system.now()
     const { size } = this.#parked
-    for (const parked of this.#parked.values()) if (parked.expires <= now) this.#close(parked)
+    for (const parked of this.#parked.values()) {
+      if (parked.expires > now) continue
+      this.#remove(parked.fd)
+      this.#handlers.onExpired(parked)
+    }
     if (this.#parked.size > 0) this.#sweepLater()
-    else if (size > 0) this.#onEmpty()
+    else if (size > 0) this.#handlers.onEmpty()
   }
 }

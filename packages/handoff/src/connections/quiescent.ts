@@ -1,6 +1,6 @@
 // Which HTTP/1.1 connections stand between two requests: the server knows, and says so in public.
 
-import type { Server } from 'node:http'
+import { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { shadow } from './shadow.ts'
 import { webSocketOf } from './websocket-connection.ts'
@@ -34,7 +34,8 @@ export function pickQuiescent(
         if (socket.destroy !== name) undo.push(shadow(socket, 'destroy', name))
       }
     }
-    server.closeIdleConnections()
+    // The server's own may be shadowed, to close parked connections as well.
+    Server.prototype.closeIdleConnections.call(server)
   } finally {
     for (const restore of undo.reverse()) restore()
   }

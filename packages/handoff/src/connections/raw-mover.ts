@@ -36,6 +36,7 @@ interface Item {
 export class RawMover implements Mover {
   readonly kind = 'raw'
   readonly parked = 0
+  readonly leaving = 0
   readonly #server: Server
   readonly #sockets: ReadonlySet<Socket>
   readonly #hooks: () => ConnectionHooks | undefined
@@ -98,9 +99,7 @@ export class RawMover implements Mover {
   /** How its protocol says goodbye, only the application knows. */
   closeQuiescent(): void {}
 
-  close(): number {
-    return 0
-  }
+  close(): void {}
 
   /** A write of nothing has its turn after all that is to be written before it. */
   #lookWhenFlushed(socket: Socket): void {

@@ -5,14 +5,19 @@ import type { Http2Session } from 'node:http2'
 import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import tls from 'node:tls'
+import type { Fate, KindCounts } from '../fates.ts'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
+import { addressOf } from './address.ts'
+import { Census } from './census.ts'
+import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 import { HttpMover } from './http-mover.ts'
-import { trackSessions } from './http2.ts'
+import { closeSession, trackSessions } from './http2.ts'
+import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { giveNotice } from './notice.ts'
 import { RawMover } from './raw-mover.ts'
@@ -37,8 +42,10 @@ export class ServerGate implements Gate {
   readonly #backlog: number
   readonly #handlers: GateHandlers
   readonly #sockets = new Set<Socket>()
+  readonly #census: Census
   readonly #sessions: ReadonlySet<Http2Session>
   readonly #webSockets: WebSockets | undefined
+  readonly #httpMover: HttpMover | undefined
   readonly #webSocketMover: WebSocketMover | undefined
   readonly #rawMover: RawMover | undefined
   readonly #undo: (() => void)[] = []
@@ -58,14 +65,16 @@ export class ServerGate implements Gate {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
-    const { sessions, undo } = trackSessions(server)
+    const census = new Census(server, handlers.tally)
+    this.#census = census
+    const { sessions, undo } = trackSessions(server, census)
     this.#sessions = sessions
     const onQuiescent = () => handlers.onQuiescent(this)
     const warn = (message: string) => handlers.onWarning(message)
     const onEmpty = () => this.#checkEmpty()
     const forget = (socket: Socket) => this.#forget(socket)
     if (server instanceof http.Server || server instanceof https.Server) {
-      const webSockets = new WebSockets(server, system, onQuiescent)
+      const webSockets = new WebSockets(server, census, system, onQuiescent)
       this.#webSockets = webSockets
       this.#undo.push(() => webSockets.stop())
       // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
@@ -73,10 +82,19 @@ export class ServerGate implements Gate {
         const { webSockets: servers } = consents
         const mover = new WebSocketMover(server, webSockets, servers, system, warn)
         this.#webSocketMover = mover
-        this.movers.push(
-          new HttpMover(server, this.#sockets, system, { forget, onEmpty, onQuiescent }),
-          mover,
-        )
+        const httpMover = new HttpMover(server, this.#sockets, system, {
+          forget,
+          onEmpty,
+          onQuiescent,
+          onExpired: () => census.expired(),
+        })
+        this.#httpMover = httpMover
+        this.movers.push(httpMover, mover)
+        const parked = {
+          closeIdle: () => this.#leaveToServer(),
+          close: () => census.parkedEnd('closed', httpMover, () => httpMover.close()),
+        }
+        this.#undo.push(closeParkedToo(server, parked), () => httpMover.limit.end())
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
@@ -120,6 +138,11 @@ export class ServerGate implements Gate {
 
   get connections(): number {
     return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
+  }
+
+  get kinds(): KindCounts {
+    const open = this.movers.reduce((sum, { leaving }) => sum - leaving, this.connections)
+    return this.#census.count(open)
   }
 
   /**
@@ -179,19 +202,30 @@ export class ServerGate implements Gate {
 
   closeQuiescent(): void {
     this.#webSockets?.closeAll()
-    // Refuses what comes from now on; streams that are open finish.
-    for (const session of this.#sessions) session.close()
-    for (const mover of this.movers) mover.closeQuiescent()
+    for (const session of this.#sessions) closeSession(session)
+    for (const mover of this.movers) {
+      this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
+    }
   }
 
-  force(): number {
-    const left = [...this.#sockets]
-    for (const socket of left) socket.destroy()
-    return left.length + this.#closeParked()
+  force(): void {
+    for (const socket of this.#sockets) {
+      markForced(socket)
+      socket.destroy()
+    }
+    this.#closeParked('forced')
   }
 
-  #closeParked(): number {
-    return this.movers.reduce((sum, mover) => sum + mover.close(), 0)
+  #closeParked(fate: Fate): void {
+    for (const mover of this.movers) this.#census.parkedEnd(fate, mover, () => mover.close())
+  }
+
+  /** The application closes what is idle: the server does, and we what is parked. */
+  #leaveToServer(): void {
+    const mover = this.#httpMover
+    if (mover === undefined) return
+    this.#census.parkedEnd('closed', mover, () => mover.closeIdle())
+    mover.leaveToServer()
   }
 
   #checkEmpty(): void {
@@ -228,11 +262,14 @@ export class ServerGate implements Gate {
   #track(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('close', this.#onSocketClose)
+    this.#httpMover?.limit.begin()
     if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
   }
 
   #forget(socket: Socket): void {
-    if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#checkEmpty()
+    if (!this.#sockets.delete(socket)) return
+    this.#census.end(socket)
+    if (this.#sockets.size === 0) this.#checkEmpty()
   }
 
   /** Shadows emit while events are of our making; an open server runs Node's own. */
@@ -268,9 +305,9 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
+      this.#leaveToServer()
       this.detach()
       this.#handlers.onClose(this)
-      this.#closeParked()
       // Shut for another process; to the application its server was running all the same.
       if (!listens && callback !== undefined) server.once('close', () => callback())
       server.close(listens ? callback : undefined)
@@ -283,10 +320,6 @@ export class ServerGate implements Gate {
 
   #address(): AddressInfo | string | null {
     if (!this.#server.listening && this.#state !== 'shut') return null
-    const { entry } = this.held
-    // Node knows no address of a Unix listener that came as a descriptor.
-    if (entry.protocol === 'unix') return entry.address
-    const family = entry.address.includes(':') ? 'IPv6' : 'IPv4'
-    return { address: entry.address, family, port: entry.port }
+    return addressOf(this.held.entry)
   }
 }

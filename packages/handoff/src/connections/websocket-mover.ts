@@ -26,6 +26,7 @@ const answerTimeoutMs = 10_000
 export class WebSocketMover implements Mover {
   readonly kind = 'websocket'
   readonly parked = 0
+  readonly leaving = 0
   readonly #server: Server
   readonly #webSockets: WebSockets
   readonly #servers: WebSocketServers
@@ -89,9 +90,7 @@ export class WebSocketMover implements Mover {
   /** The gate says goodbye to all of its WebSockets, those of TLS too. */
   closeQuiescent(): void {}
 
-  close(): number {
-    return 0
-  }
+  close(): void {}
 
   *#atRest(): Iterable<Candidate> {
     for (const connection of this.#webSockets) {

@@ -3,9 +3,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { System, Timer } from '../io/system.ts'
+import type { Census } from './census.ts'
+import { markClosed } from './marks.ts'
 import { watchUpgrades } from './upgrades.ts'
 import { WebSocketConnection, webSocketOf } from './websocket-connection.ts'
-import { closeCodes } from './websocket-frames.ts'
+import { type CloseCode, closeCodes } from './websocket-frames.ts'
 
 /**
  * When WebSockets are told to connect again, as parts of the drain time. One by one, so that their
@@ -16,13 +18,15 @@ const dismissal = { late: 3 / 4, end: 7 / 8 }
 
 export class WebSockets {
   readonly #connections = new Set<WebSocketConnection>()
+  readonly #census: Census
   readonly #system: System
   readonly #onChange: () => void
   readonly #unwatch: () => void
   #dismiss: ((connection: WebSocketConnection) => void) | undefined
 
   /** @param onChange - told each time that something was read or has gone out. */
-  constructor(server: Server, system: System, onChange: () => void) {
+  constructor(server: Server, census: Census, system: System, onChange: () => void) {
+    this.#census = census
     this.#system = system
     this.#onChange = onChange
     this.#unwatch = watchUpgrades(server, (request, socket) => this.#upgrade(request, socket))
@@ -35,6 +39,7 @@ export class WebSockets {
   /** Follows a connection until it closes. */
   track(connection: WebSocketConnection): void {
     this.#connections.add(connection)
+    this.#census.enter(connection.socket, 'websocket')
     connection.onChange = this.#onChange
     connection.socket.once('close', () => this.#connections.delete(connection))
     this.#dismiss?.(connection)
@@ -45,7 +50,7 @@ export class WebSockets {
     // Where they are being dismissed, another process serves.
     const { goingAway, serviceRestart } = closeCodes
     const code = this.#dismiss === undefined ? goingAway : serviceRestart
-    for (const connection of this.#connections) connection.close(code)
+    for (const connection of this.#connections) end(connection, code)
   }
 
   /**
@@ -68,7 +73,7 @@ export class WebSockets {
       if (!this.#connections.has(connection)) return
       if (from < dismissal.late && moves(connection)) {
         later(connection, dismissal.late, dismissal.end)
-      } else connection.close(closeCodes.serviceRestart)
+      } else end(connection, closeCodes.serviceRestart)
     }
     this.#dismiss = (connection) => later(connection, 0, dismissal.late)
     for (const connection of this.#connections) this.#dismiss(connection)
@@ -90,9 +95,18 @@ export class WebSockets {
       if (this.#connections.has(known)) known.begin(request)
       return
     }
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      this.#census.enter(socket, 'other')
+      return
+    }
     const connection = new WebSocketConnection(socket)
     connection.begin(request)
     this.track(connection)
   }
+}
+
+/** Its end is our wish. */
+function end(connection: WebSocketConnection, code: CloseCode): void {
+  markClosed(connection.socket)
+  connection.close(code)
 }

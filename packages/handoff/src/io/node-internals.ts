@@ -1,7 +1,8 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import type { Server, Socket } from 'node:net'
+import { IncomingMessage } from 'node:http'
+import { type Server, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
 interface DatagramHandle {
@@ -137,6 +138,64 @@ export function countConnection(server: Server, socket: Socket): boolean {
 }
 
 /**
+ * Counts connections among a server's for which there is no socket: parked ones.
+ *
+ * @see lib/net.js `Server.prototype.getConnections`, `onconnection` (Node 20 to 26)
+ */
+export function countSocketless(server: Server, by: number): void {
+  const counted = server as unknown as { _connections?: unknown }
+  if (typeof counted._connections === 'number') counted._connections += by
+}
+
+/**
+ * Looks at the clock by which Node ends silent sockets, once for many of them.
+ *
+ * @returns what tells how long a socket may still stay silent, in milliseconds: 0 = for ever,
+ * undefined = this Node does not tell.
+ * @see lib/internal/timers.js `kTimeout`, `Timeout`; lib/net.js `Socket.prototype._unrefTimer`
+ * (Node 20 to 26)
+ */
+export function silenceLeft(): (socket: Socket) => number | undefined {
+  const clock = setTimeout(() => {}, 1)
+  const now = (clock as unknown as Partial<SilenceTimer>)._idleStart
+  clearTimeout(clock)
+  let key: symbol | undefined
+  return (socket) => {
+    if (key === undefined || !(key in socket)) {
+      key = Object.getOwnPropertySymbols(socket).find(
+        ({ description }) => description === 'timeout',
+      )
+    }
+    if (key === undefined || now === undefined) return undefined
+    const timer = (socket as unknown as Record<symbol, Partial<SilenceTimer> | null>)[key]
+    // None was asked for, or it has run and whoever listened let the socket be.
+    if (timer === null || timer?._destroyed === true) return 0
+    const { _idleStart: start, _idleTimeout: after } = timer ?? {}
+    if (typeof start !== 'number' || typeof after !== 'number') return undefined
+    return Math.max(1, Math.ceil(start + after - now))
+  }
+}
+
+/**
+ * Tells which request of a connection is being read, be it answered or not.
+ *
+ * @returns undefined between two requests, before a head is whole, and where Node does not tell.
+ * @see lib/_http_common.js `parserOnHeadersComplete`, lib/_http_server.js `clearIncoming` (Node 20
+ * to 26)
+ */
+export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
+  const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
+  const incoming = parser?.incoming
+  return incoming instanceof IncomingMessage && !incoming.complete ? incoming : undefined
+}
+
+interface SilenceTimer {
+  _idleStart: number
+  _idleTimeout: number
+  _destroyed: boolean
+}
+
+/**
  * Tells whether the connections of a server stay open when the client has closed its side; those
  * of an HTTP server do.
  *
@@ -146,6 +205,22 @@ export function countConnection(server: Server, socket: Socket): boolean {
 export function allowsHalfOpen(server: Server): boolean {
   return (server as unknown as { allowHalfOpen?: unknown }).allowHalfOpen === true
 }
+
+/**
+ * Tells the connection below a socket: that of a TLS socket, or that behind the stand-in which an
+ * HTTP/2 session shows.
+ *
+ * @returns the socket itself where there is none, or this Node does not tell.
+ * @see lib/internal/tls/wrap.js `TLSSocket.prototype._init` (Node 20 to 26)
+ */
+export function transportOf(socket: Socket): Socket {
+  // To the stand-in all methods are those of the real one, and this one gives back its object.
+  const real = socket.off('close', nothing)
+  const parent = (real as unknown as { _parent?: unknown })._parent
+  return parent instanceof Socket ? parent : real
+}
+
+function nothing(): void {}
 
 /**
  * Tells whether the application chose the ticket keys of a TLS server when it made it.

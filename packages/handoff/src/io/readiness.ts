@@ -60,6 +60,11 @@ export class Readiness {
     this.#onReadable(fds.slice(watched))
   }
 
+  /** Tells at once of those that are ready by now, where a loop that is late would do so only later. */
+  look(): void {
+    while (this.#open !== undefined && this.#take(this.#open.set) === batch);
+  }
+
   #begin(): { set: number; poll: Poll } {
     const set = check(loadNative().openReadiness(), 'epoll_create1')
     const poll = new (loadNative().Poll)(set, () => this.#take(set))
@@ -73,11 +78,13 @@ export class Readiness {
     return { set, poll }
   }
 
-  #take(set: number): void {
+  /** @returns of how many it has told. */
+  #take(set: number): number {
     const count = check(loadNative().takeReady(set, this.#ready), 'epoll_wait')
     const fds = [...this.#ready.subarray(0, count)]
     this.#shrink(count)
     this.#onReadable(fds)
+    return count
   }
 
   #shrink(by: number): void {

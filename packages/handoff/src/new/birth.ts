@@ -10,6 +10,7 @@ import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
 import { plural } from '../plural.ts'
 import type { NewState } from '../protocol/machine.ts'
+import { placeOf } from '../protocol/manifest.ts'
 import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import type { States } from '../states.ts'
@@ -199,10 +200,10 @@ export class Birth {
       'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as Carried<'state'>)),
       'close-unclaimed': () => {
         this.#imports.dropUnknown()
-        for (const { key } of holdings.listeners.closeUnclaimed()) {
+        for (const entry of holdings.listeners.closeUnclaimed()) {
           report({
             type: 'warning',
-            message: `${key} is no longer listened on: nothing here asked for it`,
+            message: `${placeOf(entry)} is no longer listened on: nothing here asked for it`,
           })
         }
       },
@@ -299,7 +300,7 @@ export class Birth {
     const { report, holdings } = this.#context
     this.#opened.then(
       () => {
-        report({ type: 'serving', replaces: this.replaces, listeners: holdings.keys })
+        report({ type: 'serving', replaces: this.replaces, listeners: holdings.places })
         this.#served = true
         this.#serving.resolve()
         this.#context.changed()

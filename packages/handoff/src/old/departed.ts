@@ -1,6 +1,7 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
 import type { Departing, Mover } from '../connections/mover.ts'
+import type { Tally } from '../connections/tally.ts'
 import { type Progress, readProgress } from '../io/connections.ts'
 import { close } from '../io/descriptors.ts'
 
@@ -20,10 +21,13 @@ export class DepartedConnections {
   /** By their number in the order in which they went over. */
   readonly #departed = new Map<number, Departed>()
   #count = 0
+  #closed = false
 
   /** Owns the descriptor. */
   add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
-    this.#departed.set(this.#count, { mover, fd, item, progress })
+    // The ack of what was on its way comes after the release, too.
+    if (this.#closed) close(fd)
+    else this.#departed.set(this.#count, { mover, fd, item, progress })
     this.#count += 1
   }
 
@@ -38,6 +42,7 @@ export class DepartedConnections {
 
   /** The new process will not be taken back from any more. */
   close(): void {
+    this.#closed = true
     this.end([...this.#departed.keys()])
   }
 
@@ -47,7 +52,7 @@ export class DepartedConnections {
    *
    * @returns how many came back and how many were closed.
    */
-  takeBack(): { back: number; closed: number } {
+  takeBack(tally: Tally): { back: number; closed: number } {
     let back = 0
     const all = [...this.#departed.values()]
     this.#departed.clear()
@@ -55,8 +60,12 @@ export class DepartedConnections {
     for (const [index, { mover, fd, item, progress }] of all.entries()) {
       if (isUntouched(progress, now[index])) {
         mover.adopt({ fd, item })
+        tally.add('takenBack', mover.kind)
         back += 1
-      } else close(fd)
+      } else {
+        close(fd)
+        tally.add('closed', mover.kind)
+      }
     }
     return { back, closed: all.length - back }
   }

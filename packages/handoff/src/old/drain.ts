@@ -1,29 +1,27 @@
 // Stage drain, old side: what is under way finishes here or goes over, within its deadline.
 
 import type { Gate } from '../connections/gate.ts'
-import type { DrainCounts } from '../diagnostics.ts'
+import type { DrainCounts, Fates } from '../fates.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
-import type { Messages } from '../protocol/messages.ts'
+import type { Message, Messages } from '../protocol/messages.ts'
 import type { HandOver } from './hand-over.ts'
 
 export class Drain {
   readonly #holdings: Holdings
   readonly #system: System
   readonly #timeoutMs: number
-  readonly #onDrained: (counts: DrainCounts) => void
+  readonly #onDrained: (fates: Fates) => void
   readonly #undoNotices: (() => void)[] = []
   #handOver: HandOver | undefined
   #deadline: Timer | undefined
-  #atStart = 0
-  #forced = 0
   #ended = false
 
   constructor(
     holdings: Holdings,
     system: System,
     timeoutMs: number,
-    onDrained: (counts: DrainCounts) => void,
+    onDrained: (fates: Fates) => void,
   ) {
     this.#holdings = holdings
     this.#system = system
@@ -37,7 +35,6 @@ export class Drain {
    * @param handOver - how connections at rest change process; without a successor they are closed.
    */
   start(handOver: HandOver | undefined): void {
-    this.#atStart = this.#holdings.connections
     this.#handOver = handOver
     this.#giveNotice((gate) => !handOver?.covers(gate))
     if (handOver !== undefined) this.#dismiss(handOver)
@@ -50,9 +47,7 @@ export class Drain {
   check(): void {
     if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
     this.#end()
-    const handedOver = this.#handOver?.handedOver ?? 0
-    const drained = Math.max(0, this.#atStart - handedOver - this.#forced)
-    this.#onDrained({ drained, handedOver, forced: this.#forced })
+    this.#onDrained(this.#holdings.tally.recent)
   }
 
   /** The new process takes no more connections: what is left finishes here. */
@@ -118,7 +113,6 @@ export class Drain {
 
   #force(): void {
     this.endHandOver()
-    this.#forced = this.#holdings.connections
     for (const gate of this.#holdings.busy) gate.force()
     // Each gate tells when its last connection is gone.
     this.check()
@@ -130,4 +124,9 @@ export class Drain {
     this.#handOver?.close()
     for (const undo of this.#undoNotices.splice(0)) undo()
   }
+}
+
+/** The new process is told less: what was told to leave has ended by itself. */
+export function drainedMessage({ drained, handedOver, closed, forced }: DrainCounts): Message {
+  return { type: 'drained', drained: drained + closed, handedOver, forced }
 }

@@ -30,6 +30,7 @@ export class HandOver {
   readonly #holdings: Holdings
   readonly #takes: Messages['ready']['takes']
   readonly #onChange: () => void
+  readonly #onRest: () => void
   readonly #onError: (error: Error) => void
   /** Batches that the new process may not have yet. Their descriptors are ours until it says so. */
   readonly #inFlight: Flight[] = []
@@ -44,23 +45,19 @@ export class HandOver {
     wire: Wire,
     holdings: Holdings,
     takes: Messages['ready']['takes'],
-    handlers: { onChange: () => void; onError: (error: Error) => void },
+    handlers: { onChange: () => void; onRest: () => void; onError: (error: Error) => void },
   ) {
     this.#wire = wire
     this.#holdings = holdings
     this.#takes = takes
     this.#onChange = handlers.onChange
+    this.#onRest = handlers.onRest
     this.#onError = handlers.onError
   }
 
   /** Sent, and not acked yet. */
   get pending(): number {
     return this.#sent - this.#acked
-  }
-
-  /** How many connections the new process has taken. */
-  get handedOver(): number {
-    return this.#acked
   }
 
   /** Whether it takes up no more connections. */
@@ -92,6 +89,9 @@ export class HandOver {
   ack({ received }: Messages['adopted']): void {
     const flight = this.#inFlight.shift()
     for (const departing of flight?.batch ?? []) departing.gone()
+    if (flight !== undefined) {
+      this.#holdings.tally.add('handedOver', flight.mover.kind, flight.batch.length)
+    }
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
       // Even a wrong ack says that it may have touched them: two processes must not read one stream.
       if (flight !== undefined) closeAll(descriptorsOf(flight))
@@ -130,7 +130,7 @@ export class HandOver {
   /** The new process died: connections that it never used are served here again. */
   takeBack(): { back: number; closed: number } {
     this.close()
-    return this.#departed.takeBack()
+    return this.#departed.takeBack(this.#holdings.tally)
   }
 
   /**
@@ -164,6 +164,7 @@ export class HandOver {
         }
       }
     }
+    if (this.#inFlight.length === 0) this.#onRest()
   }
 
   #moversOf({ held, movers }: Gate): Mover[] {

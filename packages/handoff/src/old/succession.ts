@@ -1,7 +1,8 @@
 // The old side as a whole: runs its table from serving to exit, and back where a handoff fails.
 
-import type { DrainCounts, HandoffEventBody, ProcessStage, Stage } from '../diagnostics.ts'
+import type { HandoffEventBody, ProcessStage, Stage } from '../diagnostics.ts'
 import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
+import { countsOf, type DrainCounts } from '../fates.ts'
 import type { Holdings } from '../holdings.ts'
 import { Channel } from '../io/channel.ts'
 import type { System, Timer } from '../io/system.ts'
@@ -13,7 +14,7 @@ import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import type { States } from '../states.ts'
-import { Drain } from './drain.ts'
+import { Drain, drainedMessage } from './drain.ts'
 import { exportStates } from './export-state.ts'
 import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
@@ -40,6 +41,8 @@ export interface SuccessionContext {
   report(event: HandoffEventBody): void
   /** The generation before this one need not take back any more. */
   releaseOld(): void
+  /** All that was at rest has gone over: the supervisor may want to hear how many that were. */
+  progress(): void
   /** A handoff has ended: committed, or aborted with its reason. */
   ended(error?: HandoffError): void
   /** The end: exit hooks, then exit. */
@@ -132,7 +135,10 @@ export class Succession {
       'export-state': () =>
         this.#export('commit', exportTimeoutMs, () => this.#runner.dispatch('exported')),
       'send-committed': () => this.#sendCommitted(),
-      reopen: () => void this.#accept(),
+      reopen: () => {
+        this.#context.holdings.tally.end()
+        void this.#accept()
+      },
       'start-probation': () => {
         this.#probation = system.timer(settings.probationMs, () =>
           this.#runner.dispatch('probation'),
@@ -146,7 +152,7 @@ export class Succession {
       'close-quiescent': () => {
         for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
       },
-      'send-drained': (counts) => this.#peer?.send({ type: 'drained', ...(counts as DrainCounts) }),
+      'send-drained': (counts) => this.#peer?.send(drainedMessage(counts as DrainCounts)),
       'take-back': () => this.#resume(),
       'end-listening': () => {
         this.#probation?.cancel()
@@ -268,7 +274,8 @@ export class Succession {
 
   #shut(ready: Messages['ready'] | undefined): void {
     this.#peer?.clearDeadline()
-    const { rendezvous, gates } = this.#context.holdings
+    const { rendezvous, gates, tally } = this.#context.holdings
+    tally.begin()
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
     this.#ready = ready
@@ -278,18 +285,26 @@ export class Succession {
     const { holdings, system, settings, report } = this.#context
     const detail = `${plural(holdings.connections, 'connection')} to finish`
     report({ type: 'stage', stage: 'drain', detail })
-    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, (counts) => {
-      report({ type: 'drained', counts })
+    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, (fates) => {
+      const counts = countsOf(fates)
+      report({ type: 'drained', counts, fates })
       this.#runner.dispatch('drained', counts)
     })
-    this.#drain.start(this.#handOver())
+    const handOver = this.#handOver()
+    this.#drain.start(handOver)
+    if (handOver === undefined) this.#context.progress()
   }
 
   /** Without a successor, or with one that takes no connections, there is none. */
   #handOver(): HandOver | undefined {
     if (this.#peer === undefined || this.#ready === undefined) return undefined
+    let began = true
     return new HandOver(this.#peer.wire, this.#context.holdings, this.#ready.takes, {
       onChange: () => this.checkDrained(),
+      onRest: () => {
+        if (began) this.#context.progress()
+        began = false
+      },
       onError: (error) => {
         const message = `connections stay here until they end: ${error.message}`
         this.#context.report({ type: 'warning', message })
@@ -306,10 +321,19 @@ export class Succession {
     this.#probation?.cancel()
     const { code, reason } = this.#reason()
     const { report, holdings } = this.#context
+    const { tally } = holdings
+    tally.end()
     void this.#accept(() => {
       const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
       const connections = { back, closed }
-      report({ type: 'taken-back', code, message: reason, listeners: holdings.keys, connections })
+      report({
+        type: 'taken-back',
+        code,
+        message: reason,
+        listeners: holdings.places,
+        connections,
+        fates: tally.recent,
+      })
     })
   }
 

@@ -3,6 +3,7 @@
 import type { Gate } from '../connections/gate.ts'
 import { reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
+import { placeOf } from '../protocol/manifest.ts'
 
 export class TakeBack {
   readonly #holdings: Holdings
@@ -34,14 +35,13 @@ export class TakeBack {
     const failures: string[] = []
     await Promise.all(
       [...this.#holdings.gates].map(async (gate) => {
-        const { key } = gate.held.entry
         try {
           if (this.#dropped.delete(gate)) {
             gate.reattach(this.#holdings.listeners.restore(gate.held))
           }
           await gate.open()
         } catch (error) {
-          failures.push(`${key} could not be taken back: ${reasonOf(error)}`)
+          failures.push(`${placeOf(gate.held.entry)} could not be taken back: ${reasonOf(error)}`)
         }
       }),
     )

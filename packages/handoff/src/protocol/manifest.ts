@@ -43,6 +43,12 @@ export function keyOf(request: ListenerRequest): string {
   return `${protocol}:${host}:${port}${only}${port === 0 ? `#${name}` : ''}`
 }
 
+/** Where a listener is, for people: its key, with the real port where any free one was asked for. */
+export function placeOf({ key, protocol, port }: ManifestEntry): string {
+  if (protocol === 'unix') return key
+  return key.replace(/:0(\?ipv6Only)?#.*$/s, (_, only = '') => `:${port}${only}`)
+}
+
 /**
  * Finds the entry that answers a request: the one of the same key, else the one that the kernel
  * has at the very same place (the old process took port 0, or every address; the new one names it).

@@ -37,13 +37,21 @@ export class StandIn {
     })
   }
 
+  /** A program that listens again after an error gets a second try. */
+  #join(): Promise<HandoffProcess> {
+    this.#handoff ??= this.#create().catch((error: unknown) => {
+      this.#handoff = undefined
+      throw error
+    })
+    return this.#handoff
+  }
+
   /** Runs the listen once there is a handoff. @param listen - tells whether it has listened. */
   async #run(listen: (handoff: HandoffProcess) => Promise<boolean>): Promise<void> {
     let candidate: HandoffProcess | undefined
     this.#whenReady.begin()
     try {
-      this.#handoff ??= this.#create()
-      const handoff = await this.#handoff
+      const handoff = await this.#join()
       if (await listen(handoff)) candidate = handoff
     } finally {
       this.#whenReady.end(candidate)

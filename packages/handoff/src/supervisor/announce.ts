@@ -1,9 +1,9 @@
 // What the supervisor tells the operator, in one place: every sentence of `handoff run`.
 
-import type { DrainCounts } from '../diagnostics.ts'
 import { reasonOf, type Serving } from '../errors.ts'
+import type { DrainCounts, Fates } from '../fates.ts'
 import type { Exit, Failure } from './attempt.ts'
-import { countsText } from './counts.ts'
+import { drainedText } from './fates-text.ts'
 import type { ProcessRecord } from './registry.ts'
 
 /** One line, and how it is meant. */
@@ -46,8 +46,11 @@ export function takenBack({ pid, generation }: ProcessRecord, message: string): 
   return bad(`generation ${generation} (pid ${pid}) has taken back and serves again: ${message}`)
 }
 
-export function drained({ pid, generation }: ProcessRecord, counts: DrainCounts): Line {
-  return info(`generation ${generation} (pid ${pid}) has drained: ${countsText(counts)}`)
+export function drained(
+  { pid, generation }: ProcessRecord,
+  { counts, fates }: { counts: DrainCounts; fates: Fates },
+): Line {
+  return info(`generation ${generation} (pid ${pid}) has drained: ${drainedText(fates, counts)}`)
 }
 
 /** The end of a process that served, or that still had work. */

@@ -62,6 +62,8 @@ export class Attempt {
   readonly #options: AttemptOptions
   readonly #outcome = deferred<Outcome>()
   #timer: NodeJS.Timeout
+  /** By performance.now. */
+  #expires = 0
   /** The best one so far. */
   #explanation: Explanation | undefined
   /** Who serves, by the new process's own word. */
@@ -83,7 +85,7 @@ export class Attempt {
   heard(pid: number, { event, exception, extendMs }: Report): void {
     const own = pid === this.pid
     if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
-    if (own && extendMs !== undefined) this.#timer = this.#deadline(extendMs + marginMs)
+    if (own && extendMs !== undefined) this.#extend(extendMs + marginMs)
     if (event === undefined) return
     if (own && event.type === 'stage') this.#joined = true
     if (own && event.type === 'serving') {
@@ -116,8 +118,14 @@ export class Attempt {
     this.#timer = this.#deadline(marginMs)
   }
 
+  /** To ask for more time is not to get less: sd_notify(3). */
+  #extend(ms: number): void {
+    if (performance.now() + ms > this.#expires) this.#timer = this.#deadline(ms)
+  }
+
   #deadline(ms: number): NodeJS.Timeout {
     clearTimeout(this.#timer)
+    this.#expires = performance.now() + ms
     return setTimeout(() => {
       const reason = `the process did not serve within ${Math.round(ms / 1000)} s${this.#hint()}`
       this.#fail(2, 'ERR_HANDOFF_TIMEOUT', reason)

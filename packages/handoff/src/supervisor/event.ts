@@ -1,6 +1,7 @@
 // What a process reports, read from its datagram and believed only where it is well formed.
 
 import type { HandoffEvent } from '../diagnostics.ts'
+import { mapFates } from '../fates.ts'
 import { eventField, exceptionField, parseNotify } from '../protocol/notify.ts'
 import { isStage } from './side.ts'
 
@@ -22,6 +23,18 @@ const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => bo
   drained: { counts: isCounts },
   status: { stage: isStage, listeners: isTexts, connections: isCount },
   warning: { message: isText },
+}
+
+/** Fields that a process of an older release does not know, and what their absence means. */
+const additions: Partial<
+  Record<HandoffEvent['type'], Record<string, (value: unknown) => unknown>>
+> = {
+  'taken-back': { fates: readFates },
+  drained: {
+    fates: readFates,
+    counts: (counts) => ({ handedOver: 0, closed: 0, ...Object(counts) }),
+  },
+  status: { open: readKinds, fates: readFates },
 }
 
 /** Reads one datagram; what is malformed is left out, since a stray process may have sent it. */
@@ -49,7 +62,29 @@ function readEvent(text: string | undefined): HandoffEvent | undefined {
   for (const [field, fits] of Object.entries({ ...common, ...shape })) {
     if (!fits(value[field])) return undefined
   }
-  return value as unknown as HandoffEvent
+  const added: Record<string, unknown> = {}
+  for (const [field, read] of Object.entries(additions[value.type as HandoffEvent['type']] ?? {})) {
+    added[field] = read(value[field])
+    if (added[field] === undefined) return undefined
+  }
+  return { ...value, ...added } as unknown as HandoffEvent
+}
+
+/** A kind is a word; one that this release does not know is shown as it is. */
+function readKinds(value: unknown = {}): unknown {
+  const isKinds =
+    isObject(value) &&
+    Object.entries(value).every(
+      ([kind, count]) => /^[a-z][a-z0-9-]{0,19}$/.test(kind) && isCount(count),
+    )
+  return isKinds ? value : undefined
+}
+
+/** One that this release does not know is left out. */
+function readFates(value: unknown = {}): unknown {
+  const isFates =
+    isObject(value) && Object.values(value).every((kinds) => readKinds(kinds) !== undefined)
+  return isFates ? mapFates((fate) => value[fate] ?? {}) : undefined
 }
 
 function readJson(text: string | undefined): unknown {
@@ -82,7 +117,9 @@ function isReturned(value: unknown): boolean {
 }
 
 function isCounts(value: unknown): boolean {
-  return isObject(value) && isCount(value.drained) && isCount(value.forced)
+  if (!isObject(value)) return false
+  const { drained, forced, handedOver = 0, closed = 0 } = value
+  return [drained, forced, handedOver, closed].every(isCount)
 }
 
 function isReplaced(value: unknown): boolean {

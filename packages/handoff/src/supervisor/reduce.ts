@@ -2,6 +2,7 @@
 
 import type { HandoffEvent } from '../diagnostics.ts'
 import type { HandoffErrorCode } from '../errors.ts'
+import { addFates, noFates } from '../fates.ts'
 import type { HandoffRecord, ProcessRecord, Registry } from './registry.ts'
 
 export type Change =
@@ -39,8 +40,9 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
     case 'stage':
       return patch(registry, pid, at, { ...known, stage: event.stage })
     case 'status': {
-      const { stage, listeners, connections } = event
-      const next = patch(registry, pid, at, { ...known, stage, listeners, connections })
+      const { stage, listeners, connections, open, fates } = event
+      const facts = { ...known, stage, listeners, connections, open, fates }
+      const next = patch(registry, pid, at, facts)
       return stage === 'serving' && isNews(next, pid) ? found(next, pid, at) : next
     }
     case 'serving': {
@@ -125,6 +127,8 @@ function patch(
     servingSince: 0,
     listeners: [],
     connections: 0,
+    open: {},
+    fates: noFates,
   }
   const processes = new Map(registry.processes).set(pid, { ...record, ...facts })
   return { ...registry, processes }
@@ -132,10 +136,12 @@ function patch(
 
 function gone(registry: Registry, pid: number): Registry {
   const processes = new Map(registry.processes)
+  const { fates = noFates } = processes.get(pid) ?? {}
   processes.delete(pid)
   return {
     ...registry,
     processes,
+    past: addFates(registry.past, fates),
     serving: registry.serving === pid ? undefined : registry.serving,
   }
 }

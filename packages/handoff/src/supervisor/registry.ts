@@ -2,6 +2,7 @@
 
 import type { ProcessStage } from '../diagnostics.ts'
 import type { HandoffErrorCode } from '../errors.ts'
+import { addFates, type Fates, type KindCounts, noFates } from '../fates.ts'
 
 /** A process of this run: spawned here, or found serving or draining after another supervisor. */
 export interface ProcessRecord {
@@ -16,6 +17,10 @@ export interface ProcessRecord {
   readonly servingSince: number
   readonly listeners: readonly string[]
   readonly connections: number
+  /** The same by kind. */
+  readonly open: KindCounts
+  /** What has become of its connections since it started. */
+  readonly fates: Fates
 }
 
 /** How one handoff ended. */
@@ -37,6 +42,8 @@ export interface Registry {
   readonly completed: number
   readonly aborted: number
   readonly last: HandoffRecord | undefined
+  /** What has become of the connections of processes that have gone. */
+  readonly past: Fates
 }
 
 export const emptyRegistry: Registry = {
@@ -45,6 +52,12 @@ export const emptyRegistry: Registry = {
   completed: 0,
   aborted: 0,
   last: undefined,
+  past: noFates,
+}
+
+/** What has become of the connections of all processes, gone or not. */
+export function allFates({ processes, past }: Registry): Fates {
+  return [...processes.values()].reduce((sum, { fates }) => addFates(sum, fates), past)
 }
 
 /** The processes that could take back: older ones that still finish their work. */

@@ -4,6 +4,7 @@ import type { HandoffEvent } from '../diagnostics.ts'
 import type { HandoffErrorCode, Serving } from '../errors.ts'
 import { whoServes } from './announce.ts'
 import type { Failure } from './attempt.ts'
+import { OldConnections, type Told } from './old-connections.ts'
 import type { LaunchResult, Supervisor } from './supervisor.ts'
 
 /** Milliseconds since the reload began, by the supervisor's clock: one for both sides. */
@@ -22,6 +23,10 @@ export interface ReloadResult {
   code?: HandoffErrorCode
   message?: string
   serving: Serving
+  /** Milliseconds from the beginning of the reload until the new generation served. */
+  servesAfterMs?: number
+  /** What the old process had told of its connections by then; null where there is nothing. */
+  old?: Told | null
 }
 
 export type ReloadLine = Timed & (HandoffEvent | ReloadResult)
@@ -46,17 +51,32 @@ export function reloadWithLines(
   const launch = supervisor.reload()
   // From the first moment on: an old process may take back before we know that it was the old one.
   const takeBacks = new Map<number, Failure>()
+  const connections = new OldConnections(supervisor.serving)
   const undo = supervisor.observe({
     heard(pid, event) {
       write({ ...event, atMs: atMs() })
       if (event.type === 'taken-back') takeBacks.set(pid, event)
+      connections.heard(pid, event)
     },
   })
-  return launch
-    .then((launched) => confirm(supervisor, launched, takeBacks, waitForExit))
-    .then((launched) => write({ ...resultOf(supervisor, launched), atMs: atMs() }))
-    .finally(undo)
+  const follow = async () => {
+    const launched = await launch
+    const servesAfterMs = atMs()
+    const watched = { takeBacks, connections, waitForExit }
+    const confirmed = await confirm(supervisor, launched, watched)
+    const result = resultOf(supervisor, confirmed)
+    const { replaces = 0 } = launched.ok ? launched : {}
+    const more = confirmed.ok ? { servesAfterMs, old: connections.of(replaces) ?? null } : {}
+    write({ ...result, ...more, atMs: atMs() })
+  }
+  return follow().finally(undo)
 }
+
+/**
+ * How long to wait, in milliseconds, until the old process tells what has gone over. It does so when
+ * all that was at rest has; one that is busy, or of an older release, may not.
+ */
+const patienceMs = 1_000
 
 const bothGone: LaunchResult = {
   ok: false,
@@ -67,29 +87,46 @@ const bothGone: LaunchResult = {
   serving: 'none',
 }
 
-/** Looks again whether the new process serves; holds the result back until the old one has gone. */
+interface Watched {
+  readonly takeBacks: ReadonlyMap<number, Failure>
+  readonly connections: OldConnections
+  readonly waitForExit: boolean
+}
+
+/**
+ * Looks again whether the new process serves; holds the result back until the old one has told of
+ * its connections, or has gone.
+ */
 function confirm(
   supervisor: Supervisor,
   launched: LaunchResult,
-  takeBacks: ReadonlyMap<number, Failure>,
-  waitForExit: boolean,
+  { takeBacks, connections, waitForExit }: Watched,
 ): LaunchResult | Promise<LaunchResult> {
   if (!launched.ok || launched.replaces === undefined) return launched
   const old = launched.replaces
+  let patient = true
   const decide = (): LaunchResult | undefined => {
     const failure = takeBacks.get(old)
     if (failure !== undefined) return { ok: false, failure, serving: 'old' }
-    if (supervisor.has(old)) return waitForExit ? undefined : launched
+    if (supervisor.has(old)) {
+      const enough = connections.isKnown(old) || !patient
+      return enough && !waitForExit ? launched : undefined
+    }
     return supervisor.serving === undefined ? bothGone : launched
   }
   return new Promise((resolve) => {
     const check = () => {
       const decided = decide()
       if (decided === undefined) return
+      clearTimeout(timer)
       undo()
       resolve(decided)
     }
     const undo = supervisor.observe({ heard: check, gone: check })
+    const timer = setTimeout(() => {
+      patient = false
+      check()
+    }, patienceMs)
     check()
   })
 }

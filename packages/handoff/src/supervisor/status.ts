@@ -1,7 +1,8 @@
 // The state of a run as JSON: what `GET /status` and `handoff status --json` tell.
 
 import type { HandoffErrorCode } from '../errors.ts'
-import type { ProcessRecord, Registry } from './registry.ts'
+import type { Fates, KindCounts } from '../fates.ts'
+import { allFates, type ProcessRecord, type Registry } from './registry.ts'
 
 export interface ProcessStatus {
   pid: number
@@ -10,6 +11,10 @@ export interface ProcessStatus {
   uptimeMs: number
   listeners: readonly string[]
   connections: number
+  /** The same by kind. */
+  open: KindCounts
+  /** What has become of its connections since it started. */
+  fates: Fates
 }
 
 export interface HandoffStatus {
@@ -33,7 +38,13 @@ export interface Status {
   serving: number | null
   /** Newest first. */
   processes: ProcessStatus[]
-  handoffs: { completed: number; aborted: number; last: HandoffStatus | null }
+  handoffs: {
+    completed: number
+    aborted: number
+    /** What has become of connections, over all processes that this supervisor has seen. */
+    fates: Fates
+    last: HandoffStatus | null
+  }
   /** While a crashed server waits to be started again. */
   backoff: { crashes: number; retryInMs: number } | null
 }
@@ -65,10 +76,13 @@ export function statusOf(registry: Registry, surroundings: Surroundings): Status
       uptimeMs: Math.round(now - record.startedAt),
       listeners: record.listeners,
       connections: record.connections,
+      open: record.open,
+      fates: record.fates,
     })),
     handoffs: {
       completed,
       aborted,
+      fates: allFates(registry),
       last: last === undefined ? null : { ...last, at: isoAt(date - (now - last.at)) },
     },
     backoff,

@@ -21,6 +21,8 @@ export class Stopping {
   readonly #onDeadline: () => void
   readonly #told = new Set<number>()
   #timer: NodeJS.Timeout | undefined
+  /** By performance.now. */
+  #expires = 0
 
   constructor(generations: Generations, { code, drainTimeoutMs, onDeadline }: StoppingOptions) {
     this.code = code
@@ -37,8 +39,11 @@ export class Stopping {
     this.#generations.signal(pid, 'SIGTERM')
   }
 
-  /** Gives more time, from now on. */
+  /** Gives this much time from now on, where it is more than what is left: sd_notify(3). */
   extend(ms: number): void {
+    const expires = performance.now() + ms + marginMs
+    if (expires <= this.#expires) return
+    this.#expires = expires
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#onDeadline()

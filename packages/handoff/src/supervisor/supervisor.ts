@@ -211,7 +211,7 @@ export class Supervisor {
     const record = this.#generations.registry.processes.get(pid)
     if (record === undefined) return
     const { announce } = this.#options
-    if (event.type === 'drained') announce(say.drained(record, event.counts))
+    if (event.type === 'drained') announce(say.drained(record, event))
     if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return

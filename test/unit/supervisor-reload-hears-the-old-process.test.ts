@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
+import { noFates } from '../../packages/handoff/src/fates.ts'
 import { type ReloadLine, reloadWithLines } from '../../packages/handoff/src/supervisor/reload.ts'
 import type {
   LaunchResult,
@@ -26,11 +27,15 @@ function supervise() {
   return {
     fake,
     observers,
+    hear(event: HandoffEvent) {
+      for (const observer of observers) observer.heard?.(event.pid, event)
+    },
     takeBack() {
       fake.serving = old
       const event: HandoffEvent = {
         ...{ type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'It is gone.' },
         connections: { back: 0, closed: 0 },
+        fates: noFates,
         ...{ listeners: [], ...old, elapsedMs: 1 },
       }
       for (const observer of observers) observer.heard?.(old.pid, event)
@@ -71,11 +76,33 @@ test.each([false, true])(
   },
 )
 
-test('without waiting, the result comes while the old process lives', async () => {
-  const { fake } = supervise()
+test('without waiting, the result comes when the old process has told of its connections', async () => {
+  const { fake, hear } = supervise()
   const { lines, done } = reload(fake, false)
+  const nothing = { ...old, elapsedMs: 1, listeners: [] as string[], open: {} }
+  const fates = { ...noFates, handedOver: { http: 2 } }
+  hear({ ...nothing, type: 'status', stage: 'drain', connections: 0, fates })
+  await new Promise(setImmediate)
+  expect(lines).toHaveLength(1)
+  hear({ ...nothing, type: 'status', stage: 'drain', connections: 1, fates })
   await done
-  expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new' }])
+  expect(lines.at(-1)).toMatchObject({
+    ...{ type: 'result', ok: true, pid: 20, serving: 'new' },
+    old: { ...old, drained: false, connections: 1, fates },
+  })
+})
+
+test('an old process that tells nothing is not waited for long', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { fake, observers } = supervise()
+  const { lines, done } = reload(fake, false)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(lines).toEqual([])
+  await vi.advanceTimersByTimeAsync(1)
+  await done
+  expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new', old: null }])
+  expect(observers.size).toBe(0)
 })
 
 test('an old process that has gone at once is not waited for', async () => {

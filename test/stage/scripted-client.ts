@@ -1,0 +1,134 @@
+// A client of the property test: plays its script, and keeps every byte that it got.
+
+import { once } from 'node:events'
+import net from 'node:net'
+import { turns } from './scripted-server.ts'
+import type { Pause } from './scripts.ts'
+
+const deadlineMs = 5_000
+
+/** A handoff that takes more turns may be waiting for this client. */
+const handoffTurns = 400
+
+/** What a client may wait for. */
+export interface Handoffs {
+  /** How many have committed so far. */
+  commits(): number
+  /** Resolves when no more begins. */
+  over: Promise<unknown>
+}
+
+/** What a client says, whatever protocol it speaks. */
+export interface Lines {
+  /** Each is answered once, with `[end ` somewhere in the answer. */
+  questions: Buffer[]
+  /** How much of them is said, in bytes. */
+  said: number
+  /** Where that is cut, as fractions of its length. */
+  cuts: readonly number[]
+  /** One for each piece, over and over. */
+  pauses: readonly Pause[]
+  /** It closes its side without waiting for the answers. */
+  hurries: boolean
+  /** One more question when no more handoff comes: the connection has to be as good as ever. */
+  farewell: Buffer | undefined
+  /** Said last. */
+  goodbye: Buffer
+}
+
+export class ScriptedClient {
+  readonly #socket: net.Socket
+  readonly #pieces: Buffer[] = []
+  #tail = ''
+  #answers = 0
+  #ended = false
+  #error: string | undefined
+
+  constructor(port: number) {
+    this.#socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+    this.#socket.on('data', (data) => this.#hear(data))
+    this.#socket.on('end', () => {
+      this.#ended = true
+    })
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error = error.code ?? error.message
+    })
+  }
+
+  /** @returns everything that came until the server closed the connection. */
+  async play(lines: Lines, handoffs: Handoffs): Promise<string> {
+    await once(this.#socket, 'connect')
+    const { questions, pauses } = lines
+    let sent = 0
+    const asked = () => wholeIn(questions, sent)
+    for (const [index, piece] of cut(lines).entries()) {
+      this.#socket.write(piece)
+      sent += piece.length
+      await this.#pause(pauses[index % pauses.length] as Pause, asked(), handoffs)
+    }
+    if (lines.hurries) this.#socket.end()
+    await this.#hears(asked())
+    if (lines.farewell !== undefined) {
+      await handoffs.over
+      this.#socket.write(lines.farewell)
+      await this.#hears(asked() + 1)
+    }
+    this.#socket.end(lines.goodbye)
+    await this.#hears(Number.POSITIVE_INFINITY)
+    return `${Buffer.concat(this.#pieces).toString('latin1')}${this.#error ?? ''}`
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  get #isOver(): boolean {
+    return this.#ended || this.#socket.destroyed
+  }
+
+  #hear(data: Buffer): void {
+    this.#pieces.push(data)
+    // One that came in two pieces counts with its second.
+    const parts = (this.#tail + data.toString('latin1')).split('[end ')
+    this.#answers += parts.length - 1
+    this.#tail = (parts.at(-1) as string).slice(-4)
+  }
+
+  async #pause(pause: Pause, asked: number, { commits }: Handoffs): Promise<void> {
+    if (pause.answered) await this.#hears(asked)
+    const before = commits()
+    for (let turn = 0; pause.handoff && turn < handoffTurns && commits() === before; turn++) {
+      await turns(1)
+    }
+    if (pause.deaf) this.#socket.pause()
+    await turns(pause.turns)
+    this.#socket.resume()
+  }
+
+  async #hears(answers: number): Promise<void> {
+    const endsAt = performance.now() + deadlineMs
+    while (this.#answers < answers && !this.#isOver) {
+      if (performance.now() > endsAt) {
+        const heard = Buffer.concat(this.#pieces).toString('latin1')
+        throw new Error(`${this.#answers} answers of ${answers}: ${heard.slice(-500)}`)
+      }
+      await turns(1)
+    }
+  }
+}
+
+/** How many of them are whole in so many bytes. */
+function wholeIn(questions: readonly Buffer[], bytes: number): number {
+  let left = bytes
+  return questions.filter(({ length }) => {
+    left -= length
+    return left >= 0
+  }).length
+}
+
+function cut({ questions, said, cuts }: Lines): Buffer[] {
+  const bytes = Buffer.concat(questions).subarray(0, said)
+  const inner = cuts.map((at) => Math.floor(at * said))
+  const edges = [...new Set([0, ...inner, said])].sort((a, b) => a - b)
+  return edges.slice(1).map((to, index) => bytes.subarray(edges[index], to))
+}
