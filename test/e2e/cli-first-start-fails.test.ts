@@ -6,7 +6,7 @@ test.each([
   ['does not parse', 'const a = ;', 'ERR_HANDOFF_APP_FAILED', "SyntaxError: Unexpected token ';'"],
   ['imports what is not there', 'import "./no.js"', 'ERR_HANDOFF_APP_FAILED', 'Cannot find module'],
   ['exits', 'process.exit(3)', 'ERR_HANDOFF_EXITED', 'exited with code 3 before it served'],
-  ['ends', '', 'ERR_HANDOFF_EXITED', 'did not call createHandoff or register the Fastify plugin'],
+  ['ends', '', 'ERR_HANDOFF_EXITED', 'none of its servers listens through a handoff'],
   ['dies', 'process.kill(process.pid, "SIGKILL")', 'ERR_HANDOFF_EXITED', 'killed by SIGKILL'],
 ])('an entry that %s ends the run with its reason', async (_, source, code, reason) => {
   const project = makeProject({ 'server.mjs': source })
@@ -34,7 +34,7 @@ test('an entry that neither serves nor ends is killed at the deadline, and told 
   const { exitCode, stderr } = await project.handoff(
     ...['run', '--ready-timeout', '1ms', 'server.mjs'],
   )
-  expect(stderr).toMatch(/did not serve within 5 s; it did not call createHandoff/)
+  expect(stderr).toMatch(/did not serve within 5 s; none of its servers listens/)
   expect(stderr).toContain('[ERR_HANDOFF_TIMEOUT]')
   expect(exitCode).toBe(1)
   expect(project.processes()).toEqual([])

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 
 const failure = vi.hoisted(() => ({ next: undefined as Error | undefined }))
 
@@ -58,4 +58,12 @@ test('an addon that does not load: the error is not swallowed', async () => {
 test('Windows is told before anything is tried', async () => {
   Object.defineProperty(process, 'platform', { value: 'win32' })
   expect(thrownBy(await freshLoader()).code).toBe('ERR_HANDOFF_UNSUPPORTED_PLATFORM')
+})
+
+test.each(['bun', 'deno'])('%s is told before anything is tried', async (runtime) => {
+  Object.defineProperty(process.versions, runtime, { value: '1.0.0', configurable: true })
+  onTestFinished(() => void Reflect.deleteProperty(process.versions, runtime))
+  const error = thrownBy(await freshLoader())
+  expect(error.code).toBe('ERR_HANDOFF_UNSUPPORTED_PLATFORM')
+  expect(error.message).toContain(`this is ${runtime}, which is not Node.js`)
 })

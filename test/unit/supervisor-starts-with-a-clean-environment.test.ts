@@ -24,6 +24,8 @@ test('a process gets its two sockets, and nothing of a previous owner', () => {
       HANDOFF_RENDEZVOUS: '/old',
       HANDOFF_READY_TIMEOUT_MS: '1',
       HANDOFF_ANYTHING: 'old',
+      HANDOFF_IGNORE: '9464',
+      HANDOFF_READY: 'message',
     },
     directory,
     {},
@@ -31,6 +33,8 @@ test('a process gets its two sockets, and nothing of a previous owner', () => {
   expect(env).toEqual({
     PATH: '/bin',
     HANDOFF_DIR: '/run/x',
+    HANDOFF_IGNORE: '9464',
+    HANDOFF_READY: 'message',
     HANDOFF_RENDEZVOUS: '/run/x/web/rendezvous.sock',
     NOTIFY_SOCKET: '/run/x/web/notify.sock',
     HANDOFF_STATUS_INTERVAL_MS: '1000',

@@ -81,10 +81,10 @@ test('an exit code says little, a signal too', async () => {
   expect(killed.message).toContain('killed by SIGSEGV')
 })
 
-test('an entry that never called createHandoff is told to', async () => {
+test('an entry that never listens is told so', async () => {
   const { attempt } = begin()
   const { message } = await failureAfter(attempt, { code: 0, signal: null })
-  expect(message).toContain('did not call createHandoff or register the Fastify plugin')
+  expect(message).toContain('none of its servers listens through a handoff')
 })
 
 test('an exception says more than an exit, the word of the process more than its exception', async () => {
@@ -129,7 +129,7 @@ test('a process that neither serves nor ends is killed, after its own deadline a
   const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
   expect(failure).toMatchObject({
     code: 'ERR_HANDOFF_TIMEOUT',
-    message: expect.stringContaining('did not call createHandoff'),
+    message: expect.stringContaining('none of its servers listens'),
   })
 })
 

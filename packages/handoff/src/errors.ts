@@ -9,11 +9,13 @@ export type Serving = 'old' | 'new' | 'none'
 const help = {
   // What this machine cannot do.
   ERR_HANDOFF_UNSUPPORTED_PLATFORM:
-    'socket-handoff runs on Linux and macOS; elsewhere start the server without it.',
+    'socket-handoff runs in Node.js, on Linux and macOS; elsewhere start the server without it.',
   ERR_HANDOFF_ADDON_NOT_FOUND:
     'Build it with `npm run build:native` (needs Python and a C++ compiler).',
   ERR_HANDOFF_CLUSTER:
-    'The cluster primary owns the sockets of its workers; start the server without it.',
+    'The cluster primary owns the sockets of its workers; start one process without cluster, and for all cores use `handoff run --workers max`.',
+  ERR_HANDOFF_WORKER_THREAD:
+    'Listen in the main thread, or name the port in HANDOFF_IGNORE; for all cores use `handoff run --workers max`.',
 
   // Misuse.
   ERR_HANDOFF_INVALID_OPTION: 'See the options in the README.',

@@ -146,6 +146,11 @@ export class HandoffProcess {
     return this.#birth.generation
   }
 
+  /** How many listeners of the old process nobody has asked for yet. */
+  get unclaimed(): number {
+    return this.#holdings.listeners.unclaimed
+  }
+
   get leadership(): Promise<void> {
     return this.#leadership.promise
   }
@@ -218,13 +223,7 @@ export class HandoffProcess {
   intercept(claims: (server: Server) => boolean): () => void {
     const undo = interceptListen({
       claims,
-      listen: (server, { options, callback }) => {
-        if (callback !== undefined) server.once('listening', callback)
-        this.#adopt(server, options).catch((error: Error) => {
-          // As Node: a failed listen is an event of the server, fatal where nobody hears it.
-          server.emit('error', error)
-        })
-      },
+      listen: (server, options) => this.#adopt(server, options),
     })
     this.#undo.push(undo)
     return undo

@@ -1,23 +1,20 @@
 // The public surface of socket-handoff.
 
-import cluster from 'node:cluster'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
-import { isMainThread } from 'node:worker_threads'
+import { checkUnclaimed, claimForProgram } from './claim.ts'
 import type { ConnectionHooks } from './connections/raw-mover.ts'
 import type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
 } from './connections/websocket-servers.ts'
-import { HandoffError } from './errors.ts'
-import { type HandoffMetrics, HandoffProcess } from './handoff.ts'
+import { startHandoff } from './create.ts'
+import type { HandoffMetrics } from './handoff.ts'
 import type { ListenOptions } from './io/listen-arguments.ts'
-import { loadNative } from './io/native.ts'
-import { realSystem } from './io/system.ts'
 import type { BindSocketOptions } from './new/adopt.ts'
 import type { ExitHook } from './old/exit.ts'
-import { giveBack, type HandoffOptions, readSettings } from './options.ts'
+import type { HandoffOptions } from './options.ts'
 import type { StateOptions } from './states.ts'
 
 export type { ConnectionHooks } from './connections/raw-mover.ts'
@@ -40,6 +37,9 @@ export type { BindSocketOptions } from './new/adopt.ts'
 export type { ExitHook } from './old/exit.ts'
 export type { HandoffOptions } from './options.ts'
 export type { StateOptions } from './states.ts'
+
+// A program that imports this says itself what is handed over; a preload leaves it alone.
+claimForProgram()
 
 /** This process's place in the line of generations. */
 export interface Handoff {
@@ -148,8 +148,6 @@ export interface Handoff {
   close(): void
 }
 
-let current: Handoff | undefined
-
 /**
  * Takes this process's place in the line: finds the old process, if there is one, and receives its
  * listeners. Nothing changes for clients before {@link Handoff.ready}.
@@ -164,34 +162,6 @@ let current: Handoff | undefined
  * ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_TIMEOUT.
  */
 export async function createHandoff(options: HandoffOptions = {}): Promise<Handoff> {
-  loadNative()
-  if (cluster.isWorker)
-    throw new HandoffError(
-      'ERR_HANDOFF_CLUSTER',
-      'cannot create a handoff: this process is a cluster worker',
-    )
-  if (!isMainThread) {
-    throw new HandoffError(
-      'ERR_HANDOFF_INVALID_OPTION',
-      'cannot create a handoff: this is a worker thread, and a process is replaced as a whole',
-    )
-  }
-  if (current !== undefined)
-    throw new HandoffError(
-      'ERR_HANDOFF_ALREADY_CREATED',
-      'cannot create a handoff: this process has one',
-    )
-  const settings = readSettings(options, process.env)
-  const handoff = new HandoffProcess(settings, realSystem, () => {
-    current = undefined
-  })
-  current = handoff
-  try {
-    await handoff.start()
-  } catch (error) {
-    current = undefined
-    giveBack(settings, realSystem.env)
-    throw error
-  }
-  return handoff
+  checkUnclaimed()
+  return startHandoff(options, process.env)
 }

@@ -74,6 +74,8 @@ const ownVariables = [
   'NOTIFY_SOCKET',
 ] as const
 
+type Variables = Partial<Record<(typeof ownVariables)[number], string>>
+
 /**
  * Joins options and environment, and takes our variables out of the environment: a child of the
  * server must not mistake itself for its replacement. Where it throws it leaves them there.
@@ -81,11 +83,7 @@ const ownVariables = [
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
 export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
-  const variables: Partial<Record<(typeof ownVariables)[number], string>> = {}
-  for (const name of ownVariables) {
-    const value = env[name]
-    if (value !== undefined && value !== '') variables[name] = value
-  }
+  const variables = readVariables(env)
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
     variable: (typeof ownVariables)[number],
@@ -118,6 +116,22 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
 /** Undoes what {@link readSettings} did to the environment: a second try finds what the first one did. */
 export function giveBack({ variables }: Settings, env: NodeJS.ProcessEnv): void {
   Object.assign(env, variables)
+}
+
+/** Takes our variables out of the environment. */
+export function takeVariables(env: NodeJS.ProcessEnv): Variables {
+  const variables = readVariables(env)
+  for (const name of ownVariables) delete env[name]
+  return variables
+}
+
+function readVariables(env: NodeJS.ProcessEnv): Variables {
+  const variables: Variables = {}
+  for (const name of ownVariables) {
+    const value = env[name]
+    if (value !== undefined && value !== '') variables[name] = value
+  }
+  return variables
 }
 
 /** Number() makes 0 of blanks. */

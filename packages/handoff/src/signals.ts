@@ -13,7 +13,10 @@ export interface SignalHandlers {
 }
 
 /** SIGTERM and SIGINT stop, a second one at once; SIGUSR2 restarts. Returns the undo. */
-export function handleSignals(system: System, handlers: SignalHandlers): () => void {
+export function handleSignals(
+  system: Pick<System, 'onSignal' | 'exit' | 'warn'>,
+  handlers: SignalHandlers,
+): () => void {
   const undoStop = system.onSignal(['SIGTERM', 'SIGINT'], (signal) => {
     if (handlers.stopping()) system.exit(128 + constants.signals[signal])
     else void handlers.stop()

@@ -1,15 +1,18 @@
 // Lets servers that someone else creates listen through a handoff: one hook on net's listen.
 
 import net, { type Server } from 'node:net'
-import { type ListenCall, readListenArguments } from './listen-arguments.ts'
+import { type ListenOptions, readListenArguments } from './listen-arguments.ts'
 
 export interface ListenInterceptor {
-  /** Whether this server listens through the handoff. */
-  claims(server: Server): boolean
-  listen(server: Server, call: ListenCall): void
+  /** Whether this server, with these options, listens through the handoff. */
+  claims(server: Server, options: ListenOptions): boolean
+  /** Makes it listen. A rejection becomes the server's `error` event, as Node's own. */
+  listen(server: Server, options: ListenOptions): Promise<void>
 }
 
 const interceptors: ListenInterceptor[] = []
+/** Claimed, and not listening yet. */
+const pending = new WeakSet<Server>()
 const { listen } = net.Server.prototype
 
 /**
@@ -34,13 +37,31 @@ export function interceptListen(interceptor: ListenInterceptor): () => void {
 
 function hookedListen(this: Server, ...args: unknown[]): Server {
   const call = readListenArguments(args)
+  if (call !== undefined && pending.has(this)) throw alreadyListens()
   const interceptor =
     call === undefined || this.listening
       ? undefined
-      : interceptors.find((candidate) => candidate.claims(this))
+      : interceptors.find((candidate) => candidate.claims(this, call.options))
   if (call === undefined || interceptor === undefined) {
     return listen.apply(this, args as Parameters<typeof listen>)
   }
-  interceptor.listen(this, call)
+  const { options, callback } = call
+  if (callback !== undefined) this.once('listening', callback)
+  pending.add(this)
+  interceptor.listen(this, options).then(
+    () => pending.delete(this),
+    (error: Error) => {
+      pending.delete(this)
+      // As Node: a failed listen is an event of the server, and fatal where nobody hears it; out of
+      // the promise, where it would be an unhandled rejection, which many programs only log.
+      process.nextTick(() => this.emit('error', error))
+    },
+  )
   return this
+}
+
+/** As lib/net.js throws it. */
+function alreadyListens(): Error {
+  const text = 'Listen method has been called more than once without closing.'
+  return Object.assign(new Error(text), { code: 'ERR_SERVER_ALREADY_LISTEN' })
 }

@@ -83,6 +83,11 @@ export class Listeners {
     return [...this.#held]
   }
 
+  /** How many were received and nobody has asked for yet. */
+  get unclaimed(): number {
+    return this.#received.size
+  }
+
   /** What was received and nobody asked for: open, it would swallow clients without an answer. */
   closeUnclaimed(): ManifestEntry[] {
     const unclaimed = [...this.#received.values()]

@@ -69,7 +69,7 @@ let loaded: Native | undefined
 /**
  * Returns the native core, loading it at the first call.
  *
- * @throws {@link HandoffError} `ERR_HANDOFF_UNSUPPORTED_PLATFORM` on Windows.
+ * @throws {@link HandoffError} `ERR_HANDOFF_UNSUPPORTED_PLATFORM` on Windows, Bun and Deno.
  * @throws {@link HandoffError} `ERR_HANDOFF_ADDON_NOT_FOUND` when it is nowhere, or does not load;
  * the message says what was tried.
  * @internal
@@ -80,6 +80,14 @@ export function loadNative(): Native {
 }
 
 function load(): Native {
+  // They load Node-API addons, but have neither libuv nor Node's own net and http below them.
+  const runtime = ['bun', 'deno'].find((name) => name in process.versions)
+  if (runtime !== undefined) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      `cannot load the native core: this is ${runtime}, which is not Node.js`,
+    )
+  }
   if (process.platform === 'win32') {
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',

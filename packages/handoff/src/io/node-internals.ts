@@ -32,15 +32,54 @@ export function setDatagramReading(socket: DatagramSocket, reading: boolean): bo
   return (reading ? handle.recvStart() : handle.recvStop()) === 0
 }
 
-function datagramHandle(socket: DatagramSocket): DatagramHandle | undefined {
+/** What `dgram.createSocket` was told about the bind to come; unknown where this Node does not say. */
+export interface DatagramOptions {
+  reuseAddr?: boolean
+  reusePort?: boolean
+  ipv6Only?: boolean
+}
+
+/**
+ * Tells how an unbound datagram socket is to be bound.
+ *
+ * @returns undefined when it is bound, binding or closed.
+ * @see lib/dgram.js `Socket` (Node 20 to 26)
+ */
+export function unboundDatagramOptions(socket: DatagramSocket): DatagramOptions | undefined {
+  const { handle, bindState, reuseAddr, reusePort, ipv6Only } = datagramState(socket)
+  if (handle === null || (bindState !== undefined && bindState !== 0)) return undefined
+  return {
+    ...(reuseAddr === true && { reuseAddr }),
+    ...(reusePort === true && { reusePort }),
+    ...(ipv6Only === true && { ipv6Only }),
+  }
+}
+
+/**
+ * Tells whether a datagram socket was closed, before its `close` event does.
+ *
+ * @see lib/dgram.js `Socket.prototype.close` (Node 20 to 26)
+ */
+export function isClosedDatagram(socket: DatagramSocket): boolean {
+  return datagramState(socket).handle === null
+}
+
+interface DatagramState extends DatagramOptions {
+  handle?: Partial<DatagramHandle> | null
+  /** 0: unbound. */
+  bindState?: unknown
+}
+
+function datagramState(socket: DatagramSocket): DatagramState {
   const key = Object.getOwnPropertySymbols(socket).find(
     (symbol) => symbol.description === 'state symbol',
   )
-  if (key === undefined) return undefined
-  const state = (socket as unknown as Record<symbol, { handle?: Partial<DatagramHandle> | null }>)[
-    key
-  ]
-  const handle = state?.handle
+  if (key === undefined) return {}
+  return (socket as unknown as Record<symbol, DatagramState | undefined>)[key] ?? {}
+}
+
+function datagramHandle(socket: DatagramSocket): DatagramHandle | undefined {
+  const { handle } = datagramState(socket)
   if (typeof handle?.recvStart !== 'function' || typeof handle.recvStop !== 'function') {
     return undefined
   }

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { HandoffError } from '../errors.ts'
 import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
 import { bindUnix } from './bind.ts'
@@ -38,9 +38,14 @@ const privatePrefix = 'self-'
  * Makes a path for a process that nobody gave one, in a directory of its own. It goes with the
  * socket, when the last generation closes it.
  */
-export function privateRendezvous({ pid, env }: { pid: number; env: NodeJS.ProcessEnv }): string {
+export function privateRendezvous(system: { pid: number; env: NodeJS.ProcessEnv }): string {
+  return privateDirectory(system).rendezvous
+}
+
+/** Makes a directory for this process alone. */
+export function privateDirectory({ pid, env }: { pid: number; env: NodeJS.ProcessEnv }) {
   const name = `${privatePrefix}${pid}-${randomBytes(4).toString('hex')}`
-  return join(openRunDirectory(name, env).path, 'rendezvous.sock')
+  return openRunDirectory(name, env)
 }
 
 /** Holds the rendezvous socket. Polls it only between {@link open} and {@link shut}. */

@@ -1,6 +1,7 @@
 // The only door to clock, environment, signals, spawn and exit. Tests replace it.
 
 import { type SpawnOptions, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 
 export interface Timer {
   cancel(): void
@@ -44,12 +45,18 @@ export interface System {
   exit(code: number): void
 }
 
+/** Listeners to signals that are ours. */
+const ownListeners = new Set<unknown>()
+
+/** As this process was started: a preload takes its own flags out of process.execArgv. */
+const flags = [...process.execArgv]
+
 export const realSystem: System = {
   pid: process.pid,
   uid: process.getuid?.() ?? -1,
   env: process.env,
   get command() {
-    return { file: process.execPath, flags: process.execArgv, args: process.argv.slice(1) }
+    return { file: process.execPath, flags, args: process.argv.slice(1) }
   },
   now: () => performance.now(),
   timer(ms, callback, background = false) {
@@ -58,8 +65,10 @@ export const realSystem: System = {
     return { cancel: () => clearTimeout(timer) }
   },
   onSignal(signals, listener) {
+    ownListeners.add(listener)
     for (const signal of signals) process.on(signal, listener)
     return () => {
+      ownListeners.delete(listener)
       for (const signal of signals) process.off(signal, listener)
     }
   },
@@ -88,4 +97,54 @@ export const realSystem: System = {
   },
   warn: (text) => process.stderr.write(`${text}\n`),
   exit: (code) => process.exit(code),
+}
+
+/** The program that shares this process with a preload, and knows nothing of it. */
+export interface Program {
+  /** The program's own listeners to a signal, as functions that call them. */
+  listeners(signal: NodeJS.Signals): (() => void)[]
+  /** Hears signals before the program does. */
+  onSignal: System['onSignal']
+  /** Hears what the program sends to its parent process, whether or not there is one. */
+  onSend(listener: (message: unknown) => void): () => void
+  /** Keeps flags of node from the children that inherit `process.execArgv`: `child_process.fork`. */
+  withholdFlags(withheld: (preload: string) => boolean): void
+}
+
+export const realProgram: Program = {
+  listeners: (signal) =>
+    process
+      .rawListeners(signal)
+      .filter((listener) => !ownListeners.has(listener))
+      .map((listener) => () => listener.call(process, signal, constants.signals[signal])),
+  onSignal(signals, listener) {
+    ownListeners.add(listener)
+    for (const signal of signals) process.prependListener(signal, listener)
+    return () => {
+      ownListeners.delete(listener)
+      for (const signal of signals) process.off(signal, listener)
+    }
+  },
+  onSend(listener) {
+    const { send } = process
+    process.send = (message: unknown, ...rest: unknown[]) => {
+      listener(message)
+      if (send !== undefined) return Reflect.apply(send, process, [message, ...rest])
+      const callback = rest.at(-1)
+      if (typeof callback === 'function') process.nextTick(callback as () => void, null)
+      return true
+    }
+    return () => {
+      if (send === undefined) delete process.send
+      else process.send = send
+    }
+  },
+  withholdFlags(withheld) {
+    const { execArgv } = process
+    for (let i = execArgv.length - 1; i >= 0; i--) {
+      const [, joined] = /^--import=(.*)$/.exec(execArgv[i] ?? '') ?? []
+      if (joined !== undefined && withheld(joined)) execArgv.splice(i, 1)
+      else if (execArgv[i] === '--import' && withheld(execArgv[i + 1] ?? '')) execArgv.splice(i, 2)
+    }
+  },
 }

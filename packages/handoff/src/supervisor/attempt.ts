@@ -68,7 +68,7 @@ export class Attempt {
   #explanation: Explanation | undefined
   /** Who serves, by the new process's own word. */
   #serving: Serving | undefined
-  /** Whether it ever reported a stage: the entry has got as far as createHandoff. */
+  /** Whether it ever reported a stage: the entry has got as far as a handoff. */
   #joined = false
 
   constructor(options: AttemptOptions) {
@@ -144,7 +144,7 @@ export class Attempt {
   }
 
   #hint(): string {
-    return this.#joined ? '' : '; it did not call createHandoff or register the Fastify plugin'
+    return this.#joined ? '' : '; none of its servers listens through a handoff'
   }
 
   #end(outcome: Outcome): void {

@@ -57,7 +57,9 @@ export function generationFlags(execArgv: readonly string[], nodeOptions = ''): 
   return collides ? [...execArgv, '--inspect-port=0'] : [...execArgv]
 }
 
-/** HANDOFF_DIR is the operator's: it says where runs are kept. */
+/** Where runs are kept, which listeners are left alone, and when a program is ready. */
+const operators = new Set(['HANDOFF_DIR', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
+
 function ofPreviousOwner(name: string): boolean {
-  return name.startsWith('HANDOFF_') && name !== 'HANDOFF_DIR'
+  return name.startsWith('HANDOFF_') && !operators.has(name)
 }

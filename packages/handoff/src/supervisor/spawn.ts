@@ -16,8 +16,16 @@ export interface Program {
   readonly workingDirectory: string
 }
 
-/** Loaded before the entry; beside this file, built or not. */
-const preload = new URL(`./report${extname(import.meta.url)}`, import.meta.url).href
+/** Of our own modules, built or not: `../register`. */
+const ours = (path: string) => new URL(`${path}${extname(import.meta.url)}`, import.meta.url).href
+
+/**
+ * Loaded before everything else, so that what other preloads listen on is handed over too: one that
+ * tells the supervisor of exceptions, and one for programs that import nothing of ours.
+ *
+ * @remarks As arguments, not in NODE_OPTIONS: the program's own children are no servers of ours.
+ */
+const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--import', url])
 
 /**
  * Starts a process.
@@ -32,7 +40,7 @@ export async function spawnGeneration(
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
-  const argv = [...flags, ...loader, '--import', preload, path, ...args]
+  const argv = [...preloads, ...flags, ...loader, path, ...args]
   try {
     const child = spawn(process.execPath, argv, {
       cwd,

@@ -1,0 +1,52 @@
+// Makes the one handoff of this process, and takes its place in the line of generations.
+
+import cluster from 'node:cluster'
+import { isMainThread } from 'node:worker_threads'
+import { HandoffError } from './errors.ts'
+import { HandoffProcess } from './handoff.ts'
+import { loadNative } from './io/native.ts'
+import { realSystem } from './io/system.ts'
+import { giveBack, type HandoffOptions, readSettings } from './options.ts'
+
+let current: HandoffProcess | undefined
+
+/**
+ * Finds the old process, if there is one, and receives its listeners.
+ *
+ * @throws {@link HandoffError} as createHandoff.
+ */
+export async function startHandoff(
+  options: HandoffOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<HandoffProcess> {
+  loadNative()
+  if (cluster.isWorker)
+    throw new HandoffError(
+      'ERR_HANDOFF_CLUSTER',
+      'cannot create a handoff: this process is a cluster worker',
+    )
+  if (!isMainThread) {
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      'cannot create a handoff: this is a worker thread, and a process is replaced as a whole',
+    )
+  }
+  if (current !== undefined)
+    throw new HandoffError(
+      'ERR_HANDOFF_ALREADY_CREATED',
+      'cannot create a handoff: this process has one',
+    )
+  const settings = readSettings(options, env)
+  const handoff = new HandoffProcess(settings, realSystem, () => {
+    current = undefined
+  })
+  current = handoff
+  try {
+    await handoff.start()
+  } catch (error) {
+    current = undefined
+    giveBack(settings, env)
+    throw error
+  }
+  return handoff
+}

@@ -1,0 +1,87 @@
+// Lets datagram sockets that someone else creates bind through a handoff: one hook on dgram's bind.
+
+import dgram, { type Socket } from 'node:dgram'
+import { type DatagramOptions, isClosedDatagram, unboundDatagramOptions } from './node-internals.ts'
+
+/** What `socket.bind(...)` asks for, and what the socket was created with. */
+export interface BindRequest extends DatagramOptions {
+  port: number
+  address?: string
+}
+
+export interface BindInterceptor {
+  /** Whether this call is bound through the handoff. */
+  claims(socket: Socket, request: BindRequest): boolean
+  /** Binds it. A rejection becomes the socket's `error` event, as Node's own. */
+  bind(socket: Socket, request: BindRequest): Promise<void>
+}
+
+/** Claimed, and not bound yet. */
+const pending = new WeakSet<Socket>()
+const { bind } = dgram.Socket.prototype
+
+/**
+ * Hooks `dgram.Socket.prototype.bind`. Calls that are not claimed go to Node's own, and so do those
+ * with a descriptor: they are how a claimed socket is bound in the end.
+ *
+ * @returns the undo.
+ */
+export function interceptBind(interceptor: BindInterceptor): () => void {
+  const hooked = function (this: Socket, ...args: unknown[]): Socket {
+    const asked = readBindArguments(args)
+    const options = unboundDatagramOptions(this)
+    const request = asked && options && { ...options, ...asked }
+    if (request !== undefined && pending.has(this)) {
+      // A send or connect before the end of the bind binds to any port; then Node, told that
+      // nothing has been bound yet, queues it until `listening`: lib/dgram.js `Socket.send`.
+      if (request.port === 0 && args[1] === null) return this
+      throw alreadyBound()
+    }
+    if (request === undefined || !interceptor.claims(this, request)) {
+      return bind.apply(this, args as Parameters<typeof bind>)
+    }
+    const callback = args.at(-1)
+    if (typeof callback === 'function') this.once('listening', callback as () => void)
+    pending.add(this)
+    interceptor.bind(this, request).then(
+      () => pending.delete(this),
+      (error: Error) => {
+        pending.delete(this)
+        // Closed meanwhile: Node tells nobody either.
+        if (isClosedDatagram(this)) return
+        process.nextTick(() => this.emit('error', error))
+      },
+    )
+    return this
+  }
+  dgram.Socket.prototype.bind = hooked as typeof bind
+  return () => {
+    if (dgram.Socket.prototype.bind === hooked) dgram.Socket.prototype.bind = bind
+  }
+}
+
+/**
+ * Reads the arguments of `socket.bind(...)` as Node does.
+ *
+ * @returns undefined for what is not ours: a descriptor, a handle, or what Node would refuse.
+ * @see https://nodejs.org/api/dgram.html#socketbindport-address-callback
+ */
+export function readBindArguments(
+  args: readonly unknown[],
+): { port: number; address?: string } | undefined {
+  const [first, second] = args
+  const given =
+    typeof first === 'object' && first !== null
+      ? (first as { port?: unknown; address?: unknown; fd?: unknown; recvStart?: unknown })
+      : { port: first, address: second }
+  if ('fd' in given || 'recvStart' in given) return undefined
+  const port = typeof given.port === 'function' ? 0 : Number(given.port ?? 0)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) return undefined
+  const { address } = given
+  return { port, ...(typeof address === 'string' && address !== '' ? { address } : {}) }
+}
+
+/** As lib/dgram.js throws it. */
+function alreadyBound(): Error {
+  return Object.assign(new Error('Socket is already bound'), { code: 'ERR_SOCKET_ALREADY_BOUND' })
+}

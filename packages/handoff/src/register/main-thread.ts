@@ -1,0 +1,95 @@
+// The preload in the main thread: the program's servers change process, and it is not told.
+
+import cluster from 'node:cluster'
+import { setEnvironmentData } from 'node:worker_threads'
+import { claimForPreload, isProgramsOwn, onProgramClaim } from '../claim.ts'
+import { startHandoff } from '../create.ts'
+import { HandoffError } from '../errors.ts'
+import type { HandoffProcess } from '../handoff.ts'
+import { interceptBind } from '../io/bind-hook.ts'
+import { interceptListen } from '../io/listen-hook.ts'
+import { loadNative } from '../io/native.ts'
+import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
+import { takeVariables } from '../options.ts'
+import { hearNotifications } from './notify-socket.ts'
+import { programsOwn } from './programs-own.ts'
+import { refuseForks, refuseListeners } from './refuse.ts'
+import { shareSignals } from './signals.ts'
+import { StandIn } from './stand-in.ts'
+import { isTaken, readIgnored } from './taken.ts'
+import { readReadyRule, WhenReady } from './when-ready.ts'
+
+/** Where our own modules are, and the name of the preload. */
+const packageRoot = new URL('..', import.meta.url).href
+const isOurs = (preload: string) =>
+  preload.startsWith(packageRoot) || preload === 'socket-handoff/register'
+
+/**
+ * Hooks listen and bind. Steps aside, for good, when the program imports socket-handoff itself.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
+ * ERR_HANDOFF_INVALID_OPTION.
+ */
+export function preloadMainThread(
+  system: System = realSystem,
+  program: Program = realProgram,
+): void {
+  loadNative()
+  const ignored = readIgnored(system.env.HANDOFF_IGNORE)
+  const rule = readReadyRule(system.env.HANDOFF_READY)
+  program.withholdFlags(isOurs)
+  if (ignored.has('*')) return
+  if (cluster.isWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
+
+  // A child that the program starts before it listens must not take itself for a replacement.
+  const variables = takeVariables(system.env)
+  const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
+  const standIn = new StandIn(() => create(variables, system, program), whenReady)
+  const undo = [
+    interceptListen({
+      claims: (_, options) => isTaken(options, ignored) && claimForPreload(),
+      listen: (server, options) => standIn.listen(server, options),
+    }),
+    interceptBind({
+      claims: (_, request) => isTaken(request, ignored) && claimForPreload(),
+      bind: (socket, request) => standIn.bind(socket, request),
+    }),
+  ]
+  refuseForks(() => !isProgramsOwn())
+  if (rule === 'message') undo.push(...hearWord(() => whenReady.tell(), variables, system, program))
+  onProgramClaim(() => {
+    for (const restore of undo) restore()
+    Object.assign(system.env, variables)
+    setEnvironmentData(programsOwn, true)
+  })
+}
+
+/** The program says by itself when it is ready: as to pm2 (`wait_ready`), or as to systemd. */
+function hearWord(
+  onReady: () => void,
+  { NOTIFY_SOCKET: supervisor }: Readonly<Record<string, string>>,
+  system: System,
+  program: Program,
+): (() => void)[] {
+  const undoSend = program.onSend((message) => {
+    if (message === 'ready') onReady()
+  })
+  return supervisor === undefined
+    ? [undoSend]
+    : [undoSend, hearNotifications(supervisor, system, onReady)]
+}
+
+async function create(
+  variables: Readonly<Record<string, string>>,
+  system: System,
+  program: Program,
+): Promise<HandoffProcess> {
+  const handoff = await startHandoff({ signals: false }, { ...variables })
+  const supervised = variables.HANDOFF_STATUS_INTERVAL_MS !== undefined
+  shareSignals(handoff, supervised, program, system)
+  return handoff
+}
+
+function clusterWorker(): HandoffError {
+  return new HandoffError('ERR_HANDOFF_CLUSTER', 'cannot listen: this process is a cluster worker')
+}

@@ -1,0 +1,41 @@
+// What a preload cannot do for a program: said where the program would listen.
+
+import cluster from 'node:cluster'
+import { syncBuiltinESMExports } from 'node:module'
+import { HandoffError } from '../errors.ts'
+import { interceptBind } from '../io/bind-hook.ts'
+import { interceptListen } from '../io/listen-hook.ts'
+import { type Ignored, isTaken } from './taken.ts'
+
+/** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
+export function refuseForks(applies: () => boolean): void {
+  const { fork } = cluster
+  cluster.fork = (env) => {
+    if (applies()) {
+      throw new HandoffError(
+        'ERR_HANDOFF_CLUSTER',
+        'cannot fork a cluster worker: this process has socket-handoff preloaded',
+      )
+    }
+    return fork.call(cluster, env)
+  }
+  // For `import { fork } from 'node:cluster'`.
+  syncBuiltinESMExports()
+}
+
+/** Every listen that would be taken fails with this error. */
+export function refuseListeners(
+  error: () => HandoffError,
+  ignored: Ignored,
+  applies: () => boolean,
+) {
+  const claims = (where: Parameters<typeof isTaken>[0]) => applies() && isTaken(where, ignored)
+  interceptListen({
+    claims: (_, options) => claims(options),
+    listen: () => Promise.reject(error()),
+  })
+  interceptBind({
+    claims: (_, request) => claims(request),
+    bind: () => Promise.reject(error()),
+  })
+}

@@ -1,0 +1,21 @@
+// The preload in a worker thread: a process is replaced as a whole, from its main thread.
+
+import { getEnvironmentData } from 'node:worker_threads'
+import { isProgramsOwn } from '../claim.ts'
+import { HandoffError } from '../errors.ts'
+import { realSystem } from '../io/system.ts'
+import { programsOwn } from './programs-own.ts'
+import { refuseListeners } from './refuse.ts'
+import { readIgnored } from './taken.ts'
+
+export function preloadWorkerThread(): void {
+  refuseListeners(
+    () =>
+      new HandoffError(
+        'ERR_HANDOFF_WORKER_THREAD',
+        'cannot listen: this is a worker thread, and a process is replaced as a whole',
+      ),
+    readIgnored(realSystem.env.HANDOFF_IGNORE),
+    () => !isProgramsOwn() && getEnvironmentData(programsOwn) !== true,
+  )
+}

@@ -1,0 +1,88 @@
+// How a program ends that has, or has not, an end of its own.
+
+import { expect, test } from 'vitest'
+import { ask, makeProject } from '../support/cli-project.ts'
+import { freePort } from '../support/free-port.ts'
+import { plainServer } from '../support/plain-server.ts'
+import { gone } from '../support/process-facts.ts'
+
+const timers = 'setInterval(() => {}, 1000)\n'
+
+/** Ends as most programs do, with something to write at last. */
+const ownEnd = `
+  process.on('SIGTERM', () => {
+    console.log('ends', process.pid)
+    server.close(() => setTimeout(() => {
+      console.log('flushed', process.pid)
+      process.exit()
+    }, 100))
+  })
+`
+
+test('a replaced process ends by itself, whatever timers it has', async () => {
+  const project = makeProject({ 'server.mjs': timers + plainServer('first') })
+  const port = await freePort()
+  const run = project.run(['--probation', '0', '--name', 'web', 'server.mjs', String(port)])
+  const { pid } = await run.listens()
+  expect((await project.handoff('reload', 'web', '--wait', 'exit')).exitCode).toBe(0)
+  await gone(pid)
+  expect((await project.handoff('stop', 'web')).exitCode).toBe(0)
+  expect(await run.ended()).toBe(0)
+  expect(project.processes()).toEqual([])
+})
+
+test('its own end comes after its last request, and no reload waits for it', async () => {
+  const project = makeProject({ 'server.mjs': timers + plainServer('first') + ownEnd })
+  const port = await freePort()
+  const run = project.run(['--probation', '0', '--name', 'web', 'server.mjs', String(port)])
+  const { pid } = await run.listens()
+  const slow = ask(port, '/slow')
+  await run.prints(/^asked/)
+  expect((await project.handoff('reload', 'web')).exitCode).toBe(0)
+  expect(`${run.output}`).not.toContain(`ends ${pid}`)
+  process.kill(pid, 'SIGUSR1')
+  expect(await slow).toBe('first')
+  await run.output.waitFor(new RegExp(`^flushed ${pid}`))
+  await gone(pid)
+})
+
+test('at a stop a program with an end of its own ends by that', async () => {
+  const project = makeProject({ 'server.mjs': timers + plainServer('first') + ownEnd })
+  const port = await freePort()
+  const run = project.run(['--name', 'web', 'server.mjs', String(port)])
+  const { pid } = await run.listens()
+  const slow = ask(port, '/slow')
+  await run.prints(/^asked/)
+  const stopped = project.handoff('stop', 'web')
+  await run.prints(/^ends/)
+  process.kill(pid, 'SIGUSR1')
+  expect(await slow).toBe('first')
+  expect((await stopped).exitCode).toBe(0)
+  await run.output.waitFor(new RegExp(`^flushed ${pid}`))
+  expect(await run.ended()).toBe(0)
+})
+
+test('at a stop a program without one finishes what is under way', async () => {
+  const project = makeProject({ 'server.mjs': timers + plainServer('first') })
+  const port = await freePort()
+  const run = project.run(['--name', 'web', 'server.mjs', String(port)])
+  const { pid } = await run.listens()
+  const slow = ask(port, '/slow')
+  await run.prints(/^asked/)
+  const stopped = project.handoff('stop', 'web')
+  await run.says(/stopping/)
+  process.kill(pid, 'SIGUSR1')
+  expect(await slow).toBe('first')
+  expect((await stopped).exitCode).toBe(0)
+  expect(await run.ended()).toBe(0)
+})
+
+test('a program that closes its servers and waits for the loop to end does end', async () => {
+  const close = `process.on('SIGTERM', () => server.close())\n`
+  const project = makeProject({ 'server.mjs': plainServer('first') + close })
+  const run = project.run(['--name', 'web', 'server.mjs', String(await freePort())])
+  await run.listens()
+  expect((await project.handoff('stop', 'web')).exitCode).toBe(0)
+  expect(await run.ended()).toBe(0)
+  expect(project.processes()).toEqual([])
+})

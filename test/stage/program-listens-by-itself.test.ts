@@ -1,0 +1,167 @@
+// A program that knows nothing of a handoff, and calls listen and bind: it sees what Node shows.
+
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import http from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import { interceptBind } from '../../packages/handoff/src/io/bind-hook.ts'
+import { interceptListen } from '../../packages/handoff/src/io/listen-hook.ts'
+import { StandIn } from '../../packages/handoff/src/register/stand-in.ts'
+import { WhenReady } from '../../packages/handoff/src/register/when-ready.ts'
+import { freePort } from '../support/free-port.ts'
+import { ask } from './clients.ts'
+import { type Generation, openPlace } from './place.ts'
+
+/** Has every listen and bind on a port go through a handoff; the next generation replaces this one. */
+async function preload(options: { create?: () => Promise<never> } = {}) {
+  const place = openPlace()
+  let generation = place.generation()
+  let started: Promise<unknown> | undefined
+  const create = async () => {
+    await options.create?.()
+    started ??= generation.handoff.start()
+    await started
+    return generation.handoff
+  }
+  const standInFor = (own: Generation) => {
+    const { system } = own
+    return new StandIn(create, new WhenReady(1_000, (ms, callback) => system.timer(ms, callback)))
+  }
+  let standIn = standInFor(generation)
+  const undo = [
+    interceptListen({
+      claims: (_, { port }) => port !== undefined && port !== 0,
+      listen: (server, where) => standIn.listen(server, where),
+    }),
+    interceptBind({
+      claims: (_, { port }) => port !== 0,
+      bind: (socket, request) => standIn.bind(socket, request),
+    }),
+  ]
+  onTestFinished(() => {
+    for (const restore of undo) restore()
+  })
+  return {
+    place,
+    get generation() {
+      return generation
+    },
+    /** What listens from now on is in a process that replaces the one before. */
+    next() {
+      generation = place.generation()
+      started = undefined
+      standIn = standInFor(generation)
+      return generation
+    },
+    server: () => generation.own(http.createServer((_, response) => response.end('hello'))),
+    socket: () => generation.ownDatagram(dgram.createSocket({ type: 'udp4', reuseAddr: true })),
+  }
+}
+
+const host = '127.0.0.1'
+
+test('the first generation serves from its first listen, and the next takes over', async () => {
+  const program = await preload()
+  const port = await freePort()
+  const first = program.generation
+  await once(program.server().listen(port, host), 'listening')
+  await first.told('serving')
+  expect(await ask({ host, port })).toBe('hello')
+
+  const second = program.next()
+  await once(program.server().listen({ port, host }), 'listening')
+  await second.told('serving')
+  await first.told('drained')
+  expect(await ask({ host, port })).toBe('hello')
+  expect(second.handoff.generation).toBe(2)
+})
+
+test('a server whose socket is in use says so by its error event, and may try another', async () => {
+  const program = await preload()
+  const free = await freePort()
+  // Port 0 is not claimed: Node's own.
+  const other = http.createServer().listen(0, host)
+  await once(other, 'listening')
+  onTestFinished(() => void other.close())
+  const { port } = other.address() as { port: number }
+  const server = program.server()
+  server.listen(port, host)
+  const [error] = await once(server, 'error')
+  expect(error).toMatchObject({ code: 'EADDRINUSE', syscall: 'listen', address: host, port })
+  server.listen(free, host)
+  await once(server, 'listening')
+})
+
+test('a second listen before the end of the first throws, as in Node', async () => {
+  const program = await preload()
+  const server = program.server().listen(await freePort(), host)
+  const again = () => server.listen(1)
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))
+  await once(server, 'listening')
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))
+})
+
+test('a server that is closed before it listens does not listen', async () => {
+  const program = await preload()
+  const port = await freePort()
+  const server = program.server().listen(port, host)
+  server.on('listening', () => expect.unreachable('it was closed'))
+  expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined()
+  await once(program.server().listen(await freePort(), host), 'listening')
+  await expect(ask({ host, port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('one close after the listen is the close of the program', async () => {
+  const program = await preload()
+  const port = await freePort()
+  const server = program.server().listen(port, host)
+  await once(server, 'listening')
+  await program.generation.told('serving')
+  expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined()
+  await expect(ask({ host, port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('a handoff that cannot be made is the error of every server', async () => {
+  const refusal = new Error('refused')
+  const program = await preload({ create: () => Promise.reject(refusal) })
+  const [tcp, udp] = [await freePort(), await freePort()]
+  const server = program.server().listen(tcp, host)
+  const socket = program.socket().bind(udp, host)
+  const errors = await Promise.all([once(server, 'error'), once(socket, 'error')])
+  expect(errors).toEqual([[refusal], [refusal]])
+})
+
+test('datagrams sent before the end of the bind leave from the port that was asked for', async () => {
+  const program = await preload()
+  const port = await freePort()
+  const receiver = program.socket()
+  receiver.bind(0, host)
+  await once(receiver, 'listening')
+  const sender = program.socket()
+  const bound = once(sender.bind(port, host), 'listening')
+  sender.send('early', receiver.address().port, host)
+  const [[data, from]] = await Promise.all([once(receiver, 'message'), bound])
+  expect(`${data}`).toBe('early')
+  expect(from.port).toBe(port)
+})
+
+test('a second bind throws, before and after the end of the first', async () => {
+  const program = await preload()
+  const socket = program.socket()
+  socket.bind(await freePort(), host)
+  const again = () => socket.bind(1)
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_ALREADY_BOUND' }))
+  await once(socket, 'listening')
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_ALREADY_BOUND' }))
+})
+
+test('a socket that is closed before it is bound is not bound', async () => {
+  const program = await preload()
+  const socket = dgram.createSocket('udp4')
+  socket.on('error', () => expect.unreachable('it was closed'))
+  socket.bind(await freePort(), host)
+  socket.close()
+  await once(socket, 'close')
+  await once(program.socket().bind(await freePort(), host), 'listening')
+  expect(program.generation.handoff.metrics().listeners).toHaveLength(1)
+})
