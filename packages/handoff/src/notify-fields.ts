@@ -1,6 +1,7 @@
 // The fields of sd_notify(3) that an event comes with.
 
 import type { HandoffEventBody } from './diagnostics.ts'
+import type { System } from './io/system.ts'
 import type { NotifyFields } from './io/systemd.ts'
 
 /** Who reports. */
@@ -19,6 +20,21 @@ export function notifyFields(event: HandoffEventBody, reporting: Reporting): Not
     ...(reporting.stopping ? { STOPPING: '1' } : {}),
     ...(status === undefined ? {} : { STATUS: status }),
   }
+}
+
+/**
+ * A reload begins. READY=1 ends it, from whoever serves then.
+ *
+ * @see sd_notify(3): MONOTONIC_USEC tells systemd which of its requests is answered.
+ */
+export function reloadingFields(system: Pick<System, 'monotonicUsec'>): NotifyFields {
+  const usec = String(system.monotonicUsec())
+  return { RELOADING: '1', MONOTONIC_USEC: usec, STATUS: 'a new process starts' }
+}
+
+/** The reload has failed, and all is as before. */
+export function servesOnFields(generation: number, reason: string): NotifyFields {
+  return { READY: '1', STATUS: `generation ${generation} serves on: ${reason}` }
 }
 
 function statusLine(event: HandoffEventBody, generation: number): string | undefined {

@@ -52,6 +52,8 @@ export interface Settings {
   variables: Readonly<Record<string, string>>
   rendezvous: string | undefined
   notifySocket: string | undefined
+  /** How long a watchdog waits for a word of this process, in milliseconds. */
+  watchdogMs: number | undefined
   statusIntervalMs: number | undefined
   readyTimeoutMs: number
   drainTimeoutMs: number
@@ -72,6 +74,7 @@ const ownVariables = [
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
   'NOTIFY_SOCKET',
+  'WATCHDOG_USEC',
 ] as const
 
 /**
@@ -80,8 +83,15 @@ const ownVariables = [
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
-export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
+export function readSettings(
+  options: HandoffOptions,
+  env: NodeJS.ProcessEnv,
+  pid = process.pid,
+): Settings {
   const variables: Partial<Record<(typeof ownVariables)[number], string>> = {}
+  // sd_watchdog_enabled(3): a watchdog that waits for another process is none of our business.
+  if (env.WATCHDOG_PID !== undefined && env.WATCHDOG_PID !== String(pid)) delete env.WATCHDOG_USEC
+  delete env.WATCHDOG_PID
   for (const name of ownVariables) {
     const value = env[name]
     if (value !== undefined && value !== '') variables[name] = value
@@ -101,6 +111,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
+    watchdogMs: watchdogMs(variables.WATCHDOG_USEC),
     statusIntervalMs:
       interval === undefined
         ? undefined
@@ -117,6 +128,12 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
 /** Number() makes 0 of blanks. */
 function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+/** From microseconds. What is no time says nothing: it is systemd's variable, not our operator's. */
+function watchdogMs(usec: string | undefined): number | undefined {
+  const ms = Number(usec) / 1000
+  return ms >= 1 && ms <= longestMs ? ms : undefined
 }
 
 function checkMs(name: string, value: unknown, least = 0): number {

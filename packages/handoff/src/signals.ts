@@ -10,9 +10,11 @@ export interface SignalHandlers {
   stop(): Promise<never>
   /** Absent where a supervisor owns restarts. */
   restart?(): Promise<void>
+  /** What restarts. */
+  restartSignals: readonly NodeJS.Signals[]
 }
 
-/** SIGTERM and SIGINT stop, a second one at once; SIGUSR2 restarts. Returns the undo. */
+/** SIGTERM and SIGINT stop, a second one at once. Returns the undo. */
 export function handleSignals(system: System, handlers: SignalHandlers): () => void {
   const undoStop = system.onSignal(['SIGTERM', 'SIGINT'], (signal) => {
     if (handlers.stopping()) system.exit(128 + constants.signals[signal])
@@ -20,7 +22,7 @@ export function handleSignals(system: System, handlers: SignalHandlers): () => v
   })
   const { restart } = handlers
   if (restart === undefined) return undoStop
-  const undoRestart = system.onSignal(['SIGUSR2'], () => {
+  const undoRestart = system.onSignal(handlers.restartSignals, () => {
     restart().catch((error: unknown) => system.warn(`handoff: ${reasonOf(error)}`))
   })
   return () => {

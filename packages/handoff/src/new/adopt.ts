@@ -163,8 +163,10 @@ function claim(
   return listeners.claim(request, bindOptions)
 }
 
-/** Takes a dup of a descriptor that the application has from elsewhere. */
+/** The listener that this process was started with as this descriptor, or a dup of what the application has from elsewhere. */
 function inherit(fd: number, listeners: Listeners): Held {
+  const inherited = listeners.claimDescriptor(fd)
+  if (inherited !== undefined) return inherited
   const facts = describe(fd)
   if (facts.type !== 'stream' || facts.family === 'other' || !facts.listening) {
     throw new HandoffError(
