@@ -67,8 +67,10 @@ export function ended(
   return line(`generation ${generation} (pid ${pid}) ${how}${why}`)
 }
 
-export function pause(ms: number): Line {
-  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}`)
+/** @param isKept - whether the port is still open: who connects now is served then. */
+export function pause(ms: number, isKept: boolean): Line {
+  const wait = isKept ? '; clients wait until then' : ''
+  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}${wait}`)
 }
 
 export function endedByItself(): Line {

@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { takeInherited } from '../io/activation.ts'
 import { removeStale } from '../io/listeners.ts'
 import { openRunDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
@@ -35,7 +36,12 @@ export async function run(options: RunOptions): Promise<number> {
   const { path: entry } = findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
   const lock = lockSupervisor(name, directory.lock)
-  const supervisor = new Supervisor({ ...options, directory, patient: watch })
+  const supervisor = new Supervisor({
+    ...options,
+    directory,
+    patient: watch,
+    inherited: takeInherited(process.env, process.pid),
+  })
   const control = await Control.open(supervisor, directory.control)
   const ignoreSignals = listenToSignals({
     reload: (why) => supervisor.reloadSoon(why),
