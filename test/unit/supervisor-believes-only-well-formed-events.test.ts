@@ -60,3 +60,12 @@ test('reads a request for more time, which sd_notify(3) counts in microseconds',
   expect(readReport('EXTEND_TIMEOUT_USEC=90000000')).toEqual({ extendMs: 90_000 })
   expect(readReport('EXTEND_TIMEOUT_USEC=soon')).toEqual({})
 })
+
+test('reads what is to be kept for a crash, and that a process stops', () => {
+  expect(readReport('FDSTORE=1\nFDNAME=tcp%3A80')).toEqual({ store: 'tcp%3A80' })
+  // The name that systemd gives, sd_pid_notify_with_fds(3).
+  expect(readReport('FDSTORE=1')).toEqual({ store: 'stored' })
+  expect(readReport('FDSTOREREMOVE=1\nFDNAME=tcp%3A80')).toEqual({ unstore: 'tcp%3A80' })
+  expect(readReport('STOPPING=1')).toEqual({ stopping: true })
+  expect(readReport('FDSTORE=0\nFDNAME=a\nSTOPPING=0')).toEqual({})
+})
