@@ -89,8 +89,9 @@ export function readSettings(
   pid = process.pid,
 ): Settings {
   const variables: Partial<Record<(typeof ownVariables)[number], string>> = {}
-  // sd_watchdog_enabled(3): a watchdog that waits for another process is none of our business.
-  if (env.WATCHDOG_PID !== undefined && env.WATCHDOG_PID !== String(pid)) delete env.WATCHDOG_USEC
+  const watchdog = watchdogMs(env, pid)
+  // Its replacement gets the time without the pid.
+  if (watchdog === undefined) delete env.WATCHDOG_USEC
   delete env.WATCHDOG_PID
   for (const name of ownVariables) {
     const value = env[name]
@@ -111,7 +112,7 @@ export function readSettings(
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
-    watchdogMs: watchdogMs(variables.WATCHDOG_USEC),
+    watchdogMs: watchdog,
     statusIntervalMs:
       interval === undefined
         ? undefined
@@ -130,10 +131,16 @@ function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 
-/** From microseconds. What is no time says nothing: it is systemd's variable, not our operator's. */
-function watchdogMs(usec: string | undefined): number | undefined {
-  const ms = Number(usec) / 1000
-  return ms >= 1 && ms <= longestMs ? ms : undefined
+/**
+ * How long systemd's watchdog waits for a word of this process, in milliseconds.
+ *
+ * @see sd_watchdog_enabled(3): one that waits for another process is none of our business, and what
+ * is no time says nothing.
+ */
+export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number | undefined {
+  const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = env
+  const ms = Number(WATCHDOG_USEC) / 1000
+  return WATCHDOG_PID === String(pid) && ms >= 1 && ms <= longestMs ? ms : undefined
 }
 
 function checkMs(name: string, value: unknown, least = 0): number {

@@ -15,6 +15,7 @@ import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessRecord } from './registry.ts'
+import type { Service } from './service.ts'
 import { sideOf } from './side.ts'
 import type { Program } from './spawn.ts'
 import { type Status, statusOf } from './status.ts'
@@ -29,6 +30,7 @@ export interface SupervisorOptions {
   readonly patient: boolean
   /** Listeners that the supervisor was started with, by socket activation. */
   readonly inherited: readonly Named[]
+  readonly service: Service
   announce(line: say.Line): void
 }
 
@@ -133,6 +135,7 @@ export class Supervisor {
     if (this.#stopping !== undefined) throw this.#isStopping()
     const launch = this.#launcher.launch()
     this.#recovery.cancel()
+    if (this.serving !== undefined) this.#options.service.reloading()
     const began = performance.now()
     return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
   }
@@ -168,6 +171,7 @@ export class Supervisor {
 
   #launched(outcome: Outcome, ms: number): LaunchResult {
     const result = outcome.ok ? this.#succeeded(outcome, ms) : this.#failed(outcome)
+    if (this.serving !== undefined) this.#options.service.ready()
     const again = this.#again
     this.#again = undefined
     this.#settle()
@@ -273,6 +277,7 @@ export class Supervisor {
   #finish(code: number, line: say.Line): void {
     if (this.#stopping !== undefined) return
     this.#options.announce(line)
+    this.#options.service.stopping()
     this.#recovery.cancel()
     this.#store.close()
     this.#stopping = new Stopping(this.#generations, {
