@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import { eventField, parseNotify } from '../../packages/handoff/src/protocol/notify.ts'
-import { scratchDirectory } from './scratch.ts'
+import { inode, scratchDirectory } from './scratch.ts'
 import { until } from './until.ts'
 
 export interface Notified {
@@ -15,13 +15,21 @@ export interface Notified {
   /** By the kernel's word. */
   readonly pid: number
   readonly uid: number
-  /** Of the descriptors, which are closed. */
+  /** Of the descriptors. */
   readonly inodes: readonly number[]
+}
+
+/** What a service manager has in its store. */
+export interface Kept {
+  readonly name: string
+  readonly fd: number
 }
 
 export class NotifyPeer {
   readonly path = join(scratchDirectory(), 'notify.sock')
   readonly datagrams: Notified[] = []
+  /** As systemd has it: service_add_fd_store() of src/core/service.c. */
+  readonly store: Kept[] = []
 
   constructor() {
     const listener = DatagramListener.bind(
@@ -29,15 +37,34 @@ export class NotifyPeer {
       0o600,
       ({ data, fds, pid, uid }) => {
         const inodes = fds.map((fd) => fstatSync(fd).ino)
-        for (const fd of fds) close(fd)
         const { [eventField]: _, ...fields } = parseNotify(data.toString())
         this.datagrams.push({ fields, pid, uid, inodes })
+        this.#keep(fields, fds)
       },
       (error) => {
         throw error
       },
     )
-    onTestFinished(() => listener.close())
+    onTestFinished(() => {
+      listener.close()
+      this.#drop(this.store)
+    })
+  }
+
+  #keep({ FDSTORE, FDSTOREREMOVE, FDNAME = 'stored' }: Record<string, string>, fds: number[]) {
+    if (FDSTOREREMOVE === '1') this.#drop(this.store.filter(({ name }) => name === FDNAME))
+    for (const fd of fds) {
+      const known = this.store.some((kept) => inode(kept.fd) === inode(fd))
+      if (FDSTORE === '1' && !known) this.store.push({ name: FDNAME, fd })
+      else close(fd)
+    }
+  }
+
+  #drop(kept: readonly Kept[]): void {
+    for (const one of [...kept]) {
+      this.store.splice(this.store.indexOf(one), 1)
+      close(one.fd)
+    }
   }
 
   /** What concerns a service manager, from a datagram on; its words for people and statistics left out. */
