@@ -14,7 +14,7 @@ export interface Reporting {
 
 export function notifyFields(event: HandoffEventBody, reporting: Reporting): NotifyFields {
   const serves = event.type === 'serving' || event.type === 'taken-back'
-  const status = statusLine(event, reporting.generation)
+  const status = statusLine(event, reporting)
   return {
     ...(serves ? { READY: '1', MAINPID: String(reporting.pid) } : {}),
     ...(reporting.stopping ? { STOPPING: '1' } : {}),
@@ -37,8 +37,13 @@ export function servesOnFields(generation: number, reason: string): NotifyFields
   return { READY: '1', STATUS: `generation ${generation} serves on: ${reason}` }
 }
 
-function statusLine(event: HandoffEventBody, generation: number): string | undefined {
-  if (event.type === 'stage') return `${event.stage}: ${event.detail}`
+/** What `systemctl status` shows; after the commit the new process has the word. */
+function statusLine(event: HandoffEventBody, reporting: Reporting): string | undefined {
+  const { generation, stopping } = reporting
+  if (event.type === 'stage') {
+    const isPast = event.stage === 'drain' || event.stage === 'exit'
+    return isPast && !stopping ? undefined : `${event.stage}: ${event.detail}`
+  }
   if (event.type === 'serving') return `generation ${generation} serves`
   if (event.type === 'taken-back') return `generation ${generation} has taken back`
   return undefined

@@ -10,6 +10,8 @@ import type { ProcessRecord } from './registry.ts'
 export interface Line {
   readonly tone: 'info' | 'good' | 'bad'
   readonly text: string
+  /** It says nothing of how the service stands after it. */
+  readonly passing?: true
 }
 
 export function begins(why: string): Line {
@@ -47,7 +49,8 @@ export function takenBack({ pid, generation }: ProcessRecord, message: string): 
 }
 
 export function drained({ pid, generation }: ProcessRecord, counts: DrainCounts): Line {
-  return info(`generation ${generation} (pid ${pid}) has drained: ${countsText(counts)}`)
+  const text = `generation ${generation} (pid ${pid}) has drained: ${countsText(counts)}`
+  return { ...info(text), passing: true }
 }
 
 /** The end of a process that served, or that still had work. */

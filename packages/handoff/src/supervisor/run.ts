@@ -40,7 +40,7 @@ export async function run(options: RunOptions): Promise<number> {
   const service = new Service(process.env)
   const announce = (line: say.Line) => {
     options.announce(line)
-    service.status(line.text)
+    if (!line.passing) service.status(line.text)
   }
   const supervisor = new Supervisor({
     ...options,
