@@ -129,6 +129,21 @@ test('a listener that the application closes is not kept', async () => {
   await run.stop()
 })
 
+test('an address that the application gives up is free at once, for itself too', async () => {
+  const run = await startRun('crashing-server.mjs')
+  const pid = await run.listening()
+  const [, second = ''] = await run.output.waitFor(/^second (\d+)/)
+
+  // EADDRINUSE, if the supervisor were to keep it a moment longer.
+  expect(await ask(run.target.port ?? 0, '/again')).toBe('again\n')
+  expect(await ask(Number(second))).toBe('hello\n')
+
+  process.kill(pid, 'SIGKILL')
+  expect(await isRefused(Number(second))).toBe(false)
+  await nextAfter(run, pid)
+  await run.stop()
+})
+
 test('a stop frees the port of a server that waits to start again', async () => {
   const failure = new FailureFile()
   const run = await startRun('crashing-server.mjs', { env: failure.env })

@@ -20,7 +20,7 @@ const texts = Object.fromEntries(
   files.map((name) => [name, readFileSync(join(directory, name), 'utf8')]),
 )
 
-describe.skipIf(!has('systemd-analyze'))('systemd-analyze verify (of Debian'"'"'s package systemd)', () => {
+describe.skipIf(!has('systemd-analyze'))('systemd-analyze verify (apt-get install systemd)', () => {
   /** What it says of a unit; it ends with 0 even where it skips a line. */
   function verify(name: string, text: string): string {
     const scratch = scratchDirectory()

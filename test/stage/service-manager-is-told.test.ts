@@ -86,6 +86,8 @@ test('a new generation gives its own, and takes away what it does not use or cal
   await next.handoff.ready()
   const named = store(`tcp:127.0.0.1:${port}`)
   expect(await peer.hears(named, from)).toEqual([
+    // Of the old one, as it gives it up.
+    remove(`unix:${path}`),
     `READY=1 MAINPID=${next.system.pid}`,
     remove(`unix:${path}`),
     remove(first),
@@ -114,6 +116,48 @@ test('who takes back says so, and gives everything again', async () => {
     `READY=1 MAINPID=${old.system.pid}`,
     store(first),
   ])
+})
+
+test('what the new process did not want is free to be bound again by the old one', async () => {
+  const { place, peer, env } = watched()
+  const old = await place.start({}, env())
+  const where = { host: '127.0.0.1', port: await freePort() }
+  const key = `tcp:127.0.0.1:${where.port}`
+  await old.listen(local)
+  const dropped = await old.listen(where)
+  await old.handoff.ready()
+  await peer.hears(store(key))
+  const from = peer.datagrams.length
+
+  const newPeer = place.newPeer()
+  await newPeer.takeOver([first])
+  newPeer.die()
+  await old.told('taken-back')
+
+  expect(old.all('warning')).toEqual([])
+  expect(await ask(whereIs(dropped))).toBe(String(old.system.pid))
+  expect(await peer.hears(store(key), from)).toEqual([
+    remove(key),
+    'BARRIER=1',
+    `READY=1 MAINPID=${old.system.pid}`,
+    store(first),
+    store(key),
+  ])
+})
+
+test('a service manager without barriers is not waited for for ever', async () => {
+  const { place, peer, env } = watched()
+  const silent = await place.start({}, env())
+  await silent.listen(local)
+  const server = await silent.listen({ ...local, name: 'b' })
+  await silent.handoff.ready()
+  await peer.hears(store('tcp:127.0.0.1:0#b'))
+  peer.keepsBarriers = true
+  server.close()
+  const listening = silent.listen({ path: place.path('app.sock') })
+  await peer.hears('BARRIER=1')
+  silent.system.advance(1_000)
+  await listening
 })
 
 test('a stop is told, and takes nothing away: a restart finds its listeners again', async () => {

@@ -1,5 +1,7 @@
 // A process that finds no old one serves on what it was started with: of a socket unit, of a store.
 
+import dgram from 'node:dgram'
+import { once } from 'node:events'
 import http from 'node:http'
 import { expect, test } from 'vitest'
 import { inheritedVariable } from '../../packages/handoff/src/io/activation.ts'
@@ -55,6 +57,23 @@ test('by its place, and by its number', async () => {
   await next.handoff.ready()
   expect([byPlace, byNumber].map(listeningInode)).toEqual([first.inode, second.inode])
   expect(warnings(next)).toEqual([])
+})
+
+test('a datagram that came while nobody was there is read', async () => {
+  const place = openPlace()
+  const fd = bindUdp({ address: '127.0.0.1', port: 0 })
+  const { port } = describe(fd)
+  const client = closeLater(dgram.createSocket('udp4'))
+  client.send('early', port, '127.0.0.1')
+  await once(client, 'listening')
+
+  const next = await place.start({}, inheriting([fd, 'udp:127.0.0.1:0#1']))
+  const socket = next.ownDatagram(dgram.createSocket('udp4'))
+  const message = once(socket, 'message')
+  await next.handoff.bind(socket, { address: '127.0.0.1', port: 0 })
+  await next.handoff.ready()
+  expect(String((await message)[0])).toBe('early')
+  expect(socket.address().port).toBe(port)
 })
 
 test('a path is removed at the end, as if this process had bound it', async () => {

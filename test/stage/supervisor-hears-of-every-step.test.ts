@@ -3,6 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventsChannel, type HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
+import { closeAll } from '../../packages/handoff/src/io/wire.ts'
 import {
   eventField,
   type NotifyFields,
@@ -18,7 +19,10 @@ function supervisor(place: Place) {
   const listener = DatagramListener.bind(
     path,
     0o600,
-    ({ data }) => heard.push(parseNotify(String(data))),
+    ({ data, fds }) => {
+      closeAll(fds) // Its listeners, in case it dies.
+      heard.push(parseNotify(String(data)))
+    },
     (error) => {
       throw error
     },
@@ -27,7 +31,10 @@ function supervisor(place: Place) {
   return {
     env: { NOTIFY_SOCKET: path, HANDOFF_STATUS_INTERVAL_MS: '1000' },
     heard,
-    events: () => heard.map((fields) => JSON.parse(fields[eventField] ?? '{}') as HandoffEvent),
+    events: () =>
+      heard.flatMap(({ [eventField]: event }) =>
+        event === undefined ? [] : [JSON.parse(event) as HandoffEvent],
+      ),
     async hears(name: string, value: string): Promise<NotifyFields> {
       return await until(`${name}=${value}`, () => heard.find((fields) => fields[name] === value))
     },

@@ -31,6 +31,10 @@ export class NotifyPeer {
   /** As systemd has it: service_add_fd_store() of src/core/service.c. */
   readonly store: Kept[] = []
 
+  /** As one that knows nothing of BARRIER=1. */
+  keepsBarriers = false
+  readonly #barriers: number[] = []
+
   constructor() {
     const listener = DatagramListener.bind(
       this.path,
@@ -39,7 +43,8 @@ export class NotifyPeer {
         const inodes = fds.map((fd) => fstatSync(fd).ino)
         const { [eventField]: _, ...fields } = parseNotify(data.toString())
         this.datagrams.push({ fields, pid, uid, inodes })
-        this.#keep(fields, fds)
+        if (this.keepsBarriers && fields.BARRIER === '1') this.#barriers.push(...fds)
+        else this.#keep(fields, fds)
       },
       (error) => {
         throw error
@@ -48,6 +53,7 @@ export class NotifyPeer {
     onTestFinished(() => {
       listener.close()
       this.#drop(this.store)
+      this.#barriers.forEach(close)
     })
   }
 

@@ -113,6 +113,7 @@ export class HandoffProcess {
         this.#restart.connected()
       },
       releaseOld: () => this.#birth.succeeded(),
+      settled: () => this.#manager.settled(),
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
     })
@@ -124,6 +125,7 @@ export class HandoffProcess {
       // The first generation serves from its first listen, as any server does.
       accept: () => this.#birth.accepts || this.#birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
+      settled: () => this.#manager.settled(),
       nextName: () => String(++this.#unnamed),
       ticketKeys,
       handlers: {

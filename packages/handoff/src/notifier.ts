@@ -2,6 +2,8 @@
 
 import { debuglog } from 'node:util'
 import type { HandoffEvent } from './diagnostics.ts'
+import { Channel } from './io/channel.ts'
+import { close, socketPair } from './io/descriptors.ts'
 import type { System, Timer } from './io/system.ts'
 import { type NotifyFields, notify } from './io/systemd.ts'
 
@@ -10,12 +12,20 @@ const debug = debuglog('handoff')
 /** How long to wait for room in the receiver's queue, in milliseconds. */
 const retryMs = 20
 
+/** How long a receiver may take to follow, in milliseconds; one without barriers never does. */
+const barrierTimeoutMs = 1_000
+
+/** No room for a datagram, or for one more descriptor on its way (unix(7)). */
+const full: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ETOOMANYREFS']
+
 /** One datagram. */
 export interface Notification {
   readonly fields: NotifyFields
   readonly event?: HandoffEvent
   /** Gives the descriptor that goes with it; undefined if that was closed meanwhile: nothing goes. */
   readonly descriptor?: () => number | undefined
+  /** Told when it has gone, or has got lost. */
+  readonly gone?: () => void
 }
 
 export class Notifier {
@@ -40,12 +50,32 @@ export class Notifier {
     if (this.#retry === undefined) this.#send()
   }
 
+  /**
+   * Waits until the receiver has taken note of all that was sent before.
+   *
+   * @see sd_notify_barrier(3): it closes the descriptor that comes with BARRIER=1.
+   */
+  async barrier(): Promise<void> {
+    if (this.#socket === undefined) return
+    const [ours, theirs] = socketPair()
+    const end = Channel.from(ours)
+    const deadline = this.#system.timer(barrierTimeoutMs, () => end.close())
+    this.send({
+      fields: { BARRIER: '1' },
+      descriptor: () => theirs,
+      gone: () => close(theirs),
+    })
+    await end.discard()
+    deadline.cancel()
+    end.close()
+  }
+
   /** A receiver that is busy has a full queue (unix(7), net.unix.max_dgram_qlen): then later. */
   #send(): void {
     for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
       const failed = this.#notify(next)
       const { code } = (failed ?? {}) as NodeJS.ErrnoException
-      if (code === 'EAGAIN' || code === 'ENOBUFS') {
+      if (full.includes(code)) {
         this.#retry = this.#system.timer(
           retryMs,
           () => {
@@ -57,6 +87,7 @@ export class Notifier {
         return
       }
       this.#unsent.shift()
+      next.gone?.()
       // Without its supervisor the server serves on; a new supervisor binds the same path again.
       if (failed !== undefined) debug('cannot notify: %s', failed.message)
     }

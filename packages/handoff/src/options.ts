@@ -38,7 +38,7 @@ export interface HandoffOptions {
   allowUids?: readonly number[]
   /**
    * Whether SIGTERM and SIGINT stop this process in order, a second one at once, and, where no
-   * supervisor is, SIGUSR2 restarts it.
+   * supervisor is, SIGUSR2 restarts it, and SIGHUP where a service manager is.
    *
    * @defaultValue `true`
    */

@@ -45,8 +45,15 @@ export class ServiceManager {
     this.#stored.follow()
   }
 
+  /** Waits, where need be, until nobody but this process keeps its addresses. */
+  settled(): Promise<void> | undefined {
+    return this.#stored.settled()
+  }
+
   /** The successor has committed: it speaks for the service now. */
   succeeded(): void {
+    // What it does not use has just been closed here.
+    this.#stored.follow()
     this.#stored.end()
     this.#watchdog.stop()
   }

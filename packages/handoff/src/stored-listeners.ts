@@ -16,6 +16,8 @@ export class StoredListeners {
   readonly #notifier: Notifier
   readonly #stored = new Set<Held>()
   #serves = false
+  /** Whether the store may still have, and keep open, what this process has closed. */
+  #removing = false
 
   constructor(listeners: Listeners, notifier: Notifier) {
     this.#listeners = listeners
@@ -50,6 +52,17 @@ export class StoredListeners {
     }
   }
 
+  /**
+   * Waits until what was taken away is closed in the store as well: only then its address is free.
+   *
+   * @returns undefined where nothing is to be waited for.
+   */
+  settled(): Promise<void> | undefined {
+    if (!this.#removing) return undefined
+    this.#removing = false
+    return this.#notifier.barrier()
+  }
+
   /** Another process serves, or this one stops in order: what is stored is not its business now. */
   end(): void {
     this.#serves = false
@@ -65,6 +78,7 @@ export class StoredListeners {
   }
 
   #remove(key: string): void {
+    this.#removing = true
     this.#notifier.send({ fields: { FDSTOREREMOVE: '1', FDNAME: storeNameOf(key) } })
   }
 }

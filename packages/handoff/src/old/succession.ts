@@ -40,6 +40,8 @@ export interface SuccessionContext {
   report(event: HandoffEventBody): void
   /** The generation before this one need not take back any more. */
   releaseOld(): void
+  /** Waits, where need be, until an address that was given up here is free. */
+  settled(): Promise<void> | undefined
   /** A handoff has ended: committed, or aborted with its reason. */
   ended(error?: HandoffError): void
   /** The end: exit hooks, then exit. */
@@ -64,7 +66,7 @@ export class Succession {
 
   constructor(context: SuccessionContext) {
     this.#context = context
-    this.#takeBack = new TakeBack(context.holdings)
+    this.#takeBack = new TakeBack(context.holdings, context.settled)
     this.#runner = new Runner('old', 'serving', this.#effects(), (state) => this.#enter(state))
   }
 
