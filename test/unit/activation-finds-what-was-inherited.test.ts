@@ -1,5 +1,6 @@
 // What a process was started with: names and numbers from the environment, the rest from the kernel.
 
+import { spawnSync } from 'node:child_process'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, describe as group, onTestFinished, test } from 'vitest'
@@ -12,6 +13,7 @@ import {
 import { bindTcp, bindUdp, bindUnix } from '../../packages/handoff/src/io/bind.ts'
 import { dup, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
 import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
+import { hasProc } from '../support/process-facts.ts'
 import { scratchDirectory } from '../support/scratch.ts'
 
 const pid = 4711
@@ -46,6 +48,21 @@ group('the environment', () => {
     expect(env).toEqual({})
     expect(takeInherited({ HANDOFF_LISTENERS: 'x=y:=:7' }, pid)).toEqual([])
   })
+})
+
+test.runIf(hasProc)('Node makes all that it inherits close-on-exec, which we rely on', () => {
+  const file = openSync('/dev/null', 'r')
+  onTestFinished(() => closeSync(file))
+  const script = `for (const fd of [3, 4, 20]) process.stdout.write(
+    fs.readFileSync('/proc/self/fdinfo/' + fd, 'utf8').match(/flags:.*/)[0] + ';')`
+  const descriptors = Array.from({ length: 18 }, () => file)
+  const { stdout } = spawnSync(process.execPath, ['-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit', ...descriptors],
+    encoding: 'utf8',
+  })
+  // O_CLOEXEC of open(2), in octal: proc_pid_fdinfo(5).
+  const flags = [...stdout.matchAll(/flags:\s+(\d+)/g)].map(([, text = '']) => parseInt(text, 8))
+  expect(flags.map((flag) => (flag & 0o2000000) !== 0)).toEqual([true, true, true])
 })
 
 group('the kernel', () => {
