@@ -116,6 +116,22 @@ test('a server that cannot start is tried again and again, and its clients wait 
   await run.stop()
 })
 
+test('a server that dies while its replacement boots is replaced all the same', async () => {
+  const failure = new FailureFile()
+  const run = await startRun('crashing-server.mjs', { env: failure.env })
+  const pid = await run.listening()
+  const { port } = run.target
+  failure.next('killOther', 'import', pid)
+
+  await run.reloadWell()
+
+  expect(await nextAfter(run, pid)).not.toBe(pid)
+  expect(run.target.port).toBe(port)
+  expect(await ask(port ?? 0)).toBe('hello\n')
+  expect(`${run.output}`).not.toMatch(/EADDRINUSE|starts again/)
+  await run.stop()
+})
+
 test('a listener that the application closes is not kept', async () => {
   const run = await startRun('crashing-server.mjs')
   const pid = await run.listening()

@@ -23,7 +23,7 @@ export class ListenerStore {
     this.#inherited = inherited
   }
 
-  /** What the next process inherits where there is none to take over from. */
+  /** What the next process inherits, and uses where there is none to take over from. */
   get all(): Named[] {
     return [...this.#inherited, ...[...this.#stored].map(([name, fd]) => ({ name, fd }))]
   }

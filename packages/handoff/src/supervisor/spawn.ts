@@ -23,7 +23,7 @@ const preload = new URL(`./report${extname(import.meta.url)}`, import.meta.url).
 /**
  * Starts a process.
  *
- * @param inherited - what it gets from us, where there is no process to take over from.
+ * @param inherited - what it gets from us, for the case that there is no process to take over from.
  * @throws {@link HandoffError} ERR_HANDOFF_ENTRY; ERR_HANDOFF_SPAWN_FAILED when the system could
  * not start it.
  */

@@ -78,8 +78,8 @@ export class Supervisor {
     this.#launcher = new Launcher({
       entry: program.entry,
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: () =>
-        this.#generations.spawn(program, directory, timeouts, this.serving ? [] : this.#store.all),
+      // Also where one serves that can hand over: it may die before it has.
+      spawn: () => this.#generations.spawn(program, directory, timeouts, this.#store.all),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
