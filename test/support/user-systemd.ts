@@ -69,10 +69,12 @@ export class UserSystemd {
       throw new Error('systemd does not start here')
     })
     ended.catch(() => {})
-    const pid = await Promise.race([
-      ended,
-      until('the namespace is there', () => childOf(unshare.pid)),
-    ])
+    const child = until('the namespace is there', () => childOf(unshare.pid))
+    const pid = await Promise.race([ended, child]).catch((error) => {
+      unshare.kill('SIGKILL')
+      rmSync(config, { recursive: true })
+      throw error
+    })
     const systemd = new UserSystemd(unshare, pid, config)
     const running = () => systemd.#try('is-system-running') !== undefined
     await Promise.race([ended, until('systemd runs', running)]).catch(async (error) => {
