@@ -31,6 +31,10 @@ export class FakeSystem implements System {
     return this.#now
   }
 
+  monotonicUsec(): bigint {
+    return BigInt(Math.round(this.#now * 1000))
+  }
+
   timer(ms: number, callback: () => void): Timer {
     const timer = { at: this.#now + ms, callback }
     this.#timers.add(timer)

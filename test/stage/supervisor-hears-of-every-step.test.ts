@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventsChannel, type HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
+import { closeAll } from '../../packages/handoff/src/io/wire.ts'
 import {
   eventField,
   type NotifyFields,
@@ -20,7 +21,10 @@ function supervisor(place: Place) {
   const listener = DatagramListener.bind(
     path,
     0o600,
-    ({ data }) => heard.push(parseNotify(String(data))),
+    ({ data, fds }) => {
+      closeAll(fds) // Its listeners, in case it dies.
+      heard.push(parseNotify(String(data)))
+    },
     (error) => {
       throw error
     },

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { Program } from '../../packages/handoff/src/io/system.ts'
 import { shareSignals } from '../../packages/handoff/src/register/signals.ts'
+import { restartSignals } from '../../packages/handoff/src/signals.ts'
 import { FakeSystem } from '../stage/fake-system.ts'
 
 /** A process whose program listens to the signals in `own`. */
@@ -18,7 +19,7 @@ function begin({ own = [], supervised = true }: { own?: string[]; supervised?: b
     restart: vi.fn(async () => {}),
     onExit: vi.fn((_: () => void | Promise<void>) => () => {}),
   }
-  shareSignals(handoff, supervised, program, system)
+  shareSignals(handoff, restartSignals(supervised, false), program, system)
   const exitHook = handoff.onExit.mock.calls[0]?.[0] as () => void | Promise<void>
   return { system, handoff, heard, exitHook }
 }

@@ -103,3 +103,11 @@ test.each([{ 'x\ny': 1 }, { http: -1 }, { http: '1' }, ['http']])(
     expect(readReport(`X_HANDOFF_EVENT=${JSON.stringify({ ...status, open })}`)).toEqual({})
   },
 )
+test('reads what is to be kept for a crash, and that a process stops', () => {
+  expect(readReport('FDSTORE=1\nFDNAME=tcp%3A80')).toEqual({ store: 'tcp%3A80' })
+  // The name that systemd gives, sd_pid_notify_with_fds(3).
+  expect(readReport('FDSTORE=1')).toEqual({ store: 'stored' })
+  expect(readReport('FDSTOREREMOVE=1\nFDNAME=tcp%3A80')).toEqual({ unstore: 'tcp%3A80' })
+  expect(readReport('STOPPING=1')).toEqual({ stopping: true })
+  expect(readReport('FDSTORE=0\nFDNAME=a\nSTOPPING=0')).toEqual({})
+})

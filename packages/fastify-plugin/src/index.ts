@@ -59,8 +59,9 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
 
 /** Whether an operator, a supervisor or systemd asked for a handoff. */
 function isConfigured({ rendezvous }: FastifyHandoffOptions): boolean {
-  const { HANDOFF_RENDEZVOUS, NOTIFY_SOCKET } = process.env
-  return Boolean(rendezvous ?? (HANDOFF_RENDEZVOUS || NOTIFY_SOCKET))
+  const { HANDOFF_RENDEZVOUS, NOTIFY_SOCKET, LISTEN_PID } = process.env
+  const activated = LISTEN_PID === String(process.pid)
+  return Boolean(rendezvous ?? (HANDOFF_RENDEZVOUS || NOTIFY_SOCKET || activated))
 }
 
 /**

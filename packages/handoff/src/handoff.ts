@@ -29,7 +29,8 @@ import { beforeCommit, Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
 import { Reporter, type Status } from './reporter.ts'
 import { Restart } from './restart.ts'
-import { handleSignals } from './signals.ts'
+import { ServiceManager } from './service-manager.ts'
+import { handleSignals, restartSignals } from './signals.ts'
 import { type StateOptions, States } from './states.ts'
 
 /** What {@link Handoff.metrics} tells. */
@@ -61,6 +62,7 @@ export class HandoffProcess {
   readonly #adoption: Adoption
   readonly #consents: Consents
   readonly #restart: Restart
+  readonly #manager: ServiceManager
   readonly #exitHooks: ExitHook[] = []
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
@@ -91,6 +93,13 @@ export class HandoffProcess {
     this.#states = new States((error) => this.#importFailed(error))
     const shared = { system, settings, holdings, report, states: this.#states, line: this.#line }
     this.#holdings = holdings
+    this.#manager = new ServiceManager({
+      system,
+      notifier: this.#reporter.notifier,
+      listeners: holdings.listeners,
+      watchdogMs: settings.watchdogMs,
+      serves: () => (this.#serves ? this.generation : undefined),
+    })
     const ticketKeys = new ReceivedTicketKeys()
     this.#states.defineOwn('handoff:ticket-keys', {
       when: 'start',
@@ -113,6 +122,7 @@ export class HandoffProcess {
       },
       progress: () => this.#reporter.tellStatus(),
       releaseOld: () => this.#birth.succeeded(),
+      settled: () => this.#manager.settled(),
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
     })
@@ -124,12 +134,14 @@ export class HandoffProcess {
       // The first generation serves from its first listen, as any server does.
       accept: () => this.#birth.accepts || this.#birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
+      settled: () => this.#manager.settled(),
       nextName: () => String(++this.#unnamed),
       ticketKeys,
       handlers: {
         tally: holdings.tally,
         onClose: (gate) => {
           holdings.dropGate(gate, this.#succession.state === 'serving')
+          this.#manager.follow()
           this.#succession.checkDrained()
         },
         onEmpty: (gate) => {
@@ -196,6 +208,7 @@ export class HandoffProcess {
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
     const gate = await this.#listening(adoptSocket(socket, options, this.#adoption))
     this.#holdings.gates.add(gate)
+    this.#manager.follow()
     // The commit may have come while it was on its way.
     if (this.#adoption.accept()) await gate.open()
   }
@@ -246,13 +259,19 @@ export class HandoffProcess {
   }
 
   restart(): Promise<void> {
-    return this.#restart.run(() => {
-      if (this.#birth.state !== 'serving' || this.#succession.state !== 'serving') {
-        throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
-      }
-      const { path } = this.#holdings.needRendezvous()
-      return { ...this.#settings.variables, HANDOFF_RENDEZVOUS: path }
-    })
+    return this.#manager.reload(() =>
+      this.#restart.run(() => {
+        if (!this.#serves) {
+          throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
+        }
+        const { path } = this.#holdings.needRendezvous()
+        return { ...this.#settings.variables, HANDOFF_RENDEZVOUS: path }
+      }),
+    )
+  }
+
+  get #serves(): boolean {
+    return this.#birth.state === 'serving' && this.#succession.state === 'serving'
   }
 
   /** Ends this process in order; nothing resolves, since the process exits. */
@@ -260,8 +279,10 @@ export class HandoffProcess {
     this.#stopping ??= deferred<never>()
     this.#reporter.extend(this.#settings.drainTimeoutMs)
     const { state, replaces } = this.#birth
-    if (state === 'serving' || replaces === null) this.#succession.stop()
-    else {
+    if (state === 'serving' || replaces === null) {
+      this.#manager.stopping()
+      this.#succession.stop()
+    } else {
       this.#birth.fail(new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: it was stopped'))
     }
     return this.#stopping.promise
@@ -294,10 +315,12 @@ export class HandoffProcess {
     this.#line.end() // Nobody younger is left to be told.
     this.#holdings.listeners.closeUnclaimed()
     this.#holdings.endListening(true)
+    this.#manager.follow()
   }
 
   async #adopt(server: Server, options: ListenOptions): Promise<void> {
     const gate = await this.#listening(adoptServer(server, options, this.#adoption))
+    this.#manager.follow()
     // The commit may have come while it was on its way.
     if (this.#adoption.accept()) await gate?.open()
   }
@@ -344,8 +367,10 @@ export class HandoffProcess {
   }
 
   #ended(error: HandoffError | undefined): void {
-    if (error === undefined) this.#counts.completed += 1
-    else this.#counts.aborted += 1
+    if (error === undefined) {
+      this.#counts.completed += 1
+      this.#manager.succeeded()
+    } else this.#counts.aborted += 1
     this.#restart.end(error)
     this.#checkLeadership()
   }
@@ -371,11 +396,12 @@ export class HandoffProcess {
   }
 
   #handleSignals(): void {
-    const supervised = this.#settings.statusIntervalMs !== undefined
+    const { statusIntervalMs, notifySocket } = this.#settings
     const undo = handleSignals(this.#system, {
       stopping: () => this.#stopping !== undefined,
       stop: () => this.stop(),
-      ...(supervised ? {} : { restart: () => this.restart() }),
+      restart: () => this.restart(),
+      restartSignals: restartSignals(statusIntervalMs !== undefined, notifySocket !== undefined),
     })
     this.#undo.push(undo)
   }
@@ -390,6 +416,8 @@ export class HandoffProcess {
     const fields = notifyFields(event, { pid, generation: this.generation, stopping })
     this.#reporter.report(event, fields)
     if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
+    if (event.type === 'serving') this.#manager.begin(this.#birth.unclaimed)
+    if (event.type === 'taken-back') this.#manager.begin()
   }
 
   #status(): Status {

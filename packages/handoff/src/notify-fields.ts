@@ -1,6 +1,7 @@
 // The fields of sd_notify(3) that an event comes with.
 
 import type { HandoffEventBody } from './diagnostics.ts'
+import type { System } from './io/system.ts'
 import type { NotifyFields } from './io/systemd.ts'
 
 /** Who reports. */
@@ -13,7 +14,7 @@ export interface Reporting {
 
 export function notifyFields(event: HandoffEventBody, reporting: Reporting): NotifyFields {
   const serves = event.type === 'serving' || event.type === 'taken-back'
-  const status = statusLine(event, reporting.generation)
+  const status = statusLine(event, reporting)
   return {
     ...(serves ? { READY: '1', MAINPID: String(reporting.pid) } : {}),
     ...(reporting.stopping ? { STOPPING: '1' } : {}),
@@ -21,8 +22,28 @@ export function notifyFields(event: HandoffEventBody, reporting: Reporting): Not
   }
 }
 
-function statusLine(event: HandoffEventBody, generation: number): string | undefined {
-  if (event.type === 'stage') return `${event.stage}: ${event.detail}`
+/**
+ * A reload begins. READY=1 ends it, from whoever serves then.
+ *
+ * @see sd_notify(3): MONOTONIC_USEC tells systemd which of its requests is answered.
+ */
+export function reloadingFields(system: Pick<System, 'monotonicUsec'>): NotifyFields {
+  const usec = String(system.monotonicUsec())
+  return { RELOADING: '1', MONOTONIC_USEC: usec, STATUS: 'a new process starts' }
+}
+
+/** The reload has failed, and all is as before. */
+export function servesOnFields(generation: number, reason: string): NotifyFields {
+  return { READY: '1', STATUS: `generation ${generation} serves on: ${reason}` }
+}
+
+/** What `systemctl status` shows; after the commit the new process has the word. */
+function statusLine(event: HandoffEventBody, reporting: Reporting): string | undefined {
+  const { generation, stopping } = reporting
+  if (event.type === 'stage') {
+    const isPast = event.stage === 'drain' || event.stage === 'exit'
+    return isPast && !stopping ? undefined : `${event.stage}: ${event.detail}`
+  }
   if (event.type === 'serving') return `generation ${generation} serves`
   if (event.type === 'taken-back') return `generation ${generation} has taken back`
   return undefined

@@ -38,7 +38,7 @@ export interface HandoffOptions {
   allowUids?: readonly number[]
   /**
    * Whether SIGTERM and SIGINT stop this process in order, a second one at once, and, where no
-   * supervisor is, SIGUSR2 restarts it.
+   * supervisor is, SIGUSR2 restarts it, and SIGHUP where a service manager is.
    *
    * @defaultValue `true`
    */
@@ -52,6 +52,8 @@ export interface Settings {
   variables: Readonly<Record<string, string>>
   rendezvous: string | undefined
   notifySocket: string | undefined
+  /** How long a watchdog waits for a word of this process, in milliseconds. */
+  watchdogMs: number | undefined
   statusIntervalMs: number | undefined
   readyTimeoutMs: number
   drainTimeoutMs: number
@@ -72,6 +74,7 @@ const ownVariables = [
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
   'NOTIFY_SOCKET',
+  'WATCHDOG_USEC',
 ] as const
 
 type Variables = Partial<Record<(typeof ownVariables)[number], string>>
@@ -82,8 +85,12 @@ type Variables = Partial<Record<(typeof ownVariables)[number], string>>
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
-export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): Settings {
-  const variables = readVariables(env)
+export function readSettings(
+  options: HandoffOptions,
+  env: NodeJS.ProcessEnv,
+  pid = process.pid,
+): Settings {
+  const variables = readVariables(env, pid)
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
     variable: (typeof ownVariables)[number],
@@ -98,6 +105,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
     notifySocket: variables.NOTIFY_SOCKET,
+    watchdogMs: watchdogMs(variables, pid),
     statusIntervalMs:
       interval === undefined
         ? undefined
@@ -109,7 +117,7 @@ export function readSettings(options: HandoffOptions, env: NodeJS.ProcessEnv): S
     signals: options.signals ?? true,
     onEvent: options.onEvent,
   }
-  for (const name of ownVariables) delete env[name]
+  dropVariables(env)
   return settings
 }
 
@@ -119,24 +127,42 @@ export function giveBack({ variables }: Settings, env: NodeJS.ProcessEnv): void 
 }
 
 /** Takes our variables out of the environment. */
-export function takeVariables(env: NodeJS.ProcessEnv): Variables {
-  const variables = readVariables(env)
-  for (const name of ownVariables) delete env[name]
+export function takeVariables(env: NodeJS.ProcessEnv, pid = process.pid): Variables {
+  const variables = readVariables(env, pid)
+  dropVariables(env)
   return variables
 }
 
-function readVariables(env: NodeJS.ProcessEnv): Variables {
+function readVariables(env: NodeJS.ProcessEnv, pid: number): Variables {
   const variables: Variables = {}
   for (const name of ownVariables) {
     const value = env[name]
     if (value !== undefined && value !== '') variables[name] = value
   }
+  // Without the pid from here on: a replacement gets the time, too.
+  if (watchdogMs(env, pid) === undefined) delete variables.WATCHDOG_USEC
   return variables
+}
+
+function dropVariables(env: NodeJS.ProcessEnv): void {
+  for (const name of [...ownVariables, 'WATCHDOG_PID']) delete env[name]
 }
 
 /** Number() makes 0 of blanks. */
 function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+/**
+ * How long systemd's watchdog waits for a word of this process, in milliseconds.
+ *
+ * @see sd_watchdog_enabled(3): one that waits for another process is none of our business, and what
+ * is no time says nothing.
+ */
+export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number | undefined {
+  const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = env
+  const ms = Number(WATCHDOG_USEC) / 1000
+  return WATCHDOG_PID === String(pid) && ms >= 1 && ms <= longestMs ? ms : undefined
 }
 
 function checkMs(name: string, value: unknown, least = 0): number {

@@ -8,11 +8,24 @@ export interface SignalHandlers {
   /** Whether a stop is under way. */
   stopping(): boolean
   stop(): Promise<never>
-  /** Absent where a supervisor owns restarts. */
-  restart?(): Promise<void>
+  restart(): Promise<void>
+  /** What restarts. */
+  restartSignals: readonly NodeJS.Signals[]
 }
 
-/** SIGTERM and SIGINT stop, a second one at once; SIGUSR2 restarts. Returns the undo. */
+/**
+ * Which signals restart this process.
+ *
+ * @param supervised - whether a supervisor owns restarts.
+ * @param managed - whether there is a service manager; without one SIGHUP means that the terminal
+ * has gone.
+ */
+export function restartSignals(supervised: boolean, managed: boolean): readonly NodeJS.Signals[] {
+  if (supervised) return []
+  return managed ? ['SIGUSR2', 'SIGHUP'] : ['SIGUSR2']
+}
+
+/** SIGTERM and SIGINT stop, a second one at once. Returns the undo. */
 export function handleSignals(
   system: Pick<System, 'onSignal' | 'exit' | 'warn'>,
   handlers: SignalHandlers,
@@ -21,10 +34,8 @@ export function handleSignals(
     if (handlers.stopping()) system.exit(128 + constants.signals[signal])
     else void handlers.stop()
   })
-  const { restart } = handlers
-  if (restart === undefined) return undoStop
-  const undoRestart = system.onSignal(['SIGUSR2'], () => {
-    restart().catch((error: unknown) => system.warn(`handoff: ${reasonOf(error)}`))
+  const undoRestart = system.onSignal(handlers.restartSignals, () => {
+    handlers.restart().catch((error: unknown) => system.warn(`handoff: ${reasonOf(error)}`))
   })
   return () => {
     undoStop()

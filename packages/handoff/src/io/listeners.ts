@@ -39,6 +39,11 @@ export class Listeners {
     this.#received.set(entry.key, { entry, fd })
   }
 
+  /** Whether a listener of this key was received and not asked for yet. */
+  hasReceived(key: string): boolean {
+    return this.#received.has(key)
+  }
+
   /** What was received is ours alone from here on. */
   commit(): void {
     this.#committed = true
@@ -56,11 +61,13 @@ export class Listeners {
     const offered = findEntry(entries, request, key)
     const received = offered === undefined ? undefined : this.#received.get(offered.key)
     if (received === undefined) return this.#hold(key, request, bind(request, options), options)
-    const { entry, fd } = received
-    this.#received.delete(entry.key)
-    const held = { entry: { ...entry, key }, fd, receivedAs: entry.key, options }
-    this.#held.add(held)
-    return held
+    return this.#take(received, key, options)
+  }
+
+  /** Gives the listener that came as this descriptor, where one did. */
+  claimDescriptor(fd: number): Held | undefined {
+    const received = [...this.#received.values()].find((candidate) => candidate.fd === fd)
+    return received === undefined ? undefined : this.#take(received, received.entry.key, {})
   }
 
   /** Takes ownership of a descriptor that listens already. */
@@ -76,6 +83,11 @@ export class Listeners {
   restore({ entry, options }: Held): Held {
     const request = requestOf(entry)
     return this.#hold(entry.key, request, bind(request, options), options)
+  }
+
+  /** Whether the listener is this process's still, and its descriptor open. */
+  holds(held: Held): boolean {
+    return this.#held.has(held)
   }
 
   /** What this process holds, in the order of its manifest. */
@@ -119,6 +131,14 @@ export class Listeners {
     return key
   }
 
+  #take(received: { entry: ManifestEntry; fd: number }, key: string, options: BindOptions): Held {
+    const { entry, fd } = received
+    this.#received.delete(entry.key)
+    const held = { entry: { ...entry, key }, fd, receivedAs: entry.key, options }
+    this.#held.add(held)
+    return held
+  }
+
   #hold(key: string, { protocol }: ListenerRequest, fd: number, options: BindOptions): Held {
     const { address, port, path, ipv6Only } = describe(fd)
     const place = protocol === 'unix' ? { address: path, ...inodeField(path) } : { address }
@@ -134,7 +154,8 @@ export function unlinkOwn({ protocol, address, inode }: ManifestEntry): void {
   if (inodeField(address).inode === inode) unlinkSync(address)
 }
 
-function inodeField(path: string): { inode?: string } {
+/** Device and inode of the socket at a path: the guard of its unlink. None for an abstract name. */
+export function inodeField(path: string): { inode?: string } {
   if (path === '' || path.startsWith('@')) return {}
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return stat?.isSocket() ? { inode: `${stat.dev}:${stat.ino}` } : {}

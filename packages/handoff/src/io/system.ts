@@ -32,6 +32,8 @@ export interface System {
   }
   /** Monotonic milliseconds. */
   now(): number
+  /** Microseconds of CLOCK_MONOTONIC, which systemd compares with its own. */
+  monotonicUsec(): bigint
   /** Calls back once after `ms`; keeps the process alive unless `background`. */
   timer(ms: number, callback: () => void, background?: boolean): Timer
   onSignal(
@@ -59,6 +61,8 @@ export const realSystem: System = {
     return { file: process.execPath, flags, args: process.argv.slice(1) }
   },
   now: () => performance.now(),
+  // libuv reads CLOCK_MONOTONIC: uv_hrtime.
+  monotonicUsec: () => process.hrtime.bigint() / 1000n,
   timer(ms, callback, background = false) {
     const timer = setTimeout(callback, ms)
     if (background) timer.unref()

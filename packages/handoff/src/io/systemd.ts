@@ -8,7 +8,8 @@ import { sendDatagram } from './datagram.ts'
 export type NotifyFields = Readonly<Record<string, string>>
 
 /**
- * Sends one notification; without a socket it does nothing, as sd_notify(3).
+ * Sends one notification; without a socket it does nothing, as sd_notify(3). The descriptors stay
+ * the caller's.
  *
  * @returns the error, where the supervisor could not be told: it may be gone, and the server
  * serves on without it.
@@ -16,12 +17,12 @@ export type NotifyFields = Readonly<Record<string, string>>
 export function notify(
   socket: string | undefined,
   fields: NotifyFields,
-  event?: HandoffEvent,
+  { event, descriptors = [] }: { event?: HandoffEvent; descriptors?: readonly number[] } = {},
 ): Error | undefined {
   if (socket === undefined) return undefined
   const all = event === undefined ? fields : { ...fields, X_HANDOFF_EVENT: JSON.stringify(event) }
   try {
-    sendDatagram(socket, formatNotify(all))
+    sendDatagram(socket, formatNotify(all), descriptors)
     return undefined
   } catch (error) {
     return error as Error

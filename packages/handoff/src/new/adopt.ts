@@ -26,6 +26,8 @@ export interface Adoption {
   accept(): boolean
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
   checkOpen(): void
+  /** Waits, where need be, until an address that was given up here is free. */
+  settled(): Promise<void> | undefined
   /** The name of the next listener on port 0 that was given none. */
   nextName(): string
   /** The gates of this process. */
@@ -60,6 +62,7 @@ export async function adoptServer(
   let held: Held | undefined
   try {
     const address = await resolve(options.host)
+    await adoption.settled()
     if (gate.closed) return undefined
     // The commit, or the end, may have come during the lookup.
     adoption.checkOpen()
@@ -117,6 +120,7 @@ export async function adoptSocket(
   }
   const [family, everyAddress] = isUdp6(socket) ? ([6, '::'] as const) : ([4, '0.0.0.0'] as const)
   const address = (await resolve(options.address, family)) ?? everyAddress
+  await adoption.settled()
   adoption.checkOpen()
   const request: ListenerRequest = {
     protocol: 'udp',
@@ -163,8 +167,10 @@ function claim(
   return listeners.claim(request, bindOptions)
 }
 
-/** Takes a dup of a descriptor that the application has from elsewhere. */
+/** The listener that this process was started with as this descriptor, or a dup of what the application has from elsewhere. */
 function inherit(fd: number, listeners: Listeners): Held {
+  const inherited = listeners.claimDescriptor(fd)
+  if (inherited !== undefined) return inherited
   const facts = describe(fd)
   if (facts.type !== 'stream' || facts.family === 'other' || !facts.listening) {
     throw new HandoffError(

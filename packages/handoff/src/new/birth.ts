@@ -18,6 +18,7 @@ import { Arrivals } from './arrivals.ts'
 import { findOldProcess, sendHello } from './discover.ts'
 import { takeOverError } from './failure.ts'
 import { Imports } from './imports.ts'
+import { Inheritance } from './inheritance.ts'
 import { type Carried, isCarrier, type OldProcess } from './old-process.ts'
 import { readyMessage } from './ready.ts'
 import { Receipt } from './receive.ts'
@@ -48,6 +49,8 @@ export class Birth {
   readonly #adopting = deferred<void>()
   readonly #serving = deferred<void>()
   readonly #imports: Imports
+  readonly #inheritance: Inheritance
+  readonly #unclaimed: string[] = []
   #old: OldProcess | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
@@ -62,6 +65,10 @@ export class Birth {
   constructor(context: BirthContext) {
     this.#context = context
     this.#imports = new Imports(context)
+    this.#inheritance = new Inheritance({
+      ...context,
+      closeUnclaimed: () => this.#closeUnclaimed(),
+    })
     this.#runner = new Runner('new', 'discover', this.#effects(), (state) => this.#enter(state))
   }
 
@@ -97,6 +104,11 @@ export class Birth {
     return this.#old !== undefined
   }
 
+  /** Keys of the listeners that came, and that nothing here has asked for: they are closed. */
+  get unclaimed(): readonly string[] {
+    return this.#unclaimed
+  }
+
   /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
   get hasRendezvous(): boolean {
     return this.#receipt?.hasRendezvous ?? false
@@ -111,6 +123,7 @@ export class Birth {
     const { settings, system, report } = this.#context
     report({ type: 'stage', stage: 'discover', detail: settings.rendezvous ?? 'no rendezvous' })
     try {
+      this.#inheritance.take()
       this.#old =
         settings.rendezvous === undefined
           ? undefined
@@ -200,12 +213,8 @@ export class Birth {
       'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as Carried<'state'>)),
       'close-unclaimed': () => {
         this.#imports.dropUnknown()
-        for (const entry of holdings.listeners.closeUnclaimed()) {
-          report({
-            type: 'warning',
-            message: `${placeOf(entry)} is no longer listened on: nothing here asked for it`,
-          })
-        }
+        this.#inheritance.settle()
+        this.#closeUnclaimed()
       },
       'send-ready': () => this.#sendReady(),
       'import-state': () => this.#imports.begin(),
@@ -241,6 +250,15 @@ export class Birth {
         this.#context.changed()
       },
       'give-up': () => this.#giveUp(),
+    }
+  }
+
+  #closeUnclaimed(): void {
+    const { report, holdings } = this.#context
+    for (const entry of holdings.listeners.closeUnclaimed()) {
+      this.#unclaimed.push(entry.key)
+      const message = `${placeOf(entry)} is no longer listened on: nothing here asked for it`
+      report({ type: 'warning', message })
     }
   }
 
@@ -313,7 +331,9 @@ export class Birth {
   }
 
   #enter(state: NewState): void {
-    const { report } = this.#context
+    const { report, holdings } = this.#context
+    if (state === 'adopt') this.#inheritance.close()
+    if (state === 'alone') this.#inheritance.use(holdings.listeners)
     if (state === 'receive') {
       const { pid = 0, generation = 0, listeners = [] } = this.#manifest ?? {}
       const offered = plural(Math.max(0, listeners.length - 1), 'listener')
@@ -333,6 +353,7 @@ export class Birth {
     const { report, holdings, gaveUp } = this.#context
     const error = this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
     this.#deadline?.cancel()
+    this.#inheritance.close()
     holdings.listeners.closeUnclaimed()
     this.#receipt?.close()
     const { code, reason } = error

@@ -43,6 +43,8 @@ export interface SuccessionContext {
   releaseOld(): void
   /** All that was at rest has gone over: the supervisor may want to hear how many that were. */
   progress(): void
+  /** Waits, where need be, until an address that was given up here is free. */
+  settled(): Promise<void> | undefined
   /** A handoff has ended: committed, or aborted with its reason. */
   ended(error?: HandoffError): void
   /** The end: exit hooks, then exit. */
@@ -67,7 +69,7 @@ export class Succession {
 
   constructor(context: SuccessionContext) {
     this.#context = context
-    this.#takeBack = new TakeBack(context.holdings)
+    this.#takeBack = new TakeBack(context.holdings, context.settled)
     this.#runner = new Runner('old', 'serving', this.#effects(), (state) => this.#enter(state))
   }
 

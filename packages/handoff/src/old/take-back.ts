@@ -7,10 +7,13 @@ import { placeOf } from '../protocol/manifest.ts'
 
 export class TakeBack {
   readonly #holdings: Holdings
+  readonly #settled: () => Promise<void> | undefined
   readonly #dropped = new Set<Gate>()
 
-  constructor(holdings: Holdings) {
+  /** @param settled - waits, where need be, until an address that was given up here is free. */
+  constructor(holdings: Holdings, settled: () => Promise<void> | undefined) {
     this.#holdings = holdings
+    this.#settled = settled
   }
 
   /**
@@ -33,10 +36,12 @@ export class TakeBack {
    */
   async run(): Promise<string[]> {
     const failures: string[] = []
+    const settled = this.#dropped.size > 0 ? this.#settled() : undefined
     await Promise.all(
       [...this.#holdings.gates].map(async (gate) => {
         try {
           if (this.#dropped.delete(gate)) {
+            await settled
             gate.reattach(this.#holdings.listeners.restore(gate.held))
           }
           await gate.open()

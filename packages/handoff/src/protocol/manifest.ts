@@ -44,8 +44,8 @@ export function keyOf(request: ListenerRequest): string {
 }
 
 /** Where a listener is, for people: its key, with the real port where any free one was asked for. */
-export function placeOf({ key, protocol, port }: ManifestEntry): string {
-  if (protocol === 'unix') return key
+export function placeOf({ key, port }: Pick<ManifestEntry, 'key' | 'port'>): string {
+  if (key.startsWith('unix:')) return key
   return key.replace(/:0(\?ipv6Only)?#.*$/s, (_, only = '') => `:${port}${only}`)
 }
 

@@ -11,6 +11,7 @@ import { interceptListen } from '../io/listen-hook.ts'
 import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
 import { takeVariables } from '../options.ts'
+import { restartSignals } from '../signals.ts'
 import { hearNotifications } from './notify-socket.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
@@ -85,8 +86,9 @@ async function create(
   program: Program,
 ): Promise<HandoffProcess> {
   const handoff = await startHandoff({ signals: false }, { ...variables })
-  const supervised = variables.HANDOFF_STATUS_INTERVAL_MS !== undefined
-  shareSignals(handoff, supervised, program, system)
+  const { HANDOFF_STATUS_INTERVAL_MS: interval, NOTIFY_SOCKET: socket } = variables
+  const restarts = restartSignals(interval !== undefined, socket !== undefined)
+  shareSignals(handoff, restarts, program, system)
   return handoff
 }
 

@@ -11,7 +11,7 @@ import { handleSignals } from '../signals.ts'
 const ownEndMs = 10_000
 
 /**
- * SIGTERM and SIGINT stop the process in order, and SIGUSR2 restarts it where no supervisor is.
+ * SIGTERM and SIGINT stop the process in order, and `restarts` restart it.
  * But a signal to which the program listens is the program's: it ends as it did without us.
  *
  * A process that ends by itself, replaced or stopped by us, calls the program's own listeners to
@@ -19,7 +19,7 @@ const ownEndMs = 10_000
  */
 export function shareSignals(
   handoff: Pick<HandoffProcess, 'stop' | 'restart' | 'onExit'>,
-  supervised: boolean,
+  restarts: readonly NodeJS.Signals[],
   program: Program,
   system: System,
 ): void {
@@ -36,7 +36,8 @@ export function shareSignals(
         stopping = true
         return handoff.stop()
       },
-      ...(supervised ? {} : { restart: () => handoff.restart() }),
+      restart: () => handoff.restart(),
+      restartSignals: restarts,
     },
   )
   handoff.onExit(() => {

@@ -10,6 +10,8 @@ import type { ProcessRecord } from './registry.ts'
 export interface Line {
   readonly tone: 'info' | 'good' | 'bad'
   readonly text: string
+  /** It says nothing of how the service stands after it. */
+  readonly passing?: true
 }
 
 export function begins(why: string): Line {
@@ -50,7 +52,8 @@ export function drained(
   { pid, generation }: ProcessRecord,
   { counts, fates }: { counts: DrainCounts; fates: Fates },
 ): Line {
-  return info(`generation ${generation} (pid ${pid}) has drained: ${drainedText(fates, counts)}`)
+  const text = `generation ${generation} (pid ${pid}) has drained: ${drainedText(fates, counts)}`
+  return { ...info(text), passing: true }
 }
 
 /** The end of a process that served, or that still had work. */
@@ -70,8 +73,10 @@ export function ended(
   return line(`generation ${generation} (pid ${pid}) ${how}${why}`)
 }
 
-export function pause(ms: number): Line {
-  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}`)
+/** @param isKept - whether the port is still open: who connects now is served then. */
+export function pause(ms: number, isKept: boolean): Line {
+  const wait = isKept ? '; clients wait until then' : ''
+  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}${wait}`)
 }
 
 export function endedByItself(): Line {

@@ -12,6 +12,12 @@ export interface Report {
   readonly exception?: string
   /** The process asks for this much more time to start or to stop. */
   readonly extendMs?: number
+  /** The name under which the descriptor of this datagram is to be kept. */
+  readonly store?: string
+  /** The name under which nothing is to be kept any more. */
+  readonly unstore?: string
+  /** The process stops, and has no successor. */
+  readonly stopping?: boolean
 }
 
 /** Fields that each type must have beside those of all; `sort` names what they must be. */
@@ -48,6 +54,9 @@ export function readReport(text: string): Report {
     ...(event && { event }),
     ...(typeof exception === 'string' && { exception }),
     ...(extendMs > 0 && { extendMs }),
+    ...(fields.FDSTORE === '1' && { store: fields.FDNAME ?? 'stored' }),
+    ...(fields.FDSTOREREMOVE === '1' && { unstore: fields.FDNAME ?? '' }),
+    ...(fields.STOPPING === '1' && { stopping: true }),
   }
 }
 

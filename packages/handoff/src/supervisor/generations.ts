@@ -3,14 +3,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { reapOrphans } from '../io/reap.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
+import { closeAll } from '../io/wire.ts'
 import type { Exit } from './attempt.ts'
-import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
-import { type Program, spawnGeneration } from './spawn.ts'
+import { spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
 export interface End {
@@ -22,8 +22,8 @@ export interface End {
 }
 
 export interface GenerationsHandlers {
-  /** After the registry has taken it in. */
-  onReport(pid: number, report: Report): void
+  /** After the registry has taken it in. Owns the descriptors. */
+  onReport(pid: number, report: Report, descriptors: readonly number[]): void
   /** After it has left the registry. */
   onGone(end: End): void
   onError(error: Error): void
@@ -46,7 +46,7 @@ export class Generations {
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
     this.#notifySocket = openNotifySocket(
       directory.notify,
-      (pid, report) => this.#report(pid, report),
+      (pid, report, descriptors) => this.#report(pid, report, descriptors),
       handlers.onError,
     )
     if (isInit) process.on('SIGCHLD', this.#reap)
@@ -61,8 +61,8 @@ export class Generations {
   }
 
   /** @throws {@link HandoffError} of {@link spawnGeneration}. */
-  async spawn(program: Program, directory: RunDirectory, timeouts: Timeouts): Promise<number> {
-    const child = await spawnGeneration(program, directory, timeouts)
+  async spawn(...how: Parameters<typeof spawnGeneration>): Promise<number> {
+    const child = await spawnGeneration(...how)
     const { pid } = child
     this.#children.set(pid, child)
     this.change({ type: 'spawned', pid, at: performance.now() })
@@ -105,10 +105,11 @@ export class Generations {
     this.#notifySocket.close()
   }
 
-  #report(pid: number, report: Report): void {
+  #report(pid: number, report: Report, descriptors: readonly number[]): void {
     if (!this.#knows(pid)) {
       // One that serves or drains after another supervisor, or was spawned by a server itself.
-      if (report.event === undefined || !isStartedFor(this.#notifyPath, pid)) return
+      const joins = report.event !== undefined && isStartedFor(this.#notifyPath, pid)
+      if (!joins) return closeAll(descriptors)
       this.#orphans.add(pid)
     }
     const { event } = report
@@ -117,7 +118,7 @@ export class Generations {
       const replaces = event.type === 'serving' ? event.replaces : null
       if (replaces !== null && !this.#knows(replaces.pid)) this.#orphans.add(replaces.pid)
     }
-    this.#handlers.onReport(pid, report)
+    this.#handlers.onReport(pid, report, descriptors)
   }
 
   #knows(pid: number): boolean {

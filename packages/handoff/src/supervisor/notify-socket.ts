@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import { DatagramListener } from '../io/datagram.ts'
-import { close } from '../io/descriptors.ts'
+import { closeAll } from '../io/wire.ts'
 import { type Report, readReport } from './event.ts'
 
 export interface NotifySocket {
@@ -12,11 +12,12 @@ export interface NotifySocket {
 /**
  * Listens at `path`, in place of the socket that a killed supervisor left.
  *
- * @remarks Only the holder of the supervisor's lock may call it.
+ * @remarks Only the holder of the supervisor's lock may call it. Whoever gets a report owns the
+ * descriptors that are to be stored; others are closed.
  */
 export function openNotifySocket(
   path: string,
-  onReport: (pid: number, report: Report) => void,
+  onReport: (pid: number, report: Report, descriptors: readonly number[]) => void,
   onError: (error: Error) => void,
 ): NotifySocket {
   rmSync(path, { force: true })
@@ -25,13 +26,14 @@ export function openNotifySocket(
     path,
     0o600,
     ({ data, fds, pid, uid }) => {
-      // sd_notify(3): a sender of BARRIER=1 waits until its descriptor is closed. We keep none.
-      for (const fd of fds) close(fd)
       // Where the OS does not tell the sender (-1), the directory's mode has kept others out.
-      if (uid !== ours && uid !== 0 && uid !== -1) return
+      if (uid !== ours && uid !== 0 && uid !== -1) return closeAll(fds)
       const report = readReport(data.toString())
       const sender = pid > 0 ? pid : report.event?.pid
-      if (sender !== undefined) onReport(sender, report)
+      // sd_notify(3): a sender of BARRIER=1 waits until its descriptor is closed.
+      const kept = sender === undefined || report.store === undefined ? [] : fds
+      if (kept.length === 0) closeAll(fds)
+      if (sender !== undefined) onReport(sender, report, kept)
     },
     onError,
   )

@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { takeInherited } from '../io/activation.ts'
 import { removeStale } from '../io/listeners.ts'
 import { openRunDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
@@ -9,6 +10,7 @@ import { Control } from './control.ts'
 import { findEntry, packageDirectory } from './entry.ts'
 import { compileCache, type Timeouts } from './environment.ts'
 import { lockSupervisor } from './lock.ts'
+import { Service } from './service.ts'
 import { listenToSignals } from './signals.ts'
 import type { Program } from './spawn.ts'
 import { Supervisor } from './supervisor.ts'
@@ -31,11 +33,23 @@ export interface RunOptions {
  * ERR_HANDOFF_DIRECTORY_UNSAFE; ERR_HANDOFF_PATH_TOO_LONG.
  */
 export async function run(options: RunOptions): Promise<number> {
-  const { name, program, watch, announce } = options
+  const { name, program, watch } = options
   const { path: entry } = findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
   const lock = lockSupervisor(name, directory.lock)
-  const supervisor = new Supervisor({ ...options, directory, patient: watch })
+  const service = new Service(process.env)
+  const announce = (line: say.Line) => {
+    options.announce(line)
+    if (!line.passing) service.status(line.text)
+  }
+  const supervisor = new Supervisor({
+    ...options,
+    announce,
+    service,
+    directory,
+    patient: watch,
+    inherited: takeInherited(process.env, process.pid),
+  })
   const control = await Control.open(supervisor, directory.control)
   const ignoreSignals = listenToSignals({
     reload: (why) => supervisor.reloadSoon(why),
@@ -50,6 +64,7 @@ export async function run(options: RunOptions): Promise<number> {
   await watcher?.close()
   const tellWaiting = control.close()
   supervisor.close()
+  service.close()
   rmSync(compileCache(directory), { recursive: true, force: true })
   // A server that was killed could not; under our lock nobody is about to serve there.
   removeStale(directory.rendezvous)

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { HandoffError, reasonOf } from '../errors.ts'
+import { inheritedText, inheritedVariable, type Named } from '../io/activation.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { findEntry } from './entry.ts'
 import { generationEnvironment, generationFlags, type Timeouts } from './environment.ts'
@@ -30,6 +31,7 @@ const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--im
 /**
  * Starts a process.
  *
+ * @param inherited - what it gets from us, for the case that there is no process to take over from.
  * @throws {@link HandoffError} ERR_HANDOFF_ENTRY; ERR_HANDOFF_SPAWN_FAILED when the system could
  * not start it.
  */
@@ -37,6 +39,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
+  inherited: readonly Named[] = [],
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -44,12 +47,18 @@ export async function spawnGeneration(
   try {
     const child = spawn(process.execPath, argv, {
       cwd,
-      env: { ...generationEnvironment(process.env, directory, timeouts), PWD: workingDirectory },
+      env: {
+        ...generationEnvironment(process.env, directory, timeouts),
+        PWD: workingDirectory,
+        ...(inherited.length > 0 && {
+          [inheritedVariable]: inheritedText(inherited.map(({ name }) => name)),
+        }),
+      },
       // A session of its own: Ctrl-C reaches the supervisor alone, which owns the signals, and the
       // end of the terminal does not end the server.
       detached: true,
       // Never a pipe: a server that outlives the supervisor would write into nothing (EPIPE).
-      stdio: 'inherit',
+      stdio: ['inherit', 'inherit', 'inherit', ...inherited.map(({ fd }) => fd)],
     })
     if (hasPid(child)) return child
     // Node tells why in the next tick; most errors come this way, a few (E2BIG) are thrown.

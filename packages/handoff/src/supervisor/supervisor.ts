@@ -3,15 +3,19 @@
 import { deferred } from '../deferred.ts'
 import type { HandoffEvent } from '../diagnostics.ts'
 import { HandoffError, type Serving } from '../errors.ts'
+import type { Named } from '../io/activation.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
+import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
 import type { Failed, Failure, Outcome, Served } from './attempt.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
 import { Launcher } from './launcher.ts'
+import { ListenerStore } from './listener-store.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessRecord } from './registry.ts'
+import type { Service } from './service.ts'
 import { sideOf } from './side.ts'
 import type { Program } from './spawn.ts'
 import { type Status, statusOf } from './status.ts'
@@ -24,6 +28,9 @@ export interface SupervisorOptions {
   readonly timeouts: Timeouts
   /** Whether to wait for a reload when the very first start fails; else the run ends with 1. */
   readonly patient: boolean
+  /** Listeners that the supervisor was started with, by socket activation. */
+  readonly inherited: readonly Named[]
+  readonly service: Service
   announce(line: say.Line): void
 }
 
@@ -49,6 +56,7 @@ export class Supervisor {
   readonly #generations: Generations
   readonly #launcher: Launcher
   readonly #recovery: Recovery
+  readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
   /** What uncaught exceptions said, until their processes have ended. */
@@ -61,21 +69,23 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     const { program, directory, timeouts } = options
     this.#options = options
+    this.#store = new ListenerStore(options.inherited)
     this.#generations = new Generations(directory, {
-      onReport: (pid, report) => this.#heard(pid, report),
+      onReport: (pid, report, descriptors) => this.#heard(pid, report, descriptors),
       onGone: (end) => this.#gone(end),
       onError: (error) => options.announce(say.trouble(error)),
     })
     this.#launcher = new Launcher({
       entry: program.entry,
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: () => this.#generations.spawn(program, directory, timeouts),
+      // Also where one serves that can hand over: it may die before it has.
+      spawn: () => this.#generations.spawn(program, directory, timeouts, this.#store.all),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
       restart: () => void this.reload(),
       finish: () => this.#finish(0, say.endedByItself()),
-      onPause: (delayMs) => options.announce(say.pause(delayMs)),
+      onPause: (delayMs) => options.announce(say.pause(delayMs, this.#store.all.length > 0)),
     })
   }
 
@@ -125,6 +135,7 @@ export class Supervisor {
     if (this.#stopping !== undefined) throw this.#isStopping()
     const launch = this.#launcher.launch()
     this.#recovery.cancel()
+    if (this.serving !== undefined) this.#options.service.reloading()
     const began = performance.now()
     return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
   }
@@ -154,11 +165,13 @@ export class Supervisor {
   }
 
   close(): void {
+    this.#store.close()
     this.#generations.close()
   }
 
   #launched(outcome: Outcome, ms: number): LaunchResult {
     const result = outcome.ok ? this.#succeeded(outcome, ms) : this.#failed(outcome)
+    if (this.serving !== undefined) this.#options.service.ready()
     const again = this.#again
     this.#again = undefined
     this.#settle()
@@ -195,8 +208,9 @@ export class Supervisor {
     this.#generations.change({ type: 'aborted', ...failure, at: performance.now() })
   }
 
-  #heard(pid: number, report: Report): void {
+  #heard(pid: number, report: Report, descriptors: readonly number[]): void {
     const { event, exception, extendMs } = report
+    this.#keep(pid, report, descriptors)
     if (exception !== undefined) this.#exceptions.set(pid, exception)
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
@@ -205,6 +219,16 @@ export class Supervisor {
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#follow(pid, event)
     this.#settle()
+  }
+
+  /** The listeners of the process that serves, in case it dies. */
+  #keep(pid: number, report: Report, descriptors: readonly number[]): void {
+    if (pid !== this.#generations.registry.serving) return closeAll(descriptors)
+    try {
+      this.#store.heard(report, descriptors)
+    } catch (error) {
+      this.#options.announce(say.trouble(error))
+    }
   }
 
   #follow(pid: number, event: HandoffEvent): void {
@@ -253,7 +277,9 @@ export class Supervisor {
   #finish(code: number, line: say.Line): void {
     if (this.#stopping !== undefined) return
     this.#options.announce(line)
+    this.#options.service.stopping()
     this.#recovery.cancel()
+    this.#store.close()
     this.#stopping = new Stopping(this.#generations, {
       code,
       drainTimeoutMs: this.#options.timeouts.drainTimeoutMs,

@@ -1,0 +1,102 @@
+// What is told to a supervisor or to systemd, in its order, even while their queue is full.
+
+import { debuglog } from 'node:util'
+import type { HandoffEvent } from './diagnostics.ts'
+import { Channel } from './io/channel.ts'
+import { close, socketPair } from './io/descriptors.ts'
+import type { System, Timer } from './io/system.ts'
+import { type NotifyFields, notify } from './io/systemd.ts'
+
+const debug = debuglog('handoff')
+
+/** How long to wait for room in the receiver's queue, in milliseconds. */
+const retryMs = 20
+
+/** How long a receiver may take to follow, in milliseconds; one without barriers never does. */
+const barrierTimeoutMs = 1_000
+
+/** No room for a datagram, or for one more descriptor on its way (unix(7)). */
+const full: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ETOOMANYREFS']
+
+/** One datagram. */
+export interface Notification {
+  readonly fields: NotifyFields
+  readonly event?: HandoffEvent
+  /** Gives the descriptor that goes with it; undefined if that was closed meanwhile: nothing goes. */
+  readonly descriptor?: () => number | undefined
+  /** Told when it has gone, or has got lost. */
+  readonly gone?: () => void
+}
+
+export class Notifier {
+  readonly #system: Pick<System, 'timer'>
+  readonly #socket: string | undefined
+  #unsent: Notification[] = []
+  #retry: Timer | undefined
+
+  /** @param socket - NOTIFY_SOCKET; where there is none, nothing is sent. */
+  constructor(system: Pick<System, 'timer'>, socket: string | undefined) {
+    this.#system = system
+    this.#socket = socket
+  }
+
+  /** Sends it after what waits; of statuses only the newest waits. */
+  send(notification: Notification): void {
+    if (this.#socket === undefined) return
+    if (notification.event?.type === 'status') {
+      this.#unsent = this.#unsent.filter(({ event }) => event?.type !== 'status')
+    }
+    this.#unsent.push(notification)
+    if (this.#retry === undefined) this.#send()
+  }
+
+  /**
+   * Waits until the receiver has taken note of all that was sent before.
+   *
+   * @see sd_notify_barrier(3): it closes the descriptor that comes with BARRIER=1.
+   */
+  async barrier(): Promise<void> {
+    if (this.#socket === undefined) return
+    const [ours, theirs] = socketPair()
+    const end = Channel.from(ours)
+    const deadline = this.#system.timer(barrierTimeoutMs, () => end.close())
+    this.send({
+      fields: { BARRIER: '1' },
+      descriptor: () => theirs,
+      gone: () => close(theirs),
+    })
+    await end.discard()
+    deadline.cancel()
+    end.close()
+  }
+
+  /** A receiver that is busy has a full queue (unix(7), net.unix.max_dgram_qlen): then later. */
+  #send(): void {
+    for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
+      const failed = this.#notify(next)
+      const { code } = (failed ?? {}) as NodeJS.ErrnoException
+      if (full.includes(code)) {
+        this.#retry = this.#system.timer(
+          retryMs,
+          () => {
+            this.#retry = undefined
+            this.#send()
+          },
+          true,
+        )
+        return
+      }
+      this.#unsent.shift()
+      next.gone?.()
+      // Without its supervisor the server serves on; a new supervisor binds the same path again.
+      if (failed !== undefined) debug('cannot notify: %s', failed.message)
+    }
+  }
+
+  #notify({ fields, event, descriptor }: Notification): Error | undefined {
+    const about = event === undefined ? {} : { event }
+    if (descriptor === undefined) return notify(this.#socket, fields, about)
+    const fd = descriptor()
+    return fd === undefined ? undefined : notify(this.#socket, fields, { descriptors: [fd] })
+  }
+}

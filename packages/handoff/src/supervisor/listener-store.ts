@@ -1,0 +1,102 @@
+// Keeps dups of the listeners of the process that serves: if it dies, clients wait in their queues.
+
+import { HandoffError } from '../errors.ts'
+import type { Named } from '../io/activation.ts'
+import { close, describe } from '../io/descriptors.ts'
+import { closeAll } from '../io/wire.ts'
+import { placeOf } from '../protocol/manifest.ts'
+import { keyOfStoreName } from '../protocol/store-names.ts'
+import type { Report } from './event.ts'
+
+/**
+ * The supervisor's part of systemd's descriptor store (sd_pid_notify_with_fds(3), FDSTORE=1).
+ *
+ * @remarks An open listener keeps its port: what the process that serves does not accept from must
+ * be closed here too, or its clients wait for ever.
+ */
+export class ListenerStore {
+  readonly #stored = new Map<string, number>()
+  /** What the supervisor itself was started with; systemd listens there as long as we do. */
+  readonly #inherited: readonly Named[]
+  #closed = false
+
+  constructor(inherited: readonly Named[] = []) {
+    this.#inherited = inherited
+  }
+
+  /** What the next process inherits, and uses where there is none to take over from. */
+  get all(): Named[] {
+    return [...this.#inherited, ...[...this.#stored].map(([name, fd]) => ({ name, fd }))]
+  }
+
+  /**
+   * Takes note of what the process that serves reports. Owns the descriptors.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH for what is no listener.
+   */
+  heard({ event, store, unstore, stopping }: Report, descriptors: readonly number[]): void {
+    if (event?.type === 'serving' || event?.type === 'taken-back') this.retain(event.listeners)
+    if (unstore !== undefined) this.remove(unstore)
+    // It accepts no more, and nobody comes after it.
+    if (stopping) this.#clear()
+    const [first, ...more] = descriptors
+    closeAll(more)
+    if (first !== undefined) this.put(store ?? '', first)
+  }
+
+  /**
+   * Keeps a descriptor under a name, in place of the one before. Owns it.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH for what is no listener.
+   */
+  put(name: string, fd: number): void {
+    const kept = !this.#closed && isListener(fd)
+    if (kept) {
+      this.remove(name)
+      this.#stored.set(name, fd)
+      return
+    }
+    close(fd)
+    if (this.#closed) return
+    const what = `cannot keep ${name} for a crash of the server: it is no listener`
+    throw new HandoffError('ERR_HANDOFF_DESCRIPTOR_MISMATCH', what)
+  }
+
+  remove(name: string): void {
+    const fd = this.#stored.get(name)
+    if (fd === undefined) return
+    this.#stored.delete(name)
+    close(fd)
+  }
+
+  /**
+   * Another process serves: what it does not listen on is nobody's.
+   *
+   * @param places - where it listens, as its events tell.
+   */
+  retain(places: readonly string[]): void {
+    for (const [name, fd] of [...this.#stored]) {
+      // A name that was cut off tells no key; the process itself removes such a one.
+      const key = keyOfStoreName(name)
+      if (key === undefined) continue
+      if (!places.includes(placeOf({ key, port: describe(fd).port }))) this.remove(name)
+    }
+  }
+
+  /** The service ends: from here on whoever connects is refused. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#clear()
+    for (const { fd } of this.#inherited) close(fd)
+  }
+
+  #clear(): void {
+    for (const name of [...this.#stored.keys()]) this.remove(name)
+  }
+}
+
+function isListener(fd: number): boolean {
+  const { family, type, listening } = describe(fd)
+  return family !== 'other' && (type === 'stream' ? listening : type === 'dgram')
+}
