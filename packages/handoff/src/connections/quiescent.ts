@@ -18,7 +18,7 @@ import { webSocketOf } from './websocket-connection.ts'
 export function pickQuiescent(
   server: Server,
   sockets: ReadonlySet<Socket>,
-  others: Iterable<Socket> = [],
+  ...others: Iterable<Socket>[]
 ): Socket[] {
   const named = new Set<Socket>()
   const name = function (this: Socket) {
@@ -28,7 +28,7 @@ export function pickQuiescent(
   // On the prototype, since to change each of ten thousand objects and back takes 50 ms.
   const undo = [shadow(net.Socket.prototype, 'destroy', name)]
   try {
-    for (const group of [sockets, others]) {
+    for (const group of [sockets, ...others]) {
       for (const socket of group) {
         // Of its own, or of another class.
         if (socket.destroy !== name) undo.push(shadow(socket, 'destroy', name))
