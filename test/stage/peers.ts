@@ -146,6 +146,8 @@ export class OldPeer {
   readonly #acceptor: UnixAcceptor
   readonly #path: string
   readonly #accepted: Peer[] = []
+  /** Messages of later releases that it knows. */
+  accepts: string[] | undefined
 
   constructor(rendezvous: string) {
     this.#path = rendezvous
@@ -180,7 +182,14 @@ export class OldPeer {
     const peer = await this.peer()
     await peer.hear('hello')
     const entries = listeners.map(({ entry }) => entry)
-    peer.say({ type: 'manifest', version: 1, generation, pid: process.pid, listeners: entries })
+    peer.say({
+      type: 'manifest',
+      version: 1,
+      generation,
+      pid: process.pid,
+      listeners: entries,
+      ...(this.accepts === undefined ? {} : { accepts: this.accepts }),
+    })
     return peer
   }
 
