@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { readProgress } from '../../packages/handoff/src/io/connections.ts'
+import { seeded } from '../support/load/random.ts'
 import { hasProc } from '../support/process-facts.ts'
 import { until } from '../support/until.ts'
 import { begin, listener } from './offers.ts'
@@ -106,6 +107,45 @@ test.runIf(hasProc)('when the rest of a request has come that was answered befor
   await turns()
   client.socket.write('other')
   expect((await peer.hear('rested')).rests).toMatchObject([readProgress([fd])[0]])
+})
+
+test.runIf(hasProc)('only between two requests, wherever a client cuts them', async () => {
+  const random = seeded(11)
+  const { peer, client, slow } = await serving(['rested'])
+  client.socket.write(get('/slow'))
+  await until('it is asked', () => slow.length === 1)
+  slow.pop()?.end('quick')
+  const [{ read = 0, written = 0 } = {}] = (await peer.hear('rested')).rests
+  let asked = 1
+  let told = read
+  for (let round = 0; round < 40; round++) {
+    const requests = 1 + Math.floor(random() * 5)
+    asked += requests
+    let text = Array.from({ length: requests }, () => get(random() < 0.5 ? '/slow' : '/fast')).join(
+      '',
+    )
+    while (text !== '') {
+      const cut = 1 + Math.floor(random() * 2 * get('/slow').length)
+      client.socket.write(text.slice(0, cut))
+      text = text.slice(cut)
+      if (random() < 0.7) await new Promise(setImmediate)
+      if (random() < 0.3) slow.shift()?.end('quick')
+    }
+    while (told < asked * read) {
+      const { rests } = await until('a rest is told', async () => {
+        slow.shift()?.end('quick')
+        await new Promise(setImmediate)
+        return peer.heard('rested')
+      })
+      for (const rest of rests) {
+        // As many whole answers as requests, and nothing of another.
+        expect(rest.written / written).toBe(rest.read / read)
+        expect(rest.read % read).toBe(0)
+        told = rest.read
+      }
+    }
+  }
+  expect(told).toBe(asked * read)
 })
 
 test.runIf(hasProc)('never, if it did not ask', async () => {

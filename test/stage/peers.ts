@@ -54,6 +54,12 @@ export class Peer {
     return message as Said<T>
   }
 
+  /** The next message, if it has come and is of this type. */
+  heard<T extends MessageType>(type: T): Said<T> | undefined {
+    if (this.#frames[0]?.message.type !== type) return undefined
+    return this.#frames.shift()?.message as Said<T>
+  }
+
   /** Told to every new process between two steps; tests of other things do not look at it. */
   #isByTheWay(wanted: MessageType): boolean {
     const next = this.#frames[0]?.message.type
