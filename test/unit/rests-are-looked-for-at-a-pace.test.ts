@@ -80,7 +80,7 @@ test('a server of thousands is looked at a few times a second', async () => {
   answer(second, third)
   await turn()
   expect(rests).toEqual([first])
-  expect(timers.map(({ ms }) => ms)).toEqual([200])
+  expect(timers.map(({ ms }) => ms)).toEqual([100])
   timers[0]?.run()
   expect(rests).toEqual([first, second, third])
   expect(looks).toEqual([1, 2])

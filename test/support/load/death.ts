@@ -7,7 +7,7 @@ import type { Outcome } from './tally.ts'
 
 /**
  * How old an answer may be that the process had not told the old one of, in milliseconds. It tells
- * 20 µs for each of its connections later, some 2 ms under this load, or when the turn of its event
+ * 10 µs for each of its connections later, about 1 ms under this load, or when the turn of its event
  * loop ends, whichever is first; the rest is for a process that has to wait for a core meanwhile.
  */
 const lastTurnMs = 25

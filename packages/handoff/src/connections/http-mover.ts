@@ -17,7 +17,7 @@ import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } fr
 import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
-import { isFlushed, pickQuiescent } from './quiescent.ts'
+import { isFlushed, pickQuiescent, pickRested } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Rested, RestWatch } from './rest-watch.ts'
 
@@ -261,10 +261,7 @@ export class HttpMover implements Mover {
   }
 
   #pickRests(used: ReadonlySet<Socket>): Rested[] {
-    const { sockets } = this.#dropper
-    const resting = pickQuiescent(this.#server, used, this.#sockets, sockets).filter(
-      (socket) => !this.limit.isReached(socket),
-    )
+    const resting = pickRested(this.#server, used).filter((socket) => !this.limit.isReached(socket))
     const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
     const left = silenceLeft()
     return resting.map((socket, index) => ({

@@ -11,10 +11,10 @@ import type { Arriving } from './mover.ts'
 const responseFinished = 'http.server.response.finish'
 
 /**
- * How far apart two looks are for each connection of the server, in milliseconds: a look costs about
- * 1 µs for each, and all looks together should take no more than a twentieth of the time.
+ * How far apart two looks are for each connection of the server, in milliseconds: a look costs up to
+ * 0.5 µs for each, and all looks together should take no more than a twentieth of the time.
  */
-const pauseMsEach = 0.02
+const pauseMsEach = 0.01
 
 /** Where the pause is shorter, in milliseconds, a turn of the event loop is pause enough. */
 const shortPauseMs = 5
