@@ -10,8 +10,9 @@ struct Progress {
   uint64_t written;  // bytes that a process has written, ever
 };
 
-// Asks the kernel, TCP_INFO and SIOCINQ on Linux. Returns 0 or -errno: ENOTSUP where the system
-// does not tell (other systems, Unix sockets).
+// Asks the kernel, TCP_INFO and SIOCINQ on Linux, as long as nobody else reads. Returns 0 or
+// -errno: ENOTSUP where the system does not tell (other systems, Unix sockets), EAGAIN where bytes
+// arrive faster than it can be asked.
 int ReadProgress(int fd, Progress* progress);
 
 }  // namespace handoff

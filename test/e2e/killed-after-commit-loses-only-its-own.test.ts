@@ -46,9 +46,9 @@ test.skipIf(!hasProc).each(['websocket-server.mjs', 'fastify-whole-server.mjs'])
 
     const report = await load.stop()
     expect(lossesOf(report), report.text).toMatchObject(noneUnexcused)
-    // What it had not used came back to the old process.
-    expect(report.kept.cut).toBeLessThan(KILLS * wholeOptions.kept)
-    expect(report.resting.cut).toBeLessThan(KILLS * wholeOptions.resting)
+    // Nearly all were at rest, used or not, and came back to the old process.
+    const connections = wholeOptions.kept + wholeOptions.resting
+    expect(report.kept.cut + report.resting.cut).toBeLessThan((KILLS * connections) / 4)
     await run.stop()
   },
 )

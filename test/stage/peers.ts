@@ -54,6 +54,12 @@ export class Peer {
     return message as Said<T>
   }
 
+  /** The next message, if it has come and is of this type. */
+  heard<T extends MessageType>(type: T): Said<T> | undefined {
+    if (this.#frames[0]?.message.type !== type) return undefined
+    return this.#frames.shift()?.message as Said<T>
+  }
+
   /** Told to every new process between two steps; tests of other things do not look at it. */
   #isByTheWay(wanted: MessageType): boolean {
     const next = this.#frames[0]?.message.type
@@ -146,6 +152,8 @@ export class OldPeer {
   readonly #acceptor: UnixAcceptor
   readonly #path: string
   readonly #accepted: Peer[] = []
+  /** Messages of later releases that it knows. */
+  accepts: string[] | undefined
 
   constructor(rendezvous: string) {
     this.#path = rendezvous
@@ -180,7 +188,14 @@ export class OldPeer {
     const peer = await this.peer()
     await peer.hear('hello')
     const entries = listeners.map(({ entry }) => entry)
-    peer.say({ type: 'manifest', version: 1, generation, pid: process.pid, listeners: entries })
+    peer.say({
+      type: 'manifest',
+      version: 1,
+      generation,
+      pid: process.pid,
+      listeners: entries,
+      ...(this.accepts === undefined ? {} : { accepts: this.accepts }),
+    })
     return peer
   }
 

@@ -4,12 +4,12 @@ import { readSync, writeSync } from 'node:fs'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { ConnectionKind } from '../../packages/handoff/src/connections/mover.ts'
-import { dup } from '../../packages/handoff/src/io/descriptors.ts'
 import { hasProc } from '../support/process-facts.ts'
 import { until } from '../support/until.ts'
 import { connect, whereIs } from './clients.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
+import { Client, peerPort, takeAll } from './taken.ts'
 import { FrameClient, frame, serveWebSockets } from './websockets.ts'
 
 /** A connection of one kind, and how its client asks something. */
@@ -20,26 +20,6 @@ interface Talk {
   question: Buffer
   /** What is in the answer when the state has come back as well. */
   answer: string
-}
-
-class Client {
-  readonly socket: net.Socket
-  heard = ''
-  ended = false
-
-  constructor(socket: net.Socket) {
-    this.socket = socket
-    socket.on('data', (data) => {
-      this.heard += data
-    })
-    socket.on('end', () => {
-      this.ended = true
-    })
-  }
-
-  async hears(text: string): Promise<void> {
-    await until(`it hears ${text}`, () => this.heard.includes(text))
-  }
 }
 
 const kinds: Record<ConnectionKind, Talk> = {
@@ -93,22 +73,6 @@ const kinds: Record<ConnectionKind, Talk> = {
     question: Buffer.from('hello'),
     answer: 'hello, known',
   },
-}
-
-/** A new process that has taken so many connections, and has acked them. */
-async function takeAll(place: Place, kind: ConnectionKind, count: number): Promise<NewPeer> {
-  const peer = place.newPeer()
-  const { listeners } = await peer.receive()
-  const [key = ''] = listeners.map((listener) => listener.key)
-  peer.say({ type: 'ready', claimed: [key], takes: { [key]: [kind] } })
-  await peer.hear('committed')
-  for (let received = 0; received < count; ) {
-    received += (await peer.hear('connections')).items.length
-    peer.say({ type: 'adopted', received })
-  }
-  // Told after the last ack: then nothing is on its way.
-  await peer.hear('drained')
-  return peer
 }
 
 describe.runIf(hasProc).each(Object.entries(kinds))('%s', (name, talk) => {
@@ -170,11 +134,3 @@ describe.runIf(hasProc).each(Object.entries(kinds))('%s', (name, talk) => {
     unused.socket.destroy()
   })
 })
-
-/** The port of the client at the other end of a connection. */
-function peerPort(fd: number): number | undefined {
-  const socket = new net.Socket({ fd: dup(fd), readable: false, writable: false })
-  const { remotePort } = socket
-  socket.destroy()
-  return remotePort
-}

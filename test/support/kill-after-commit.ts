@@ -13,7 +13,10 @@ export interface Replaceable {
 
 export interface Kill {
   failureFile: string
-  /** The new process stands still so many milliseconds after the commit, and reads no more… */
+  /**
+   * The new process stands still so many milliseconds after the commit, and reads no more: whatever
+   * it is doing then, unless this is 0…
+   */
   stopAfterMs: number
   /** …while clients go on for so long, and then it is killed. */
   holdMs: number
@@ -29,17 +32,18 @@ export async function killAfterCommit(
   load: WholeLoadClient,
   { failureFile, stopAfterMs, holdMs }: Kill,
 ): Promise<Cut> {
-  writeFileSync(failureFile, `stopAfter serving ${stopAfterMs}`)
+  // Nobody else is fast enough to stop it with connections on their way, and not acked.
+  if (stopAfterMs === 0) writeFileSync(failureFile, 'stop serving')
   const from = server.output.lines.length
   await load.expectDeath()
   const reload = server.reload()
   try {
     const [, pid] = await server.output.waitFor(/^listening (\d+)/, { from })
-    await load.kill(Number(pid), holdMs)
+    await load.kill(Number(pid), { stopAfterMs, holdMs })
     await server.output.waitFor(/taken back/, { from })
     return await load.settle()
   } finally {
-    rmSync(failureFile)
+    rmSync(failureFile, { force: true })
     await reload
   }
 }

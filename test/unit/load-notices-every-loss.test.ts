@@ -151,20 +151,35 @@ test.skipIf(!hasProc)('only what a killed process may have had is excused', asyn
   const death = new Death()
 
   const before = { begunAt: performance.now() }
+  const answeredBefore = { usedBy, answeredAt: performance.now() - 1_000 }
   death.expect()
   const meanwhile = { begunAt: performance.now() }
   expect(death.excuses(meanwhile), 'nobody has died').toBe(false)
-  child.kill('SIGSTOP')
-  await death.kill(Number(child.pid), 0)
+  await death.kill(Number(child.pid), { stopAfterMs: 0, holdMs: 0 })
   expect((await exited)[1]).toBe('SIGKILL')
   const after = { begunAt: performance.now() }
 
   const excuses = () => [before, meanwhile, after, {}].map((loss) => death.excuses(loss))
   expect(excuses()).toEqual([false, true, false, false])
-  expect(death.excuses({ ...after, usedBy })).toBe(true)
-  expect(death.excuses({ usedBy })).toBe(true)
-  expect(death.excuses({ ...after, usedBy: '1' })).toBe(false)
+  const ofUsed = () => {
+    const answeredLast = { usedBy, answeredAt: meanwhile.begunAt }
+    const losses = [
+      // State that went with it, or a piece of an answer.
+      { usedBy },
+      { ...after, usedBy: '1' },
+      // At rest, or asked when it stood still.
+      answeredLast,
+      { ...after, ...answeredLast },
+      answeredBefore,
+      { ...after, ...answeredBefore },
+      // It may have read that.
+      { ...meanwhile, ...answeredBefore },
+    ]
+    return losses.map((loss) => death.excuses(loss))
+  }
+  const expected = [true, false, true, true, false, false, true]
+  expect(ofUsed()).toEqual(expected)
   death.settle()
   expect(excuses()).toEqual([false, false, false, false])
-  expect(death.excuses({ usedBy })).toBe(true)
+  expect(ofUsed(), 'noticed late').toEqual(expected)
 })

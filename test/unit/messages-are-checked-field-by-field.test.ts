@@ -16,6 +16,7 @@ const samples: Record<MessageType, Record<string, unknown>> = {
       { key: 'tcp:*:80', protocol: 'tcp', address: '::', port: 80, ipv6Only: false },
       { key: 'unix:/s', protocol: 'unix', address: '/s', port: 0, ipv6Only: false, inode: '1:2' },
     ],
+    accepts: ['rested'],
   },
   listeners: { first: 0 },
   ack: { received: 1 },
@@ -29,9 +30,10 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   ended: { numbers: [3, 4] },
   state: { key: 'counter', when: 'commit', encoding: 'json', length: 70_000 },
   older: { processes: [{ pid: 7, generation: 3 }] },
+  rested: { rests: [{ number: 3, read: 90, written: 2 ** 40, item: { idleMs: 5_000 } }] },
 }
 /** What an older peer does not say yet. */
-const optional = ['hello.accepts', 'ready.takes', 'drained.handedOver']
+const optional = ['hello.accepts', 'manifest.accepts', 'ready.takes', 'drained.handedOver']
 
 const types = Object.keys(samples) as MessageType[]
 const fields = types.flatMap((type) =>
@@ -118,6 +120,13 @@ describe('an entry of the manifest', () => {
     expect(readMessage('manifest', withEntry(unix))).toMatchObject({ listeners: [tcp, unix] })
     refused('manifest', withEntry({ ...unix, inode: 12 }))
   })
+})
+
+test.each(['number', 'read', 'written'])('a rest needs %s', (field) => {
+  const [rest] = samples.rested.rests as Record<string, unknown>[]
+  const { [field]: value, ...others } = rest ?? {}
+  refused('rested', { rests: [rest, others] })
+  for (const wrong of wrongFor(value)) refused('rested', { rests: [{ ...rest, [field]: wrong }] })
 })
 
 describe('a state', () => {

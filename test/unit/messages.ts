@@ -36,6 +36,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
     generation: count,
     pid: count,
     listeners: fc.array(entry),
+    accepts: fc.array(text),
   }),
   listeners: fc.record({ first: count }),
   ack: fc.record({ received: count }),
@@ -53,6 +54,9 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
     fc.record({ key: text, when, encoding: fc.constantFrom('json', 'bytes'), length: count }),
   ),
   older: fc.record({ processes: fc.array(fc.record({ pid: count, generation: count })) }),
+  rested: fc.record({
+    rests: fc.array(fc.record({ number: count, read: count, written: count, item: json })),
+  }),
 }
 
 /** Any message at all. */

@@ -20,7 +20,7 @@ export const countedKinds: readonly CountedKind[] = [
  * `handedOver`: the new process has it; `drained`: it ended here, of its own or its client's accord;
  * `closed`: it was told to leave (1012, GOAWAY, `Connection: close`), or closed between two requests
  * when its process stopped; `forced`: it was cut at the drain deadline; `takenBack`: handed over,
- * never used there, and served here again.
+ * left at rest there, and served here again.
  */
 export type Fate = 'handedOver' | 'drained' | 'closed' | 'forced' | 'takenBack'
 

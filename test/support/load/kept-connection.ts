@@ -21,6 +21,8 @@ export class KeptConnection {
   readonly localPort: number
   /** The process that gave the last answer. */
   usedBy: string | undefined
+  /** When that was whole. */
+  answeredAt: number | undefined
   /** Why it has ended. */
   ended: string | undefined
   /** When the request under way was sent; undefined between two requests. */
@@ -86,6 +88,7 @@ export class KeptConnection {
     if (body.length < bytes) return
     if (body.length > bytes) return this.#break(`unasked: ${body.slice(bytes)}`)
     this.#heard = ''
+    this.answeredAt = performance.now()
     this.usedBy = /^x-pid: (\d+)/im.exec(head)?.[1]
     if (!head.startsWith('HTTP/1.1 200 ')) this.#settle('non2xx', head)
     else if (body !== expectedBody) this.#settle('wrongBody', `${head}\n${body}`)

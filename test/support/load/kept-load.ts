@@ -82,8 +82,8 @@ export class KeptLoad {
   }
 
   /** Judged in the moment in which it ends: whatever excused it is over soon. */
-  #ended({ ended, askedAt, usedBy, localPort }: KeptConnection): void {
-    if (this.#options.death.excuses({ begunAt: askedAt, usedBy })) {
+  #ended({ ended, askedAt, usedBy, answeredAt, localPort }: KeptConnection): void {
+    if (this.#options.death.excuses({ begunAt: askedAt, usedBy, answeredAt })) {
       this.cut++
       return
     }
@@ -100,12 +100,13 @@ export class KeptLoad {
       if (client.now.ended !== undefined) client.now = await this.#open()
       const { now } = client
       const startedAt = performance.now()
-      const before = now.usedBy
+      const { usedBy, answeredAt } = now
       const { kind, detail } = await now.ask()
       const ms = performance.now() - startedAt
-      const pid = now.usedBy
       if (kind === 'ok') this.durationsMs.push(ms)
-      tally.add('kept', death.judge({ kind, detail, pid: kind === 'ok' ? pid : before, ms }))
+      // Of a failed request only the answer before it is known.
+      const pid = kind === 'ok' ? now.usedBy : usedBy
+      tally.add('kept', death.judge({ kind, detail, pid, ms, answeredAt }))
       client.answers++
     }
   }

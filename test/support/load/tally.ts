@@ -32,6 +32,8 @@ export interface Outcome {
   /** The process that answered (its `x-pid` header), when one did. */
   pid: string | undefined
   ms: number
+  /** Of a failure on a connection that had been used: when the answer before it was whole. */
+  answeredAt?: number | undefined
 }
 
 /** Failures that the message shows in full; the counts have the rest. */

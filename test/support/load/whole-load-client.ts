@@ -50,9 +50,9 @@ export class WholeLoadClient {
     return this.#ask('expectDeath')
   }
 
-  /** Kills a process that stops by itself, so many milliseconds after it stands still. */
-  kill(pid: number, holdMs: number): Promise<void> {
-    return this.#ask('kill', pid, holdMs)
+  /** Stops a process so many milliseconds from now, and kills it after so many more. */
+  kill(pid: number, times: { stopAfterMs: number; holdMs: number }): Promise<void> {
+    return this.#ask('kill', pid, times)
   }
 
   /** The old process said that it serves again. */

@@ -8,7 +8,7 @@ export interface Requests {
   start(target: Target, options: WholeOptions): Promise<void>
   more(answers: number): Promise<void>
   expectDeath(): void
-  kill(pid: number, holdMs: number): Promise<void>
+  kill(pid: number, times: { stopAfterMs: number; holdMs: number }): Promise<void>
   settle(): ReturnType<WholeLoad['settle']>
   stop(): ReturnType<WholeLoad['stop']>
 }
@@ -34,7 +34,7 @@ const requests: Requests = {
   },
   more: (answers) => running().more(answers),
   expectDeath: () => running().death.expect(),
-  kill: (pid, holdMs) => running().death.kill(pid, holdMs),
+  kill: (pid, times) => running().death.kill(pid, times),
   settle: () => running().settle(),
   stop: () => running().stop(),
 }

@@ -2,8 +2,14 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { readProgress } from '../io/connections.ts'
 import { close } from '../io/descriptors.ts'
-import { countSocketless, requestBeingRead, silenceLeft } from '../io/node-internals.ts'
+import {
+  countSocketless,
+  descriptorOf,
+  requestBeingRead,
+  silenceLeft,
+} from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import { attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
@@ -11,8 +17,9 @@ import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } fr
 import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
-import { isFlushed, pickQuiescent } from './quiescent.ts'
+import { isFlushed, pickQuiescent, pickRested } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
+import { type Rested, RestWatch } from './rest-watch.ts'
 
 interface Picked {
   socket: Socket
@@ -45,6 +52,7 @@ export class HttpMover implements Mover {
   /** On the way: silenced, and the other process may have them. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
+  readonly #rests: RestWatch
   /** Requests whose end is waited for. */
   readonly #awaited = new WeakSet<IncomingMessage>()
   readonly limit: RequestLimit
@@ -64,6 +72,10 @@ export class HttpMover implements Mover {
     // What waited for a free descriptor can go on.
     this.#dropper = new Dropper(handlers.onQuiescent)
     this.limit = new RequestLimit(server)
+    this.#rests = new RestWatch(system, {
+      pick: (used) => this.#pickRests(used),
+      size: () => sockets.size,
+    })
     this.#parking = new Parking(system, {
       onSpeaks: (parked) => this.#unpark(parked),
       onExpired: (parked) => this.#expire(parked),
@@ -110,6 +122,14 @@ export class HttpMover implements Mover {
     this.#parking.close()
   }
 
+  checkItem(item: unknown): void {
+    readHttpItem(item)
+  }
+
+  ignoreRests(): void {
+    this.#rests.stop()
+  }
+
   /** Closes what the server would close as idle, were it not parked. */
   closeIdle(): void {
     this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
@@ -125,11 +145,12 @@ export class HttpMover implements Mover {
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, item, onEnd }: Arriving): Socket {
+  #unpark({ fd, item, onEnd, onRest }: Arriving): Socket {
     const { requests = 0 } = readHttpItem(item)
     const socket = attach(this.#server, fd)
     if (requests > 0) this.limit.carry(socket, requests)
     if (onEnd !== undefined) socket.once('close', onEnd)
+    if (onRest !== undefined) this.#rests.add(socket, onRest)
     this.#server.emit('connection', socket)
     return socket
   }
@@ -237,6 +258,17 @@ export class HttpMover implements Mover {
     if (this.#sockets.size === this.#leaving.size) return []
     const picked = pickQuiescent(this.#server, this.#sockets, this.#dropper.sockets)
     return picked.filter((socket) => !this.#leaving.has(socket))
+  }
+
+  #pickRests(used: ReadonlySet<Socket>): Rested[] {
+    const resting = pickRested(this.#server, used).filter((socket) => !this.limit.isReached(socket))
+    const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
+    const left = silenceLeft()
+    return resting.map((socket, index) => ({
+      socket,
+      progress: progress[index],
+      item: this.#itemOf(socket, left(socket)),
+    }))
   }
 
   /** A request may be answered before all of it has come, and then nothing else tells of its end. */

@@ -1,5 +1,7 @@
 // A mover knows one kind of connection: when it is quiescent, how it goes over, how it comes back.
 
+import type { Progress } from '../io/connections.ts'
+
 /** What a connection speaks, as far as a handoff is concerned; names are permanent (the wire). */
 export type ConnectionKind = 'http' | 'websocket' | 'raw'
 
@@ -15,6 +17,13 @@ export interface Departing {
   stay(): void
 }
 
+/** Where a connection stands between two requests. */
+export interface Rest {
+  progress: Progress
+  /** What another process would have to know of it now. */
+  item: unknown
+}
+
 /** A connection that another process let go of. */
 export interface Arriving {
   /** Owned by whoever has this object. */
@@ -22,6 +31,8 @@ export interface Arriving {
   readonly item: unknown
   /** To be called when this process closes it or lets go of it. */
   onEnd?(): void
+  /** To be called when it has come to rest after it was used; absent where nobody wants to know. */
+  onRest?(rest: Rest): void
 }
 
 export interface Mover {
@@ -42,6 +53,14 @@ export interface Mover {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
    */
   adopt(arriving: Arriving): void
+  /**
+   * A connection of this kind that was used in another process can be served here again.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
+   */
+  checkItem?(item: unknown): void
+  /** Nobody wants to know any more where connections come to rest. */
+  ignoreRests?(): void
   /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
   closeQuiescent(): void
   /** Closes what is parked. */

@@ -2,6 +2,7 @@
 
 import { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
+import { idleConnections } from '../io/node-internals.ts'
 import { shadow } from './shadow.ts'
 import { webSocketOf } from './websocket-connection.ts'
 
@@ -42,6 +43,18 @@ export function pickQuiescent(
   return [...sockets].filter(
     (socket) => (named.has(socket) || isSilent(socket)) && isFlushed(socket),
   )
+}
+
+/**
+ * Picks those of the connections that stand between two requests, at least one of which was answered.
+ *
+ * @remarks As {@link pickQuiescent}, for whoever asks a thousand times a second: a change of the
+ * prototype costs all other code that uses sockets three times the processor time then.
+ */
+export function pickRested(server: Server, used: ReadonlySet<Socket>): Socket[] {
+  const idle = idleConnections(server)
+  if (idle === undefined) return []
+  return [...used].filter((socket) => idle.has(socket) && isFlushed(socket))
 }
 
 /**

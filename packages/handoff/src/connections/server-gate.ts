@@ -94,7 +94,10 @@ export class ServerGate implements Gate {
           closeIdle: () => this.#leaveToServer(),
           close: () => census.parkedEnd('closed', httpMover, () => httpMover.close()),
         }
-        this.#undo.push(closeParkedToo(server, parked), () => httpMover.limit.end())
+        this.#undo.push(closeParkedToo(server, parked), () => {
+          httpMover.limit.end()
+          httpMover.ignoreRests()
+        })
       }
     } else if (!(server instanceof tls.Server)) {
       this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {

@@ -1,7 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import { IncomingMessage } from 'node:http'
+import { type Server as HttpServer, IncomingMessage } from 'node:http'
 import { type Server, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
@@ -187,6 +187,40 @@ export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
   const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
   const incoming = parser?.incoming
   return incoming instanceof IncomingMessage && !incoming.complete ? incoming : undefined
+}
+
+/**
+ * Tells which connections of a server `closeIdleConnections()` would close now, without closing them:
+ * no byte of a request was read that is not answered.
+ *
+ * @returns undefined where this Node does not tell.
+ * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
+ * src/node_http_parser.cc `ConnectionsList::Idle` (Node 20 to 26)
+ */
+export function idleConnections(server: HttpServer): Set<Socket> | undefined {
+  connectionsKey ??= Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  )
+  if (connectionsKey === undefined) return undefined
+  const list = (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[
+    connectionsKey
+  ]
+  if (typeof list?.idle !== 'function') return undefined
+  const idle = new Set<Socket>()
+  for (const { socket } of list.idle()) {
+    if (!(socket instanceof Socket)) continue
+    if (!('_httpMessage' in socket)) return undefined
+    const { _httpMessage: response } = socket as { _httpMessage: { finished: boolean } | null }
+    // Of a request that came behind the one that was answered.
+    if (response === null || response.finished) idle.add(socket)
+  }
+  return idle
+}
+
+let connectionsKey: symbol | undefined
+
+interface ConnectionsList {
+  idle(): { socket?: unknown }[]
 }
 
 interface SilenceTimer {

@@ -1,25 +1,73 @@
-// Numbers the connections that arrive, and tells the old process of those that end.
+// Numbers the connections that arrive, and tells the old process of those that end or come to rest.
 
-/** The old process holds a descriptor of each for the case that we die; ours is not the last one. */
+import type { Arriving, Rest } from '../connections/mover.ts'
+import type { RestMessage } from '../protocol/messages.ts'
+
+/** Rests in one message: a few dozen bytes each, and a frame has bounds. */
+const restsAtOnce = 1_000
+
+/** What the old process is told; it holds a descriptor of each connection for the case that we die. */
+export interface ArrivalHandlers {
+  /** Ours is not the last descriptor of these. */
+  ended(numbers: number[]): void
+  /** These stand between two requests. Resolves when the kernel has the message. */
+  rested(rests: RestMessage[]): Promise<void>
+}
+
 export class Arrivals {
-  readonly #send: (numbers: number[]) => void
+  readonly #handlers: ArrivalHandlers
   #count = 0
   #ended: number[] = []
+  #tellsRests = false
+  /** By number; what comes later takes the place of what was not told yet. */
+  readonly #rests = new Map<number, Rest>()
+  #telling = false
 
-  /** @param send - told of the numbers of connections that have ended, a batch at a time. */
-  constructor(send: (numbers: number[]) => void) {
-    this.#send = send
+  constructor(handlers: ArrivalHandlers) {
+    this.#handlers = handlers
   }
 
-  /** @returns what to call when this process closes the next connection, or lets go of it. */
-  next(): () => void {
+  /** The old process wants to know where connections come to rest, or does so no more. */
+  tellRests(wanted: boolean): void {
+    this.#tellsRests = wanted
+    if (!wanted) this.#rests.clear()
+  }
+
+  /** @returns what to call when this process has used the next connection, closes it or lets go of it. */
+  next(): Pick<Arriving, 'onEnd' | 'onRest'> & { onEnd(): void } {
     const number = this.#count
     this.#count += 1
-    return () => this.#end(number)
+    const onEnd = () => this.#end(number)
+    return this.#tellsRests ? { onEnd, onRest: (rest) => this.#rest(number, rest) } : { onEnd }
   }
 
   #end(number: number): void {
+    this.#rests.delete(number)
     this.#ended.push(number)
-    if (this.#ended.length === 1) queueMicrotask(() => this.#send(this.#ended.splice(0)))
+    if (this.#ended.length === 1) {
+      queueMicrotask(() => this.#handlers.ended(this.#ended.splice(0)))
+    }
+  }
+
+  #rest(number: number, rest: Rest): void {
+    if (!this.#tellsRests) return
+    this.#rests.set(number, rest)
+    if (this.#telling) return
+    this.#telling = true
+    queueMicrotask(() => void this.#tell())
+  }
+
+  /** One message after the other: an old process that does not read must not fill our memory. */
+  async #tell(): Promise<void> {
+    while (this.#rests.size > 0) {
+      const rests: RestMessage[] = []
+      for (const [number, { progress, item }] of this.#rests) {
+        if (rests.length === restsAtOnce) break
+        this.#rests.delete(number)
+        rests.push({ number, ...progress, item })
+      }
+      await this.#handlers.rested(rests)
+    }
+    this.#telling = false
   }
 }

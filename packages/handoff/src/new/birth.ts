@@ -54,7 +54,10 @@ export class Birth {
   #old: OldProcess | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
-  readonly #arrivals = new Arrivals((numbers) => this.#old?.send({ type: 'ended', numbers }))
+  readonly #arrivals = new Arrivals({
+    ended: (numbers) => this.#old?.send({ type: 'ended', numbers }),
+    rested: async (rests) => await this.#old?.send({ type: 'rested', rests }),
+  })
   #connections = 0
   #deadline: Timer | undefined
   #opening = false
@@ -237,7 +240,10 @@ export class Birth {
           message: `the old process closed ${forced} connections at its drain deadline`,
         })
       },
-      'send-release': () => this.#old?.send({ type: 'release' }),
+      'send-release': () => {
+        this.#endRests()
+        this.#old?.send({ type: 'release' })
+      },
       'send-abort': () => {
         const { code, reason } =
           this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
@@ -245,6 +251,7 @@ export class Birth {
       },
       'turn-deaf': () => this.#old?.turnDeaf(),
       'hang-up': () => {
+        this.#endRests()
         this.#old?.close()
         this.#old = undefined
         this.#context.changed()
@@ -271,6 +278,15 @@ export class Birth {
     }
     this.#receipt = new Receipt(manifest, this.#context.holdings.listeners)
     this.#manifest = manifest
+    this.#arrivals.tellRests(manifest.accepts?.includes('rested') ?? false)
+  }
+
+  /** The old process does not take back any more. */
+  #endRests(): void {
+    this.#arrivals.tellRests(false)
+    for (const { movers } of this.#context.holdings.busy) {
+      for (const mover of movers) mover.ignoreRests?.()
+    }
   }
 
   #takeListeners({ message, descriptors }: Carried<'listeners'>): void {

@@ -51,9 +51,9 @@ export class OldProcess {
     })
   }
 
-  /** One that is gone is told of by the end of the channel. */
-  send(message: Message): void {
-    this.#wire.send(message).catch(() => {})
+  /** Resolves when the kernel has it. One that is gone is told of by the end of the channel. */
+  send(message: Message): Promise<void> {
+    return this.#wire.send(message).catch(() => {})
   }
 
   /** @throws the system's error; not where it is gone. */

@@ -22,10 +22,10 @@ export function takeConnections(
 ): void {
   const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
   // Closed by the application since the commit: its connections end with it.
-  const enders = descriptors.map(() => arrivals.next())
+  const arrived = descriptors.map(() => arrivals.next())
   if (gate === undefined) {
     closeAll(descriptors)
-    for (const end of enders) end()
+    for (const { onEnd } of arrived) onEnd()
     return
   }
   const left = [...descriptors]
@@ -38,17 +38,13 @@ export function takeConnections(
     const isPath = gate.held.entry.protocol === 'unix'
     checkEach(descriptors, key, isPath)
     items.forEach((item, index) => {
-      mover.adopt({ fd: left[0] as number, item, ...withEnd(enders[index]) })
+      mover.adopt({ fd: left[0] as number, item, ...arrived[index] })
       left.shift()
     })
   } catch (error) {
     closeAll(left)
     throw error
   }
-}
-
-function withEnd(onEnd: (() => void) | undefined): { onEnd?: () => void } {
-  return onEnd === undefined ? {} : { onEnd }
 }
 
 /** Connections of the right family; only the kernel knows. */

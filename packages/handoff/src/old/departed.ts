@@ -4,12 +4,13 @@ import type { Departing, Mover } from '../connections/mover.ts'
 import type { Tally } from '../connections/tally.ts'
 import { type Progress, readProgress } from '../io/connections.ts'
 import { close } from '../io/descriptors.ts'
+import type { RestMessage } from '../protocol/messages.ts'
 
 interface Departed {
   mover: Mover
   fd: number
   item: unknown
-  /** Where it stood when nothing here read it any more. */
+  /** Where it stood when it was last at rest: here, or by the word of the new process. */
   progress: Progress | undefined
 }
 
@@ -40,6 +41,20 @@ export class DepartedConnections {
     }
   }
 
+  /**
+   * The new process has used a connection, and has answered all that it read from it.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of its kind.
+   */
+  rest({ number, read, written, item }: RestMessage): void {
+    const departed = this.#departed.get(number)
+    // Of other kinds only the new process knows what became of them while they were used.
+    if (departed?.mover.checkItem === undefined) return
+    departed.mover.checkItem(item)
+    departed.item = item
+    departed.progress = { read, written }
+  }
+
   /** The new process will not be taken back from any more. */
   close(): void {
     this.#closed = true
@@ -47,8 +62,8 @@ export class DepartedConnections {
   }
 
   /**
-   * The new process died. What it neither read from nor wrote to is served here again, as if it had
-   * never been away; of the others nobody knows where they stand, and they are closed.
+   * The new process died. What it neither read from nor wrote to since the connection was at rest
+   * is served here again; of the others nobody knows where they stand, and they are closed.
    *
    * @returns how many came back and how many were closed.
    */
@@ -58,7 +73,7 @@ export class DepartedConnections {
     this.#departed.clear()
     const now = readProgress(all.map(({ fd }) => fd))
     for (const [index, { mover, fd, item, progress }] of all.entries()) {
-      if (isUntouched(progress, now[index])) {
+      if (isAtRest(progress, now[index])) {
         mover.adopt({ fd, item })
         tally.add('takenBack', mover.kind)
         back += 1
@@ -71,7 +86,7 @@ export class DepartedConnections {
   }
 }
 
-function isUntouched(then: Progress | undefined, now: Progress | undefined): boolean {
+function isAtRest(then: Progress | undefined, now: Progress | undefined): boolean {
   if (then === undefined || now === undefined) return false
   return then.read === now.read && then.written === now.written
 }

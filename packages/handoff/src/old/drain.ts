@@ -79,12 +79,17 @@ export class Drain {
     this.#handOver?.end(message)
   }
 
+  /** Connections came to rest in the new process. */
+  rest(message: Messages['rested']): void {
+    this.#handOver?.rest(message)
+  }
+
   /** Nobody takes back from the new process any more. */
   forget(): void {
     this.#handOver?.forget()
   }
 
-  /** The new process died: connections that it never used are served here again. */
+  /** The new process died: connections that it left at rest are served here again. */
   takeBack(): { back: number; closed: number } {
     return this.#handOver?.takeBack() ?? { back: 0, closed: 0 }
   }

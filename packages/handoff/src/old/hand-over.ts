@@ -122,12 +122,17 @@ export class HandOver {
     this.#departed.end(numbers)
   }
 
+  /** @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL */
+  rest({ rests }: Messages['rested']): void {
+    for (const rest of rests) this.#departed.rest(rest)
+  }
+
   /** Nobody takes back from the new process any more. */
   forget(): void {
     this.#departed.close()
   }
 
-  /** The new process died: connections that it never used are served here again. */
+  /** The new process died: connections that it left at rest are served here again. */
   takeBack(): { back: number; closed: number } {
     this.close()
     return this.#departed.takeBack(this.#holdings.tally)

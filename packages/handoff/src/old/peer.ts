@@ -6,13 +6,14 @@ import { closeAll, type Wire } from '../io/wire.ts'
 import type { Message, MessageType } from '../protocol/messages.ts'
 
 /** What it says after its hello, each an event of the table. */
-export type Answer = 'ack' | 'ready' | 'adopted' | 'ended' | 'release'
+export type Answer = 'ack' | 'ready' | 'adopted' | 'ended' | 'rested' | 'release'
 
 const answers: ReadonlySet<MessageType> = new Set<Answer>([
   'ack',
   'ready',
   'adopted',
   'ended',
+  'rested',
   'release',
 ])
 

@@ -150,6 +150,8 @@ export class Succession {
       'note-adopted': (message) =>
         this.#attempt(() => this.#drain?.ack(message as Messages['adopted'])),
       'note-ended': (message) => this.#drain?.end(message as Messages['ended']),
+      'note-rested': (message) =>
+        this.#attempt(() => this.#drain?.rest(message as Messages['rested'])),
       'stop-hand-over': () => this.#drain?.stopHandOver(),
       'close-quiescent': () => {
         for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
@@ -239,7 +241,7 @@ export class Succession {
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
     const sending = new Sending(peer.wire, offered, (error) => this.#fail(error))
     this.#sending = sending
-    sending.sendManifest({ version, ...self })
+    sending.sendManifest({ version, ...self, accepts: ['rested'] })
     const lives = this.#accepts.has('older') ? line.lives(self) : []
     for (const { message, descriptors } of lives) {
       peer.deliver(message, descriptors).catch((error) => this.#fail(error))

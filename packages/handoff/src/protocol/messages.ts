@@ -23,6 +23,7 @@ export const messageTypes = {
   state: 13,
   ended: 14,
   older: 15,
+  rested: 16,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -35,8 +36,17 @@ export interface Messages {
   hello: { versions: number[]; pid: number; accepts?: string[] }
   /** old → new: no, and why. */
   refuse: { code: string; reason: string }
-  /** old → new: what is on offer. Descriptors follow in this order. */
-  manifest: { version: number; generation: number; pid: number; listeners: ManifestEntry[] }
+  /**
+   * old → new: what is on offer. Descriptors follow in this order. `accepts` is as in `hello`, for
+   * the other direction.
+   */
+  manifest: {
+    version: number
+    generation: number
+    pid: number
+    listeners: ManifestEntry[]
+    accepts?: string[]
+  }
   /** old → new, with descriptors: the entries `first`, `first + 1`, … of the manifest. */
   listeners: { first: number }
   /** new → old: that many entries of the manifest have arrived in all. */
@@ -76,6 +86,19 @@ export interface Messages {
    * them. Each descriptor is a socket on which nothing ever comes but its end, with that process.
    */
   older: { processes: { pid: number; generation: number }[] }
+  /**
+   * new → old: where connections, numbered as in `ended`, came to rest after they had been used, and
+   * with which items they would go over.
+   */
+  rested: { rests: RestMessage[] }
+}
+
+export interface RestMessage {
+  number: number
+  /** Bytes that were read from it, and written to it, since it was opened: the kernel's word. */
+  read: number
+  written: number
+  item: unknown
 }
 
 /** When a value is exported: at hello, while the old process serves, or once it accepts no more. */
@@ -109,6 +132,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
     generation: count(f, 'generation'),
     pid: count(f, 'pid'),
     listeners: array(f, 'listeners').map(parseManifestEntry),
+    ...('accepts' in f ? { accepts: texts(f, 'accepts') } : {}),
   }),
   listeners: (f) => ({ first: count(f, 'first') }),
   ack: (f) => ({ received: count(f, 'received') }),
@@ -126,13 +150,18 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   ended: (f) => ({ numbers: array(f, 'numbers').map((v) => asCount(v, 'numbers')) }),
   state: readState,
   older: (f) => ({
-    processes: array(f, 'processes').map((process) => {
-      if (typeof process !== 'object' || process === null) throw invalid('processes is not of them')
-      return {
-        pid: count(process as Fields, 'pid'),
-        generation: count(process as Fields, 'generation'),
-      }
-    }),
+    processes: records(f, 'processes').map((process) => ({
+      pid: count(process, 'pid'),
+      generation: count(process, 'generation'),
+    })),
+  }),
+  rested: (f) => ({
+    rests: records(f, 'rests').map((rest) => ({
+      number: count(rest, 'number'),
+      read: count(rest, 'read'),
+      written: count(rest, 'written'),
+      item: rest.item,
+    })),
   }),
 }
 
@@ -184,6 +213,13 @@ function array(fields: Fields, name: string): unknown[] {
   const value = fields[name]
   if (!Array.isArray(value)) throw invalid(`${name} is not a list`)
   return value
+}
+
+function records(fields: Fields, name: string): Fields[] {
+  return array(fields, name).map((value) => {
+    if (typeof value !== 'object' || value === null) throw invalid(`${name} is not of objects`)
+    return value as Fields
+  })
 }
 
 function texts(fields: Fields, name: string): string[] {

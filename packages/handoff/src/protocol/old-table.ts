@@ -63,6 +63,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   drain: {
     adopted: go('drain', 'note-adopted'),
     ended: go('drain', 'note-ended'),
+    rested: go('drain', 'note-rested'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
     release: go('released', 'stop-hand-over', 'end-listening'),
@@ -74,6 +75,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   },
   guard: {
     ended: go('guard', 'note-ended'),
+    rested: go('guard', 'note-rested'),
     probation: go('exit', 'end-listening', 'leave'),
     release: go('exit', 'end-listening', 'leave'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -84,6 +86,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   linger: {
     adopted: go('linger', 'note-adopted'),
     ended: go('linger', 'note-ended'),
+    rested: go('linger', 'note-rested'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
     release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -94,6 +97,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   released: {
     adopted: go('released', 'note-adopted'),
     ended: go('released', 'note-ended'),
+    rested: go('released'),
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
@@ -110,6 +114,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   // Its hooks run. Whatever happens on the channel now changes nothing.
   exit: {
     ended: go('exit'),
+    rested: go('exit'),
     abort: go('exit', 'turn-deaf'),
     failure: go('exit', 'turn-deaf'),
     eof: go('exit', 'hang-up'),

@@ -48,6 +48,7 @@ export type OldEvent =
   | 'eof'
   | 'adopted' // message: a batch of connections has arrived
   | 'ended' // message: connections that went over are closed
+  | 'rested' // message: connections that went over stand between two requests again
   | 'drained' // no connection is left
   | 'probation' // its time is over
   | 'release' // message: a later handoff began
@@ -85,6 +86,7 @@ export type Effect =
   | 'start-drain'
   | 'note-adopted'
   | 'note-ended'
+  | 'note-rested'
   | 'stop-hand-over'
   | 'close-quiescent'
   | 'send-drained'
