@@ -8,9 +8,10 @@ import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
+import type { Program } from './program.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
-import { type Program, spawnGeneration } from './spawn.ts'
+import { spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
 export interface End {

@@ -7,14 +7,7 @@ import { HandoffError, reasonOf } from '../errors.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { findEntry } from './entry.ts'
 import { generationEnvironment, generationFlags, type Timeouts } from './environment.ts'
-
-/** What to start, again and again. */
-export interface Program {
-  /** As the operator wrote it; found anew at each start. */
-  readonly entry: string
-  readonly args: readonly string[]
-  readonly workingDirectory: string
-}
+import type { Program } from './program.ts'
 
 /** Loaded before the entry; beside this file, built or not. */
 const preload = new URL(`./report${extname(import.meta.url)}`, import.meta.url).href
@@ -26,15 +19,15 @@ const preload = new URL(`./report${extname(import.meta.url)}`, import.meta.url).
  * not start it.
  */
 export async function spawnGeneration(
-  { entry, args, workingDirectory }: Program,
+  { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
 ): Promise<ChildProcess & { readonly pid: number }> {
-  const { path, cwd, loader } = findEntry(entry, workingDirectory)
+  const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
   const argv = [...flags, ...loader, '--import', preload, path, ...args]
   try {
-    const child = spawn(process.execPath, argv, {
+    const child = spawn(node, argv, {
       cwd,
       env: { ...generationEnvironment(process.env, directory, timeouts), PWD: workingDirectory },
       // A session of its own: Ctrl-C reaches the supervisor alone, which owns the signals, and the
@@ -48,11 +41,9 @@ export async function spawnGeneration(
     const [error] = await once(child, 'error')
     throw error
   } catch (cause) {
-    throw new HandoffError(
-      'ERR_HANDOFF_SPAWN_FAILED',
-      `cannot start ${process.execPath}: ${reasonOf(cause)}`,
-      { cause },
-    )
+    throw new HandoffError('ERR_HANDOFF_SPAWN_FAILED', `cannot start ${node}: ${reasonOf(cause)}`, {
+      cause,
+    })
   }
 }
 

@@ -10,10 +10,10 @@ import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
 import { Launcher } from './launcher.ts'
+import { describeProgram, type Program, type ProgramChange, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessRecord } from './registry.ts'
 import { sideOf } from './side.ts'
-import type { Program } from './spawn.ts'
 import { type Status, statusOf } from './status.ts'
 import { Stopping } from './stopping.ts'
 
@@ -48,6 +48,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #generations: Generations
   readonly #launcher: Launcher
+  readonly #programs: Programs
   readonly #recovery: Recovery
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
@@ -61,15 +62,19 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     const { program, directory, timeouts } = options
     this.#options = options
+    this.#programs = new Programs(program)
     this.#generations = new Generations(directory, {
       onReport: (pid, report) => this.#heard(pid, report),
       onGone: (end) => this.#gone(end),
       onError: (error) => options.announce(say.trouble(error)),
     })
     this.#launcher = new Launcher({
-      entry: program.entry,
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: () => this.#generations.spawn(program, directory, timeouts),
+      spawn: async (program) => {
+        const pid = await this.#generations.spawn(program, directory, timeouts)
+        this.#programs.started(pid, program)
+        return pid
+      },
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
@@ -102,6 +107,7 @@ export class Supervisor {
       now: performance.now(),
       date: Date.now(),
       backoff: this.#recovery.backoff,
+      program: describeProgram(this.#programs.inForce),
     })
   }
 
@@ -118,12 +124,13 @@ export class Supervisor {
   /**
    * Starts a new process, which takes over from the one that serves, if any.
    *
+   * @param change - what to start instead; it is in force from the moment at which it serves.
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
    * ERR_HANDOFF_STOPPING.
    */
-  reload(): Promise<LaunchResult> {
+  reload(change: ProgramChange = {}): Promise<LaunchResult> {
     if (this.#stopping !== undefined) throw this.#isStopping()
-    const launch = this.#launcher.launch()
+    const launch = this.#launcher.launch({ ...this.#programs.inForce, ...change })
     this.#recovery.cancel()
     const began = performance.now()
     return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
@@ -202,6 +209,8 @@ export class Supervisor {
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
     if (event === undefined) return
+    const { serving } = this.#generations.registry
+    if (serving !== undefined) this.#programs.serves(serving)
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#follow(pid, event)
     this.#settle()
@@ -229,6 +238,7 @@ export class Supervisor {
     const { pid, servingSince } = record
     const exception = this.#exceptions.get(pid)
     this.#exceptions.delete(pid)
+    this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : performance.now() - servingSince
     if (wasServing) this.#recovery.lost({ exit, servedMs })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
