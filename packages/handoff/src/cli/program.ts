@@ -88,6 +88,20 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       exit(await stop(name))
     })
 
+  program
+    .command('doctor')
+    .summary('find what stands in the way of a handoff here')
+    .description(
+      'Looks at this machine, its limits and what else manages processes here and, where ENTRY is ' +
+        'named, at that and its package; starts nothing. Exit 1: there is a problem.',
+    )
+    .argument('[entry]', 'the file that starts the server')
+    .option('--json', 'one JSON object')
+    .action(async (entry, options) => {
+      const { doctor } = await import('./doctor.ts')
+      exit(doctor(entry, options))
+    })
+
   return program
 }
 
