@@ -49,6 +49,24 @@ test('POST /reload streams events and closes with the result', async () => {
   expect(lines).toContainEqual(expect.objectContaining({ type: 'stage', stage: 'exit', pid }))
 })
 
+test('POST /reload takes another entry, and tells when it cannot be started', async () => {
+  const { project, pid } = await web()
+  project.write('next/server.mjs', serverReplying('two'))
+  const entry = join(project.path, 'next/server.mjs')
+  const query = new URLSearchParams({ entry, cwd: join(project.path, 'gone') })
+  const failed = await request(project, 'POST', `/reload?${query}`)
+  expect(failed.status).toBe(200)
+  const result = { type: 'result', ok: false, code: 'ERR_HANDOFF_ENTRY', serving: 'old', pid }
+  expect(failed.lines.at(-1)).toMatchObject(result)
+
+  query.set('cwd', join(project.path, 'next'))
+  const { lines } = await request(project, 'POST', `/reload?${query}`)
+  expect(lines.at(-1)).toMatchObject({ type: 'result', ok: true, generation: 2 })
+  const status = await request(project, 'GET', '/status')
+  const program = { entry, workingDirectory: join(project.path, 'next') }
+  expect(status.lines).toMatchObject([{ program }])
+})
+
 test('a reload goes on when its client hangs up', async () => {
   const { project } = await web()
   const socketPath = join(project.runs, 'web/control.sock')
@@ -72,6 +90,9 @@ test('what it does not know is answered with a status and a code', async () => {
     ['GET', '/reload', 405, 'METHOD_NOT_ALLOWED', 'POST'],
     ['DELETE', '/status', 405, 'METHOD_NOT_ALLOWED', 'GET'],
     ['POST', '/reload?wait=ready', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
+    ['POST', '/reload?entry=server.mjs', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
+    ['POST', '/reload?node=', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
+    ['POST', '/reload?entyr=/srv/server.mjs', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
   ] as const
   for (const [method, path, expected, code, allow] of cases) {
     const { status, headers, lines } = await request(project, method, path)

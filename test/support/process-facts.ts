@@ -31,6 +31,11 @@ export function descriptors(pid: number): string[] {
   })
 }
 
+/** The file that a process runs. */
+export function executableOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/exe`)
+}
+
 /** The processes that were started with this variable in their environment; none without /proc. */
 export function startedWith(name: string, value: string): number[] {
   if (!hasProc) return []

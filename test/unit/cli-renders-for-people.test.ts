@@ -13,6 +13,7 @@ const status: Status = {
   pid: 100,
   generation: 2,
   serving: 103,
+  program: { entry: '/srv/web/server.js', workingDirectory: '/srv', node: '/usr/bin/node' },
   processes: [
     {
       pid: 103,
@@ -58,6 +59,8 @@ test('a status lines up', () => {
     9    1           drain    2h 0m   1 raw
 
     drain        generation 1 (pid 9): 64 connections handed over (48 http, 16 websocket), 2 finished, 1 left
+    entry        /srv/web/server.js
+    node         /usr/bin/node
     handoffs     1 completed, 0 aborted
     in all       64 connections handed over (48 http, 16 websocket), 2 finished, 1 cut (raw)
     last         completed 20s ago"
@@ -175,7 +178,8 @@ test('what an older release counts has no kinds', () => {
 test('a supervisor of an older release tells less, and nothing breaks', () => {
   const { fates: _, ...handoffs } = status.handoffs
   const processes = status.processes.map(({ open, fates, ...process }) => process)
-  const older = { ...status, processes, handoffs } as unknown as Status
+  const { program: __, ...rest } = status
+  const older = { ...rest, processes, handoffs } as unknown as Status
   expect(statusLines(completeStatus(older), plain, 80_000)).toContain(
     'handoffs     1 completed, 0 aborted',
   )

@@ -64,6 +64,11 @@ test.skipIf('typescript' in process.features && process.features.typescript)(
   },
 )
 
+test('whether another Node strips types is for that one to say', () => {
+  file('server.ts')
+  expect(findEntry('server.ts', root, '/opt/another/node').loader).toEqual([])
+})
+
 test('the name is that of the nearest package, without its scope', () => {
   const entry = file('app/src/server.ts')
   file('package.json', '{ "name": "outer" }')

@@ -148,6 +148,8 @@ test('a status makes up for a lost word of the commit, but not for an older one'
   expect(old).toMatchObject({ serving: 20, completed: 1 })
 })
 
+const program = { entry: '/srv/web/server.js', workingDirectory: '/srv', node: '/usr/bin/node' }
+
 test('the status tells the newest process first, and times of day as ISO 8601', () => {
   let registry = reduce(second(), { type: 'spawned', pid: 30, at: 5_000 })
   registry = heard(registry, 20, 2, {
@@ -160,6 +162,7 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
     now: 6_000,
     date: 106_000,
     backoff: null,
+    program,
   })
 
   expect(status).toMatchObject({ name: 'web', pid: 1, generation: 2, serving: 20, backoff: null })
@@ -181,12 +184,13 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
 
 test('with nobody serving the status has null for it', () => {
   const backoff = { crashes: 1, retryInMs: 100 }
-  const surroundings = { name: 'web', pid: 1, now: 0, date: 0, backoff }
+  const surroundings = { name: 'web', pid: 1, now: 0, date: 0, backoff, program }
   expect(statusOf(emptyRegistry, surroundings)).toEqual({
     name: 'web',
     pid: 1,
     generation: null,
     serving: null,
+    program,
     processes: [],
     handoffs: { completed: 0, aborted: 0, fates: noFates, last: null },
     backoff: { crashes: 1, retryInMs: 100 },

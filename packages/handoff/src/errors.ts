@@ -13,9 +13,8 @@ const help = {
   ERR_HANDOFF_ADDON_NOT_FOUND:
     'Build it with `npm run build:native` (needs Python and a C++ compiler).',
   ERR_HANDOFF_CLUSTER:
-    'The cluster primary owns the sockets of its workers; start one process without cluster, and for all cores use `handoff run --workers max`.',
-  ERR_HANDOFF_WORKER_THREAD:
-    'Listen in the main thread, or name the port in HANDOFF_IGNORE; for all cores use `handoff run --workers max`.',
+    'The cluster primary owns the sockets of its workers; start the file that listens as one process, without cluster.',
+  ERR_HANDOFF_WORKER_THREAD: 'Listen in the main thread, or name the port in HANDOFF_IGNORE.',
 
   // Misuse.
   ERR_HANDOFF_INVALID_OPTION: 'See the options in the README.',

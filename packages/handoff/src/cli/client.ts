@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
+import { type ProgramChange, writeChange } from '../supervisor/program.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
 import { completeLine, completeStatus } from './complete.ts'
@@ -36,8 +37,10 @@ export class Client {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
    */
-  async *reload(wait: 'exit' | undefined): AsyncGenerator<ReloadLine> {
-    const path = wait === undefined ? '/reload' : `/reload?wait=${wait}`
+  async *reload(wait: 'exit' | undefined, change: ProgramChange = {}): AsyncGenerator<ReloadLine> {
+    const query = new URLSearchParams(wait && { wait })
+    writeChange(change, query)
+    const path = query.size === 0 ? '/reload' : `/reload?${query}`
     const response = await this.#send('POST', path)
     const lines = createInterface({ input: response, crlfDelay: Infinity })
     try {

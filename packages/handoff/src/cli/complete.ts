@@ -8,6 +8,7 @@ export function completeStatus(status: Status): Status {
   const { processes, handoffs } = status
   return {
     ...status,
+    program: status.program ?? null,
     processes: processes.map((process) => ({ ...process, ...connectionsOf(process) })),
     handoffs: { ...handoffs, fates: handoffs.fates ?? noFates },
   }

@@ -54,6 +54,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .addOption(
       new Option('--wait <event>', 'return when the old process has gone').choices(['exit']),
     )
+    .option(
+      '--entry <path>',
+      'start another file, a new release; later reloads and restarts do too',
+    )
+    .option('--cwd <path>', 'start it in another working directory')
+    .option('--node <path>', 'start it by another Node.js')
     .option('--json', 'one JSON object a line')
     .action(async (name, options) => {
       const { reload } = await import('./reload.ts')
@@ -82,6 +88,20 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       exit(await stop(name))
     })
 
+  program
+    .command('doctor')
+    .summary('find what stands in the way of a handoff here')
+    .description(
+      'Looks at this machine, its limits and what else manages processes here and, where ENTRY is ' +
+        'named, at that and its package; starts nothing. Exit 1: there is a problem.',
+    )
+    .argument('[entry]', 'the file that starts the server')
+    .option('--json', 'one JSON object')
+    .action(async (entry, options) => {
+      const { doctor } = await import('./doctor.ts')
+      exit(doctor(entry, options))
+    })
+
   return program
 }
 
@@ -100,6 +120,7 @@ Examples:
   handoff run --watch src/server.ts    develop: an edit shows at the next request
   handoff run dist/server.js           production; also as PID 1 of a container
   handoff reload --wait exit           deploy: returns when the old process has gone
+  handoff reload --entry ../43/server.js   deploy from another directory
   handoff status --json
 
 Environment:

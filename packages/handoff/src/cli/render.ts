@@ -54,7 +54,7 @@ function connectionsText({ pid, generation, drained, connections, counts, fates 
 
 /** The whole of `handoff status`. */
 export function statusLines(status: Status, style: Style, now: number): string[] {
-  const { name, pid, generation, processes, handoffs, backoff } = status
+  const { name, pid, generation, processes, handoffs, backoff, program } = status
   const serves =
     generation === null ? style.bad('nobody serves') : style.good(`generation ${generation} serves`)
   return [
@@ -63,6 +63,7 @@ export function statusLines(status: Status, style: Style, now: number): string[]
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
     ...processes.flatMap(drainLine),
+    ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
     `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
     ...fatesLine(handoffs),
     ...(handoffs.last === null ? [] : [lastLine(handoffs.last, now)]),

@@ -24,7 +24,7 @@ export async function run(entry: string, args: string[], options: RunOptions): P
   } = options
   return supervise({
     name,
-    program: { entry, args, workingDirectory: cwd },
+    program: { entry, args, workingDirectory: cwd, node: process.execPath },
     timeouts: {
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),

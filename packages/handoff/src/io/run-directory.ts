@@ -27,7 +27,7 @@ interface Base {
 }
 
 /** unix(7): sun_path has 108 bytes on Linux, 104 on macOS, one of them for the final zero. */
-const pathLimitBytes = process.platform === 'linux' ? 107 : 103
+export const pathLimitBytes = process.platform === 'linux' ? 107 : 103
 
 /** The directory in which the runs of this user lie, each by its name. */
 export function runsDirectory(env: NodeJS.ProcessEnv = process.env): string {

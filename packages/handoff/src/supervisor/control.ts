@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { HandoffError } from '../errors.ts'
+import { changeNames, readChange } from './program.ts'
 import { reloadWithLines } from './reload.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -80,6 +81,11 @@ export class Control {
 }
 
 function reload(supervisor: Supervisor, response: ServerResponse, query: URLSearchParams): void {
+  const unknown = [...query.keys()].find((name) => name !== 'wait' && !changeNames.includes(name))
+  if (unknown !== undefined) {
+    const message = `cannot reload with ${unknown}: /reload takes wait, ${changeNames.join(', ')}`
+    return answer(response, 400, { code: 'ERR_HANDOFF_INVALID_OPTION', message })
+  }
   const wait = query.get('wait')
   if (wait !== null && wait !== 'exit') {
     const message = `cannot wait for ${wait}: wait takes exit`
@@ -88,6 +94,7 @@ function reload(supervisor: Supervisor, response: ServerResponse, query: URLSear
   try {
     const done = reloadWithLines(supervisor, {
       waitForExit: wait === 'exit',
+      change: readChange(query),
       write: (line) => response.write(`${JSON.stringify(line)}\n`),
     })
     // Sent now, so that the client knows that the reload has begun.
@@ -95,7 +102,8 @@ function reload(supervisor: Supervisor, response: ServerResponse, query: URLSear
     void done.finally(() => response.end())
   } catch (error) {
     if (!(error instanceof HandoffError)) throw error
-    answer(response, 409, { code: error.code, message: error.message })
+    const status = error.code === 'ERR_HANDOFF_INVALID_OPTION' ? 400 : 409
+    answer(response, status, { code: error.code, message: error.message })
   }
 }
 

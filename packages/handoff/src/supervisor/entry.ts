@@ -33,15 +33,19 @@ export function workingDirectory(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Finds the entry anew.
+ * Finds the entry anew, to be run by the executable `node`.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is not there or nothing can load it.
  */
-export function findEntry(entry: string, workingDirectory: string): Entry {
+export function findEntry(
+  entry: string,
+  workingDirectory: string,
+  node: string = process.execPath,
+): Entry {
   const cwd = real(workingDirectory, 'the working directory')
   const path = real(resolve(workingDirectory, entry), entry)
   if (!statSync(path).isFile()) throw cannotStart(entry, 'it is not a file')
-  return { path, cwd, loader: loaderFor(path) }
+  return { path, cwd, loader: loaderFor(path, node) }
 }
 
 /**
@@ -86,12 +90,14 @@ function sanitise(name: string): string {
   return plain.slice(0, 64) || 'server'
 }
 
-function loaderFor(path: string): string[] {
+function loaderFor(path: string, node: string): string[] {
   const ending = extname(path)
   if (!typed.has(ending)) return []
   const tsx = findTsx(path)
   if (tsx !== undefined) return ['--import', tsx]
   if (strippable.has(ending) && stripsTypes()) return []
+  // Another Node may well strip types; one that does not tells so itself when it starts.
+  if (node !== process.execPath) return []
   throw cannotStart(
     path,
     `Node ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for it (npm i -D tsx)`,

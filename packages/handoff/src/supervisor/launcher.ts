@@ -3,12 +3,12 @@
 import { HandoffError } from '../errors.ts'
 import { Attempt, type Exit, type Outcome } from './attempt.ts'
 import type { Report } from './event.ts'
+import type { Program } from './program.ts'
 
 export interface LauncherOptions {
-  readonly entry: string
   readonly readyTimeoutMs?: number | undefined
   /** @throws {@link HandoffError} when it cannot be started. */
-  spawn(): Promise<number>
+  spawn(program: Program): Promise<number>
   kill(pid: number): void
 }
 
@@ -31,11 +31,11 @@ export class Launcher {
   }
 
   /**
-   * Starts a process and waits until it serves or has ended.
+   * Starts a process of `program` and waits until it serves or has ended.
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way.
    */
-  launch(): Promise<Outcome> {
+  launch(program: Program): Promise<Outcome> {
     if (this.#busy) {
       const which = this.pid === undefined ? '' : ` (pid ${this.pid})`
       throw new HandoffError(
@@ -44,13 +44,14 @@ export class Launcher {
       )
     }
     this.#busy = true
-    return this.#launch()
+    return this.#launch(program)
   }
 
-  async #launch(): Promise<Outcome> {
+  async #launch(program: Program): Promise<Outcome> {
     try {
-      const { entry, readyTimeoutMs, spawn, kill } = this.#options
-      const pid = await spawn()
+      const { readyTimeoutMs, spawn, kill } = this.#options
+      const { entry } = program
+      const pid = await spawn(program)
       this.#attempt = new Attempt({ pid, entry, readyTimeoutMs, kill: () => kill(pid) })
       return await this.#attempt.outcome
     } catch (error) {

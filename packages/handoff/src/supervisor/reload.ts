@@ -5,6 +5,7 @@ import type { HandoffErrorCode, Serving } from '../errors.ts'
 import { whoServes } from './announce.ts'
 import type { Failure } from './attempt.ts'
 import { OldConnections, type Told } from './old-connections.ts'
+import type { ProgramChange } from './program.ts'
 import type { LaunchResult, Supervisor } from './supervisor.ts'
 
 /** Milliseconds since the reload began, by the supervisor's clock: one for both sides. */
@@ -34,6 +35,8 @@ export type ReloadLine = Timed & (HandoffEvent | ReloadResult)
 export interface ReloadOptions {
   /** Whether to wait until the old process has gone, too. */
   readonly waitForExit: boolean
+  /** What to start instead of what is in force. */
+  readonly change?: ProgramChange
   write(line: ReloadLine): void
 }
 
@@ -44,11 +47,11 @@ export interface ReloadOptions {
  */
 export function reloadWithLines(
   supervisor: Supervisor,
-  { waitForExit, write }: ReloadOptions,
+  { waitForExit, change, write }: ReloadOptions,
 ): Promise<void> {
   const began = performance.now()
   const atMs = () => Math.round(performance.now() - began)
-  const launch = supervisor.reload()
+  const launch = supervisor.reload(change)
   // From the first moment on: an old process may take back before we know that it was the old one.
   const takeBacks = new Map<number, Failure>()
   const connections = new OldConnections(supervisor.serving)

@@ -8,14 +8,7 @@ import { inheritedText, inheritedVariable, type Named } from '../io/activation.t
 import type { RunDirectory } from '../io/run-directory.ts'
 import { findEntry } from './entry.ts'
 import { generationEnvironment, generationFlags, type Timeouts } from './environment.ts'
-
-/** What to start, again and again. */
-export interface Program {
-  /** As the operator wrote it; found anew at each start. */
-  readonly entry: string
-  readonly args: readonly string[]
-  readonly workingDirectory: string
-}
+import type { Program } from './program.ts'
 
 /** Of our own modules, built or not: `../register`. */
 const ours = (path: string) => new URL(`${path}${extname(import.meta.url)}`, import.meta.url).href
@@ -36,16 +29,16 @@ const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--im
  * not start it.
  */
 export async function spawnGeneration(
-  { entry, args, workingDirectory }: Program,
+  { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
   inherited: readonly Named[] = [],
 ): Promise<ChildProcess & { readonly pid: number }> {
-  const { path, cwd, loader } = findEntry(entry, workingDirectory)
+  const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
   const argv = [...preloads, ...flags, ...loader, path, ...args]
   try {
-    const child = spawn(process.execPath, argv, {
+    const child = spawn(node, argv, {
       cwd,
       env: {
         ...generationEnvironment(process.env, directory, timeouts),
@@ -65,11 +58,9 @@ export async function spawnGeneration(
     const [error] = await once(child, 'error')
     throw error
   } catch (cause) {
-    throw new HandoffError(
-      'ERR_HANDOFF_SPAWN_FAILED',
-      `cannot start ${process.execPath}: ${reasonOf(cause)}`,
-      { cause },
-    )
+    throw new HandoffError('ERR_HANDOFF_SPAWN_FAILED', `cannot start ${node}: ${reasonOf(cause)}`, {
+      cause,
+    })
   }
 }
 

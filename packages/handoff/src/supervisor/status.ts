@@ -2,6 +2,7 @@
 
 import type { HandoffErrorCode } from '../errors.ts'
 import type { Fates, KindCounts } from '../fates.ts'
+import type { ProgramStatus } from './program.ts'
 import { allFates, type ProcessRecord, type Registry } from './registry.ts'
 
 export interface ProcessStatus {
@@ -36,6 +37,8 @@ export interface Status {
   generation: number | null
   /** The pid that serves; null while none does. */
   serving: number | null
+  /** What the next reload starts; null where a supervisor of an older release does not tell. */
+  program: ProgramStatus | null
   /** Newest first. */
   processes: ProcessStatus[]
   handoffs: {
@@ -59,16 +62,18 @@ export interface Surroundings {
   /** The same moment as time of day: milliseconds since 1970. */
   readonly date: number
   readonly backoff: Status['backoff']
+  readonly program: ProgramStatus
 }
 
 export function statusOf(registry: Registry, surroundings: Surroundings): Status {
-  const { name, pid, now, date, backoff } = surroundings
+  const { name, pid, now, date, backoff, program } = surroundings
   const { processes, serving = null, completed, aborted, last } = registry
   return {
     name,
     pid,
     generation: processes.get(serving ?? 0)?.generation ?? null,
     serving,
+    program,
     processes: [...processes.values()].sort(newestFirst).map((record) => ({
       pid: record.pid,
       generation: record.generation,

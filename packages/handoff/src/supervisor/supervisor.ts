@@ -13,11 +13,11 @@ import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
+import { describeProgram, type Program, type ProgramChange, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessRecord } from './registry.ts'
 import type { Service } from './service.ts'
 import { sideOf } from './side.ts'
-import type { Program } from './spawn.ts'
 import { type Status, statusOf } from './status.ts'
 import { Stopping } from './stopping.ts'
 
@@ -55,6 +55,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #generations: Generations
   readonly #launcher: Launcher
+  readonly #programs: Programs
   readonly #recovery: Recovery
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
@@ -70,16 +71,21 @@ export class Supervisor {
     const { program, directory, timeouts } = options
     this.#options = options
     this.#store = new ListenerStore(options.inherited)
+    this.#programs = new Programs(program)
     this.#generations = new Generations(directory, {
       onReport: (pid, report, descriptors) => this.#heard(pid, report, descriptors),
       onGone: (end) => this.#gone(end),
       onError: (error) => options.announce(say.trouble(error)),
     })
     this.#launcher = new Launcher({
-      entry: program.entry,
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      // Also where one serves that can hand over: it may die before it has.
-      spawn: () => this.#generations.spawn(program, directory, timeouts, this.#store.all),
+      spawn: async (program) => {
+        // The kept listeners also where one serves that can hand over: it may die before it has.
+        const kept = this.#store.all
+        const pid = await this.#generations.spawn(program, directory, timeouts, kept)
+        this.#programs.started(pid, program)
+        return pid
+      },
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
@@ -112,6 +118,7 @@ export class Supervisor {
       now: performance.now(),
       date: Date.now(),
       backoff: this.#recovery.backoff,
+      program: describeProgram(this.#programs.inForce),
     })
   }
 
@@ -128,12 +135,13 @@ export class Supervisor {
   /**
    * Starts a new process, which takes over from the one that serves, if any.
    *
+   * @param change - what to start instead; it is in force from the moment at which it serves.
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
    * ERR_HANDOFF_STOPPING.
    */
-  reload(): Promise<LaunchResult> {
+  reload(change: ProgramChange = {}): Promise<LaunchResult> {
     if (this.#stopping !== undefined) throw this.#isStopping()
-    const launch = this.#launcher.launch()
+    const launch = this.#launcher.launch({ ...this.#programs.inForce, ...change })
     this.#recovery.cancel()
     if (this.serving !== undefined) this.#options.service.reloading()
     const began = performance.now()
@@ -216,6 +224,8 @@ export class Supervisor {
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
     if (event === undefined) return
+    const { serving } = this.#generations.registry
+    if (serving !== undefined) this.#programs.serves(serving)
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#follow(pid, event)
     this.#settle()
@@ -253,6 +263,7 @@ export class Supervisor {
     const { pid, servingSince } = record
     const exception = this.#exceptions.get(pid)
     this.#exceptions.delete(pid)
+    this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : performance.now() - servingSince
     if (wasServing) this.#recovery.lost({ exit, servedMs })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)

@@ -1,0 +1,99 @@
+// The entry: whether it starts, whether it can be handed over, and what of its package matters.
+
+import type { EntryFacts } from './entry-facts.ts'
+import { type Finding, note, ok, problem } from './finding.ts'
+
+export function checkEntry({ entry, trouble, loader, syntaxError }: EntryFacts): Finding {
+  if (trouble !== undefined) return problem(entry, trouble.reason, trouble.help)
+  if (syntaxError !== undefined) {
+    return problem(entry, syntaxError, 'Correct it; a reload to it would abort.')
+  }
+  return ok(`${entry} is found${loader === undefined ? '' : `, and loaded by ${loader}`}`)
+}
+
+export function checkLibrary({ trouble, dependencies, installed }: EntryFacts): Finding[] {
+  if (trouble !== undefined) return []
+  const [library] = ['fastify-socket-handoff', 'socket-handoff'].filter((name) =>
+    installed.includes(name),
+  )
+  if (library === 'fastify-socket-handoff') return [ok(`${library} is installed`)]
+  if (dependencies.includes('fastify')) {
+    const what = 'fastify-socket-handoff is not installed'
+    const why = 'warm-up, health check, state and WebSockets of a Fastify server go by this plugin'
+    return [note(what, why, 'npm install fastify-socket-handoff, and await app.register(handoff).')]
+  }
+  if (library !== undefined) return [ok(`${library} is installed`)]
+  return [
+    note(
+      'the entry needs no code of ours, and has none',
+      'its listeners and idle HTTP connections go over; state, WebSockets and raw connections do not',
+      'For those: npm install socket-handoff, see the README. Else nothing to do: docs/register.md.',
+    ),
+  ]
+}
+
+/** Package → what it means for a handoff, and what to do. */
+const known: Record<string, readonly [why: string, remedy: string]> = {
+  ...sharing(
+    [
+      'close-with-grace',
+      'fastify-cli',
+      'fastify-graceful-shutdown',
+      'http-graceful-shutdown',
+      '@godaddy/terminus',
+      'http-terminator',
+      'stoppable',
+      'lightship',
+    ],
+    'it closes the server at SIGTERM, by which requests under way are answered 503 or cut',
+    'Leave the signals to socket-handoff (handoff.onExit is for what must be closed), or set signals: false and call handoff.stop().',
+  ),
+  '@fastify/websocket': [
+    'a WebSocket goes over where its route has opted in; others are told 1012 and come back',
+    'Set handoff: true on routes whose handlers keep nothing for a socket, or export its state: docs/websockets.md.',
+  ],
+  ws: [
+    'a WebSocket goes over where its server has opted in; others are told 1012 and come back',
+    'Call handoff.webSockets(wss, hooks): docs/websockets.md.',
+  ],
+  'socket.io': [
+    'its sessions are in memory: clients are told 1012 and connect again',
+    'Nothing to do, if clients can bear that: docs/websockets.md.',
+  ],
+  'uWebSockets.js': [
+    'its sockets are not those of Node.js, and stay with the old process',
+    'Use ws, or keep that server out of the handoff.',
+  ],
+  throng: [
+    'it starts workers of node:cluster, whose sockets belong to the primary',
+    'Start the server without it.',
+  ],
+}
+
+export function checkDependencies({ dependencies }: EntryFacts): Finding[] {
+  // @fastify/websocket is built on ws, and has the better advice.
+  const skipped = dependencies.includes('@fastify/websocket') ? 'ws' : undefined
+  return dependencies.flatMap((name) => {
+    const advice = Object.hasOwn(known, name) && name !== skipped ? known[name] : undefined
+    return advice === undefined ? [] : [note(name, ...advice)]
+  })
+}
+
+/** Programs that restart a server, and what they are to be replaced by. */
+const restarters: readonly (readonly [RegExp, string])[] = [
+  [/\b(nodemon|node-dev|ts-node-dev|(node|tsx) (--)?watch)\b/, '`handoff run --watch ENTRY`'],
+  [/\bpm2(-runtime)?\b/, '`handoff run ENTRY`, and `handoff reload` to deploy'],
+]
+
+export function checkScripts({ scripts }: EntryFacts): Finding[] {
+  return Object.entries(scripts).flatMap(([name, command]) => {
+    const found = restarters.find(([pattern]) => pattern.test(command))
+    if (found === undefined) return []
+    const why = 'it stops the server before it starts the new one'
+    return [note(`npm run ${name}: ${command}`, why, `Use ${found[1]}: docs/moving-over.md.`)]
+  })
+}
+
+function sharing(names: readonly string[], why: string, remedy: string) {
+  return Object.fromEntries(names.map((name) => [name, [why, remedy] as const]))
+}

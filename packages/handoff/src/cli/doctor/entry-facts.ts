@@ -1,0 +1,92 @@
+// The entry and its package: whether it can be started, and what the package depends on.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, extname, join } from 'node:path'
+import { HandoffError } from '../../errors.ts'
+import {
+  type Entry,
+  findEntry,
+  nameOf,
+  packageDirectory,
+  workingDirectory,
+} from '../../supervisor/entry.ts'
+import { type Trouble, troubleOf } from './trouble.ts'
+
+export interface EntryFacts {
+  /** As it was named. */
+  readonly entry: string
+  /** The name that its run would have. */
+  readonly name: string | undefined
+  /** Why it cannot be started. */
+  readonly trouble: Trouble | undefined
+  /** What loads it beside Node. */
+  readonly loader: 'tsx' | undefined
+  /** What Node says about its syntax. */
+  readonly syntaxError: string | undefined
+  /** Those that package.json names. */
+  readonly dependencies: readonly string[]
+  /** Of the packages of this project, those that the entry could import. */
+  readonly installed: readonly string[]
+  readonly scripts: Readonly<Record<string, string>>
+}
+
+/** What `node --check` reads by itself. */
+const checked = new Set(['.js', '.mjs', '.cjs', ''])
+
+export function entryFacts(entry: string): EntryFacts {
+  let found: Entry | undefined
+  let manifest: Manifest = {}
+  const trouble = troubleOf(() => {
+    found = findEntry(entry, workingDirectory())
+    manifest = readManifest(found.path)
+  })
+  const path = found?.path
+  return {
+    entry,
+    name: path === undefined ? undefined : nameOf(path),
+    trouble,
+    loader: found !== undefined && found.loader.length > 0 ? 'tsx' : undefined,
+    syntaxError: path !== undefined && checked.has(extname(path)) ? syntaxError(path) : undefined,
+    dependencies: Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }),
+    installed:
+      path === undefined
+        ? []
+        : ['socket-handoff', 'fastify-socket-handoff'].filter((name) => isInstalled(name, path)),
+    scripts: manifest.scripts ?? {},
+  }
+}
+
+interface Manifest {
+  readonly dependencies?: Record<string, string>
+  readonly devDependencies?: Record<string, string>
+  readonly scripts?: Record<string, string>
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is no JSON: npm and Node refuse it, too. */
+function readManifest(path: string): Manifest {
+  const directory = packageDirectory(dirname(path))
+  if (directory === undefined) return {}
+  const file = join(directory, 'package.json')
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    throw new HandoffError('ERR_HANDOFF_ENTRY', `cannot read ${file}: it is no JSON`, { cause })
+  }
+}
+
+/** Whether `import` would find it; by the directory, since a package need not export its manifest. */
+function isInstalled(name: string, path: string): boolean {
+  const places = createRequire(path).resolve.paths(name) ?? []
+  return places.some((place) => existsSync(join(place, name, 'package.json')))
+}
+
+/** The message of a file that Node cannot parse, with its place. */
+function syntaxError(path: string): string | undefined {
+  const { status, stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' })
+  if (status === 0) return undefined
+  const [place = path] = stderr.split('\n')
+  const reason = /^\w*Error.*$/m.exec(stderr)?.[0] ?? `node --check exited with ${status}`
+  return `${reason} (${place})`
+}

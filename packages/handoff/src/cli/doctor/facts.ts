@@ -1,0 +1,87 @@
+// What there is to know about this machine and the surroundings of the command: looked up, not judged.
+
+import { existsSync, readFileSync, rmdirSync } from 'node:fs'
+import { loadNative } from '../../io/native.ts'
+import { openRunDirectory, pathLimitBytes, runsDirectory } from '../../io/run-directory.ts'
+import { type EntryFacts, entryFacts } from './entry-facts.ts'
+import { type Trouble, troubleOf } from './trouble.ts'
+import { type UnitFacts, unitFacts } from './unit-facts.ts'
+
+/** Where a run would keep its sockets. */
+export interface PlaceFacts {
+  readonly path: string
+  /** The longest path of a socket in it. */
+  readonly socketBytes: number
+  readonly limitBytes: number
+  readonly trouble: Trouble | undefined
+}
+
+export interface Facts {
+  readonly platform: NodeJS.Platform
+  /** As `process.versions.node`. */
+  readonly node: string
+  readonly env: NodeJS.ProcessEnv
+  /** The flags of node itself. */
+  readonly execArgv: readonly string[]
+  /** Why the native core does not load. */
+  readonly addonTrouble: Trouble | undefined
+  /** RLIMIT_NOFILE; undefined where the system does not tell. */
+  readonly openFiles: number | undefined
+  /** net.unix.max_dgram_qlen; undefined where there is no such thing. */
+  readonly datagramQueue: number | undefined
+  readonly place: PlaceFacts
+  /** The systemd service in which this runs. */
+  readonly unit: UnitFacts | undefined
+  /** Absent where no entry was named. */
+  readonly entry: EntryFacts | undefined
+}
+
+export function gatherFacts(entry: string | undefined): Facts {
+  const found = entry === undefined ? undefined : entryFacts(entry)
+  return {
+    platform: process.platform,
+    node: process.versions.node,
+    env: process.env,
+    execArgv: process.execArgv,
+    addonTrouble: troubleOf(loadNative),
+    openFiles: openFilesLimit(textOf('/proc/self/limits')),
+    datagramQueue: numberIn(textOf('/proc/sys/net/unix/max_dgram_qlen')),
+    place: placeFacts(found?.name ?? 'server'),
+    unit: unitFacts(process.env, textOf('/proc/self/cgroup')),
+    entry: found,
+  }
+}
+
+/**
+ * Reads the soft limit, which Node has raised to the hard one when it started.
+ *
+ * @see proc_pid_limits(5); src/node.cc `PlatformInit`
+ */
+export function openFilesLimit(limits: string | undefined): number | undefined {
+  const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(limits ?? '') ?? []
+  return soft === 'unlimited' ? Infinity : numberIn(soft)
+}
+
+/** Tries the directory as `handoff run` would, and leaves none behind that was not there. */
+function placeFacts(name: string): PlaceFacts {
+  const runs = runsDirectory()
+  const path = `${runs}/${name}`
+  const missing = [path, runs].filter((directory) => !existsSync(directory))
+  const trouble = troubleOf(() => openRunDirectory(name))
+  for (const directory of missing) if (existsSync(directory)) rmdirSync(directory)
+  const socketBytes = Buffer.byteLength(`${path}/rendezvous.sock`)
+  return { path, socketBytes, limitBytes: pathLimitBytes, trouble }
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number.parseInt(text, 10)
+}
+
+/** A file of the kernel; undefined where the system has none of that name. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,72 @@
+// What the machine can do: system, Node.js, native core, descriptors, the supervisor's socket.
+
+import type { Facts } from './facts.ts'
+import { type Finding, note, ok, problem } from './finding.ts'
+
+export function checkPlatform({ platform }: Pick<Facts, 'platform'>): Finding {
+  if (platform === 'linux') return ok('Linux')
+  if (platform === 'darwin') {
+    return note(
+      'macOS',
+      'the macOS parts are written from its manual pages, and no test has run on it',
+      'Develop on it; serve from Linux.',
+    )
+  }
+  return problem(
+    platform,
+    'processes can hand sockets to each other on Linux and macOS alone',
+    'Run the server in a container or WSL, or without socket-handoff.',
+  )
+}
+
+/** The lines on which the tests run. */
+const testedLines = [20, 22, 24, 26]
+/** `engines` of the package: the first 20 that loads ES modules by require. */
+const oldestMinorOf20 = 19
+
+export function checkNode({ node }: Pick<Facts, 'node'>): Finding {
+  const [major = 0, minor = 0] = node.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < oldestMinorOf20)) {
+    const remedy = 'Install Node.js 20.19 or newer.'
+    return problem(`Node.js ${node}`, 'it is older than 20.19', remedy)
+  }
+  if (testedLines.includes(major)) return ok(`Node.js ${node}`)
+  return note(
+    `Node.js ${node}`,
+    'the tests have not run on this line: what it does not support drains instead of changing process',
+    `Use one of the lines ${testedLines.join(', ')}.`,
+  )
+}
+
+export function checkAddon({ addonTrouble }: Pick<Facts, 'addonTrouble'>): Finding {
+  if (addonTrouble === undefined) return ok('the native core loads')
+  return problem('the native core does not load', addonTrouble.reason, addonTrouble.help)
+}
+
+/** Modules, pipes, log files and the like of a process that serves. */
+const ownDescriptors = 100
+/** With fewer connections than these at once a server mostly lives in peace. */
+const manyConnections = 2_000
+
+/** While a connection goes over, its process has two descriptors for it: socket and dup. */
+export function checkOpenFiles({ openFiles }: Pick<Facts, 'openFiles'>): Finding[] {
+  if (openFiles === undefined) return []
+  const connections = Math.max(0, Math.floor((openFiles - ownDescriptors) / 2))
+  const what = `at most ${openFiles} open files: ${connections} connections can go over at once`
+  if (openFiles === Infinity || connections >= manyConnections) return [ok(what)]
+  const remedy = 'Raise the limit: ulimit -n, LimitNOFILE= of the unit, --ulimit of the container.'
+  return connections < 100
+    ? [problem(what, 'handoffs will abort with ERR_HANDOFF_TRUNCATED', remedy)]
+    : [note(what, 'each needs two descriptors while it goes over; more take longer', remedy)]
+}
+
+/** The kernel's default: unix(7), net.unix.max_dgram_qlen. */
+const usualQueue = 10
+
+export function checkDatagramQueue({ datagramQueue }: Pick<Facts, 'datagramQueue'>): Finding[] {
+  if (datagramQueue === undefined) return []
+  const what = `net.unix.max_dgram_qlen is ${datagramQueue}`
+  if (datagramQueue >= usualQueue) return [ok(what)]
+  const why = 'the processes report to the supervisor by datagrams, and wait when its queue is full'
+  return [note(what, why, `sysctl -w net.unix.max_dgram_qlen=${usualQueue}, or more.`)]
+}

@@ -1,0 +1,28 @@
+// The findings as people read them: one line each, and below it why and what to do.
+
+import { plural } from '../../plural.ts'
+import type { Style } from '../style.ts'
+import type { Finding } from './finding.ts'
+
+export function findingLines(findings: readonly Finding[], style: Style): string[] {
+  return [...findings.flatMap((finding) => lines(finding, style)), '', summary(findings, style)]
+}
+
+function lines(finding: Finding, style: Style): string[] {
+  const level = finding.level.padEnd(7)
+  if (finding.level === 'ok') return [`${style.good(level)}  ${finding.what}`]
+  const paint = finding.level === 'problem' ? style.bad : style.bold
+  const indent = ' '.repeat(9)
+  return [
+    `${paint(level)}  ${finding.what}`,
+    `${indent}${style.dim(finding.why)}`,
+    `${indent}${finding.remedy}`,
+  ]
+}
+
+function summary(findings: readonly Finding[], style: Style): string {
+  const problems = findings.filter(({ level }) => level === 'problem').length
+  return problems === 0
+    ? `${style.tick}nothing is in the way of a handoff`
+    : `${style.cross}${plural(problems, 'problem')} in the way of a handoff`
+}

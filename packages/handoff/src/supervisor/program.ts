@@ -1,0 +1,95 @@
+// What is started: the program of a run, and which one of several is in force.
+
+import { isAbsolute, resolve } from 'node:path'
+import { HandoffError } from '../errors.ts'
+
+/** What to start, again and again. */
+export interface Program {
+  /** As the operator wrote it; found anew at each start. */
+  readonly entry: string
+  readonly args: readonly string[]
+  readonly workingDirectory: string
+  /** The executable of Node.js. */
+  readonly node: string
+}
+
+/** What a reload starts instead: all absolute paths; what is absent stays. */
+export type ProgramChange = Partial<Pick<Program, 'entry' | 'workingDirectory' | 'node'>>
+
+/** The names that the control endpoint and the command line have for the parts of a change. */
+const names = { entry: 'entry', workingDirectory: 'cwd', node: 'node' } as const
+
+/** The same names, for whoever checks what else was asked for. */
+export const changeNames: readonly string[] = Object.values(names)
+
+/**
+ * Reads a change from the query of a request.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION for what is no absolute path: the
+ * supervisor does not know where its client is.
+ */
+export function readChange(query: URLSearchParams): ProgramChange {
+  const change: { -readonly [Part in keyof ProgramChange]: ProgramChange[Part] } = {}
+  for (const part of Object.keys(names) as (keyof typeof names)[]) {
+    const path = query.get(names[part])
+    if (path === null) continue
+    if (!isAbsolute(path) || path.includes('\0')) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        `cannot start with ${names[part]}=${JSON.stringify(path)}: it is no absolute path`,
+      )
+    }
+    change[part] = path
+  }
+  return change
+}
+
+/** Writes a change as {@link readChange} reads it. */
+export function writeChange(change: ProgramChange, query: URLSearchParams): void {
+  for (const part of Object.keys(names) as (keyof typeof names)[]) {
+    const path = change[part]
+    if (path !== undefined) query.set(names[part], path)
+  }
+}
+
+/** A program as `status` tells it. */
+export interface ProgramStatus {
+  entry: string
+  workingDirectory: string
+  node: string
+}
+
+export function describeProgram({ entry, workingDirectory, node }: Program): ProgramStatus {
+  return { entry: resolve(workingDirectory, entry), workingDirectory, node }
+}
+
+/**
+ * Knows the program of each process. In force, for the next reload and after a crash, is that of
+ * the process that served last: one that fails, or is taken back, leaves the one before in force.
+ */
+export class Programs {
+  readonly #byPid = new Map<number, Program>()
+  #inForce: Program
+
+  constructor(first: Program) {
+    this.#inForce = first
+  }
+
+  get inForce(): Program {
+    return this.#inForce
+  }
+
+  started(pid: number, program: Program): void {
+    this.#byPid.set(pid, program)
+  }
+
+  /** One that nobody here has started (a server that restarted itself) runs what was in force. */
+  serves(pid: number): void {
+    this.#inForce = this.#byPid.get(pid) ?? this.#inForce
+    this.#byPid.set(pid, this.#inForce)
+  }
+
+  gone(pid: number): void {
+    this.#byPid.delete(pid)
+  }
+}
