@@ -14,8 +14,12 @@ import { descriptorLimit, machine, mainThreadMs } from './machine.ts'
 const count = Number(process.env.CONNECTIONS ?? 10_000)
 const rounds = Number(process.env.HANDOFFS ?? 3)
 const host = '127.0.0.1'
-/** Ports of one source address are few: this many connections each. */
-const perAddress = 20_000
+/**
+ * Ports of one source address are few, and those of a run before are not free for a minute
+ * (TIME_WAIT): this many connections each, and other addresses in each run.
+ */
+const perAddress = 5_000
+const network = `127.${1 + (process.pid % 250)}`
 
 const server = fileURLToPath(new URL('idle-server.ts', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
@@ -64,7 +68,7 @@ async function open(port: number): Promise<net.Socket[]> {
   const sockets: net.Socket[] = []
   for (let begun = 0; begun < count; begun += 200) {
     const batch = Array.from({ length: Math.min(200, count - begun) }, (_, index) => {
-      const localAddress = `127.0.0.${2 + Math.floor((begun + index) / perAddress)}`
+      const localAddress = `${network}.0.${1 + Math.floor((begun + index) / perAddress)}`
       return net.connect({ host, port, localAddress })
     })
     await Promise.all(batch.map((socket) => once(socket, 'connect')))
