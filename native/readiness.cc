@@ -85,8 +85,8 @@ int TakeReady(int set, int* fds, size_t capacity) {
   timespec now = {};
   int count;
   do {
-    count = kevent(set, nullptr, 0, events.data(), static_cast<int>(std::min(capacity, kBatch)),
-                   &now);
+    count =
+        kevent(set, nullptr, 0, events.data(), static_cast<int>(std::min(capacity, kBatch)), &now);
   } while (count < 0 && errno == EINTR);
   if (count < 0) return -errno;
   for (int i = 0; i < count; i++) fds[i] = static_cast<int>(events[i].ident);
