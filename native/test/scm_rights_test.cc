@@ -6,47 +6,12 @@
 #include <sys/wait.h>
 
 #include "../descriptor.h"
-#include "../unix_socket.h"
+#include "arrival.h"
 #include "harness.h"
 
 using namespace handoff;
 
 namespace {
-
-struct Pair {
-  int fds[2];
-  explicit Pair(int type = SOCK_STREAM) { CHECK_EQ(SocketPair(type, fds), 0); }
-  ~Pair() {
-    for (int fd : fds) {
-      if (fd >= 0) Close(fd);
-    }
-  }
-  void Drop(int end) {
-    Close(fds[end]);
-    fds[end] = -1;
-  }
-};
-
-// A receive, and the descriptors that it brought.
-struct Arrival {
-  char bytes[4096];
-  int fds[kMaxDescriptors];
-  Ancillary ancillary;
-  ssize_t length;
-
-  explicit Arrival(int fd, size_t capacity = sizeof(bytes)) {
-    length = Receive(fd, bytes, capacity, fds, &ancillary);
-  }
-  ~Arrival() {
-    for (size_t i = 0; i < ancillary.count; i++) Close(fds[i]);
-  }
-  bool Says(const char* text) const {
-    return length == static_cast<ssize_t>(strlen(text)) && memcmp(bytes, text, length) == 0;
-  }
-};
-
-// The same file many times: enough to count them.
-std::vector<int> Repeat(int fd, size_t count) { return std::vector<int>(count, fd); }
 
 // Lets the process open `spare` more descriptors, until the scope ends.
 class SpareDescriptors {
@@ -267,51 +232,6 @@ TEST(what_is_no_socket_is_refused) {
 }
 
 #if defined(__linux__)
-TEST(each_read_names_its_sender_and_mixes_no_two) {
-  Pair pair;
-  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    int file = 0;
-    _exit(Send(pair.fds[0], "child", 5, &file, 1) == 5 ? 0 : 1);
-  }
-  int status;
-  CHECK_EQ(waitpid(child, &status, 0), child);
-  CHECK_EQ(status, 0);
-  CHECK_EQ(Send(pair.fds[0], "parent", 6, nullptr, 0), 6);
-
-  Arrival first(pair.fds[1]);
-  CHECK(first.Says("child"));
-  CHECK_EQ(first.ancillary.count, 1);
-  CHECK(first.ancillary.has_credentials);
-  CHECK_EQ(first.ancillary.credentials.pid, child);
-  CHECK_EQ(first.ancillary.credentials.uid, getuid());
-  CHECK_EQ(first.ancillary.credentials.gid, getgid());
-  Arrival second(pair.fds[1]);
-  CHECK(second.Says("parent"));
-  CHECK_EQ(second.ancillary.credentials.pid, getpid());
-}
-
-TEST(credentials_leave_room_for_all_descriptors) {
-  Pair pair;
-  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
-  auto fds = Repeat(0, kMaxDescriptors);
-  CHECK_EQ(Send(pair.fds[0], "x", 1, fds.data(), fds.size()), 1);
-  Arrival arrival(pair.fds[1]);
-  CHECK_EQ(arrival.ancillary.count, kMaxDescriptors);
-  CHECK(arrival.ancillary.has_credentials);
-  CHECK(!arrival.ancillary.truncated);
-}
-
-TEST(what_was_sent_before_anyone_asked_has_no_sender) {
-  Pair pair;
-  CHECK_EQ(Send(pair.fds[0], "x", 1, nullptr, 0), 1);
-  CHECK_EQ(PassCredentials(pair.fds[1], true), 0);
-  Arrival arrival(pair.fds[1]);
-  CHECK(arrival.Says("x"));
-  CHECK(!arrival.ancillary.has_credentials);
-}
-
 // The kernel counts descriptors in flight for each user, and lets root have any number of them.
 TEST(too_many_descriptors_in_flight_are_refused) {
   Pair pair;
