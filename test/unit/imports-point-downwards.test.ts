@@ -21,6 +21,9 @@ const layers = [
   ['create.ts'],
   // One process: runs both sides, and all that is about neither of them.
   ['handoff.ts'],
+  // What is about both sides of one process.
+  ['listening.ts', 'leadership.ts', 'self-report.ts'],
+  ['metrics.ts'],
   // The two sides meet on the wire only.
   ['old/', 'new/'],
   // What a side is run with, and what a process does beside its two sides.

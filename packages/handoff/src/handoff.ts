@@ -5,61 +5,45 @@ import type { Server, Socket } from 'node:net'
 import { isAdopted } from './connections/adopted.ts'
 import { Consents } from './connections/consents.ts'
 import type { ConnectionHooks } from './connections/raw-mover.ts'
-import { ReceivedTicketKeys, ticketKeysOf } from './connections/ticket-keys.ts'
+import { ReceivedTicketKeys, ticketKeyState } from './connections/ticket-keys.ts'
 import type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
 } from './connections/websocket-servers.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import type { HandoffEventBody, ProcessStage } from './diagnostics.ts'
+import type { HandoffEventBody } from './diagnostics.ts'
 import { HandoffError } from './errors.ts'
-import { type CountedKind, everyKind, type Fate, mapFates, total } from './fates.ts'
 import { Holdings } from './holdings.ts'
-import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
+import type { ListenOptions } from './io/listen-arguments.ts'
 import { interceptListen } from './io/listen-hook.ts'
 import type { Death, System } from './io/system.ts'
+import { Leadership } from './leadership.ts'
 import { Line } from './line.ts'
-import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
+import { Listening } from './listening.ts'
+import type { HandoffMetrics } from './metrics.ts'
+import type { BindSocketOptions } from './new/adopt.ts'
 import { Birth } from './new/birth.ts'
 import { errorOfDeath } from './new/death.ts'
-import { notifyFields } from './notify-fields.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
-import { beforeCommit, Succession } from './old/succession.ts'
+import { Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
-import { Reporter, type Status } from './reporter.ts'
+import { Reporter } from './reporter.ts'
 import { Restart } from './restart.ts'
+import { SelfReport } from './self-report.ts'
 import { ServiceManager } from './service-manager.ts'
 import { handleSignals, restartSignals } from './signals.ts'
 import { type StateOptions, States } from './states.ts'
-
-/** What {@link Handoff.metrics} tells. */
-export interface HandoffMetrics {
-  generation: number
-  stage: ProcessStage
-  /** Where it listens, such as `tcp:127.0.0.1:3000`; the real port where 0 was asked for. */
-  listeners: readonly string[]
-  /** Gauge: open connections, over all servers. */
-  connections: number
-  /** Gauge: the same by kind. */
-  open: Record<CountedKind, number>
-  /**
-   * Counters: connections by what became of them and by kind, in all handoffs of this process and
-   * in its stop. One that went over and came back counts as both.
-   */
-  fates: Record<Fate, Record<CountedKind, number>>
-  /** Counters: handoffs to a successor, committed, aborted before the commit, taken back after it. */
-  handoffs: { completed: number; aborted: number; takenBack: number }
-}
 
 export class HandoffProcess {
   readonly #system: System
   readonly #settings: Settings
   readonly #holdings: Holdings
   readonly #reporter: Reporter
+  readonly #self: SelfReport
   readonly #birth: Birth
   readonly #succession: Succession
-  readonly #adoption: Adoption
+  readonly #listening: Listening
   readonly #consents: Consents
   readonly #restart: Restart
   readonly #manager: ServiceManager
@@ -67,11 +51,8 @@ export class HandoffProcess {
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
   readonly #states: States
-  readonly #line = new Line(() => this.#checkLeadership())
-  readonly #leadership = deferred<void>()
-  readonly #counts = { completed: 0, aborted: 0, takenBack: 0 }
-  #listenError: unknown
-  #unnamed = 0
+  readonly #line = new Line(() => this.#leadership.check())
+  readonly #leadership: Leadership
   #closed = false
   #stopping: Deferred<never> | undefined
 
@@ -83,16 +64,16 @@ export class HandoffProcess {
     this.#restart = new Restart(system, settings.readyTimeoutMs)
     this.#reporter = new Reporter(system, settings, () => this.generation)
     const report = (event: HandoffEventBody) => this.#report(event)
-    const holdings = new Holdings(
-      system,
-      (fd) => this.#succession.connect(fd),
-      (message) => report({ type: 'warning', message }),
-    )
     const onWarning = (message: string) => report({ type: 'warning', message })
+    const holdings = new Holdings(system, (fd) => this.#succession.connect(fd), onWarning)
     this.#consents = new Consents(onWarning)
     this.#states = new States((error) => this.#importFailed(error))
     const shared = { system, settings, holdings, report, states: this.#states, line: this.#line }
     this.#holdings = holdings
+    this.#self = new SelfReport(system, this.#reporter, holdings, () => ({
+      birth: this.#birth,
+      succession: this.#succession,
+    }))
     this.#manager = new ServiceManager({
       system,
       notifier: this.#reporter.notifier,
@@ -101,16 +82,11 @@ export class HandoffProcess {
       serves: () => (this.#serves ? this.generation : undefined),
     })
     const ticketKeys = new ReceivedTicketKeys()
-    this.#states.defineOwn('handoff:ticket-keys', {
-      when: 'start',
-      isEmpty: () => Object.keys(ticketKeysOf(holdings.gates)).length === 0,
-      export: () => ticketKeysOf(holdings.gates),
-      import: (keys) => ticketKeys.take(keys),
-    })
+    this.#states.defineOwn('handoff:ticket-keys', ticketKeyState(holdings.gates, ticketKeys))
     this.#birth = new Birth({
       ...shared,
       takesConnections: () => this.#succession.takesConnections,
-      changed: () => this.#checkLeadership(),
+      changed: () => this.#leadership.check(),
       gaveUp: (error) => this.#gaveUp(error),
     })
     this.#succession = new Succession({
@@ -126,32 +102,18 @@ export class HandoffProcess {
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
     })
-    this.#adoption = {
-      listeners: holdings.listeners,
-      gates: holdings.gates,
+    const [birth, succession] = [this.#birth, this.#succession]
+    this.#leadership = new Leadership({ line: this.#line, birth, succession })
+    this.#listening = new Listening({
       system,
+      holdings,
       consents: this.#consents,
-      // The first generation serves from its first listen, as any server does.
-      accept: () => this.#birth.accepts || this.#birth.replaces === null,
-      checkOpen: () => this.#checkOpen(),
-      settled: () => this.#manager.settled(),
-      nextName: () => String(++this.#unnamed),
       ticketKeys,
-      handlers: {
-        tally: holdings.tally,
-        onClose: (gate) => {
-          holdings.dropGate(gate, this.#succession.state === 'serving')
-          this.#manager.follow()
-          this.#succession.checkDrained()
-        },
-        onEmpty: (gate) => {
-          holdings.noteEmpty(gate)
-          this.#succession.checkDrained()
-        },
-        onQuiescent: () => this.#succession.look(),
-        onWarning,
-      },
-    }
+      birth,
+      succession,
+      manager: this.#manager,
+      onWarning,
+    })
   }
 
   get generation(): number {
@@ -188,29 +150,15 @@ export class HandoffProcess {
       throw error
     }
     if (signals) this.#handleSignals()
-    this.#reporter.watch(() => this.#status())
+    this.#reporter.watch(() => this.#self.status())
   }
 
   async listen(server: Server, options: ListenOptions): Promise<void> {
-    const call = readListenArguments([options])
-    if (call === undefined) {
-      throw new HandoffError(
-        'ERR_HANDOFF_INVALID_OPTION',
-        'cannot listen: give a port from 0 to 65535, a path or an fd',
-      )
-    }
-    if (server.listening) {
-      throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: the server does already')
-    }
-    await this.#adopt(server, call.options)
+    await this.#listening.listen(server, options)
   }
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
-    const gate = await this.#listening(adoptSocket(socket, options, this.#adoption))
-    this.#holdings.gates.add(gate)
-    this.#manager.follow()
-    // The commit may have come while it was on its way.
-    if (this.#adoption.accept()) await gate.open()
+    await this.#listening.bind(socket, options)
   }
 
   webSockets<S extends WebSocketLike>(
@@ -236,7 +184,7 @@ export class HandoffProcess {
   intercept(claims: (server: Server) => boolean): () => void {
     const undo = interceptListen({
       claims,
-      listen: (server, options) => this.#adopt(server, options),
+      listen: (server, options) => this.#listening.adopt(server, options),
     })
     this.#undo.push(undo)
     return undo
@@ -289,22 +237,14 @@ export class HandoffProcess {
   }
 
   metrics(): HandoffMetrics {
-    const { stage, listeners, connections, open, fates } = this.#status()
-    return {
-      generation: this.generation,
-      stage,
-      listeners,
-      connections,
-      open: everyKind(open),
-      fates: mapFates((fate) => everyKind(fates[fate])),
-      handoffs: { ...this.#counts },
-    }
+    return this.#self.metrics()
   }
 
   /** The application closes without the process ending: nobody can take over from it any more. */
   close(): void {
     this.#onClose()
     this.#closed = true
+    this.#leadership.close()
     this.#letGo()
     this.#succession.close()
     if (this.#succession.state !== 'serving') return
@@ -318,39 +258,14 @@ export class HandoffProcess {
     this.#manager.follow()
   }
 
-  async #adopt(server: Server, options: ListenOptions): Promise<void> {
-    const gate = await this.#listening(adoptServer(server, options, this.#adoption))
-    this.#manager.follow()
-    // The commit may have come while it was on its way.
-    if (this.#adoption.accept()) await gate?.open()
-  }
-
-  /** Keeps the error of a failed listen: if the process ends by it, the operator is told so. */
-  async #listening<T>(adopted: Promise<T>): Promise<T> {
-    try {
-      return await adopted
-    } catch (error) {
-      this.#listenError = error
-      throw error
-    }
-  }
-
   #errorOf(death: Death): HandoffError {
     const serving = this.#birth.replaces === null ? 'none' : 'old'
-    return errorOfDeath(death, this.#listenError, serving)
+    return errorOfDeath(death, this.#listening.error, serving)
   }
 
   #letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
     this.#reporter.close()
-  }
-
-  /** Leads whoever serves once no older generation lives, and is not on its way out. */
-  #checkLeadership(): void {
-    const { served, oldMayLive } = this.#birth
-    if (!served || this.#closed || !beforeCommit.has(this.#succession.state)) return
-    if (this.#line.older.length > 0 || (oldMayLive && !this.#line.told)) return
-    this.#leadership.resolve()
   }
 
   /** Before the commit the old process still can; after it there is no way back. */
@@ -359,20 +274,11 @@ export class HandoffProcess {
     else this.#birth.fail(error)
   }
 
-  #checkOpen(): void {
-    const { state } = this.#succession
-    const open = state !== 'commit' && beforeCommit.has(state)
-    if (open && this.#birth.state !== 'aborted') return
-    throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
-  }
-
   #ended(error: HandoffError | undefined): void {
-    if (error === undefined) {
-      this.#counts.completed += 1
-      this.#manager.succeeded()
-    } else this.#counts.aborted += 1
+    this.#self.handoffEnded(error === undefined ? 'completed' : 'aborted')
+    if (error === undefined) this.#manager.succeeded()
     this.#restart.end(error)
-    this.#checkLeadership()
+    this.#leadership.check()
   }
 
   /** A process that gives up before it serves has nothing to do in the world. */
@@ -407,34 +313,11 @@ export class HandoffProcess {
   }
 
   #report(event: HandoffEventBody): void {
-    if (event.type === 'taken-back') {
-      this.#counts.takenBack += 1
-      this.#checkLeadership()
-    }
-    const { pid } = this.#system
-    const stopping = this.#succession.state === 'stopping'
-    const fields = notifyFields(event, { pid, generation: this.generation, stopping })
-    this.#reporter.report(event, fields)
-    if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
+    this.#self.event(event)
     if (event.type === 'serving') this.#manager.begin(this.#birth.unclaimed)
-    if (event.type === 'taken-back') this.#manager.begin()
-  }
-
-  #status(): Status {
-    const { places, kinds, tally } = this.#holdings
-    return {
-      type: 'status',
-      stage: this.#stage(),
-      listeners: places,
-      connections: total(kinds),
-      open: kinds,
-      fates: tally.all,
+    if (event.type === 'taken-back') {
+      this.#manager.begin()
+      this.#leadership.check()
     }
-  }
-
-  #stage(): ProcessStage {
-    const { state } = this.#birth
-    if (state === 'alone' || state === 'aborted') return 'adopt'
-    return state === 'serving' ? this.#succession.stage : state
   }
 }

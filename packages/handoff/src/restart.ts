@@ -18,10 +18,6 @@ export class Restart {
     this.#timeoutMs = timeoutMs
   }
 
-  get underWay(): boolean {
-    return this.#outcome !== undefined
-  }
-
   /**
    * Starts the same command again, or joins the restart under way.
    *

@@ -37,8 +37,18 @@ export class ReceivedTicketKeys {
   }
 }
 
+/** How ticket keys go over: as a state of our own, before the new process listens. */
+export function ticketKeyState(gates: Iterable<Gate>, received: ReceivedTicketKeys) {
+  return {
+    when: 'start',
+    isEmpty: () => Object.keys(ticketKeysOf(gates)).length === 0,
+    export: () => ticketKeysOf(gates),
+    import: (keys: unknown) => received.take(keys),
+  } as const
+}
+
 /** The keys of every TLS server behind a gate. */
-export function ticketKeysOf(gates: Iterable<Gate>): TicketKeys {
+function ticketKeysOf(gates: Iterable<Gate>): TicketKeys {
   const keys: TicketKeys = {}
   for (const { held, ticketKeys } of gates) {
     if (ticketKeys !== undefined) keys[held.entry.key] = ticketKeys.toString('base64')

@@ -1,28 +1,27 @@
 // The new side as a whole: runs its table from discover to serving.
 
 import { deferred } from '../deferred.ts'
-import type { HandoffEventBody, Stage } from '../diagnostics.ts'
-import { errorFromPeer, HandoffError, reasonOf, type Serving } from '../errors.ts'
+import type { HandoffEventBody } from '../diagnostics.ts'
+import { errorFromPeer, type HandoffError, reasonOf, type Serving } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
-import { plural } from '../plural.ts'
 import type { NewState } from '../protocol/machine.ts'
-import { placeOf } from '../protocol/manifest.ts'
 import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import type { States } from '../states.ts'
-import { Arrivals } from './arrivals.ts'
 import { findOldProcess, sendHello } from './discover.ts'
-import { takeOverError } from './failure.ts'
+import { Failures } from './failure.ts'
 import { Imports } from './imports.ts'
 import { Inheritance } from './inheritance.ts'
-import { type Carried, isCarrier, type OldProcess } from './old-process.ts'
+import { Intake } from './intake.ts'
+import { type Carried, isCarrier, isEvent, type OldProcess } from './old-process.ts'
 import { readyMessage } from './ready.ts'
 import { Receipt } from './receive.ts'
-import { takeConnections } from './take-connections.ts'
+import { stageEvent, stageOf } from './stage-of.ts'
+import { Unclaimed } from './unclaimed.ts'
 
 /** How long the old process may take to answer `ready`, in milliseconds: it is one step for it. */
 const commitTimeoutMs = 10_000
@@ -50,15 +49,15 @@ export class Birth {
   readonly #serving = deferred<void>()
   readonly #imports: Imports
   readonly #inheritance: Inheritance
-  readonly #unclaimed: string[] = []
+  readonly #unclaimed: Unclaimed
+  readonly #failures = new Failures(() => ({
+    stage: stageOf(this.state),
+    serving: this.#whoServes(),
+  }))
   #old: OldProcess | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
-  readonly #arrivals = new Arrivals({
-    ended: (numbers) => this.#old?.send({ type: 'ended', numbers }),
-    rested: async (rests) => await this.#old?.send({ type: 'rested', rests }),
-  })
-  #connections = 0
+  readonly #intake: Intake
   #deadline: Timer | undefined
   #opening = false
   #opened: Promise<void> = Promise.resolve()
@@ -68,9 +67,13 @@ export class Birth {
   constructor(context: BirthContext) {
     this.#context = context
     this.#imports = new Imports(context)
-    this.#inheritance = new Inheritance({
+    const unclaimed = new Unclaimed(context)
+    this.#unclaimed = unclaimed
+    this.#inheritance = new Inheritance({ ...context, closeUnclaimed: () => unclaimed.close() })
+    this.#intake = new Intake({
       ...context,
-      closeUnclaimed: () => this.#closeUnclaimed(),
+      send: async (message) => await this.#old?.send(message),
+      fail: (error) => this.#fail(error),
     })
     this.#runner = new Runner('new', 'discover', this.#effects(), (state) => this.#enter(state))
   }
@@ -109,7 +112,7 @@ export class Birth {
 
   /** Keys of the listeners that came, and that nothing here has asked for: they are closed. */
   get unclaimed(): readonly string[] {
-    return this.#unclaimed
+    return this.#unclaimed.keys
   }
 
   /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
@@ -180,22 +183,17 @@ export class Birth {
 
   #take(message: Message, descriptors: number[]): void {
     const { type } = message
-    if (isCarrier(type) && this.#runner.takes(type)) {
-      this.#runner.dispatch(type, { message, descriptors })
-      return
+    if (!isEvent(type) || !this.#runner.takes(type)) {
+      closeAll(descriptors)
+      const reason = `the old process sent ${type} too early or late`
+      return this.#fail(this.#failures.make('ERR_HANDOFF_PROTOCOL', reason))
     }
+    if (isCarrier(type)) return this.#runner.dispatch(type, { message, descriptors })
     closeAll(descriptors)
-    const known = type === 'refuse' || type === 'manifest' || type === 'committed'
-    if ((known || type === 'drained' || type === 'abort') && this.#runner.takes(type)) {
-      if (message.type === 'refuse' || message.type === 'abort') {
-        this.#error = errorFromPeer(message, { stage: this.#stage(), serving: 'old' })
-      }
-      this.#runner.dispatch(type, message)
-      return
+    if (message.type === 'refuse' || message.type === 'abort') {
+      this.#error = errorFromPeer(message, { stage: stageOf(this.state), serving: 'old' })
     }
-    this.#fail(
-      this.#failure('ERR_HANDOFF_PROTOCOL', `the old process sent ${type} too early or late`),
-    )
+    this.#runner.dispatch(type, message)
   }
 
   #effects(): Effects {
@@ -217,7 +215,7 @@ export class Birth {
       'close-unclaimed': () => {
         this.#imports.dropUnknown()
         this.#inheritance.settle()
-        this.#closeUnclaimed()
+        this.#unclaimed.close()
       },
       'send-ready': () => this.#sendReady(),
       'import-state': () => this.#imports.begin(),
@@ -231,7 +229,8 @@ export class Birth {
         this.#opened = this.#imports.after(() => this.#open())
       },
       'announce-serving': () => this.#announce(),
-      'take-connections': (frame) => this.#takeConnections(frame as Carried<'connections'>),
+      'take-connections': (frame) =>
+        this.#intake.take(frame as Carried<'connections'>, this.#opened),
       'note-drained': (message) => {
         const { forced } = message as Messages['drained']
         if (forced === 0) return
@@ -241,17 +240,17 @@ export class Birth {
         })
       },
       'send-release': () => {
-        this.#endRests()
+        this.#intake.endRests()
         this.#old?.send({ type: 'release' })
       },
       'send-abort': () => {
         const { code, reason } =
-          this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
+          this.#error ?? this.#failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
         this.#old?.send({ type: 'abort', code, reason })
       },
       'turn-deaf': () => this.#old?.turnDeaf(),
       'hang-up': () => {
-        this.#endRests()
+        this.#intake.endRests()
         this.#old?.close()
         this.#old = undefined
         this.#context.changed()
@@ -260,33 +259,16 @@ export class Birth {
     }
   }
 
-  #closeUnclaimed(): void {
-    const { report, holdings } = this.#context
-    for (const entry of holdings.listeners.closeUnclaimed()) {
-      this.#unclaimed.push(entry.key)
-      const message = `${placeOf(entry)} is no longer listened on: nothing here asked for it`
-      report({ type: 'warning', message })
-    }
-  }
-
   #takeManifest(manifest: Messages['manifest']): void {
     if (!supportedVersions.includes(manifest.version)) {
-      throw this.#failure(
+      throw this.#failures.make(
         'ERR_HANDOFF_VERSION',
         `the old process chose version ${manifest.version}`,
       )
     }
     this.#receipt = new Receipt(manifest, this.#context.holdings.listeners)
     this.#manifest = manifest
-    this.#arrivals.tellRests(manifest.accepts?.includes('rested') ?? false)
-  }
-
-  /** The old process does not take back any more. */
-  #endRests(): void {
-    this.#arrivals.tellRests(false)
-    for (const { movers } of this.#context.holdings.busy) {
-      for (const mover of movers) mover.ignoreRests?.()
-    }
+    this.#intake.begin(manifest)
   }
 
   #takeListeners({ message, descriptors }: Carried<'listeners'>): void {
@@ -305,25 +287,14 @@ export class Birth {
     return new Promise(() => {}) // It ends.
   }
 
-  /** Once the gates are open. The ack comes before anything is read: unacked means untouched. */
-  #takeConnections({ message, descriptors }: Carried<'connections'>): void {
-    this.#opened.then(
-      () => {
-        const { holdings, takesConnections } = this.#context
-        if (!takesConnections()) return closeAll(descriptors)
-        this.#connections += descriptors.length
-        this.#old?.send({ type: 'adopted', received: this.#connections })
-        this.#attempt(() => takeConnections(message, descriptors, holdings, this.#arrivals))
-      },
-      () => closeAll(descriptors),
-    )
-  }
-
   #sendReady(): void {
     const { system, holdings } = this.#context
     this.#deadline?.cancel()
     this.#deadline = system.timer(commitTimeoutMs, () => {
-      this.#error = this.#failure('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`)
+      this.#error = this.#failures.make(
+        'ERR_HANDOFF_TIMEOUT',
+        `no commit within ${commitTimeoutMs} ms`,
+      )
       this.#runner.dispatch('timeout')
     })
     this.#old?.send({ type: 'ready', ...readyMessage(holdings.gates) })
@@ -340,7 +311,7 @@ export class Birth {
         this.#context.changed()
       },
       (cause: unknown) => {
-        this.#error = this.#failure('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
+        this.#error = this.#failures.make('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
         this.#giveUp()
       },
     )
@@ -350,30 +321,20 @@ export class Birth {
     const { report, holdings } = this.#context
     if (state === 'adopt') this.#inheritance.close()
     if (state === 'alone') this.#inheritance.use(holdings.listeners)
-    if (state === 'receive') {
-      const { pid = 0, generation = 0, listeners = [] } = this.#manifest ?? {}
-      const offered = plural(Math.max(0, listeners.length - 1), 'listener')
-      const detail = `${offered} of generation ${generation} (pid ${pid})`
-      report({ type: 'stage', stage: 'receive', detail })
-    }
-    if (state === 'adopt' || state === 'alone') {
-      const detail = state === 'adopt' ? 'the application starts' : 'no old process'
-      report({ type: 'stage', stage: 'adopt', detail })
-      this.#adopting.resolve()
-    }
-    if (state === 'ready')
-      report({ type: 'stage', stage: 'ready', detail: 'waiting for the commit' })
+    const event = stageEvent(state, this.#manifest)
+    if (event !== undefined) report(event)
+    if (state === 'adopt' || state === 'alone') this.#adopting.resolve()
   }
 
   #giveUp(): void {
     const { report, holdings, gaveUp } = this.#context
-    const error = this.#error ?? this.#failure('ERR_HANDOFF_APP_FAILED', 'it gave up')
+    const error = this.#error ?? this.#failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
     this.#deadline?.cancel()
     this.#inheritance.close()
     holdings.listeners.closeUnclaimed()
     this.#receipt?.close()
     const { code, reason } = error
-    const stage = error.stage ?? this.#stage()
+    const stage = error.stage ?? stageOf(this.state)
     report({ type: 'aborted', stage, code, message: reason, serving: error.serving ?? 'none' })
     this.#adopting.reject(error)
     this.#serving.reject(error)
@@ -389,37 +350,18 @@ export class Birth {
   }
 
   #fail(error: unknown): void {
-    this.#error =
-      error instanceof HandoffError
-        ? this.#placed(error)
-        : this.#failure('ERR_HANDOFF_APP_FAILED', reasonOf(error), error)
+    this.#error = this.#failures.place(error)
     if (this.#runner.takes('failure')) this.#runner.dispatch('failure')
-  }
-
-  /** An error of the channel or of the application knows neither the stage nor who serves. */
-  #placed(error: HandoffError): HandoffError {
-    const { code, reason, stage = this.#stage(), serving = this.#whoServes(), cause } = error
-    return new HandoffError(code, reason, { stage, serving, cause })
   }
 
   #whoServes(): Serving {
     return this.#old === undefined ? 'none' : 'old'
   }
 
-  #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
-    return takeOverError(code, reason, { stage: this.#stage(), serving: this.#whoServes(), cause })
-  }
-
   #late(ms: number): HandoffError {
     const { late } = this.#imports
     return late === undefined
-      ? this.#failure('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
-      : this.#failure('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
-  }
-
-  #stage(): Stage {
-    const { state } = this
-    if (state === 'alone' || state === 'aborted') return 'adopt'
-    return state === 'serving' ? 'ready' : state
+      ? this.#failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
+      : this.#failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
   }
 }

@@ -1,7 +1,7 @@
 // Errors of the new side.
 
 import type { Stage } from '../diagnostics.ts'
-import { HandoffError, type HandoffErrorCode, type Serving } from '../errors.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf, type Serving } from '../errors.ts'
 
 /** `cannot take over: <reason>`. */
 export function takeOverError(
@@ -14,4 +14,27 @@ export function takeOverError(
     serving,
     ...(cause === undefined ? {} : { cause }),
   })
+}
+
+/** Makes the errors of one attempt: each says in which stage it was, and who serves all the same. */
+export class Failures {
+  readonly #where: () => { stage: Stage; serving: Serving }
+
+  constructor(where: () => { stage: Stage; serving: Serving }) {
+    this.#where = where
+  }
+
+  make(code: HandoffErrorCode, reason: string, cause?: unknown): HandoffError {
+    return takeOverError(code, reason, { ...this.#where(), cause })
+  }
+
+  /** An error of the channel or of the application knows neither the stage nor who serves. */
+  place(error: unknown): HandoffError {
+    if (!(error instanceof HandoffError)) {
+      return this.make('ERR_HANDOFF_APP_FAILED', reasonOf(error), error)
+    }
+    const here = this.#where()
+    const { code, reason, stage = here.stage, serving = here.serving, cause } = error
+    return new HandoffError(code, reason, { stage, serving, cause })
+  }
 }

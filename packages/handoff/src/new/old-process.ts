@@ -23,6 +23,22 @@ export function isCarrier(type: MessageType): type is Carrier {
   return carriers.has(type)
 }
 
+/** Messages without any. */
+type Plain = 'refuse' | 'manifest' | 'committed' | 'drained' | 'abort'
+
+const plain: ReadonlySet<MessageType> = new Set<Plain>([
+  'refuse',
+  'manifest',
+  'committed',
+  'drained',
+  'abort',
+])
+
+/** Whether it is an old process's to say: each is an event of the table. */
+export function isEvent(type: MessageType): type is Carrier | Plain {
+  return carriers.has(type) || plain.has(type)
+}
+
 export interface OldProcessHandlers {
   /** Owns the descriptors. */
   onFrame(frame: { message: Message; descriptors: number[] }): void

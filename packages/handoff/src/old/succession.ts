@@ -20,6 +20,7 @@ import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { type Answer, handOverError, isAnswer, Peer } from './peer.ts'
 import { Sending } from './send.ts'
+import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
 
 /** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */
@@ -51,9 +52,6 @@ export interface SuccessionContext {
   leave(): void
 }
 
-/** In these, clients that come are this process's, and servers may begin to listen. */
-export const beforeCommit: ReadonlySet<OldState> = new Set(['serving', 'offer', 'send', 'commit'])
-
 export class Succession {
   readonly #context: SuccessionContext
   readonly #runner: Runner<'old'>
@@ -79,12 +77,7 @@ export class Succession {
 
   /** The stage that this process is in, as its operator sees it. */
   get stage(): ProcessStage {
-    const { state } = this
-    if (state === 'commit') return 'send'
-    if (state === 'serving' || state === 'offer' || state === 'send' || state === 'exit') {
-      return state
-    }
-    return 'drain'
+    return stageOf(this.state)
   }
 
   /** A process connected to the rendezvous socket. Owns the descriptor. */
@@ -359,8 +352,7 @@ export class Succession {
       const detail = `${plural(count, 'listener')} to ${this.#name}`
       report({ type: 'stage', stage: 'send', detail })
     }
-    const underWay = before === 'offer' || before === 'send' || before === 'commit'
-    if (!underWay || (state !== 'serving' && state !== 'stopping')) return
+    if (!underWay.has(before) || (state !== 'serving' && state !== 'stopping')) return
     const error = this.#reason()
     const { code, reason } = error
     const stage = before === 'offer' ? 'offer' : 'send'

@@ -1,0 +1,116 @@
+// How the servers and sockets of this process come to listen: on what was received, or bound anew.
+
+import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import type { Consents } from './connections/consents.ts'
+import type { ReceivedTicketKeys } from './connections/ticket-keys.ts'
+import { HandoffError } from './errors.ts'
+import type { Holdings } from './holdings.ts'
+import { type ListenOptions, readListenArguments } from './io/listen-arguments.ts'
+import type { System } from './io/system.ts'
+import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
+import type { Birth } from './new/birth.ts'
+import { beforeCommit } from './old/stage-of.ts'
+import type { Succession } from './old/succession.ts'
+import type { ServiceManager } from './service-manager.ts'
+
+export interface ListeningContext {
+  readonly system: System
+  readonly holdings: Holdings
+  readonly consents: Consents
+  readonly ticketKeys: ReceivedTicketKeys
+  readonly birth: Birth
+  readonly succession: Succession
+  readonly manager: ServiceManager
+  onWarning(message: string): void
+}
+
+export class Listening {
+  readonly #context: ListeningContext
+  readonly #adoption: Adoption
+  #unnamed = 0
+  #error: unknown
+
+  constructor(context: ListeningContext) {
+    const { system, holdings, consents, ticketKeys, birth, succession, manager } = context
+    this.#context = context
+    this.#adoption = {
+      listeners: holdings.listeners,
+      gates: holdings.gates,
+      system,
+      consents,
+      // The first generation serves from its first listen, as any server does.
+      accept: () => birth.accepts || birth.replaces === null,
+      checkOpen: () => this.#checkOpen(),
+      settled: () => manager.settled(),
+      nextName: () => String(++this.#unnamed),
+      ticketKeys,
+      handlers: {
+        tally: holdings.tally,
+        onClose: (gate) => {
+          holdings.dropGate(gate, succession.state === 'serving')
+          manager.follow()
+          succession.checkDrained()
+        },
+        onEmpty: (gate) => {
+          holdings.noteEmpty(gate)
+          succession.checkDrained()
+        },
+        onQuiescent: () => succession.look(),
+        onWarning: context.onWarning,
+      },
+    }
+  }
+
+  /** Why the last listen failed: if the process ends by it, the operator is told so. */
+  get error(): unknown {
+    return this.#error
+  }
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_LISTEN_STATE. */
+  async listen(server: Server, options: ListenOptions): Promise<void> {
+    const call = readListenArguments([options])
+    if (call === undefined) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        'cannot listen: give a port from 0 to 65535, a path or an fd',
+      )
+    }
+    if (server.listening) {
+      throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: the server does already')
+    }
+    await this.adopt(server, call.options)
+  }
+
+  /** As {@link listen}, with options that have been read. */
+  async adopt(server: Server, options: ListenOptions): Promise<void> {
+    const gate = await this.#keepError(adoptServer(server, options, this.#adoption))
+    this.#context.manager.follow()
+    // The commit may have come while it was on its way.
+    if (this.#adoption.accept()) await gate?.open()
+  }
+
+  async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
+    const { holdings, manager } = this.#context
+    const gate = await this.#keepError(adoptSocket(socket, options, this.#adoption))
+    holdings.gates.add(gate)
+    manager.follow()
+    if (this.#adoption.accept()) await gate.open()
+  }
+
+  async #keepError<T>(adopted: Promise<T>): Promise<T> {
+    try {
+      return await adopted
+    } catch (error) {
+      this.#error = error
+      throw error
+    }
+  }
+
+  #checkOpen(): void {
+    const { birth, succession } = this.#context
+    const open = succession.state !== 'commit' && beforeCommit.has(succession.state)
+    if (open && birth.state !== 'aborted') return
+    throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
+  }
+}

@@ -1,0 +1,34 @@
+// Stage ready, new side: listeners that came and that nobody has asked for.
+
+import type { HandoffEventBody } from '../diagnostics.ts'
+import type { Holdings } from '../holdings.ts'
+import { placeOf } from '../protocol/manifest.ts'
+
+interface UnclaimedContext {
+  readonly holdings: Holdings
+  report(event: HandoffEventBody): void
+}
+
+export class Unclaimed {
+  readonly #context: UnclaimedContext
+  readonly #keys: string[] = []
+
+  constructor(context: UnclaimedContext) {
+    this.#context = context
+  }
+
+  /** Of those that were closed. */
+  get keys(): readonly string[] {
+    return this.#keys
+  }
+
+  /** Open, they would swallow clients without an answer. */
+  close(): void {
+    const { holdings, report } = this.#context
+    for (const entry of holdings.listeners.closeUnclaimed()) {
+      this.#keys.push(entry.key)
+      const message = `${placeOf(entry)} is no longer listened on: nothing here asked for it`
+      report({ type: 'warning', message })
+    }
+  }
+}
