@@ -4,50 +4,57 @@ import type { Gate } from '../connections/gate.ts'
 import type { DrainCounts, Fates } from '../fates.ts'
 import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
+import type { Wire } from '../io/wire.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
-import type { HandOver } from './hand-over.ts'
+import { HandOver } from './hand-over.ts'
+
+export interface DrainHandlers {
+  /** Nothing is under way any more. */
+  onDrained(fates: Fates): void
+  /** All that was at rest at the begin has gone over: the supervisor may want to hear how many. */
+  onRest(): void
+  onWarning(message: string): void
+}
 
 export class Drain {
   readonly #holdings: Holdings
   readonly #system: System
   readonly #timeoutMs: number
-  readonly #onDrained: (fates: Fates) => void
+  readonly #handlers: DrainHandlers
   readonly #undoNotices: (() => void)[] = []
   #handOver: HandOver | undefined
   #deadline: Timer | undefined
   #ended = false
 
-  constructor(
-    holdings: Holdings,
-    system: System,
-    timeoutMs: number,
-    onDrained: (fates: Fates) => void,
-  ) {
+  constructor(holdings: Holdings, system: System, timeoutMs: number, handlers: DrainHandlers) {
     this.#holdings = holdings
     this.#system = system
     this.#timeoutMs = timeoutMs
-    this.#onDrained = onDrained
+    this.#handlers = handlers
   }
 
   /**
-   * The gates are shut already.
+   * The gates are shut already. Connections at rest go to the new process, if it takes any; without
+   * a successor they are closed.
    *
-   * @param handOver - how connections at rest change process; without a successor they are closed.
+   * @param takes - the kinds of connections that the new process takes, by listener key.
    */
-  start(handOver: HandOver | undefined): void {
+  start(wire: Wire | undefined, takes: Messages['ready']['takes'] | undefined): void {
+    const handOver = wire && takes && this.#handOverBy(wire, takes)
     this.#handOver = handOver
     this.#giveNotice((gate) => !handOver?.covers(gate))
     if (handOver !== undefined) this.#dismiss(handOver)
     this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
     handOver?.start()
     this.check()
+    if (handOver === undefined) this.#handlers.onRest()
   }
 
   /** Tell it that a gate has no connection left or went away, or that connections went over. */
   check(): void {
     if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
     this.#end()
-    this.#onDrained(this.#holdings.tally.recent)
+    this.#handlers.onDrained(this.#holdings.tally.recent)
   }
 
   /** The new process takes no more connections: what is left finishes here. */
@@ -102,6 +109,22 @@ export class Drain {
   /** This process serves again: no more notices, no deadline. */
   cancel(): void {
     if (!this.#ended) this.#end()
+  }
+
+  #handOverBy(wire: Wire, takes: Messages['ready']['takes']): HandOver {
+    const { onRest, onWarning } = this.#handlers
+    let began = true
+    return new HandOver(wire, this.#holdings, takes, {
+      onChange: () => this.check(),
+      onRest: () => {
+        if (began) onRest()
+        began = false
+      },
+      onError: (error) => {
+        onWarning(`connections stay here until they end: ${error.message}`)
+        this.stopHandOver()
+      },
+    })
   }
 
   #giveNotice(filter: (gate: Gate) => boolean): void {

@@ -3,40 +3,25 @@
 import type { HandoffEventBody, ProcessStage, Stage } from '../diagnostics.ts'
 import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
 import { countsOf, type DrainCounts } from '../fates.ts'
-import type { Holdings } from '../holdings.ts'
 import { Channel } from '../io/channel.ts'
-import type { System, Timer } from '../io/system.ts'
+import type { Timer } from '../io/system.ts'
 import { Wire } from '../io/wire.ts'
-import type { Line } from '../line.ts'
-import type { Settings } from '../options.ts'
 import { plural } from '../plural.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
-import type { States } from '../states.ts'
 import { Drain, drainedMessage } from './drain.ts'
-import { exportStates } from './export-state.ts'
-import { HandOver } from './hand-over.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
+import { Offering, type OfferingContext } from './offering.ts'
 import { type Answer, handOverError, isAnswer, Peer } from './peer.ts'
-import { Sending } from './send.ts'
 import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
 
 /** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */
 const helloTimeoutMs = 5_000
 
-/** How long exports may take once nobody accepts, in milliseconds: clients wait in the queue. */
-const exportTimeoutMs = 5_000
-
 /** What the old side asks of the process around it. */
-export interface SuccessionContext {
-  readonly system: System
-  readonly settings: Settings
-  readonly holdings: Holdings
-  readonly states: States
-  readonly line: Line
-  generation(): number
+export interface SuccessionContext extends OfferingContext {
   /** A handoff begins here: its events count their time from now. */
   begin(): void
   report(event: HandoffEventBody): void
@@ -58,8 +43,7 @@ export class Succession {
   readonly #takeBack: TakeBack
   #state: OldState = 'serving'
   #peer: Peer | undefined
-  #sending: Sending | undefined
-  #accepts: ReadonlySet<string> = new Set()
+  #offering: Offering | undefined
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #probation: Timer | undefined
@@ -123,12 +107,15 @@ export class Succession {
         other.close()
       },
       'refuse-peer': () => this.#peer?.refuse(this.#reason()),
-      'send-manifest': (version) => this.#sendManifest(version as number),
-      'send-next': (message) => this.#attempt(() => this.#sending?.ack(message as Messages['ack'])),
+      'send-manifest': (version) => {
+        this.#setDeadline(settings.readyTimeoutMs, 'was not ready')
+        this.#offering?.send(version as number)
+      },
+      'send-next': (message) =>
+        this.#attempt(() => this.#offering?.ack(message as Messages['ack'])),
       'release-old': () => this.#context.releaseOld(),
       shut: (message) => this.#shut(message as Messages['ready'] | undefined),
-      'export-state': () =>
-        this.#export('commit', exportTimeoutMs, () => this.#runner.dispatch('exported')),
+      'export-state': () => this.#offering?.exportAtCommit(() => this.#runner.dispatch('exported')),
       'send-committed': () => this.#sendCommitted(),
       reopen: () => {
         this.#context.holdings.tally.end()
@@ -202,7 +189,7 @@ export class Succession {
     const { type } = message
     if (type === 'hello' && this.#runner.takes('hello')) {
       const version = chooseVersion(message)
-      this.#accepts = new Set(message.accepts)
+      this.#offering = this.#offer(message.accepts)
       if (typeof version === 'number') this.#runner.dispatch('hello', version)
       else this.#end('refuse', version)
     } else if (type === 'abort') {
@@ -220,46 +207,17 @@ export class Succession {
   }
 
   #isInTurn(type: Message['type']): type is Answer {
-    if (type === 'ready' && !this.#sending?.complete) return false
+    if (type === 'ready' && !this.#offering?.complete) return false
     return isAnswer(type) && this.#runner.takes(type)
   }
 
-  #sendManifest(version: number): void {
-    const { system, settings, holdings, line } = this.#context
-    const { listeners, rendezvous } = holdings
+  #offer(accepts: Messages['hello']['accepts']): Offering | undefined {
     const peer = this.#peer
-    if (peer === undefined || rendezvous === undefined) return
-    const self = { generation: this.#context.generation(), pid: system.pid }
-    this.#setDeadline(settings.readyTimeoutMs, 'was not ready')
-    const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
-    const sending = new Sending(peer.wire, offered, (error) => this.#fail(error))
-    this.#sending = sending
-    sending.sendManifest({ version, ...self, accepts: ['rested'] })
-    const lives = this.#accepts.has('older') ? line.lives(self) : []
-    for (const { message, descriptors } of lives) {
-      peer.deliver(message, descriptors).catch((error) => this.#fail(error))
-    }
-    // The other half of the time is for the new process to boot.
-    this.#export('start', settings.readyTimeoutMs / 2, () => sending.sendListeners())
-  }
-
-  /** Sends what is to be exported at this moment, then goes on, unless the attempt has ended. */
-  #export(when: 'start' | 'commit', timeoutMs: number, next: () => void): void {
-    const { states, system } = this.#context
-    const peer = this.#peer
-    if (peer === undefined) return
-    const exported = this.#accepts.has('state')
-      ? exportStates(when, { states, system, peer, timeoutMs })
-      : undefined
-    if (exported === undefined) return next()
-    exported.then(
-      () => {
-        if (this.#peer === peer) next()
-      },
-      (error) => {
-        if (this.#peer === peer) this.#fail(error)
-      },
-    )
+    if (peer === undefined) return undefined
+    return new Offering(this.#context, peer, accepts, {
+      isCurrent: () => this.#peer === peer,
+      onError: (error) => this.#fail(error),
+    })
   }
 
   /** The commit: from here on the new process accepts. */
@@ -282,32 +240,16 @@ export class Succession {
     const { holdings, system, settings, report } = this.#context
     const detail = `${plural(holdings.connections, 'connection')} to finish`
     report({ type: 'stage', stage: 'drain', detail })
-    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, (fates) => {
-      const counts = countsOf(fates)
-      report({ type: 'drained', counts, fates })
-      this.#runner.dispatch('drained', counts)
-    })
-    const handOver = this.#handOver()
-    this.#drain.start(handOver)
-    if (handOver === undefined) this.#context.progress()
-  }
-
-  /** Without a successor, or with one that takes no connections, there is none. */
-  #handOver(): HandOver | undefined {
-    if (this.#peer === undefined || this.#ready === undefined) return undefined
-    let began = true
-    return new HandOver(this.#peer.wire, this.#context.holdings, this.#ready.takes, {
-      onChange: () => this.checkDrained(),
-      onRest: () => {
-        if (began) this.#context.progress()
-        began = false
+    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, {
+      onDrained: (fates) => {
+        const counts = countsOf(fates)
+        report({ type: 'drained', counts, fates })
+        this.#runner.dispatch('drained', counts)
       },
-      onError: (error) => {
-        const message = `connections stay here until they end: ${error.message}`
-        this.#context.report({ type: 'warning', message })
-        this.#drain?.stopHandOver()
-      },
+      onRest: () => this.#context.progress(),
+      onWarning: (message) => report({ type: 'warning', message }),
     })
+    this.#drain.start(this.#peer?.wire, this.#ready?.takes)
   }
 
   /** The new process died after the commit: this one accepts again, on the same queues. */
@@ -348,8 +290,7 @@ export class Succession {
     this.#state = state
     if (state === 'offer') report({ type: 'stage', stage: 'offer', detail: `to ${this.#name}` })
     if (state === 'send') {
-      const count = Math.max(0, (this.#sending?.keys.length ?? 1) - 1)
-      const detail = `${plural(count, 'listener')} to ${this.#name}`
+      const detail = `${plural(this.#offering?.listeners ?? 0, 'listener')} to ${this.#name}`
       report({ type: 'stage', stage: 'send', detail })
     }
     if (!underWay.has(before) || (state !== 'serving' && state !== 'stopping')) return
@@ -357,7 +298,7 @@ export class Succession {
     const { code, reason } = error
     const stage = before === 'offer' ? 'offer' : 'send'
     report({ type: 'aborted', stage, code, message: reason, serving: 'old' })
-    this.#sending = undefined
+    this.#offering = undefined
     ended(error)
   }
 
