@@ -1,29 +1,18 @@
 // Opens and shuts a net.Server (http, https, http2 alike) without the server noticing, by public API.
 
-import http from 'node:http'
-import type { Http2Session } from 'node:http2'
-import https from 'node:https'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import tls from 'node:tls'
-import type { Fate, KindCounts } from '../fates.ts'
+import type { KindCounts } from '../fates.ts'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
 import type { System } from '../io/system.ts'
 import { addressOf } from './address.ts'
-import { Census } from './census.ts'
-import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
-import { HttpMover } from './http-mover.ts'
-import { closeSession, trackSessions } from './http2.ts'
-import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
-import { giveNotice } from './notice.ts'
-import { RawMover } from './raw-mover.ts'
+import { ServerConnections } from './server-connections.ts'
 import { shadow } from './shadow.ts'
-import { WebSocketMover } from './websocket-mover.ts'
-import { WebSockets } from './websockets.ts'
 
 // The server's own methods may be shadowed, by us and by others.
 const { close: stopAccepting } = net.Server.prototype
@@ -37,19 +26,11 @@ const listen: (this: Server, where: { fd: number }, backlog: number) => Server =
 type State = 'new' | 'waiting' | 'open' | 'moving' | 'shut' | 'closed'
 
 export class ServerGate implements Gate {
-  readonly movers: Mover[] = []
   readonly #server: Server
   readonly #backlog: number
   readonly #handlers: GateHandlers
-  readonly #sockets = new Set<Socket>()
-  readonly #census: Census
-  readonly #sessions: ReadonlySet<Http2Session>
-  readonly #webSockets: WebSockets | undefined
-  readonly #httpMover: HttpMover | undefined
-  readonly #webSocketMover: WebSocketMover | undefined
-  readonly #rawMover: RawMover | undefined
+  readonly #connections: ServerConnections
   readonly #undo: (() => void)[] = []
-  readonly #onSocketClose: (this: Socket) => void
   #held: Held | undefined
   #state: State = 'new'
   #settle: ((error?: Error) => void) | undefined
@@ -65,57 +46,14 @@ export class ServerGate implements Gate {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
-    const census = new Census(server, handlers.tally)
-    this.#census = census
-    const { sessions, undo } = trackSessions(server, census)
-    this.#sessions = sessions
-    const onQuiescent = () => handlers.onQuiescent(this)
-    const warn = (message: string) => handlers.onWarning(message)
-    const onEmpty = () => this.#checkEmpty()
-    const forget = (socket: Socket) => this.#forget(socket)
-    if (server instanceof http.Server || server instanceof https.Server) {
-      const webSockets = new WebSockets(server, census, system, onQuiescent)
-      this.#webSockets = webSockets
-      this.#undo.push(() => webSockets.stop())
-      // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
-      if (server instanceof http.Server) {
-        const { webSockets: servers } = consents
-        const mover = new WebSocketMover(server, webSockets, servers, system, warn)
-        this.#webSocketMover = mover
-        const httpMover = new HttpMover(server, this.#sockets, system, {
-          forget,
-          onEmpty,
-          onQuiescent,
-          onExpired: () => census.expired(),
-        })
-        this.#httpMover = httpMover
-        this.movers.push(httpMover, mover)
-        const parked = {
-          closeIdle: () => this.#leaveToServer(),
-          close: () => census.parkedEnd('closed', httpMover, () => httpMover.close()),
-        }
-        this.#undo.push(closeParkedToo(server, parked), () => {
-          httpMover.limit.end()
-          httpMover.ignoreRests()
-        })
-      }
-    } else if (!(server instanceof tls.Server)) {
-      this.#rawMover = new RawMover(server, this.#sockets, () => consents.connectionsOf(server), {
-        forget,
-        onChange: onQuiescent,
-        warn,
-      })
-      this.movers.push(this.#rawMover)
-    }
-    const gate = this
-    this.#onSocketClose = function () {
-      gate.#forget(this)
-    }
-    const track = (socket: Socket) => this.#track(socket)
-    server.on('connection', track)
+    this.#connections = new ServerConnections(server, system, consents, {
+      tally: handlers.tally,
+      onEmpty: () => handlers.onEmpty(this),
+      onQuiescent: () => handlers.onQuiescent(this),
+      onWarning: (message) => handlers.onWarning(message),
+    })
     this.#undo.push(
-      undo,
-      () => server.off('connection', track),
+      () => this.#connections.detach(),
       shadow(server, 'address', () => this.#address()),
       this.#watchClose(),
     )
@@ -140,12 +78,15 @@ export class ServerGate implements Gate {
   }
 
   get connections(): number {
-    return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
+    return this.#connections.count
   }
 
   get kinds(): KindCounts {
-    const open = this.movers.reduce((sum, { leaving }) => sum - leaving, this.connections)
-    return this.#census.count(open)
+    return this.#connections.kinds
+  }
+
+  get movers(): readonly Mover[] {
+    return this.#connections.movers
   }
 
   /**
@@ -191,48 +132,19 @@ export class ServerGate implements Gate {
   }
 
   giveNotice(): () => void {
-    return giveNotice(this.#server, this.#sessions)
+    return this.#connections.giveNotice()
   }
 
   dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void {
-    const mover = kinds.includes('websocket') ? this.#webSocketMover : undefined
-    const undo = this.#webSockets?.dismiss(
-      drainMs,
-      (connection) => mover?.moves(connection) ?? false,
-    )
-    return undo ?? (() => {})
+    return this.#connections.dismiss(drainMs, kinds)
   }
 
   closeQuiescent(): void {
-    this.#webSockets?.closeAll()
-    for (const session of this.#sessions) closeSession(session)
-    for (const mover of this.movers) {
-      this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
-    }
+    this.#connections.closeQuiescent()
   }
 
   force(): void {
-    for (const socket of this.#sockets) {
-      markForced(socket)
-      socket.destroy()
-    }
-    this.#closeParked('forced')
-  }
-
-  #closeParked(fate: Fate): void {
-    for (const mover of this.movers) this.#census.parkedEnd(fate, mover, () => mover.close())
-  }
-
-  /** The application closes what is idle: the server does, and we what is parked. */
-  #leaveToServer(): void {
-    const mover = this.#httpMover
-    if (mover === undefined) return
-    this.#census.parkedEnd('closed', mover, () => mover.closeIdle())
-    mover.leaveToServer()
-  }
-
-  #checkEmpty(): void {
-    if (this.connections === 0) this.#handlers.onEmpty(this)
+    this.#connections.force()
   }
 
   #listen(fd: number, next: 'open' | 'waiting'): Promise<void> {
@@ -259,20 +171,6 @@ export class ServerGate implements Gate {
         settle(error as Error)
       }
     })
-  }
-
-  /** Runs for every connection: one listener for all of them, and nothing made for each. */
-  #track(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.on('close', this.#onSocketClose)
-    this.#httpMover?.limit.begin()
-    if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
-  }
-
-  #forget(socket: Socket): void {
-    if (!this.#sockets.delete(socket)) return
-    this.#census.end(socket)
-    if (this.#sockets.size === 0) this.#checkEmpty()
   }
 
   /** Shadows emit while events are of our making; an open server runs Node's own. */
@@ -308,7 +206,7 @@ export class ServerGate implements Gate {
     const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
       const listens = server.listening
       this.#state = 'closed'
-      this.#leaveToServer()
+      this.#connections.leaveToServer()
       this.detach()
       this.#handlers.onClose(this)
       // Shut for another process; to the application its server was running all the same.

@@ -1,0 +1,178 @@
+// The connections of one server: which there are, which can change process, how the others end.
+
+import http from 'node:http'
+import type { Http2Session } from 'node:http2'
+import https from 'node:https'
+import type { Server, Socket } from 'node:net'
+import tls from 'node:tls'
+import type { Fate, KindCounts } from '../fates.ts'
+import type { System } from '../io/system.ts'
+import { Census } from './census.ts'
+import { closeParkedToo } from './close-parked.ts'
+import type { Consents } from './consents.ts'
+import { HttpMover } from './http-mover.ts'
+import { closeSession, trackSessions } from './http2.ts'
+import { markForced } from './marks.ts'
+import type { ConnectionKind, Mover } from './mover.ts'
+import { giveNotice } from './notice.ts'
+import { RawMover } from './raw-mover.ts'
+import type { Tally } from './tally.ts'
+import { WebSocketMover } from './websocket-mover.ts'
+import { WebSockets } from './websockets.ts'
+
+export interface ConnectionsHandlers {
+  readonly tally: Tally
+  /** The last one has ended. */
+  onEmpty(): void
+  /** One has come to rest. */
+  onQuiescent(): void
+  onWarning(message: string): void
+}
+
+export class ServerConnections {
+  readonly movers: Mover[] = []
+  readonly #server: Server
+  readonly #handlers: ConnectionsHandlers
+  readonly #sockets = new Set<Socket>()
+  readonly #census: Census
+  readonly #sessions: ReadonlySet<Http2Session>
+  readonly #undo: (() => void)[] = []
+  readonly #onSocketClose: (this: Socket) => void
+  #webSockets: WebSockets | undefined
+  #httpMover: HttpMover | undefined
+  #webSocketMover: WebSocketMover | undefined
+  #rawMover: RawMover | undefined
+
+  constructor(server: Server, system: System, consents: Consents, handlers: ConnectionsHandlers) {
+    this.#server = server
+    this.#handlers = handlers
+    this.#census = new Census(server, handlers.tally)
+    const { sessions, undo } = trackSessions(server, this.#census)
+    this.#sessions = sessions
+    if (server instanceof http.Server || server instanceof https.Server) {
+      this.#trackWebSockets(server, system, consents)
+    } else if (!(server instanceof tls.Server)) this.#moveRaw(consents)
+    const connections = this
+    this.#onSocketClose = function () {
+      connections.#forget(this)
+    }
+    const track = (socket: Socket) => this.#track(socket)
+    server.on('connection', track)
+    this.#undo.push(undo, () => server.off('connection', track))
+  }
+
+  get count(): number {
+    return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
+  }
+
+  /** Those that are on their way to another process not counted. */
+  get kinds(): KindCounts {
+    const open = this.movers.reduce((sum, { leaving }) => sum - leaving, this.count)
+    return this.#census.count(open)
+  }
+
+  giveNotice(): () => void {
+    return giveNotice(this.#server, this.#sessions)
+  }
+
+  dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void {
+    const mover = kinds.includes('websocket') ? this.#webSocketMover : undefined
+    const undo = this.#webSockets?.dismiss(
+      drainMs,
+      (connection) => mover?.moves(connection) ?? false,
+    )
+    return undo ?? (() => {})
+  }
+
+  closeQuiescent(): void {
+    this.#webSockets?.closeAll()
+    for (const session of this.#sessions) closeSession(session)
+    for (const mover of this.movers) {
+      this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
+    }
+  }
+
+  force(): void {
+    for (const socket of this.#sockets) {
+      markForced(socket)
+      socket.destroy()
+    }
+    for (const mover of this.movers) this.#closeParked(mover, 'forced')
+  }
+
+  /** The application closes what is idle: the server does, and we what is parked. */
+  leaveToServer(): void {
+    const mover = this.#httpMover
+    if (mover === undefined) return
+    this.#census.parkedEnd('closed', mover, () => mover.closeIdle())
+    mover.leaveToServer()
+  }
+
+  /** Leaves the server as it was. */
+  detach(): void {
+    for (const restore of this.#undo.splice(0)) restore()
+  }
+
+  #trackWebSockets(
+    server: http.Server | https.Server,
+    system: System,
+    { webSockets: servers }: Consents,
+  ): void {
+    const { onQuiescent, onWarning } = this.#handlers
+    const webSockets = new WebSockets(server, this.#census, system, onQuiescent)
+    this.#webSockets = webSockets
+    this.#undo.push(() => webSockets.stop())
+    // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
+    if (!(server instanceof http.Server)) return
+    const httpMover = new HttpMover(server, this.#sockets, system, {
+      forget: (socket) => this.#forget(socket),
+      onEmpty: () => this.#checkEmpty(),
+      onQuiescent,
+      onExpired: () => this.#census.expired(),
+    })
+    this.#httpMover = httpMover
+    this.#webSocketMover = new WebSocketMover(server, webSockets, servers, system, onWarning)
+    this.movers.push(httpMover, this.#webSocketMover)
+    const parked = {
+      closeIdle: () => this.leaveToServer(),
+      close: () => this.#closeParked(httpMover, 'closed'),
+    }
+    this.#undo.push(closeParkedToo(server, parked), () => {
+      httpMover.limit.end()
+      httpMover.ignoreRests()
+    })
+  }
+
+  #moveRaw(consents: Consents): void {
+    const { onQuiescent, onWarning } = this.#handlers
+    const hooks = () => consents.connectionsOf(this.#server)
+    this.#rawMover = new RawMover(this.#server, this.#sockets, hooks, {
+      forget: (socket) => this.#forget(socket),
+      onChange: onQuiescent,
+      warn: onWarning,
+    })
+    this.movers.push(this.#rawMover)
+  }
+
+  #closeParked(mover: Mover, fate: Fate): void {
+    this.#census.parkedEnd(fate, mover, () => mover.close())
+  }
+
+  #checkEmpty(): void {
+    if (this.count === 0) this.#handlers.onEmpty()
+  }
+
+  /** Runs for every connection: one listener for all of them, and nothing made for each. */
+  #track(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', this.#onSocketClose)
+    this.#httpMover?.limit.begin()
+    if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
+  }
+
+  #forget(socket: Socket): void {
+    if (!this.#sockets.delete(socket)) return
+    this.#census.end(socket)
+    if (this.#sockets.size === 0) this.#checkEmpty()
+  }
+}
