@@ -11,7 +11,7 @@ import {
   silenceLeft,
 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
-import { attach } from './attach.ts'
+import { announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
 import { markClosed } from './marks.ts'
@@ -151,7 +151,7 @@ export class HttpMover implements Mover {
     if (requests > 0) this.limit.carry(socket, requests)
     if (onEnd !== undefined) socket.once('close', onEnd)
     if (onRest !== undefined) this.#rests.add(socket, onRest)
-    this.#server.emit('connection', socket)
+    announce(this.#server, socket)
     return socket
   }
 

@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { markAdopted } from './adopted.ts'
-import { attach } from './attach.ts'
+import { announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { watchData } from './watch-data.ts'
@@ -86,7 +86,7 @@ export class RawMover implements Mover {
       this.#onEnd.set(socket, onEnd)
       socket.once('close', onEnd)
     }
-    this.#server.emit('connection', socket)
+    announce(this.#server, socket)
     try {
       this.#hooks()?.import?.(socket, state)
     } catch (error) {
