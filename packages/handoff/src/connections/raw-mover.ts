@@ -6,6 +6,7 @@ import { markAdopted } from './adopted.ts'
 import { announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
+import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 
 /** How the connections of a server go over. */
@@ -134,16 +135,6 @@ export class RawMover implements Mover {
       }
     }
   }
-}
-
-function isStill(socket: Socket): boolean {
-  return (
-    socket.writableLength === 0 &&
-    socket.readableLength === 0 &&
-    !socket.readableEnded &&
-    socket.writable &&
-    !socket.destroyed
-  )
 }
 
 function readItem(item: unknown): Item {
