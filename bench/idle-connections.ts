@@ -30,26 +30,36 @@ class Generation {
   readonly events: HandoffEvent[] = []
   readonly exited: Promise<unknown>
   port = 0
+  #gone = false
   #waiting: (() => void)[] = []
 
   constructor() {
     this.child = spawn(process.execPath, ['--import', 'tsx', server, join(directory, 'r.sock')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    this.exited = once(this.child, 'exit')
+    this.exited = once(this.child, 'close')
+    this.child.once('close', () => {
+      this.#gone = true
+      this.#wake()
+    })
     if (this.child.stdout === null) throw new Error('no output to read')
     createInterface({ input: this.child.stdout }).on('line', (line) => {
       const message = JSON.parse(line)
       if (message.port === undefined) this.events.push(message)
       else this.port = message.port
-      for (const resolve of this.#waiting.splice(0)) resolve()
+      this.#wake()
     })
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   async until<T>(find: () => T | undefined): Promise<T> {
     for (;;) {
       const found = find()
       if (found !== undefined) return found
+      if (this.#gone) throw new Error(`server ${this.child.pid} ended before it told that`)
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "descriptor.h"
+#include "tcp_progress.h"
 
 namespace handoff {
 namespace {

@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#include "tcp_progress.h"
-
 namespace handoff {
 
 // Dups `count` descriptors into `out`, close-on-exec; the caller owns them. Returns how many, up to

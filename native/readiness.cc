@@ -1,9 +1,5 @@
 #include "readiness.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 
@@ -14,6 +10,8 @@
 #include <time.h>
 #endif
 
+#include "descriptor.h"
+
 namespace handoff {
 
 namespace {
@@ -23,29 +21,25 @@ constexpr size_t kBatch = 256;
 #if defined(__linux__)
 
 int OpenReadiness() {
-  int set = epoll_create1(EPOLL_CLOEXEC);
-  return set < 0 ? -errno : set;
+  return Retry([] { return epoll_create1(EPOLL_CLOEXEC); });
 }
 
-int AddToReadiness(int set, int fd) {
+static int Add(int set, int fd) {
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
   event.data.fd = fd;
-  return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+  return Retry([&] { return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event); });
 }
 
 int RemoveFromReadiness(int set, int fd) {
   epoll_event event = {};  // not NULL: kernels before 2.6.9 (epoll_ctl(2), BUGS)
-  return epoll_ctl(set, EPOLL_CTL_DEL, fd, &event) < 0 ? -errno : 0;
+  return Retry([&] { return epoll_ctl(set, EPOLL_CTL_DEL, fd, &event); });
 }
 
 int TakeReady(int set, int* fds, size_t capacity) {
   std::array<epoll_event, kBatch> events;
-  int count;
-  do {
-    count = epoll_wait(set, events.data(), static_cast<int>(std::min(capacity, kBatch)), 0);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0) return -errno;
+  int most = static_cast<int>(std::min(capacity, kBatch));
+  int count = Retry([&] { return epoll_wait(set, events.data(), most, 0); });
   for (int i = 0; i < count; i++) {
     fds[i] = events[i].data.fd;
     RemoveFromReadiness(set, fds[i]);
@@ -56,39 +50,28 @@ int TakeReady(int set, int* fds, size_t capacity) {
 #else
 
 int OpenReadiness() {
-  int set = kqueue();
-  if (set < 0) return -errno;
-  if (fcntl(set, F_SETFD, FD_CLOEXEC) < 0) {
-    int err = -errno;
-    close(set);
-    return err;
-  }
-  return set;
+  int set = Retry([] { return kqueue(); });
+  if (set < 0) return set;
+  Owned owned(set);
+  int err = SetCloseOnExec(set);
+  return err < 0 ? err : owned.Release();
 }
 
 static int Change(int set, int fd, unsigned short flags) {
   struct kevent change;
   EV_SET(&change, fd, EVFILT_READ, flags, 0, 0, nullptr);
-  int result;
-  do {
-    result = kevent(set, &change, 1, nullptr, 0, nullptr);
-  } while (result < 0 && errno == EINTR);
-  return result < 0 ? -errno : 0;
+  return Retry([&] { return kevent(set, &change, 1, nullptr, 0, nullptr); });
 }
 
-int AddToReadiness(int set, int fd) { return Change(set, fd, EV_ADD | EV_ONESHOT); }
+static int Add(int set, int fd) { return Change(set, fd, EV_ADD | EV_ONESHOT); }
 
 int RemoveFromReadiness(int set, int fd) { return Change(set, fd, EV_DELETE); }
 
 int TakeReady(int set, int* fds, size_t capacity) {
   std::array<struct kevent, kBatch> events;
   timespec now = {};
-  int count;
-  do {
-    count =
-        kevent(set, nullptr, 0, events.data(), static_cast<int>(std::min(capacity, kBatch)), &now);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0) return -errno;
+  int most = static_cast<int>(std::min(capacity, kBatch));
+  int count = Retry([&] { return kevent(set, nullptr, 0, events.data(), most, &now); });
   for (int i = 0; i < count; i++) fds[i] = static_cast<int>(events[i].ident);
   return count;
 }
@@ -97,7 +80,7 @@ int TakeReady(int set, int* fds, size_t capacity) {
 
 int AddEachToReadiness(int set, const int* fds, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    int err = AddToReadiness(set, fds[i]);
+    int err = Add(set, fds[i]);
     if (err < 0) return i == 0 ? err : static_cast<int>(i);
   }
   return static_cast<int>(count);

@@ -9,12 +9,9 @@ namespace handoff {
 // Returns a close-on-exec descriptor that the caller owns, or -errno: EMFILE, ENFILE, ENOMEM.
 int OpenReadiness();
 
-// Watches `fd`, which stays the caller's, for something to read or the end of its peer; it is told
-// of once. Returns 0 or -errno: EEXIST, EPERM, ENOSPC (fs.epoll.max_user_watches), ENOMEM.
-int AddToReadiness(int set, int fd);
-
-// Watches each of `count` descriptors. Returns how many, up to the first that fails, or -errno when
-// that is the first of all.
+// Watches each of `count` descriptors, which stay the caller's, for something to read or the end of
+// its peer; it is told of once. Returns how many, up to the first that fails, or -errno when that
+// is the first of all: EBADF, EEXIST, EPERM, ENOSPC (fs.epoll.max_user_watches), ENOMEM.
 int AddEachToReadiness(int set, const int* fds, size_t count);
 
 // Watches `fd` no more. It must happen before the close: while another process has the same open

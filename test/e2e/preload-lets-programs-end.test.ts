@@ -31,13 +31,19 @@ test('a replaced process ends by itself, whatever timers it has', async () => {
   expect(project.processes()).toEqual([])
 })
 
-test('its own end comes after its last request, and no reload waits for it', async () => {
-  const project = makeProject({ 'server.mjs': timers + plainServer('first') + ownEnd })
+/** A server with something under way, which it answers at SIGUSR1. */
+async function busy(end = '', flags: readonly string[] = []) {
+  const project = makeProject({ 'server.mjs': timers + plainServer('first') + end })
   const port = await freePort()
-  const run = project.run(['--probation', '0', '--name', 'web', 'server.mjs', String(port)])
+  const run = project.run([...flags, '--name', 'web', 'server.mjs', String(port)])
   const { pid } = await run.listens()
   const slow = ask(port, '/slow')
   await run.prints(/^asked/)
+  return { project, run, pid, slow }
+}
+
+test('its own end comes after its last request, and no reload waits for it', async () => {
+  const { project, run, pid, slow } = await busy(ownEnd, ['--probation', '0'])
   expect((await project.handoff('reload', 'web')).exitCode).toBe(0)
   expect(`${run.output}`).not.toContain(`ends ${pid}`)
   process.kill(pid, 'SIGUSR1')
@@ -47,12 +53,7 @@ test('its own end comes after its last request, and no reload waits for it', asy
 })
 
 test('at a stop a program with an end of its own ends by that', async () => {
-  const project = makeProject({ 'server.mjs': timers + plainServer('first') + ownEnd })
-  const port = await freePort()
-  const run = project.run(['--name', 'web', 'server.mjs', String(port)])
-  const { pid } = await run.listens()
-  const slow = ask(port, '/slow')
-  await run.prints(/^asked/)
+  const { project, run, pid, slow } = await busy(ownEnd)
   const stopped = project.handoff('stop', 'web')
   await run.prints(/^ends/)
   process.kill(pid, 'SIGUSR1')
@@ -63,12 +64,7 @@ test('at a stop a program with an end of its own ends by that', async () => {
 })
 
 test('at a stop a program without one finishes what is under way', async () => {
-  const project = makeProject({ 'server.mjs': timers + plainServer('first') })
-  const port = await freePort()
-  const run = project.run(['--name', 'web', 'server.mjs', String(port)])
-  const { pid } = await run.listens()
-  const slow = ask(port, '/slow')
-  await run.prints(/^asked/)
+  const { project, run, pid, slow } = await busy()
   const stopped = project.handoff('stop', 'web')
   await run.says(/stopping/)
   process.kill(pid, 'SIGUSR1')

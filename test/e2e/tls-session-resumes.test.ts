@@ -1,30 +1,9 @@
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { expect, test } from 'vitest'
 import { startRun } from '../support/run.ts'
+import { visit } from '../support/tls-visit.ts'
 
 const HANDOFFS = 3
-const ca = readFileSync(new URL('../fixtures/tls/certificate.pem', import.meta.url))
-
-/** One connection; gives whether it resumed, and the session that the next one can resume. */
-async function visit(port: number, version: tls.SecureVersion, session?: Buffer) {
-  const versions = { minVersion: version, maxVersion: version }
-  const target = { host: '127.0.0.1', port, ca, checkServerIdentity: () => undefined }
-  const socket = tls.connect({
-    ...target,
-    ...versions,
-    ALPNProtocols: ['http/1.1', 'h2'],
-    ...(session === undefined ? {} : { session }),
-  })
-  const ticket = once(socket, 'session') as Promise<[Buffer]>
-  socket.resume() // Tickets of TLS 1.3 come after the handshake, between the data.
-  await once(socket, 'secureConnect')
-  const reused = socket.isSessionReused()
-  const next = session ?? (await ticket)[0]
-  socket.destroy()
-  return { reused, session: next }
-}
 
 test.each(['https', 'http2'])(
   `a session of the first %s generation resumes after each of ${HANDOFFS} handoffs`,

@@ -7,7 +7,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
-import { type Generation, openPlace } from './place.ts'
+import type { NewPeer } from './peers.ts'
+import { type Generation, openPlace, type Place } from './place.ts'
 
 const get = 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
@@ -90,8 +91,27 @@ describe('for a new process that takes no connections', () => {
 
 describe('to a real new process', () => {
   /** The next generation on the same listener, serving. */
-  async function succeed(place: Awaited<ReturnType<typeof serving>>['place']): Promise<Generation> {
+  async function succeed(place: Place): Promise<Generation> {
     return (await place.serve()).generation
+  }
+
+  /** A connection that has changed process between two requests. */
+  async function cameAtRest(): Promise<{ socket: net.Socket; next: Generation }> {
+    const { place, where } = await serving()
+    const socket = await connect(where)
+    await exchange(socket)
+    const next = await succeed(place)
+    await until('it has come', () => next.handoff.metrics().connections === 1)
+    return { socket, next }
+  }
+
+  /** A new process by hand that was sent the connections at rest, and has not acked them. */
+  async function sentTo(place: Place): Promise<NewPeer> {
+    const peer = place.newPeer()
+    const key = 'tcp:127.0.0.1:0#1'
+    await peer.takeOver([key], [key])
+    await peer.hear('connections')
+    return peer
   }
 
   test('a keep-alive connection goes over, and the client notices nothing', async () => {
@@ -144,11 +164,7 @@ describe('to a real new process', () => {
   })
 
   test('one that stays silent is closed when its keep-alive time is over', async () => {
-    const { place, where } = await serving()
-    const socket = await connect(where)
-    await exchange(socket)
-    const next = await succeed(place)
-    await until('it has come', () => next.handoff.metrics().connections === 1)
+    const { socket, next } = await cameAtRest()
     const rest = readAll(socket)
     next.system.advance(7_000)
     expect(await rest).toBe('')
@@ -156,11 +172,7 @@ describe('to a real new process', () => {
   })
 
   test('one that has spoken in time is answered, however late its process gets to read', async () => {
-    const { place, where } = await serving()
-    const socket = await connect(where)
-    await exchange(socket)
-    const next = await succeed(place)
-    await until('it has come', () => next.handoff.metrics().connections === 1)
+    const { socket, next } = await cameAtRest()
     const reply = exchange(socket)
     // In the same turn: the request is in the kernel, and nobody has looked yet.
     next.system.advance(7_000)
@@ -172,10 +184,7 @@ describe('to a real new process', () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
     await exchange(socket)
-    const peer = place.newPeer()
-    const key = 'tcp:127.0.0.1:0#1'
-    await peer.takeOver([key], [key])
-    await peer.hear('connections')
+    const peer = await sentTo(place)
     // It has the connection, and dies before it acks: it cannot have touched it.
     peer.die()
     await old.told('taken-back')
@@ -188,10 +197,7 @@ describe('to a real new process', () => {
     const request = await old.inFlight(where)
     const socket = await connect(where)
     await exchange(socket)
-    const peer = place.newPeer()
-    const key = 'tcp:127.0.0.1:0#1'
-    await peer.takeOver([key], [key])
-    await peer.hear('connections')
+    const peer = await sentTo(place)
     peer.say({ type: 'release' })
     peer.say({ type: 'adopted', received: 1 })
     const rest = readAll(socket)
@@ -206,10 +212,7 @@ describe('to a real new process', () => {
     const { place, old, where } = await serving()
     const socket = await connect(where)
     await exchange(socket)
-    const peer = place.newPeer()
-    const key = 'tcp:127.0.0.1:0#1'
-    await peer.takeOver([key], [key])
-    await peer.hear('connections')
+    const peer = await sentTo(place)
     peer.say({ type: 'adopted', received: 99 })
     expect(await old.exit()).toBe(0)
     const rest = readAll(socket)

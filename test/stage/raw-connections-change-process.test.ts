@@ -56,6 +56,19 @@ class Client {
   }
 }
 
+/** What is uncaught from now on until the end of the test, in place of vitest, which fails for it. */
+function uncaught(): unknown[] {
+  const errors: unknown[] = []
+  const others = process.listeners('uncaughtException')
+  const listener = (error: unknown) => errors.push(error)
+  process.removeAllListeners('uncaughtException').on('uncaughtException', listener)
+  onTestFinished(() => {
+    process.off('uncaughtException', listener)
+    for (const other of others) process.on('uncaughtException', other)
+  })
+  return errors
+}
+
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
 }
@@ -193,6 +206,34 @@ test('a connection whose import fails is closed, with a warning', async () => {
   })
   await until('it ends', () => client.ended)
   expect(next.all('warning')[0]?.message).toMatch(/cannot read that/)
+})
+
+test('where the application throws at one, the others are served, and nothing is closed twice', async () => {
+  const place = openPlace()
+  const old = await serve(place)
+  const clients = [new Client(old.port), new Client(old.port)]
+  for (const client of clients) {
+    client.socket.write('one\n')
+    await client.hears('one')
+  }
+  const thrown = uncaught()
+  const broken: Socket[] = []
+  const next = await serve(place, lines, (socket, generation) => {
+    if (broken.push(socket) === 1) throw new Error('not this one')
+    echo(socket, generation)
+  })
+  await until('both have come', () => broken.length === 2 && thrown.length > 0)
+  expect(thrown).toEqual([expect.objectContaining({ message: 'not this one' })])
+  await Promise.any(
+    clients.map((client) => {
+      client.socket.write('two\n')
+      return client.hears(`${next.generation.system.pid} two`)
+    }),
+  )
+  broken[0]?.destroy()
+  await until('it ends', () => clients.some(({ ended }) => ended))
+  expect(clients.filter(({ ended }) => ended)).toHaveLength(1)
+  expect(next.connections()).toBe(1)
 })
 
 test('without hooks on either side it stays, and drains', async () => {

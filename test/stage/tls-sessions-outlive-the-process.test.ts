@@ -10,11 +10,11 @@ import { describe, expect, test } from 'vitest'
 import { Consents } from '../../packages/handoff/src/connections/consents.ts'
 import { ServerGate } from '../../packages/handoff/src/connections/server-gate.ts'
 import { Tally } from '../../packages/handoff/src/connections/tally.ts'
+import { type Visit, visit } from '../support/tls-visit.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
 
 const read = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url))
 const identity = { key: read('key.pem'), cert: read('certificate.pem') }
-const ca = identity.cert
 
 type Maker = (options?: tls.TlsOptions) => tls.Server
 
@@ -34,32 +34,8 @@ async function serve(place: Place, make: Maker, options?: tls.TlsOptions) {
   return { generation, server }
 }
 
-interface Visit {
-  reused: boolean
-  session: Buffer
-}
-
-/** One connection, with the session of an earlier one; it stays until a new session has come. */
-async function visit(server: Server, version: tls.SecureVersion, session?: Buffer): Promise<Visit> {
-  const { port } = server.address() as AddressInfo
-  const socket = tls.connect({
-    host: '127.0.0.1',
-    port,
-    ca,
-    checkServerIdentity: () => undefined,
-    minVersion: version,
-    maxVersion: version,
-    ALPNProtocols: ['h2', 'http/1.1'],
-    ...(session === undefined ? {} : { session }),
-  })
-  const ticket = once(socket, 'session') as Promise<[Buffer]>
-  socket.resume() // Tickets of TLS 1.3 come after the handshake, between the data.
-  await once(socket, 'secureConnect')
-  const reused = socket.isSessionReused()
-  // A client of Node is told of no other session where it resumed one.
-  const next = reused ? (session as Buffer) : (await ticket)[0]
-  socket.destroy()
-  return { reused, session: next }
+function visitServer(server: Server, version: tls.SecureVersion, session?: Buffer): Promise<Visit> {
+  return visit((server.address() as AddressInfo).port, version, session)
 }
 
 describe.each(servers)('%s', (_, make) => {
@@ -68,11 +44,11 @@ describe.each(servers)('%s', (_, make) => {
     async (version) => {
       const place = openPlace()
       const { server: first } = await serve(place, make)
-      let { reused, session } = await visit(first, version)
+      let { reused, session } = await visitServer(first, version)
       expect(reused).toBe(false)
       for (let count = 0; count < 3; count++) {
         const { server, generation } = await serve(place, make)
-        ;({ reused, session } = await visit(server, version, session))
+        ;({ reused, session } = await visitServer(server, version, session))
         expect(reused, `generation ${generation.handoff.generation}`).toBe(true)
       }
     },

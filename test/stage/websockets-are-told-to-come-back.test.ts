@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
-import { openPlace } from './place.ts'
+import { openPlace, type Place } from './place.ts'
 import {
   Client,
   FrameClient,
@@ -124,15 +124,22 @@ test.each<[string, Partial<ServeOptions['server'] & object>]>([
   expect(client.received.length).toBe(heard + 19)
 })
 
+/** A process that takes WebSockets, and has no server that would answer their upgrade. */
+async function serveNone(place: Place, onServer: (server: http.Server) => void = () => {}) {
+  const generation = await place.start()
+  const server = generation.http()
+  generation.handoff.webSockets(new WebSocketServer({ noServer: true }))
+  onServer(server)
+  await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+  await generation.handoff.ready()
+  return generation
+}
+
 test('where the new process has no server for it at all', async () => {
   const place = openPlace()
   const old = await serveWebSockets(place)
   const client = await Client.connect(old.port)
-  const next = await place.start()
-  const server = next.http()
-  next.handoff.webSockets(new WebSocketServer({ noServer: true }))
-  await next.handoff.listen(server, { host: '127.0.0.1', port: 0 })
-  await next.handoff.ready()
+  await serveNone(place)
   expect(await client.close()).toBe(1012)
 })
 
@@ -140,13 +147,8 @@ test('where the new process does not answer the replay in time', async () => {
   const place = openPlace()
   const old = await serveWebSockets(place)
   const client = await Client.connect(old.port)
-  const next = await place.start()
-  const server = next.http()
-  next.handoff.webSockets(new WebSocketServer({ noServer: true }))
   let asked = 0
-  server.on('upgrade', () => asked++)
-  await next.handoff.listen(server, { host: '127.0.0.1', port: 0 })
-  await next.handoff.ready()
+  const next = await serveNone(place, (server) => server.on('upgrade', () => asked++))
   await until('it is asked', () => asked === 1)
   expect(client.closed).toBeUndefined()
   next.system.advance(10_000)

@@ -15,6 +15,11 @@ export function alive(pid: number): boolean {
   return !hasProc || stateOf(pid) !== 'Z'
 }
 
+/** Whether a process waits for something to happen: all that has happened so far it has dealt with. */
+export function isAsleep(pid: number): boolean {
+  return stateOf(pid) === 'S'
+}
+
 /** Resolves when the process has gone; a zombie has. */
 export async function gone(pid: number, deadlineMs?: number): Promise<void> {
   await until(`process ${pid} ends`, () => !alive(pid), deadlineMs)

@@ -60,6 +60,14 @@ test('many take several messages, which a frame has room for', async () => {
   expect(told.map(({ rests }) => rests.length)).toEqual([1_000, 1_000, 500])
 })
 
+test('the ends of many take several messages too', async () => {
+  const { arrivals: all, ended } = arrivals()
+  for (let n = 0; n < 25_000; n++) all.next().onEnd()
+  await turn()
+  expect(ended.map(({ length }) => length)).toEqual([10_000, 10_000, 5_000])
+  expect(ended.flat()).toEqual(Array.from({ length: 25_000 }, (_, number) => number))
+})
+
 test('of one that has ended only that is told', async () => {
   const { arrivals: all, told, ended } = arrivals()
   const { onRest, onEnd } = all.next()

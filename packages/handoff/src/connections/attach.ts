@@ -10,3 +10,19 @@ export function attach(server: Server, fd: number): Socket {
   countConnection(server, socket)
   return socket
 }
+
+/**
+ * Gives the server a connection, as if it had accepted it.
+ *
+ * @remarks What a listener of the application throws is uncaught, as ever: neither the other process
+ * nor the connections that come after this one have to do with it.
+ */
+export function announce(server: Server, socket: Socket): void {
+  try {
+    server.emit('connection', socket)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}

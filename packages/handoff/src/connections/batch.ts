@@ -42,10 +42,10 @@ export function fillBatch(
     if (batch.length >= limit || bytes > itemLimitBytes) break
     let fd: number | undefined
     try {
-      if (!candidate.atRest()) continue
-      if (!canDepart(candidate.socket)) continue
+      if (!candidate.atRest() || !canDepart(candidate.socket)) continue
       ;[fd] = departing([candidate.socket])
-      if (fd === undefined) continue
+      // Descriptors get free as batches are acked; then we are asked again.
+      if (fd === undefined) break
       const item = candidate.item()
       bytes += measure(item)
       batch.push(depart(candidate, fd, item, adopt))
@@ -54,8 +54,6 @@ export function fillBatch(
         close(fd)
         unmark(candidate.socket)
       }
-      // Descriptors get free as batches are acked; then we are asked again.
-      else if ((error as NodeJS.ErrnoException).code === 'EMFILE') break
       candidate.stay(reasonOf(error))
     }
   }

@@ -12,6 +12,7 @@ export class DatagramGate implements Gate {
   /** A datagram is a whole conversation: none is ever under way. */
   readonly connections = 0
   readonly kinds = {}
+  readonly movers = []
   readonly #socket: Socket
   #closed = false
 
@@ -59,8 +60,6 @@ export class DatagramGate implements Gate {
   dismiss(): () => void {
     return () => {}
   }
-
-  readonly movers = []
 
   closeQuiescent(): void {}
 

@@ -21,7 +21,7 @@ export function silence(socket: Socket): void {
 /** Reads on; what the client sent meanwhile waited in the kernel. */
 export function resume(socket: Socket): void {
   unmark(socket)
-  if (!socket.destroyed) setReading(socket, true)
+  setReading(socket, true)
 }
 
 /**
@@ -29,13 +29,10 @@ export function resume(socket: Socket): void {
  * way, by a timer or by the application, and its own number be reused; so what is sent is a dup.
  *
  * @returns as many as there was room for, from the first on.
- * @throws the system's error when there is room for none: `EMFILE`.
  */
 export function departing(sockets: readonly Socket[]): number[] {
   const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
-  dups.forEach((_, index) => {
-    markAway(sockets[index] as Socket)
-  })
+  for (const socket of sockets.slice(0, dups.length)) markAway(socket)
   return dups
 }
 
@@ -67,11 +64,6 @@ export class Dropper {
   hold(held: boolean): void {
     this.#held = held
     this.#later()
-  }
-
-  /** Descriptors are wanted. */
-  hurry(): void {
-    this.hold(false)
   }
 
   #later(): void {

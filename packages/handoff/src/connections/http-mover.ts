@@ -11,21 +11,16 @@ import {
   silenceLeft,
 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
-import { attach } from './attach.ts'
+import { announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
 import { markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
-import { isFlushed, pickQuiescent, pickRested } from './quiescent.ts'
+import { PickedConnections } from './picked.ts'
+import { pickQuiescent, pickRested } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Rested, RestWatch } from './rest-watch.ts'
-
-interface Picked {
-  socket: Socket
-  /** As long as nothing more is read, it stays quiescent. */
-  bytesRead: number
-}
 
 interface HttpHandlers {
   /** The connection is no longer this process's. */
@@ -47,8 +42,7 @@ export class HttpMover implements Mover {
   readonly #forget: (socket: Socket) => void
   readonly #onExpired: () => void
   readonly #onQuiescent: () => void
-  /** Found quiescent, all in one tick; they leave a batch at a time, last first. */
-  #picked: Picked[] = []
+  readonly #picked = new PickedConnections()
   /** On the way: silenced, and the other process may have them. */
   readonly #leaving = new Set<Socket>()
   readonly #dropper: Dropper
@@ -95,12 +89,12 @@ export class HttpMover implements Mover {
   take(limit: number): Departing[] {
     const parked = this.#parking.take(limit)
     if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
-    if (this.#picked.length === 0) this.#pick()
+    if (this.#picked.size === 0) this.#pick()
     return this.#takePicked(limit)
   }
 
   settle(): void {
-    this.#picked = []
+    this.#picked.set([])
     this.#dropper.hold(false)
   }
 
@@ -151,7 +145,7 @@ export class HttpMover implements Mover {
     if (requests > 0) this.limit.carry(socket, requests)
     if (onEnd !== undefined) socket.once('close', onEnd)
     if (onRest !== undefined) this.#rests.add(socket, onRest)
-    this.#server.emit('connection', socket)
+    announce(this.#server, socket)
     return socket
   }
 
@@ -176,43 +170,18 @@ export class HttpMover implements Mover {
   }
 
   #takePicked(limit: number): Departing[] {
-    const sockets = this.#stillQuiescent(limit)
-    const dups = this.#dup(sockets)
-    // What there was no descriptor for has its turn again when there is room.
-    for (const socket of sockets.splice(dups.length).reverse()) this.#picked.push(picked(socket))
+    const mayGo = (socket: Socket) => canDepart(socket) && !this.limit.isReached(socket)
+    const sockets = this.#picked.take(limit, mayGo)
+    const dups = departing(sockets)
+    if (dups.length < sockets.length) {
+      // Drops make room, and then we are asked again.
+      this.#picked.putBack(sockets.splice(dups.length))
+      this.#dropper.hold(false)
+    }
     const left = silenceLeft()
     return sockets.map((socket, index) =>
       this.#depart(socket, dups[index] as number, this.#itemOf(socket, left(socket))),
     )
-  }
-
-  /**
-   * Those that wait for their turn are served as ever, so that nobody waits for thousands of others;
-   * who has spoken meanwhile is found again after its response.
-   */
-  #stillQuiescent(limit: number): Socket[] {
-    const sockets: Socket[] = []
-    while (sockets.length < limit) {
-      const next = this.#picked.pop()
-      if (next === undefined) break
-      const { socket, bytesRead } = next
-      if (socket.bytesRead !== bytesRead || !isFlushed(socket)) continue
-      if (canDepart(socket) && !this.limit.isReached(socket)) sockets.push(socket)
-    }
-    return sockets
-  }
-
-  #dup(sockets: readonly Socket[]): number[] {
-    try {
-      const dups = departing(sockets)
-      if (dups.length < sockets.length) this.#dropper.hurry()
-      return dups
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
-      // It makes room, and then we are asked again.
-      this.#dropper.hurry()
-      return []
-    }
   }
 
   #itemOf(socket: Socket, left: number | undefined): HttpItem {
@@ -248,9 +217,9 @@ export class HttpMover implements Mover {
   }
 
   #pick(): void {
-    this.#picked = this.#quiescent().map(picked)
+    this.#picked.set(this.#quiescent())
     // Until nobody is left to send, the others come first.
-    this.#dropper.hold(this.#picked.length > 0)
+    this.#dropper.hold(this.#picked.size > 0)
     for (const socket of this.#sockets) this.#lookWhenRead(socket)
   }
 
@@ -278,8 +247,4 @@ export class HttpMover implements Mover {
     this.#awaited.add(request)
     request.once('close', this.#onQuiescent)
   }
-}
-
-function picked(socket: Socket): Picked {
-  return { socket, bytesRead: socket.bytesRead }
 }

@@ -4,6 +4,7 @@ import { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { idleConnections } from '../io/node-internals.ts'
 import { shadow } from './shadow.ts'
+import { isStill } from './still.ts'
 import { webSocketOf } from './websocket-connection.ts'
 
 /**
@@ -40,9 +41,8 @@ export function pickQuiescent(
   } finally {
     for (const restore of undo.reverse()) restore()
   }
-  return [...sockets].filter(
-    (socket) => (named.has(socket) || isSilent(socket)) && isFlushed(socket),
-  )
+  // To the server a response is finished once end() was called, flushed or not.
+  return [...sockets].filter((socket) => (named.has(socket) || isSilent(socket)) && isStill(socket))
 }
 
 /**
@@ -54,7 +54,7 @@ export function pickQuiescent(
 export function pickRested(server: Server, used: ReadonlySet<Socket>): Socket[] {
   const idle = idleConnections(server)
   if (idle === undefined) return []
-  return [...used].filter((socket) => idle.has(socket) && isFlushed(socket))
+  return [...used].filter((socket) => idle.has(socket) && isStill(socket))
 }
 
 /**
@@ -63,15 +63,4 @@ export function pickRested(server: Server, used: ReadonlySet<Socket>): Socket[] 
  */
 function isSilent(socket: Socket): boolean {
   return socket.bytesRead === 0 && webSocketOf(socket) === undefined
-}
-
-/** A server takes a response for finished once end() was called, flushed or not. */
-export function isFlushed(socket: Socket): boolean {
-  return (
-    !socket.destroyed &&
-    socket.writableLength === 0 &&
-    socket.readableLength === 0 &&
-    !socket.readableEnded &&
-    socket.writable
-  )
 }

@@ -3,9 +3,10 @@
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { markAdopted } from './adopted.ts'
-import { attach } from './attach.ts'
+import { announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
+import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 
 /** How the connections of a server go over. */
@@ -86,7 +87,7 @@ export class RawMover implements Mover {
       this.#onEnd.set(socket, onEnd)
       socket.once('close', onEnd)
     }
-    this.#server.emit('connection', socket)
+    announce(this.#server, socket)
     try {
       this.#hooks()?.import?.(socket, state)
     } catch (error) {
@@ -134,16 +135,6 @@ export class RawMover implements Mover {
       }
     }
   }
-}
-
-function isStill(socket: Socket): boolean {
-  return (
-    socket.writableLength === 0 &&
-    socket.readableLength === 0 &&
-    !socket.readableEnded &&
-    socket.writable &&
-    !socket.destroyed
-  )
 }
 
 function readItem(item: unknown): Item {

@@ -8,7 +8,7 @@ import type { System } from '../io/system.ts'
 import type { Arriving } from './mover.ts'
 
 /** Node publishes it when a response has been handed to the kernel: its connection may be at rest. */
-const responseFinished = 'http.server.response.finish'
+export const responseFinished = 'http.server.response.finish'
 
 /**
  * How far apart two looks are for each connection of the server, in milliseconds: a look costs up to

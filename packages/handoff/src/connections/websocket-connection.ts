@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { shadow } from './shadow.ts'
+import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 import { type CloseCode, closeCodes, closeFrame, FrameReader } from './websocket-frames.ts'
 import { type Agreement, hasNoContext, readAgreement, requestHead } from './websocket-head.ts'
@@ -87,11 +88,7 @@ export class WebSocketConnection {
       this.#outgoing.atBoundary &&
       !incoming.closing &&
       !this.#outgoing.closing &&
-      socket.writableLength === 0 &&
-      socket.readableLength === 0 &&
-      !socket.readableEnded &&
-      socket.writable &&
-      !socket.destroyed
+      isStill(socket)
     )
   }
 

@@ -8,19 +8,16 @@ import { shadow } from './shadow.ts'
 const frameEvents = new Set<string | symbol>(['message', 'ping', 'pong'])
 
 export class Handling {
-  /** How many frames were told to the application. */
-  told = 0
+  #told = 0
   /** How many handlers have returned a promise that is not settled. */
   #working = 0
 
-  /**
-   * @param onIdle - told when the last handler has ended.
-   */
+  /** @param onIdle - told when the last handler has ended. */
   constructor(socket: EventEmitter, onIdle: () => void) {
     const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
     shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
       if (!frameEvents.has(event)) return emit.call(socket, event, ...args)
-      this.told += 1
+      this.#told += 1
       // With captureRejections Node looks at the promises itself, and must get them.
       if (event !== 'message' || EventEmitter.captureRejections) {
         return emit.call(socket, event, ...args)
@@ -33,6 +30,11 @@ export class Handling {
       }
       return listeners.length > 0
     })
+  }
+
+  /** How many frames were told to the application. */
+  get told(): number {
+    return this.#told
   }
 
   /** Whether no handler is at work. */

@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import { HandoffError } from '../errors.ts'
 import type { System } from '../io/system.ts'
 import { markAdopted } from './adopted.ts'
-import { attach } from './attach.ts'
+import { announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
@@ -84,7 +84,7 @@ export class WebSocketMover implements Mover {
     connection.onAnswer = () => deadline.cancel()
     socket.once('close', () => deadline.cancel())
     socket.unshift(Buffer.from(request, 'latin1'))
-    this.#server.emit('connection', socket)
+    announce(this.#server, socket)
   }
 
   /** The gate says goodbye to all of its WebSockets, those of TLS too. */

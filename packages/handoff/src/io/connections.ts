@@ -1,17 +1,21 @@
 // What a handoff does to many connections at once: a call for each would cost more than it does.
 
+import { constants } from 'node:os'
 import { check, loadNative } from './native.ts'
+
+const NO_ROOM = -constants.errno.EMFILE
 
 /**
  * Dups descriptors, close-on-exec; the caller owns what comes back.
  *
- * @returns as many as there was room for, from the first on.
- * @throws a system error when not even one could be had: `EBADF`, `EMFILE`
+ * @returns as many as this process has room for, from the first on.
+ * @throws a system error when the first is not open: `EBADF`
  * @internal
  */
 export function dupEach(fds: readonly number[]): number[] {
   const dups = new Int32Array(fds.length)
-  const count = check(loadNative().dupEach(Int32Array.from(fds), dups), 'dup')
+  const result = loadNative().dupEach(Int32Array.from(fds), dups)
+  const count = result === NO_ROOM ? 0 : check(result, 'dup')
   return [...dups.subarray(0, count)]
 }
 

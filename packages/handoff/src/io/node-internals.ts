@@ -176,6 +176,12 @@ export function silenceLeft(): (socket: Socket) => number | undefined {
   }
 }
 
+interface SilenceTimer {
+  _idleStart: number
+  _idleTimeout: number
+  _destroyed: boolean
+}
+
 /**
  * Tells which request of a connection is being read, be it answered or not.
  *
@@ -221,12 +227,6 @@ let connectionsKey: symbol | undefined
 
 interface ConnectionsList {
   idle(): { socket?: unknown }[]
-}
-
-interface SilenceTimer {
-  _idleStart: number
-  _idleTimeout: number
-  _destroyed: boolean
 }
 
 /**

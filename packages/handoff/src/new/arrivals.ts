@@ -6,6 +6,9 @@ import type { RestMessage } from '../protocol/messages.ts'
 /** Rests in one message: a few dozen bytes each, and a frame has bounds. */
 const restsAtOnce = 1_000
 
+/** Ends in one message: a number each. */
+const endsAtOnce = 10_000
+
 /** What the old process is told; it holds a descriptor of each connection for the case that we die. */
 export interface ArrivalHandlers {
   /** Ours is not the last descriptor of these. */
@@ -17,7 +20,7 @@ export interface ArrivalHandlers {
 export class Arrivals {
   readonly #handlers: ArrivalHandlers
   #count = 0
-  #ended: number[] = []
+  readonly #ended: number[] = []
   #tellsRests = false
   /** By number; what comes later takes the place of what was not told yet. */
   readonly #rests = new Map<number, Rest>()
@@ -44,9 +47,11 @@ export class Arrivals {
   #end(number: number): void {
     this.#rests.delete(number)
     this.#ended.push(number)
-    if (this.#ended.length === 1) {
-      queueMicrotask(() => this.#handlers.ended(this.#ended.splice(0)))
-    }
+    if (this.#ended.length === 1) queueMicrotask(() => this.#tellEnds())
+  }
+
+  #tellEnds(): void {
+    while (this.#ended.length > 0) this.#handlers.ended(this.#ended.splice(0, endsAtOnce))
   }
 
   #rest(number: number, rest: Rest): void {

@@ -21,8 +21,8 @@ export function takeConnections(
   arrivals: Arrivals,
 ): void {
   const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
-  // Closed by the application since the commit: its connections end with it.
   const arrived = descriptors.map(() => arrivals.next())
+  // Closed by the application since the commit: its connections end with it.
   if (gate === undefined) {
     closeAll(descriptors)
     for (const { onEnd } of arrived) onEnd()

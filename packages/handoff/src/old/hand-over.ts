@@ -3,6 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../connections/gate.ts'
 import type { ConnectionKind, Departing, Mover } from '../connections/mover.ts'
+import { responseFinished } from '../connections/rest-watch.ts'
 import { HandoffError } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { type Progress, readProgress } from '../io/connections.ts'
@@ -10,12 +11,7 @@ import { closeAll, type Wire } from '../io/wire.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
 import { DepartedConnections } from './departed.ts'
-
-/** As for listeners: bounded by what a user may have in flight (unix(7), ETOOMANYREFS). */
-const batchesInFlight = 2
-
-/** Node publishes it when a response has been handed to the kernel: its connection may be at rest. */
-const responseFinished = 'http.server.response.finish'
+import { batchesInFlight } from './send.ts'
 
 /** A batch on its way, and the mover that it came from. */
 interface Flight {
@@ -35,7 +31,6 @@ export class HandOver {
   /** Batches that the new process may not have yet. Their descriptors are ours until it says so. */
   readonly #inFlight: Flight[] = []
   readonly #departed = new DepartedConnections()
-  #sent = 0
   #acked = 0
   #scheduled = false
   #stopped = false
@@ -57,7 +52,7 @@ export class HandOver {
 
   /** Sent, and not acked yet. */
   get pending(): number {
-    return this.#sent - this.#acked
+    return this.#inFlight.reduce((sum, { batch }) => sum + batch.length, 0)
   }
 
   /** Whether it takes up no more connections. */
@@ -87,17 +82,20 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when it acks what was not sent.
    */
   ack({ received }: Messages['adopted']): void {
-    const flight = this.#inFlight.shift()
+    const sent = this.#acked + this.pending
+    // Pending until it is counted: what is gone may be the last that the drain waits for.
+    const [flight] = this.#inFlight
     for (const departing of flight?.batch ?? []) departing.gone()
     if (flight !== undefined) {
       this.#holdings.tally.add('handedOver', flight.mover.kind, flight.batch.length)
     }
+    this.#inFlight.shift()
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
       // Even a wrong ack says that it may have touched them: two processes must not read one stream.
       if (flight !== undefined) closeAll(descriptorsOf(flight))
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
-        `cannot hand over connections: the peer acks ${received} of ${this.#sent} sent`,
+        `cannot hand over connections: the peer acks ${received} of ${sent} sent`,
         { stage: 'drain', serving: 'new' },
       )
     }
@@ -145,7 +143,6 @@ export class HandOver {
   close(): void {
     this.stop()
     for (const flight of this.#inFlight.splice(0)) serveAgain(flight)
-    this.#sent = this.#acked
   }
 
   /** Looks for quiescent connections a turn later: a server learns of a finished response last. */
@@ -179,7 +176,6 @@ export class HandOver {
 
   #send(gate: Gate, flight: Flight): void {
     const { mover, batch } = flight
-    this.#sent += batch.length
     this.#inFlight.push(flight)
     const { key } = gate.held.entry
     const items = batch.map(({ item }) => item)
@@ -193,7 +189,6 @@ export class HandOver {
     const index = this.#inFlight.indexOf(flight)
     if (index < 0) return
     this.#inFlight.splice(index, 1)
-    this.#sent -= flight.batch.length
     serveAgain(flight)
     this.#onError(error)
   }

@@ -13,10 +13,10 @@ export interface Offered {
 }
 
 /**
- * Two batches may be on the way: an unprivileged user may have no more than RLIMIT_NOFILE
- * descriptors in flight (ETOOMANYREFS, unix(7)), and nothing is won by more.
+ * Two batches may be on the way, of listeners or of connections: an unprivileged user may have no
+ * more than RLIMIT_NOFILE descriptors in flight (ETOOMANYREFS, unix(7)), and nothing is won by more.
  */
-const batchesInFlight = 2
+export const batchesInFlight = 2
 
 export class Sending {
   readonly #wire: Wire

@@ -1,6 +1,6 @@
 // What the two processes say to each other: one type a message, and the check of what arrives.
 
-import { HandoffError, type HandoffErrorCode } from '../errors.ts'
+import { HandoffError } from '../errors.ts'
 import { type ManifestEntry, parseManifestEntry } from './manifest.ts'
 
 /** Versions that this release speaks. Version 0 is never among them, so that tests can use it. */
@@ -124,7 +124,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
   hello: (f) => ({
     versions: array(f, 'versions').map((v) => asCount(v, 'versions')),
     pid: count(f, 'pid'),
-    ...('accepts' in f ? { accepts: texts(f, 'accepts') } : {}),
+    ...readAccepts(f),
   }),
   refuse: readReason,
   manifest: (f) => ({
@@ -132,7 +132,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
     generation: count(f, 'generation'),
     pid: count(f, 'pid'),
     listeners: array(f, 'listeners').map(parseManifestEntry),
-    ...('accepts' in f ? { accepts: texts(f, 'accepts') } : {}),
+    ...readAccepts(f),
   }),
   listeners: (f) => ({ first: count(f, 'first') }),
   ack: (f) => ({ received: count(f, 'received') }),
@@ -202,6 +202,10 @@ function readTakes(fields: Fields): Record<string, string[]> {
   return Object.fromEntries(keys.map((key) => [key, texts(takes as Fields, key)]))
 }
 
+function readAccepts(fields: Fields): { accepts?: string[] } {
+  return 'accepts' in fields ? { accepts: texts(fields, 'accepts') } : {}
+}
+
 function readReason(fields: Fields): { code: string; reason: string } {
   return {
     code: text(fields, 'code').slice(0, 100),
@@ -247,8 +251,5 @@ function asCount(value: unknown, name: string): number {
 }
 
 function invalid(reason: string): HandoffError {
-  return new HandoffError(
-    'ERR_HANDOFF_PROTOCOL' satisfies HandoffErrorCode,
-    `cannot read the message of the peer: ${reason}`,
-  )
+  return new HandoffError('ERR_HANDOFF_PROTOCOL', `cannot read the message of the peer: ${reason}`)
 }

@@ -1,0 +1,196 @@
+#include "../connections.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+
+#include "../descriptor.h"
+#include "../facts.h"
+#include "../listener.h"
+#include "../readiness.h"
+#include "../scm_rights.h"
+#include "../unix_socket.h"
+#include "harness.h"
+
+using namespace handoff;
+
+namespace {
+
+// Both ends of a connection over the loopback address, and the listener that it came from.
+struct Tcp {
+  Owned listener{ListenTcp("127.0.0.1", 0, {}, 16)};
+  Owned client{Connect(listener.get())};
+  Owned server{accept(listener.get(), nullptr, nullptr)};
+
+  static int Connect(int listener) {
+    Facts facts;
+    CHECK_EQ(Describe(listener, &facts), 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(facts.port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return fd;
+  }
+};
+
+struct Pair {
+  int fds[2];
+  Pair() { CHECK_EQ(SocketPair(SOCK_STREAM, fds), 0); }
+  ~Pair() {
+    for (int fd : fds) Close(fd);
+  }
+};
+
+// For as long as it lives this process can open `room` descriptors more.
+class Room {
+ public:
+  explicit Room(int room) {
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    Owned next(Dup(0));
+    rlimit limit = before_;
+    limit.rlim_cur = next.get() + room;
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+  ~Room() { CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+ private:
+  rlimit before_;
+};
+
+}  // namespace
+
+TEST(each_is_dupped_close_on_exec) {
+  Owned one(TemporaryFile()), other(TemporaryFile());
+  int fds[] = {one.get(), other.get()};
+  int dups[2];
+  CHECK_EQ(DupEach(fds, 2, dups), 2);
+  for (int i = 0; i < 2; i++) {
+    CHECK(dups[i] != fds[i] && SameFile(dups[i], fds[i]));
+    CHECK_EQ(fcntl(dups[i], F_GETFD), FD_CLOEXEC);
+    Close(dups[i]);
+  }
+  CHECK_EQ(DupEach(fds, 0, dups), 0);
+}
+
+TEST(as_many_are_dupped_as_there_is_room_for) {
+  Owned file(TemporaryFile());
+  int fds[] = {file.get(), file.get(), file.get()};
+  int dups[] = {-1, -1, -1};
+  {
+    Room room(2);
+    CHECK_EQ(DupEach(fds, 3, dups), 2);
+    CHECK_EQ(dups[2], -1);
+    int none;
+    CHECK_EQ(DupEach(fds, 1, &none), -EMFILE);
+  }
+  Close(dups[0]);
+  Close(dups[1]);
+}
+
+TEST(dups_end_before_the_first_that_is_not_open) {
+  Owned file(TemporaryFile());
+  int dup;
+  int after[] = {file.get(), -1};
+  CHECK_EQ(DupEach(after, 2, &dup), 1);
+  Close(dup);
+  int before[] = {-1, file.get()};
+  CHECK_EQ(DupEach(before, 2, &dup), -EBADF);
+}
+
+TEST(what_is_no_connection_of_its_domain_is_found) {
+  Tcp tcp;
+  Pair pair;
+  int connections[] = {tcp.client.get(), tcp.server.get()};
+  CHECK_EQ(FindOther(connections, 2, false), 2);
+  CHECK_EQ(FindOther(connections, 2, true), 0);
+  CHECK_EQ(FindOther(pair.fds, 2, true), 2);
+  CHECK_EQ(FindOther(pair.fds, 2, false), 0);
+  CHECK_EQ(FindOther(connections, 0, false), 0);
+}
+
+TEST(neither_listeners_nor_datagrams_nor_files_are_connections) {
+  Tcp tcp;
+  Scratch scratch;
+  std::string path = scratch.path();
+  Pair pair;
+  Owned listener(ListenUnix(path.data(), path.size(), 0600, 16));
+  Owned udp(BindUdp("127.0.0.1", 0, {}));
+  Owned file(TemporaryFile());
+  for (int other : {tcp.listener.get(), udp.get(), file.get(), -1}) {
+    int fds[] = {tcp.server.get(), other, tcp.client.get()};
+    CHECK_EQ(FindOther(fds, 3, false), 1);
+  }
+  int datagrams[2];
+  CHECK_EQ(SocketPair(SOCK_DGRAM, datagrams), 0);
+  for (int other : {listener.get(), datagrams[0], file.get(), -1}) {
+    int fds[] = {pair.fds[0], other};
+    CHECK_EQ(FindOther(fds, 2, true), 1);
+  }
+  for (int fd : datagrams) Close(fd);
+}
+
+TEST(progress_counts_what_a_process_has_read_and_written) {
+  Tcp tcp;
+  Pair pair;
+  Owned file(TemporaryFile());
+  int fds[] = {tcp.server.get(), pair.fds[0], file.get(), -1};
+  double progress[8];
+  char bytes[4];
+  CHECK_EQ(write(tcp.client.get(), "hello", 5), 5);
+  CHECK_EQ(read(tcp.server.get(), bytes, 4), 4);  // one byte stays unread
+  CHECK_EQ(write(tcp.server.get(), "abc", 3), 3);
+  ReadProgressOfEach(fds, 4, progress);
+#if defined(__linux__)
+  CHECK_EQ(progress[0], 4);
+  CHECK_EQ(progress[1], 3);
+#else
+  CHECK_EQ(progress[0], kUnknownProgress);
+  CHECK_EQ(progress[1], kUnknownProgress);
+#endif
+  for (int i = 2; i < 8; i++) CHECK_EQ(progress[i], kUnknownProgress);
+}
+
+TEST(each_that_is_readable_is_told_of_once) {
+  Pair speaks, silent, ends;
+  Owned set(OpenReadiness());
+  CHECK_EQ(fcntl(set.get(), F_GETFD), FD_CLOEXEC);
+  int fds[] = {speaks.fds[0], silent.fds[0], ends.fds[0]};
+  CHECK_EQ(AddEachToReadiness(set.get(), fds, 3), 3);
+  int ready[4];
+  CHECK_EQ(TakeReady(set.get(), ready, 4), 0);
+  CHECK_EQ(write(speaks.fds[1], "x", 1), 1);
+  CHECK_EQ(TakeReady(set.get(), ready, 4), 1);
+  CHECK_EQ(ready[0], fds[0]);
+  CHECK_EQ(shutdown(ends.fds[1], SHUT_WR), 0);
+  CHECK_EQ(TakeReady(set.get(), ready, 4), 1);
+  CHECK_EQ(ready[0], fds[2]);
+  // Nothing was read, and yet they are watched no more.
+  CHECK_EQ(TakeReady(set.get(), ready, 4), 0);
+  CHECK_EQ(RemoveFromReadiness(set.get(), fds[0]), -ENOENT);
+  CHECK_EQ(RemoveFromReadiness(set.get(), fds[1]), 0);
+}
+
+TEST(no_more_are_told_of_than_there_is_room_for) {
+  Pair one, other;
+  Owned set(OpenReadiness());
+  int fds[] = {one.fds[0], other.fds[0]};
+  CHECK_EQ(AddEachToReadiness(set.get(), fds, 2), 2);
+  for (Pair* pair : {&one, &other}) CHECK_EQ(write(pair->fds[1], "x", 1), 1);
+  int first = -1, second = -1;
+  CHECK_EQ(TakeReady(set.get(), &first, 1), 1);
+  CHECK_EQ(TakeReady(set.get(), &second, 1), 1);
+  CHECK(first != second);
+}
+
+TEST(watching_ends_before_the_first_that_cannot_be_watched) {
+  Pair pair;
+  Owned set(OpenReadiness());
+  int after[] = {pair.fds[0], -1, pair.fds[1]};
+  CHECK_EQ(AddEachToReadiness(set.get(), after, 3), 1);
+  CHECK_EQ(RemoveFromReadiness(set.get(), pair.fds[1]), -ENOENT);
+  int before[] = {-1};
+  CHECK_EQ(AddEachToReadiness(set.get(), before, 1), -EBADF);
+}

@@ -1,0 +1,17 @@
+// The promise: handoffs back to back under everything that clients do, and nothing is lost.
+
+import { expect } from 'vitest'
+import type { Run } from '../run.ts'
+import { everything, Load } from './load.ts'
+
+/** Hands a server over so many times; each generation has answered, and every kind of client asked. */
+export async function expectNoLoss(run: Run, handoffs: number): Promise<void> {
+  const load = new Load(run.target, everything)
+
+  for (let i = 0; i < handoffs; i++) await run.reloadWell()
+
+  const tally = await load.stop()
+  expect(tally.failed, `${tally}`).toBe(0)
+  for (const kind of Object.keys(everything)) expect(tally.count(kind), kind).toBeGreaterThan(0)
+  expect(tally.pids.size).toBe(handoffs + 1)
+}
