@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 
 #include "../descriptor.h"
 #include "../facts.h"
@@ -11,7 +10,9 @@
 #include "../readiness.h"
 #include "../scm_rights.h"
 #include "../unix_socket.h"
+#include "arrival.h"
 #include "harness.h"
+#include "spare_descriptors.h"
 
 using namespace handoff;
 
@@ -36,30 +37,6 @@ struct Tcp {
   }
 };
 
-struct Pair {
-  int fds[2];
-  Pair() { CHECK_EQ(SocketPair(SOCK_STREAM, fds), 0); }
-  ~Pair() {
-    for (int fd : fds) Close(fd);
-  }
-};
-
-// For as long as it lives this process can open `room` descriptors more.
-class Room {
- public:
-  explicit Room(int room) {
-    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
-    Owned next(Dup(0));
-    rlimit limit = before_;
-    limit.rlim_cur = next.get() + room;
-    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  }
-  ~Room() { CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
-
- private:
-  rlimit before_;
-};
-
 }  // namespace
 
 TEST(each_is_dupped_close_on_exec) {
@@ -80,7 +57,7 @@ TEST(as_many_are_dupped_as_there_is_room_for) {
   int fds[] = {file.get(), file.get(), file.get()};
   int dups[] = {-1, -1, -1};
   {
-    Room room(2);
+    SpareDescriptors spare(2);
     CHECK_EQ(DupEach(fds, 3, dups), 2);
     CHECK_EQ(dups[2], -1);
     int none;

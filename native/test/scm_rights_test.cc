@@ -8,30 +8,9 @@
 #include "../descriptor.h"
 #include "arrival.h"
 #include "harness.h"
+#include "spare_descriptors.h"
 
 using namespace handoff;
-
-namespace {
-
-// Lets the process open `spare` more descriptors, until the scope ends.
-class SpareDescriptors {
- public:
-  explicit SpareDescriptors(int spare) {
-    getrlimit(RLIMIT_NOFILE, &before_);
-    int lowest_free = dup(0);  // with none open above it, which CHECK_EQ proves
-    close(lowest_free);
-    CHECK_EQ(fcntl(lowest_free + 1, F_GETFD), -1);
-    rlimit limit = before_;
-    limit.rlim_cur = lowest_free + spare;
-    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  }
-  ~SpareDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_;
-};
-
-}  // namespace
 
 TEST(one_descriptor_arrives_for_the_same_file) {
   Pair pair;
