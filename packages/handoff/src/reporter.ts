@@ -2,9 +2,9 @@
 
 import { type HandoffEvent, type HandoffEventBody, publish } from './diagnostics.ts'
 import type { System, Timer } from './io/system.ts'
-import type { NotifyFields } from './io/systemd.ts'
 import { Notifier } from './notifier.ts'
 import type { Settings } from './options.ts'
+import type { NotifyFields } from './protocol/notify.ts'
 
 /** What changes while nothing happens: told to the supervisor now and then. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
