@@ -73,10 +73,14 @@ export class Reporter {
     if (statusIntervalMs === undefined) return
     this.#status = status
     const tick = () => {
+      // First: the application may close the handoff as it is told.
+      wait()
       this.tellStatus()
+    }
+    const wait = () => {
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
     }
-    this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+    wait()
   }
 
   /** Tells the status now, where the supervisor asked for it and something changed. */
