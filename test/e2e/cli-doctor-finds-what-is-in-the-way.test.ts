@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Finding } from '../../packages/handoff/src/cli/doctor/finding.ts'
@@ -52,4 +52,11 @@ test('a run directory that others may enter is a problem', async () => {
   const { exitCode, problems } = await diagnose(project)
   expect(exitCode).toBe(1)
   expect(problems).toMatchObject([{ why: expect.stringMatching(/others may write to it/) }])
+})
+
+test('nothing is left of a place that is not there yet, however deep', async () => {
+  const project = makeProject({})
+  project.env.HANDOFF_DIR = join(project.runs, 'a', 'b')
+  expect(await diagnose(project)).toMatchObject({ exitCode: 0, problems: [] })
+  expect(readdirSync(project.runs)).toEqual([])
 })

@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeProject, serverReplying } from '../support/cli-project.ts'
 
@@ -38,6 +40,16 @@ test('an entry that neither serves nor ends is killed at the deadline, and told 
   expect(stderr).toContain('[ERR_HANDOFF_TIMEOUT]')
   expect(exitCode).toBe(1)
   expect(project.processes()).toEqual([])
+})
+
+test('a run whose control socket cannot be opened ends, and leaves nothing of its own', async () => {
+  const project = makeProject({ 'server.mjs': serverReplying('') })
+  const directory = join(project.runs, 'server')
+  mkdirSync(join(directory, 'control.sock'), { recursive: true, mode: 0o700 })
+  const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
+  expect(stderr).toContain('EISDIR')
+  expect(exitCode).toBe(1)
+  expect(readdirSync(directory)).toEqual(['control.sock'])
 })
 
 test('an entry that is not there is told before anything is started', async () => {

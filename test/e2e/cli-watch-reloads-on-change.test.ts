@@ -95,3 +95,18 @@ test('an environment file is watched', async () => {
   await run.says(/\.env changed/)
   await run.says(/generation 2 .* serves/)
 })
+
+test('a server whose sources cannot be watched is run all the same', async () => {
+  const project = makeProject({
+    'server.mjs': serverReplying('one'),
+    'package.json': '{}',
+    '.git/HEAD': '',
+    '.gitignore/no-file': '',
+  })
+  const run = project.run(['--watch', 'server.mjs'])
+  const { port } = await run.listens()
+  await run.says(/EISDIR/)
+  expect(await ask(port)).toBe('one')
+  run.child.kill('SIGTERM')
+  expect(await run.ended()).toBe(0)
+})

@@ -3,6 +3,7 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { interceptBind } from '../../packages/handoff/src/io/bind-hook.ts'
 import { interceptListen } from '../../packages/handoff/src/io/listen-hook.ts'
@@ -164,4 +165,26 @@ test('a socket that is closed before it is bound is not bound', async () => {
   await once(socket, 'close')
   await once(program.socket().bind(await freePort(), host), 'listening')
   expect(program.generation.handoff.metrics().listeners).toHaveLength(1)
+})
+
+test.each([
+  ['listen', net.Server.prototype, interceptListen, () => net.createServer().listen(0)],
+  ['bind', dgram.Socket.prototype, interceptBind, () => dgram.createSocket('udp4').bind(0)],
+] as const)('%s is Node’s own again, also below a hook of somebody else', async (...row) => {
+  const [name, prototype, intercept, begin] = row
+  const original = Reflect.get(prototype, name)
+  const claims = () => true
+  const refused = () => Promise.reject(new Error('intercepted'))
+  const undo = intercept({ claims, listen: refused, bind: refused })
+  const ours = Reflect.get(prototype, name)
+  onTestFinished(() => {
+    Reflect.set(prototype, name, original)
+  })
+  Reflect.set(prototype, name, function (this: object, ...args: unknown[]) {
+    return Reflect.apply(ours, this, args)
+  })
+  undo()
+  const open = begin()
+  onTestFinished(() => void open.close())
+  await once(open, 'listening')
 })

@@ -9,7 +9,23 @@ import { realSystem } from '../../packages/handoff/src/io/system.ts'
 import { readSettings } from '../../packages/handoff/src/options.ts'
 import { eventField, parseNotify } from '../../packages/handoff/src/protocol/notify.ts'
 import { Reporter } from '../../packages/handoff/src/reporter.ts'
+import { FakeSystem } from '../stage/fake-system.ts'
 import { scratchDirectory } from '../support/scratch.ts'
+
+test('a status that makes the application close the handoff is the last one', () => {
+  const system = new FakeSystem()
+  const settings = readSettings(
+    { onEvent: () => reporter.close() },
+    { HANDOFF_STATUS_INTERVAL_MS: '1000' },
+  )
+  const reporter = new Reporter(system, settings, () => 1)
+  reporter.watch(() => ({
+    ...{ type: 'status', stage: 'serving', listeners: [], connections: 0 },
+    ...{ open: {}, fates: noFates },
+  }))
+  system.advance(1_000)
+  expect(system.pendingTimers).toBe(0)
+})
 
 test('no event is lost, and of statuses the newest is told', () => {
   const socket = join(scratchDirectory(), 'notify.sock')

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { noFates } from '../../packages/handoff/src/fates.ts'
 import { bindTcp, bindUdp } from '../../packages/handoff/src/io/bind.ts'
-import { describe, dup, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
+import { close, describe, dup, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
 import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
 import { ListenerStore } from '../../packages/handoff/src/supervisor/listener-store.ts'
 import { inode } from '../support/scratch.ts'
@@ -124,4 +124,15 @@ test('after the end nothing is kept', () => {
   store.heard({ store: 'a' }, [fd])
   expect(names(store)).toEqual([])
   expect(() => describe(fd)).toThrow(expect.objectContaining({ code: 'EBADF' }))
+})
+
+test('keeps no socket that a process could not inherit as a listener', () => {
+  const store = open()
+  const [first, second] = socketPair('dgram')
+  onTestFinished(() => close(second))
+  expect(() => store.heard({ store: 'a' }, [first])).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_DESCRIPTOR_MISMATCH' }),
+  )
+  expect(names(store)).toEqual([])
+  expect(() => describe(first)).toThrow(expect.objectContaining({ code: 'EBADF' }))
 })

@@ -20,22 +20,24 @@ export async function startHandoff(
   env: NodeJS.ProcessEnv,
 ): Promise<HandoffProcess> {
   loadNative()
-  if (cluster.isWorker)
+  if (cluster.isWorker) {
     throw new HandoffError(
       'ERR_HANDOFF_CLUSTER',
       'cannot create a handoff: this process is a cluster worker',
     )
+  }
   if (!isMainThread) {
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',
       'cannot create a handoff: this is a worker thread, and a process is replaced as a whole',
     )
   }
-  if (current !== undefined)
+  if (current !== undefined) {
     throw new HandoffError(
       'ERR_HANDOFF_ALREADY_CREATED',
       'cannot create a handoff: this process has one',
     )
+  }
   const settings = readSettings(options, env)
   const handoff = new HandoffProcess(settings, realSystem, () => {
     current = undefined

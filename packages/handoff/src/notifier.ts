@@ -5,7 +5,8 @@ import type { HandoffEvent } from './diagnostics.ts'
 import { Channel } from './io/channel.ts'
 import { close, socketPair } from './io/descriptors.ts'
 import type { System, Timer } from './io/system.ts'
-import { type NotifyFields, notify } from './io/systemd.ts'
+import { notify } from './io/systemd.ts'
+import type { NotifyFields } from './protocol/notify.ts'
 
 const debug = debuglog('handoff')
 

@@ -2,7 +2,7 @@
 
 import type { HandoffEventBody } from './diagnostics.ts'
 import type { System } from './io/system.ts'
-import type { NotifyFields } from './io/systemd.ts'
+import type { NotifyFields } from './protocol/notify.ts'
 
 /** Who reports. */
 export interface Reporting {

@@ -63,8 +63,8 @@ export interface Settings {
   onEvent: ((event: HandoffEvent) => void) | undefined
 }
 
-/** Longest timeout: setTimeout takes 32 signed bits of milliseconds. */
-const longestMs = 2 ** 31 - 1
+/** Longest timeout, 24.8 days: setTimeout takes 32 signed bits of milliseconds. */
+export const longestMs = 2 ** 31 - 1
 
 /** What the supervisor tells a process, beside the variables of systemd. */
 const ownVariables = [
@@ -148,8 +148,8 @@ function dropVariables(env: NodeJS.ProcessEnv): void {
   for (const name of [...ownVariables, 'WATCHDOG_PID']) delete env[name]
 }
 
-/** Number() makes 0 of blanks. */
-function numberOf(text: string): number {
+/** Reads a number; Number() makes 0 of blanks. */
+export function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 

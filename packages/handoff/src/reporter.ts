@@ -2,9 +2,9 @@
 
 import { type HandoffEvent, type HandoffEventBody, publish } from './diagnostics.ts'
 import type { System, Timer } from './io/system.ts'
-import type { NotifyFields } from './io/systemd.ts'
 import { Notifier } from './notifier.ts'
 import type { Settings } from './options.ts'
+import type { NotifyFields } from './protocol/notify.ts'
 
 /** What changes while nothing happens: told to the supervisor now and then. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
@@ -73,10 +73,14 @@ export class Reporter {
     if (statusIntervalMs === undefined) return
     this.#status = status
     const tick = () => {
+      // First: the application may close the handoff as it is told.
+      wait()
       this.tellStatus()
+    }
+    const wait = () => {
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
     }
-    this.#timer = this.#system.timer(statusIntervalMs, tick, true)
+    wait()
   }
 
   /** Tells the status now, where the supervisor asked for it and something changed. */

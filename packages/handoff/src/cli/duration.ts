@@ -1,9 +1,8 @@
 // Durations as people write them: 500ms, 30s, 2m, 1h.
 
-const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+import { longestMs } from '../options.ts'
 
-/** setTimeout counts in a signed 32-bit number of milliseconds: 24.8 days. */
-const longestMs = 2 ** 31 - 1
+const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
 /**
  * Reads a duration. A plain number is seconds, as in systemd's units.

@@ -10,7 +10,11 @@ export interface StatusOptions {
   readonly watch?: true
 }
 
-/** Uptimes change every second, and the processes report as often. */
+/**
+ * A clock, no wait for news: uptimes, `ago` and the time to the next start change every second by
+ * themselves, and the processes tell the supervisor of their connections as often. The supervisor
+ * has the times, so it is asked anew; one of an older release could not stream them either.
+ */
 const intervalMs = 1_000
 
 /** ED and CUP of ECMA-48: the screen is cleared, the cursor goes home. */

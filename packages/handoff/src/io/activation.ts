@@ -8,7 +8,7 @@ import { close, type DescriptorFacts, describe } from './descriptors.ts'
 import { inodeField } from './listeners.ts'
 
 /** SD_LISTEN_FDS_START of sd_listen_fds(3). */
-export const firstInherited = 3
+const firstInherited = 3
 
 /**
  * What a supervisor says of the descriptors that a process inherits: `3=NAME:4=NAME`.
@@ -80,7 +80,7 @@ export function inheritedListeners(
   const sockets = new Map<bigint, Socket>()
   for (const { fd, name } of inherited) {
     const facts = factsOf(fd)
-    const protocol = facts === undefined ? undefined : protocolOf(facts)
+    const protocol = facts === undefined ? undefined : listenerProtocolOf(facts)
     if (facts === undefined || protocol === undefined) {
       warn(`the inherited descriptor ${fd}${name && ` (${name})`} is no listener: it is left alone`)
       continue
@@ -112,7 +112,12 @@ function factsOf(fd: number): DescriptorFacts | undefined {
   }
 }
 
-function protocolOf({ family, type, listening }: DescriptorFacts): ListenerProtocol | undefined {
+/** Undefined for what is no listener of ours: a process could not use it. */
+export function listenerProtocolOf({
+  family,
+  type,
+  listening,
+}: DescriptorFacts): ListenerProtocol | undefined {
   if (family === 'other') return undefined
   if (type === 'stream' && listening) return family === 'unix' ? 'unix' : 'tcp'
   return type === 'dgram' && family !== 'unix' ? 'udp' : undefined

@@ -1,6 +1,7 @@
 // Lets datagram sockets that someone else creates bind through a handoff: one hook on dgram's bind.
 
 import dgram, { type Socket } from 'node:dgram'
+import { MethodHook, Pending } from './method-hook.ts'
 import { type DatagramOptions, isClosedDatagram, unboundDatagramOptions } from './node-internals.ts'
 
 /** What `socket.bind(...)` asks for, and what the socket was created with. */
@@ -16,48 +17,39 @@ export interface BindInterceptor {
   bind(socket: Socket, request: BindRequest): Promise<void>
 }
 
-/** Claimed, and not bound yet. */
-const pending = new WeakSet<Socket>()
 const { bind } = dgram.Socket.prototype
+const hook = new MethodHook<BindInterceptor>(dgram.Socket.prototype, 'bind', hookedBind)
+const pending = new Pending<Socket>()
 
 /**
  * Hooks `dgram.Socket.prototype.bind`. Calls that are not claimed go to Node's own, and so do those
  * with a descriptor: they are how a claimed socket is bound in the end.
  *
- * @returns the undo.
+ * @returns the undo; with the last interceptor Node's own bind is back.
  */
 export function interceptBind(interceptor: BindInterceptor): () => void {
-  const hooked = function (this: Socket, ...args: unknown[]): Socket {
-    const asked = readBindArguments(args)
-    const options = unboundDatagramOptions(this)
-    const request = asked && options && { ...options, ...asked }
-    if (request !== undefined && pending.has(this)) {
-      // A send or connect before the end of the bind binds to any port; then Node, told that
-      // nothing has been bound yet, queues it until `listening`: lib/dgram.js `Socket.send`.
-      if (request.port === 0 && args[1] === null) return this
-      throw alreadyBound()
-    }
-    if (request === undefined || !interceptor.claims(this, request)) {
-      return bind.apply(this, args as Parameters<typeof bind>)
-    }
-    const callback = args.at(-1)
-    if (typeof callback === 'function') this.once('listening', callback as () => void)
-    pending.add(this)
-    interceptor.bind(this, request).then(
-      () => pending.delete(this),
-      (error: Error) => {
-        pending.delete(this)
-        // Closed meanwhile: Node tells nobody either.
-        if (isClosedDatagram(this)) return
-        process.nextTick(() => this.emit('error', error))
-      },
-    )
-    return this
+  return hook.add(interceptor)
+}
+
+function hookedBind(this: Socket, ...args: unknown[]): Socket {
+  const asked = readBindArguments(args)
+  const options = unboundDatagramOptions(this)
+  const request = asked && options && { ...options, ...asked }
+  if (request !== undefined && pending.has(this)) {
+    // A send or connect before the end of the bind binds to any port; then Node, told that
+    // nothing has been bound yet, queues it until `listening`: lib/dgram.js `Socket.send`.
+    if (request.port === 0 && args[1] === null) return this
+    throw alreadyBound()
   }
-  dgram.Socket.prototype.bind = hooked as typeof bind
-  return () => {
-    if (dgram.Socket.prototype.bind === hooked) dgram.Socket.prototype.bind = bind
+  const interceptor = request && hook.find((candidate) => candidate.claims(this, request))
+  if (request === undefined || interceptor === undefined) {
+    return bind.apply(this, args as Parameters<typeof bind>)
   }
+  const callback = args.at(-1)
+  if (typeof callback === 'function') this.once('listening', callback as () => void)
+  // Closed meanwhile: Node tells nobody either.
+  pending.follow(this, interceptor.bind(this, request), () => !isClosedDatagram(this))
+  return this
 }
 
 /**

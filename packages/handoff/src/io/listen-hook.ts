@@ -2,6 +2,7 @@
 
 import net, { type Server } from 'node:net'
 import { type ListenOptions, readListenArguments } from './listen-arguments.ts'
+import { MethodHook, Pending } from './method-hook.ts'
 
 export interface ListenInterceptor {
   /** Whether this server, with these options, listens through the handoff. */
@@ -10,10 +11,9 @@ export interface ListenInterceptor {
   listen(server: Server, options: ListenOptions): Promise<void>
 }
 
-const interceptors: ListenInterceptor[] = []
-/** Claimed, and not listening yet. */
-const pending = new WeakSet<Server>()
 const { listen } = net.Server.prototype
+const hook = new MethodHook<ListenInterceptor>(net.Server.prototype, 'listen', hookedListen)
+const pending = new Pending<Server>()
 
 /**
  * Hooks `net.Server.prototype.listen`, which every TCP, HTTP(S) and HTTP/2 server goes through.
@@ -22,17 +22,7 @@ const { listen } = net.Server.prototype
  * @returns the undo; with the last interceptor Node's own listen is back.
  */
 export function interceptListen(interceptor: ListenInterceptor): () => void {
-  if (interceptors.length === 0) net.Server.prototype.listen = hookedListen as typeof listen
-  interceptors.push(interceptor)
-  return () => {
-    const index = interceptors.indexOf(interceptor)
-    if (index < 0) return
-    interceptors.splice(index, 1)
-    // Someone else may have hooked it after us; then ours stays below and passes everything on.
-    if (interceptors.length === 0 && net.Server.prototype.listen === hookedListen) {
-      net.Server.prototype.listen = listen
-    }
-  }
+  return hook.add(interceptor)
 }
 
 function hookedListen(this: Server, ...args: unknown[]): Server {
@@ -41,22 +31,13 @@ function hookedListen(this: Server, ...args: unknown[]): Server {
   const interceptor =
     call === undefined || this.listening
       ? undefined
-      : interceptors.find((candidate) => candidate.claims(this, call.options))
+      : hook.find((candidate) => candidate.claims(this, call.options))
   if (call === undefined || interceptor === undefined) {
     return listen.apply(this, args as Parameters<typeof listen>)
   }
   const { options, callback } = call
   if (callback !== undefined) this.once('listening', callback)
-  pending.add(this)
-  interceptor.listen(this, options).then(
-    () => pending.delete(this),
-    (error: Error) => {
-      pending.delete(this)
-      // As Node: a failed listen is an event of the server, and fatal where nobody hears it; out of
-      // the promise, where it would be an unhandled rejection, which many programs only log.
-      process.nextTick(() => this.emit('error', error))
-    },
-  )
+  pending.follow(this, interceptor.listen(this, options))
   return this
 }
 

@@ -50,6 +50,18 @@ export interface System {
 /** Listeners to signals that are ours. */
 const ownListeners = new Set<unknown>()
 
+/** Hears signals after, or before, those that have heard them so far. */
+function hearSignals(add: 'on' | 'prependListener'): System['onSignal'] {
+  return (signals, listener) => {
+    ownListeners.add(listener)
+    for (const signal of signals) process[add](signal, listener)
+    return () => {
+      ownListeners.delete(listener)
+      for (const signal of signals) process.off(signal, listener)
+    }
+  }
+}
+
 /** As this process was started: a preload takes its own flags out of process.execArgv. */
 const flags = [...process.execArgv]
 
@@ -68,14 +80,7 @@ export const realSystem: System = {
     if (background) timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
-  onSignal(signals, listener) {
-    ownListeners.add(listener)
-    for (const signal of signals) process.on(signal, listener)
-    return () => {
-      ownListeners.delete(listener)
-      for (const signal of signals) process.off(signal, listener)
-    }
-  },
+  onSignal: hearSignals('on'),
   onDeath(listener) {
     const onError = (error: unknown) => listener({ error })
     const onExit = (code: number) => listener({ code })
@@ -121,14 +126,7 @@ export const realProgram: Program = {
       .rawListeners(signal)
       .filter((listener) => !ownListeners.has(listener))
       .map((listener) => () => listener.call(process, signal, constants.signals[signal])),
-  onSignal(signals, listener) {
-    ownListeners.add(listener)
-    for (const signal of signals) process.prependListener(signal, listener)
-    return () => {
-      ownListeners.delete(listener)
-      for (const signal of signals) process.off(signal, listener)
-    }
-  },
+  onSignal: hearSignals('prependListener'),
   onSend(listener) {
     const { send } = process
     process.send = (message: unknown, ...rest: unknown[]) => {

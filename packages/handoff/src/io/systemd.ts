@@ -1,11 +1,8 @@
 // Tells the supervisor, or systemd itself, how this process fares: the notify protocol.
 
 import type { HandoffEvent } from '../diagnostics.ts'
-import { formatNotify } from '../protocol/notify.ts'
+import { formatNotify, type NotifyFields } from '../protocol/notify.ts'
 import { sendDatagram } from './datagram.ts'
-
-/** Fields of one datagram, such as `READY=1`. */
-export type NotifyFields = Readonly<Record<string, string>>
 
 /**
  * Sends one notification; without a socket it does nothing, as sd_notify(3). The descriptors stay

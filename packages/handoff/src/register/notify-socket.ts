@@ -2,9 +2,9 @@
 
 import { rmSync } from 'node:fs'
 import { DatagramListener, sendDatagram } from '../io/datagram.ts'
-import { close } from '../io/descriptors.ts'
 import { privateDirectory } from '../io/rendezvous.ts'
 import type { System } from '../io/system.ts'
+import { closeAll } from '../io/wire.ts'
 
 /**
  * Puts a socket of this process in the place of the supervisor's, or systemd's, in the environment:
@@ -31,7 +31,7 @@ export function hearNotifications(
       } catch (error) {
         warn('cannot pass a notification on', error as Error)
       } finally {
-        for (const fd of fds) close(fd)
+        closeAll(fds)
       }
     },
     (error) => warn('cannot read a notification', error),

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { HandoffError } from '../errors.ts'
 import { interceptBind } from '../io/bind-hook.ts'
 import { interceptListen } from '../io/listen-hook.ts'
-import { type Ignored, isTaken } from './taken.ts'
+import { type Ignored, isTaken, type Place } from './taken.ts'
 
 /** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
 export function refuseForks(applies: () => boolean): void {
@@ -28,8 +28,8 @@ export function refuseListeners(
   error: () => HandoffError,
   ignored: Ignored,
   applies: () => boolean,
-) {
-  const claims = (where: Parameters<typeof isTaken>[0]) => applies() && isTaken(where, ignored)
+): void {
+  const claims = (where: Place) => applies() && isTaken(where, ignored)
   interceptListen({
     claims: (_, options) => claims(options),
     listen: () => Promise.reject(error()),

@@ -5,6 +5,9 @@ import type { ListenOptions } from '../io/listen-arguments.ts'
 /** Ports and Unix paths that the operator keeps out of the handoff; `*` is all of them. */
 export type Ignored = ReadonlySet<string>
 
+/** Where a server listens, or a datagram socket is bound. */
+export type Place = Pick<ListenOptions, 'port' | 'path'>
+
 /** Reads `HANDOFF_IGNORE`, such as `9464,/tmp/admin.sock`. */
 export function readIgnored(text = ''): Ignored {
   return new Set(
@@ -19,7 +22,7 @@ export function readIgnored(text = ''): Ignored {
  * TCP and UDP ports and Unix paths, which clients know beforehand. Port 0 is for someone who is told
  * the port by this very process, and a descriptor is somebody else's to hand on: both stay Node's.
  */
-export function isTaken({ port, path }: Pick<ListenOptions, 'port' | 'path'>, ignored: Ignored) {
+export function isTaken({ port, path }: Place, ignored: Ignored): boolean {
   const place = path ?? (port === undefined || port === 0 ? undefined : String(port))
   return place !== undefined && !ignored.has('*') && !ignored.has(place)
 }

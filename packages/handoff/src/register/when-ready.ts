@@ -2,6 +2,7 @@
 
 import { HandoffError } from '../errors.ts'
 import type { System, Timer } from '../io/system.ts'
+import { longestMs, numberOf } from '../options.ts'
 
 /** The program's own word, or so many milliseconds after its last listen. */
 export type ReadyRule = 'message' | number
@@ -16,8 +17,8 @@ const defaultGraceMs = 1_000
 export function readReadyRule(text: string | undefined): ReadyRule {
   if (text === undefined || text === '') return defaultGraceMs
   if (text === 'message') return text
-  const ms = text.trim() === '' ? Number.NaN : Number(text)
-  if (ms >= 0 && ms < 2 ** 31) return ms
+  const ms = numberOf(text)
+  if (ms >= 0 && ms <= longestMs) return ms
   throw new HandoffError(
     'ERR_HANDOFF_INVALID_OPTION',
     `cannot create the handoff: HANDOFF_READY is ${text}, neither "message" nor a number of milliseconds`,

@@ -2,7 +2,7 @@
 
 import { reasonOf, type Serving } from '../errors.ts'
 import type { DrainCounts, Fates } from '../fates.ts'
-import type { Exit, Failure } from './attempt.ts'
+import { type Exit, exitText, type Failure } from './attempt.ts'
 import { drainedText } from './fates-text.ts'
 import type { ProcessRecord } from './registry.ts'
 
@@ -62,12 +62,7 @@ export function ended(
   exit: Exit | undefined,
   exception: string | undefined,
 ): Line {
-  const how =
-    exit === undefined
-      ? 'has ended'
-      : exit.signal === null
-        ? `exited with code ${exit.code}`
-        : `was killed by ${exit.signal}`
+  const how = exit === undefined ? 'has ended' : exitText(exit)
   const why = exception === undefined ? '' : `: ${exception}`
   const line = exit?.code === 0 ? info : bad
   return line(`generation ${generation} (pid ${pid}) ${how}${why}`)

@@ -3,12 +3,17 @@
 import { deferred } from '../deferred.ts'
 import type { HandoffEvent } from '../diagnostics.ts'
 import { HandoffError, type HandoffErrorCode, type Serving } from '../errors.ts'
+import { Deadline } from './deadline.ts'
 import type { Report } from './event.ts'
 
 /** How a process ended. */
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+}
+
+export function exitText({ code, signal }: Exit): string {
+  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
 }
 
 /** Why a process does not serve. */
@@ -61,9 +66,7 @@ export class Attempt {
   readonly pid: number
   readonly #options: AttemptOptions
   readonly #outcome = deferred<Outcome>()
-  #timer: NodeJS.Timeout
-  /** By performance.now. */
-  #expires = 0
+  readonly #deadline: Deadline
   /** The best one so far. */
   #explanation: Explanation | undefined
   /** Who serves, by the new process's own word. */
@@ -74,7 +77,8 @@ export class Attempt {
   constructor(options: AttemptOptions) {
     this.pid = options.pid
     this.#options = options
-    this.#timer = this.#deadline((options.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs)
+    this.#deadline = new Deadline((ms) => this.#expired(ms))
+    this.#deadline.set((options.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs)
   }
 
   get outcome(): Promise<Outcome> {
@@ -85,7 +89,7 @@ export class Attempt {
   heard(pid: number, { event, exception, extendMs }: Report): void {
     const own = pid === this.pid
     if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
-    if (own && extendMs !== undefined) this.#extend(extendMs + marginMs)
+    if (own && extendMs !== undefined) this.#deadline.extend(extendMs + marginMs)
     if (event === undefined) return
     if (own && event.type === 'stage') this.#joined = true
     if (own && event.type === 'serving') {
@@ -101,9 +105,9 @@ export class Attempt {
   }
 
   /** Takes note of the end of the process. */
-  exited({ code, signal }: Exit): void {
-    const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`
-    this.#fail(1, 'ERR_HANDOFF_EXITED', `the process ${how} before it served${this.#hint()}`)
+  exited(exit: Exit): void {
+    const reason = `the process ${exitText(exit)} before it served${this.#hint()}`
+    this.#fail(1, 'ERR_HANDOFF_EXITED', reason)
     const { failure } = this.#explanation as Explanation
     this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
   }
@@ -115,22 +119,13 @@ export class Attempt {
     if (own) this.#serving = event.serving
     this.#joined = true
     // It exits by itself, unless it hangs.
-    this.#timer = this.#deadline(marginMs)
+    this.#deadline.set(marginMs)
   }
 
-  /** To ask for more time is not to get less: sd_notify(3). */
-  #extend(ms: number): void {
-    if (performance.now() + ms > this.#expires) this.#timer = this.#deadline(ms)
-  }
-
-  #deadline(ms: number): NodeJS.Timeout {
-    clearTimeout(this.#timer)
-    this.#expires = performance.now() + ms
-    return setTimeout(() => {
-      const reason = `the process did not serve within ${Math.round(ms / 1000)} s${this.#hint()}`
-      this.#fail(2, 'ERR_HANDOFF_TIMEOUT', reason)
-      this.#options.kill()
-    }, ms)
+  #expired(ms: number): void {
+    const reason = `the process did not serve within ${Math.round(ms / 1000)} s${this.#hint()}`
+    this.#fail(2, 'ERR_HANDOFF_TIMEOUT', reason)
+    this.#options.kill()
   }
 
   #fail(rank: number, code: HandoffErrorCode, reason: string): void {
@@ -148,7 +143,7 @@ export class Attempt {
   }
 
   #end(outcome: Outcome): void {
-    clearTimeout(this.#timer)
+    this.#deadline.clear()
     this.#outcome.resolve(outcome)
   }
 }

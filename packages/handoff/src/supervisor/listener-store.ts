@@ -1,7 +1,7 @@
 // Keeps dups of the listeners of the process that serves: if it dies, clients wait in their queues.
 
 import { HandoffError } from '../errors.ts'
-import type { Named } from '../io/activation.ts'
+import { listenerProtocolOf, type Named } from '../io/activation.ts'
 import { close, describe } from '../io/descriptors.ts'
 import { closeAll } from '../io/wire.ts'
 import { placeOf } from '../protocol/manifest.ts'
@@ -50,16 +50,16 @@ export class ListenerStore {
    * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH for what is no listener.
    */
   put(name: string, fd: number): void {
-    const kept = !this.#closed && isListener(fd)
-    if (kept) {
-      this.remove(name)
-      this.#stored.set(name, fd)
-      return
+    if (this.#closed) return close(fd)
+    if (listenerProtocolOf(describe(fd)) === undefined) {
+      close(fd)
+      throw new HandoffError(
+        'ERR_HANDOFF_DESCRIPTOR_MISMATCH',
+        `cannot keep ${name} for a crash of the server: it is no listener`,
+      )
     }
-    close(fd)
-    if (this.#closed) return
-    const what = `cannot keep ${name} for a crash of the server: it is no listener`
-    throw new HandoffError('ERR_HANDOFF_DESCRIPTOR_MISMATCH', what)
+    this.remove(name)
+    this.#stored.set(name, fd)
   }
 
   remove(name: string): void {
@@ -94,9 +94,4 @@ export class ListenerStore {
   #clear(): void {
     for (const name of [...this.#stored.keys()]) this.remove(name)
   }
-}
-
-function isListener(fd: number): boolean {
-  const { family, type, listening } = describe(fd)
-  return family !== 'other' && (type === 'stream' ? listening : type === 'dgram')
 }

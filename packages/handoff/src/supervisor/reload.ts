@@ -141,7 +141,7 @@ function resultOf(supervisor: Supervisor, launched: LaunchResult): ReloadResult 
     return { type: 'result', ok: true, generation, pid, serving: 'new' }
   }
   const { failure, serving } = launched
-  const { code, message } = failure satisfies Failure
+  const { code, message } = failure
   return {
     type: 'result',
     ok: false,

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { takeInherited } from '../io/activation.ts'
 import { removeStale } from '../io/listeners.ts'
-import { openRunDirectory } from '../io/run-directory.ts'
+import { openRunDirectory, type RunDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
 import { Control } from './control.ts'
 import { findEntry, packageDirectory } from './entry.ts'
@@ -37,42 +37,55 @@ export async function run(options: RunOptions): Promise<number> {
   const { path: entry } = findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
   const lock = lockSupervisor(name, directory.lock)
-  const service = new Service(process.env)
-  const announce = (line: say.Line) => {
-    options.announce(line)
-    if (!line.passing) service.status(line.text)
+  let tellWaiting = () => {}
+  // The last one comes first. Whoever waited for the end may run the same name again at once.
+  const undo: (() => unknown)[] = [() => tellWaiting(), () => lock.release()]
+  try {
+    undo.push(() => removeLeft(directory))
+    const service = new Service(process.env)
+    undo.push(() => service.close())
+    const announce = (line: say.Line) => {
+      options.announce(line)
+      if (!line.passing) service.status(line.text)
+    }
+    const supervisor = new Supervisor({
+      ...options,
+      announce,
+      service,
+      directory,
+      patient: watch,
+      inherited: takeInherited(process.env, process.pid),
+    })
+    const ignoreSignals = listenToSignals({
+      reload: (why) => supervisor.reloadSoon(why),
+      stop: () => supervisor.stop(),
+      kill: (code) => supervisor.kill(code),
+    })
+    undo.push(ignoreSignals, () => supervisor.close())
+    const control = await Control.open(supervisor, directory.control)
+    undo.push(() => {
+      tellWaiting = control.close()
+    })
+
+    void supervisor.reload()
+    if (watch) {
+      // The server is on its way, and serves without it all the same.
+      const watcher = await watchEntry(entry, supervisor, announce).catch((error: unknown) =>
+        announce(say.trouble(error)),
+      )
+      if (watcher !== undefined) undo.push(() => watcher.close())
+    }
+    return await supervisor.ended
+  } finally {
+    for (const step of undo.reverse()) await step()
   }
-  const supervisor = new Supervisor({
-    ...options,
-    announce,
-    service,
-    directory,
-    patient: watch,
-    inherited: takeInherited(process.env, process.pid),
-  })
-  const control = await Control.open(supervisor, directory.control)
-  const ignoreSignals = listenToSignals({
-    reload: (why) => supervisor.reloadSoon(why),
-    stop: () => supervisor.stop(),
-    kill: (code) => supervisor.kill(code),
-  })
+}
 
-  void supervisor.reload()
-  const watcher = watch ? await watchEntry(entry, supervisor, announce) : undefined
-  const code = await supervisor.ended
-
-  await watcher?.close()
-  const tellWaiting = control.close()
-  supervisor.close()
-  service.close()
+/** What only an end in order removes: a server that was killed could not. */
+function removeLeft(directory: RunDirectory): void {
   rmSync(compileCache(directory), { recursive: true, force: true })
-  // A server that was killed could not; under our lock nobody is about to serve there.
+  // Under our lock nobody is about to serve there.
   removeStale(directory.rendezvous)
-  ignoreSignals()
-  // Whoever waited for the end may run the same name again at once.
-  lock.release()
-  tellWaiting()
-  return code
 }
 
 async function watchEntry(

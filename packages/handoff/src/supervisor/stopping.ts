@@ -1,5 +1,6 @@
 // Ends the run: every generation drains and exits, within a deadline.
 
+import { Deadline } from './deadline.ts'
 import type { Generations } from './generations.ts'
 
 /** 30 seconds, as the default of `drainTimeoutMs`. */
@@ -18,16 +19,16 @@ export interface StoppingOptions {
 export class Stopping {
   code: number
   readonly #generations: Generations
-  readonly #onDeadline: () => void
+  readonly #deadline: Deadline
   readonly #told = new Set<number>()
-  #timer: NodeJS.Timeout | undefined
-  /** By performance.now. */
-  #expires = 0
 
   constructor(generations: Generations, { code, drainTimeoutMs, onDeadline }: StoppingOptions) {
     this.code = code
     this.#generations = generations
-    this.#onDeadline = onDeadline
+    this.#deadline = new Deadline(() => {
+      onDeadline()
+      generations.signalAll('SIGKILL')
+    })
     this.extend(drainTimeoutMs ?? defaultDrainTimeoutMs)
     for (const pid of generations.registry.processes.keys()) this.tell(pid)
   }
@@ -39,16 +40,9 @@ export class Stopping {
     this.#generations.signal(pid, 'SIGTERM')
   }
 
-  /** Gives this much time from now on, where it is more than what is left: sd_notify(3). */
+  /** Gives this much time from now on, where it is more than what is left. */
   extend(ms: number): void {
-    const expires = performance.now() + ms + marginMs
-    if (expires <= this.#expires) return
-    this.#expires = expires
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#onDeadline()
-      this.#generations.signalAll('SIGKILL')
-    }, ms + marginMs)
+    this.#deadline.extend(ms + marginMs)
   }
 
   /** Waits no longer. */
@@ -58,6 +52,6 @@ export class Stopping {
   }
 
   close(): void {
-    clearTimeout(this.#timer)
+    this.#deadline.clear()
   }
 }

@@ -13,7 +13,7 @@ export function checkEntry({ entry, trouble, loader, syntaxError }: EntryFacts):
 
 export function checkLibrary({ trouble, dependencies, installed }: EntryFacts): Finding[] {
   if (trouble !== undefined) return []
-  const [library] = ['fastify-socket-handoff', 'socket-handoff'].filter((name) =>
+  const library = ['fastify-socket-handoff', 'socket-handoff'].find((name) =>
     installed.includes(name),
   )
   if (library === 'fastify-socket-handoff') return [ok(`${library} is installed`)]

@@ -1,6 +1,7 @@
 // What there is to know about this machine and the surroundings of the command: looked up, not judged.
 
 import { existsSync, readFileSync, rmdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { loadNative } from '../../io/native.ts'
 import { openRunDirectory, pathLimitBytes, runsDirectory } from '../../io/run-directory.ts'
 import { type EntryFacts, entryFacts } from './entry-facts.ts'
@@ -64,13 +65,17 @@ export function openFilesLimit(limits: string | undefined): number | undefined {
 
 /** Tries the directory as `handoff run` would, and leaves none behind that was not there. */
 function placeFacts(name: string): PlaceFacts {
-  const runs = runsDirectory()
-  const path = `${runs}/${name}`
-  const missing = [path, runs].filter((directory) => !existsSync(directory))
+  const path = join(runsDirectory(), name)
+  const missing = missingLevels(path)
   const trouble = troubleOf(() => openRunDirectory(name))
   for (const directory of missing) if (existsSync(directory)) rmdirSync(directory)
-  const socketBytes = Buffer.byteLength(`${path}/rendezvous.sock`)
+  const socketBytes = Buffer.byteLength(join(path, 'rendezvous.sock'))
   return { path, socketBytes, limitBytes: pathLimitBytes, trouble }
+}
+
+/** What is to be made for a directory, the innermost first. */
+function missingLevels(path: string): string[] {
+  return existsSync(path) ? [] : [path, ...missingLevels(dirname(path))]
 }
 
 function numberIn(text: string | undefined): number | undefined {

@@ -1,5 +1,6 @@
 // Where the sockets of a run are kept, and whether other commands look there, too.
 
+import { dirname } from 'node:path'
 import type { Facts } from './facts.ts'
 import { type Finding, note, ok, problem } from './finding.ts'
 
@@ -18,9 +19,5 @@ export function checkSameDirectory({ place, env }: Pick<Facts, 'place' | 'env'>)
     ? 'a service or cron job has no XDG_RUNTIME_DIR: its runs are elsewhere, and reload and status from here do not find them'
     : 'a login shell may have XDG_RUNTIME_DIR: reload and status from there look elsewhere'
   const remedy = 'Set HANDOFF_DIR to one directory for the server and for those who deploy it.'
-  return [note(`HANDOFF_DIR is not set: runs are kept in ${dirOf(place.path)}`, why, remedy)]
-}
-
-function dirOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
+  return [note(`HANDOFF_DIR is not set: runs are kept in ${dirname(place.path)}`, why, remedy)]
 }

@@ -1,0 +1,67 @@
+// One method of a class of Node's, hooked for as long as somebody intercepts its calls.
+
+import type { EventEmitter } from 'node:events'
+
+export class MethodHook<Interceptor> {
+  readonly #prototype: object
+  readonly #name: string
+  readonly #hooked: (...args: never[]) => unknown
+  readonly #original: unknown
+  readonly #interceptors: Interceptor[] = []
+
+  /** @param hooked - takes the place of the method `name` of `prototype`. */
+  constructor(prototype: object, name: string, hooked: (...args: never[]) => unknown) {
+    this.#prototype = prototype
+    this.#name = name
+    this.#hooked = hooked
+    this.#original = Reflect.get(prototype, name)
+  }
+
+  /** @returns the undo; with the last interceptor Node's own method is back. */
+  add(interceptor: Interceptor): () => void {
+    if (this.#interceptors.length === 0) Reflect.set(this.#prototype, this.#name, this.#hooked)
+    this.#interceptors.push(interceptor)
+    return () => {
+      const index = this.#interceptors.indexOf(interceptor)
+      if (index < 0) return
+      this.#interceptors.splice(index, 1)
+      // Someone else may have hooked it after us; then ours stays below and passes everything on.
+      const isOurs = Reflect.get(this.#prototype, this.#name) === this.#hooked
+      if (this.#interceptors.length === 0 && isOurs) {
+        Reflect.set(this.#prototype, this.#name, this.#original)
+      }
+    }
+  }
+
+  /** The first interceptor that claims a call. */
+  find(claims: (interceptor: Interceptor) => boolean): Interceptor | undefined {
+    return this.#interceptors.find(claims)
+  }
+}
+
+/** What is claimed, and does not listen yet. */
+export class Pending<Emitter extends EventEmitter> {
+  readonly #emitters = new WeakSet<Emitter>()
+
+  has(emitter: Emitter): boolean {
+    return this.#emitters.has(emitter)
+  }
+
+  /**
+   * Follows what its interceptor does.
+   *
+   * @param isTold - whether a rejection becomes an `error` event, as Node's own.
+   */
+  follow(emitter: Emitter, listening: Promise<void>, isTold: () => boolean = () => true): void {
+    this.#emitters.add(emitter)
+    listening.then(
+      () => this.#emitters.delete(emitter),
+      (error: Error) => {
+        this.#emitters.delete(emitter)
+        // Fatal where nobody hears it; out of the promise, where it would be an unhandled
+        // rejection, which many programs only log.
+        if (isTold()) process.nextTick(() => emitter.emit('error', error))
+      },
+    )
+  }
+}

@@ -1,0 +1,29 @@
+// A time limit that can be set again: what a process asks for may move it.
+
+export class Deadline {
+  readonly #onExpired: (ms: number) => void
+  #timer: NodeJS.Timeout | undefined
+  /** By performance.now. */
+  #expires = 0
+
+  /** @param onExpired - told how long the time that is up was, in milliseconds. */
+  constructor(onExpired: (ms: number) => void) {
+    this.#onExpired = onExpired
+  }
+
+  /** Gives this much time from now on, in milliseconds. */
+  set(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#expires = performance.now() + ms
+    this.#timer = setTimeout(() => this.#onExpired(ms), ms)
+  }
+
+  /** The same, where it is more than what is left: to ask for more is not to get less, sd_notify(3). */
+  extend(ms: number): void {
+    if (performance.now() + ms > this.#expires) this.set(ms)
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+  }
+}
