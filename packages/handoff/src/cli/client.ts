@@ -11,6 +11,14 @@ import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
 import { completeLine, completeStatus } from './complete.ts'
 
+/** What a reload is to do. */
+export interface Wanted {
+  readonly wait?: 'exit' | undefined
+  readonly workers?: number | undefined
+  readonly parallel?: boolean | undefined
+  readonly change?: ProgramChange
+}
+
 /** Speaks to the supervisor of the run `name`, which has its files in `directory`. */
 export class Client {
   readonly name: string
@@ -37,8 +45,10 @@ export class Client {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
    */
-  async *reload(wait: 'exit' | undefined, change: ProgramChange = {}): AsyncGenerator<ReloadLine> {
+  async *reload({ wait, workers, parallel, change = {} }: Wanted): AsyncGenerator<ReloadLine> {
     const query = new URLSearchParams(wait && { wait })
+    if (workers !== undefined) query.set('workers', String(workers))
+    if (parallel) query.set('parallel', 'true')
     writeChange(change, query)
     const path = query.size === 0 ? '/reload' : `/reload?${query}`
     const response = await this.#send('POST', path)

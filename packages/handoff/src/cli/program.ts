@@ -1,7 +1,7 @@
 // The commands, their flags and their help.
 
 import { Command, Option } from 'commander'
-import { duration, positiveDuration, runName } from './arguments.ts'
+import { duration, positiveDuration, runName, workerCount } from './arguments.ts'
 
 /**
  * Makes the program; `exit` gets the exit code of the command that ran.
@@ -28,6 +28,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[args...]', 'its arguments')
     .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
     .option('--watch', 'reload when the sources change')
+    .option(
+      '--workers <n>',
+      'as many processes at once, or max: one a core (default: 1)',
+      workerCount,
+    )
+    .option('--parallel', 'reload all workers but the first at once, not one after the other')
     .option('--ready-timeout <time>', timeText('from start to ready', '60s'), positiveDuration)
     .option('--drain-timeout <time>', timeText('to finish what is in flight', '30s'), duration)
     .option(
@@ -54,6 +60,8 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .addOption(
       new Option('--wait <event>', 'return when the old process has gone').choices(['exit']),
     )
+    .option('--workers <n>', 'from now on as many workers, or max: one a core', workerCount)
+    .option('--parallel', 'all workers but the first at once, not one after the other')
     .option(
       '--entry <path>',
       'start another file, a new release; later reloads and restarts do too',

@@ -4,24 +4,25 @@ import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { HandoffError } from '../errors.ts'
+import type { Fleet, ReloadRequest } from './fleet.ts'
 import { changeNames, readChange } from './program.ts'
 import { reloadWithLines } from './reload.ts'
-import type { Supervisor } from './supervisor.ts'
+import { mostWorkers, readWorkerCount } from './worker-count.ts'
 
 /** How long a client that does not read may delay the end of the supervisor. */
 const farewellTimeoutMs = 1_000
 
-type Handler = (supervisor: Supervisor, response: ServerResponse, query: URLSearchParams) => void
+type Handler = (fleet: Fleet, response: ServerResponse, query: URLSearchParams) => void
 
 /** Path → its method and what it does. */
 const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
   '/status': {
     method: 'GET',
-    handle: (supervisor, response) => answer(response, 200, supervisor.status()),
+    handle: (fleet, response) => answer(response, 200, fleet.status()),
   },
   '/reload': { method: 'POST', handle: reload },
   // Answered when the run has ended: see close().
-  '/stop': { method: 'POST', handle: (supervisor) => supervisor.stop() },
+  '/stop': { method: 'POST', handle: (fleet) => fleet.stop() },
 }
 
 export class Control {
@@ -30,9 +31,9 @@ export class Control {
   /** Who waits for the end of the run. */
   readonly #waiting = new Set<ServerResponse>()
 
-  private constructor(supervisor: Supervisor, path: string) {
+  private constructor(fleet: Fleet, path: string) {
     this.#path = path
-    this.#server = createServer((request, response) => this.#handle(supervisor, request, response))
+    this.#server = createServer((request, response) => this.#handle(fleet, request, response))
   }
 
   /**
@@ -40,8 +41,8 @@ export class Control {
    *
    * @remarks Only the holder of the supervisor's lock may call it.
    */
-  static async open(supervisor: Supervisor, path: string): Promise<Control> {
-    const control = new Control(supervisor, path)
+  static async open(fleet: Fleet, path: string): Promise<Control> {
+    const control = new Control(fleet, path)
     rmSync(path, { force: true })
     control.#server.listen(path)
     await once(control.#server, 'listening')
@@ -59,7 +60,7 @@ export class Control {
     }
   }
 
-  #handle(supervisor: Supervisor, request: IncomingMessage, response: ServerResponse): void {
+  #handle(fleet: Fleet, request: IncomingMessage, response: ServerResponse): void {
     request.resume()
     const [path = '', query = ''] = (request.url ?? '').split('?', 2)
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined
@@ -76,25 +77,14 @@ export class Control {
       this.#waiting.add(response)
       response.once('close', () => this.#waiting.delete(response))
     }
-    route.handle(supervisor, response, new URLSearchParams(query))
+    route.handle(fleet, response, new URLSearchParams(query))
   }
 }
 
-function reload(supervisor: Supervisor, response: ServerResponse, query: URLSearchParams): void {
-  const unknown = [...query.keys()].find((name) => name !== 'wait' && !changeNames.includes(name))
-  if (unknown !== undefined) {
-    const message = `cannot reload with ${unknown}: /reload takes wait, ${changeNames.join(', ')}`
-    return answer(response, 400, { code: 'ERR_HANDOFF_INVALID_OPTION', message })
-  }
-  const wait = query.get('wait')
-  if (wait !== null && wait !== 'exit') {
-    const message = `cannot wait for ${wait}: wait takes exit`
-    return answer(response, 400, { code: 'ERR_HANDOFF_INVALID_OPTION', message })
-  }
+function reload(fleet: Fleet, response: ServerResponse, query: URLSearchParams): void {
   try {
-    const done = reloadWithLines(supervisor, {
-      waitForExit: wait === 'exit',
-      change: readChange(query),
+    const done = reloadWithLines(fleet, {
+      ...readRequest(query),
       write: (line) => response.write(`${JSON.stringify(line)}\n`),
     })
     // Sent now, so that the client knows that the reload has begun.
@@ -105,6 +95,37 @@ function reload(supervisor: Supervisor, response: ServerResponse, query: URLSear
     const status = error.code === 'ERR_HANDOFF_INVALID_OPTION' ? 400 : 409
     answer(response, status, { code: error.code, message: error.message })
   }
+}
+
+const parameters = ['wait', 'workers', 'parallel', ...changeNames]
+
+/** @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
+function readRequest(query: URLSearchParams): ReloadRequest & { waitForExit: boolean } {
+  const unknown = [...query.keys()].find((name) => !parameters.includes(name))
+  if (unknown !== undefined) {
+    throw invalid(`cannot reload with ${unknown}: /reload takes ${parameters.join(', ')}`)
+  }
+  const wait = query.get('wait')
+  if (wait !== null && wait !== 'exit') throw invalid(`cannot wait for ${wait}: wait takes exit`)
+  const parallel = query.get('parallel')
+  if (parallel !== null && parallel !== 'true' && parallel !== 'false') {
+    throw invalid(`cannot reload with parallel=${parallel}: parallel takes true or false`)
+  }
+  const count = query.get('workers')
+  const workers = count === null ? undefined : readWorkerCount(count)
+  if (count !== null && workers === undefined) {
+    throw invalid(`cannot run ${count} workers: workers takes 1 to ${mostWorkers}, or max`)
+  }
+  return {
+    waitForExit: wait === 'exit',
+    workers,
+    parallel: parallel === null ? undefined : parallel === 'true',
+    change: readChange(query),
+  }
+}
+
+function invalid(message: string): HandoffError {
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', message)
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

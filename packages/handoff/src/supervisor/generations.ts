@@ -1,15 +1,15 @@
 // The processes of a run as they live and die: spawned here, or heard of because they serve here.
 
 import type { ChildProcess } from 'node:child_process'
-import { reapOrphans } from '../io/reap.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Exit } from './attempt.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
+import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
-import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
+import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
 import { spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
@@ -29,15 +29,13 @@ export interface GenerationsHandlers {
   onError(error: Error): void
 }
 
-/** Whether we are the init process of a container, whose children are all orphans of it. */
-const isInit = process.pid === 1
-
 export class Generations {
   readonly #handlers: GenerationsHandlers
   readonly #children = new Map<number, ChildProcess>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
   readonly #notifyPath: string
+  readonly #unfollow: () => void
   #registry: Registry = emptyRegistry
 
   constructor(directory: RunDirectory, handlers: GenerationsHandlers) {
@@ -49,7 +47,7 @@ export class Generations {
       (pid, report, descriptors) => this.#report(pid, report, descriptors),
       handlers.onError,
     )
-    if (isInit) process.on('SIGCHLD', this.#reap)
+    this.#unfollow = reaper.follow((pid) => this.#orphans.gone(pid))
   }
 
   get registry(): Registry {
@@ -65,15 +63,22 @@ export class Generations {
     const child = await spawnGeneration(...how)
     const { pid } = child
     this.#children.set(pid, child)
+    reaper.started(pid)
     this.change({ type: 'spawned', pid, at: performance.now() })
     child.once('exit', (code, signal) => {
       afterPoll(() => {
         this.#children.delete(pid)
         this.#gone(pid, { code, signal })
-        if (isInit) this.#reap()
+        reaper.ended(pid)
       })
     })
     return pid
+  }
+
+  /** A process of another worker has taken over from this one. */
+  left(from: ProcessName, to: ProcessName): void {
+    this.#meet(from.pid)
+    this.change({ type: 'left', from, to, at: performance.now() })
   }
 
   /** Sends a signal to every process that there is. */
@@ -100,7 +105,7 @@ export class Generations {
   }
 
   close(): void {
-    process.off('SIGCHLD', this.#reap)
+    this.#unfollow()
     this.#orphans.close()
     this.#notifySocket.close()
   }
@@ -115,10 +120,14 @@ export class Generations {
     const { event } = report
     if (event !== undefined) {
       this.change({ type: 'event', pid, event, at: performance.now() })
-      const replaces = event.type === 'serving' ? event.replaces : null
-      if (replaces !== null && !this.#knows(replaces.pid)) this.#orphans.add(replaces.pid)
+      if (event.type === 'serving' && event.replaces !== null) this.#meet(event.replaces.pid)
     }
     this.#handlers.onReport(pid, report, descriptors)
+  }
+
+  /** Another process has told of this one: an earlier supervisor may have spawned it. */
+  #meet(pid: number): void {
+    if (!this.#knows(pid)) this.#orphans.add(pid)
   }
 
   #knows(pid: number): boolean {
@@ -131,11 +140,6 @@ export class Generations {
     const wasServing = pid === this.#registry.serving
     this.change({ type: 'gone', pid })
     this.#handlers.onGone({ record, wasServing, exit })
-  }
-
-  /** The init process must wait for orphans, or they stay in the process table: wait(2). */
-  readonly #reap = (): void => {
-    for (const { pid } of reapOrphans([...this.#children.keys()])) this.#orphans.gone(pid)
   }
 }
 

@@ -7,8 +7,11 @@ import type { Program } from './program.ts'
 
 export interface LauncherOptions {
   readonly readyTimeoutMs?: number | undefined
-  /** @throws {@link HandoffError} when it cannot be started. */
-  spawn(program: Program): Promise<number>
+  /**
+   * @param joins - rendezvous sockets at which it takes over, too.
+   * @throws {@link HandoffError} when it cannot be started.
+   */
+  spawn(program: Program, joins: readonly string[]): Promise<number>
   kill(pid: number): void
 }
 
@@ -16,6 +19,7 @@ export class Launcher {
   readonly #options: LauncherOptions
   #attempt: Attempt | undefined
   #busy = false
+  #idle: Promise<unknown> = Promise.resolve()
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -23,6 +27,11 @@ export class Launcher {
 
   get busy(): boolean {
     return this.#busy
+  }
+
+  /** Resolves when the start that is on its way, if any, has ended. */
+  get idle(): Promise<unknown> {
+    return this.#idle
   }
 
   /** The process that is on its way to serve. */
@@ -35,7 +44,7 @@ export class Launcher {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way.
    */
-  launch(program: Program): Promise<Outcome> {
+  launch(program: Program, joins: readonly string[] = []): Promise<Outcome> {
     if (this.#busy) {
       const which = this.pid === undefined ? '' : ` (pid ${this.pid})`
       throw new HandoffError(
@@ -44,14 +53,17 @@ export class Launcher {
       )
     }
     this.#busy = true
-    return this.#launch(program)
+    const launch = this.#launch(program, joins)
+    // Whoever has asked for it hears of its failure.
+    this.#idle = launch.catch(() => {})
+    return launch
   }
 
-  async #launch(program: Program): Promise<Outcome> {
+  async #launch(program: Program, joins: readonly string[]): Promise<Outcome> {
     try {
       const { readyTimeoutMs, spawn, kill } = this.#options
       const { entry } = program
-      const pid = await spawn(program)
+      const pid = await spawn(program, joins)
       this.#attempt = new Attempt({ pid, entry, readyTimeoutMs, kill: () => kill(pid) })
       return await this.#attempt.outcome
     } catch (error) {

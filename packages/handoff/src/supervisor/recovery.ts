@@ -15,6 +15,8 @@ export interface Loss {
 export interface RecoveryHandlers {
   /** Starts a process. */
   restart(): void
+  /** Whether the end of the server may be the end of all. */
+  mayFinish(): boolean
   /** The server has ended by itself. */
   finish(): void
   onPause(delayMs: number): void
@@ -68,7 +70,8 @@ export class Recovery {
     const { exit, servedMs } = this.#loss as Loss
     this.cancel()
     // Nobody asked it to, and it says that all is well.
-    if (exit?.code === 0 && servedMs > 0) return this.#handlers.finish()
+    const hasFinished = exit?.code === 0 && servedMs > 0
+    if (hasFinished && this.#handlers.mayFinish()) return this.#handlers.finish()
     this.#backoff = afterCrash(this.#backoff, servedMs)
     const { delayMs } = this.#backoff
     const timer = setTimeout(() => this.#handlers.restart(), delayMs)

@@ -23,6 +23,9 @@ export interface ProcessRecord {
   readonly fates: Fates
 }
 
+/** A process, as others tell of it. */
+export type ProcessName = Pick<ProcessRecord, 'pid' | 'generation'>
+
 /** How one handoff ended. */
 export interface HandoffRecord {
   readonly outcome: 'completed' | 'aborted' | 'taken-back'
@@ -39,6 +42,8 @@ export interface Registry {
   readonly processes: ReadonlyMap<number, ProcessRecord>
   /** The pid that accepts connections. */
   readonly serving: number | undefined
+  /** The pid that accepted last, and has handed over to another worker. */
+  readonly left: number | undefined
   readonly completed: number
   readonly aborted: number
   readonly last: HandoffRecord | undefined
@@ -49,6 +54,7 @@ export interface Registry {
 export const emptyRegistry: Registry = {
   processes: new Map(),
   serving: undefined,
+  left: undefined,
   completed: 0,
   aborted: 0,
   last: undefined,

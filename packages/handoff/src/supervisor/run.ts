@@ -9,17 +9,21 @@ import * as say from './announce.ts'
 import { Control } from './control.ts'
 import { findEntry, packageDirectory } from './entry.ts'
 import { compileCache, type Timeouts } from './environment.ts'
+import { Fleet } from './fleet.ts'
 import { lockSupervisor } from './lock.ts'
 import type { Program } from './program.ts'
 import { Service } from './service.ts'
 import { listenToSignals } from './signals.ts'
-import { Supervisor } from './supervisor.ts'
 import { watchSources } from './watch.ts'
 
 export interface RunOptions {
   readonly name: string
   readonly program: Program
   readonly timeouts: Timeouts
+  /** How many workers there are to be at first. */
+  readonly workers: number
+  /** Whether a reload replaces all workers but the first one at once. */
+  readonly parallel: boolean
   /** Whether to reload when the sources change. */
   readonly watch: boolean
   announce(line: say.Line): void
@@ -48,7 +52,7 @@ export async function run(options: RunOptions): Promise<number> {
       options.announce(line)
       if (!line.passing) service.status(line.text)
     }
-    const supervisor = new Supervisor({
+    const fleet = new Fleet({
       ...options,
       announce,
       service,
@@ -57,25 +61,25 @@ export async function run(options: RunOptions): Promise<number> {
       inherited: takeInherited(process.env, process.pid),
     })
     const ignoreSignals = listenToSignals({
-      reload: (why) => supervisor.reloadSoon(why),
-      stop: () => supervisor.stop(),
-      kill: (code) => supervisor.kill(code),
+      reload: (why) => fleet.reloadSoon(why),
+      stop: () => fleet.stop(),
+      kill: (code) => fleet.kill(code),
     })
-    undo.push(ignoreSignals, () => supervisor.close())
-    const control = await Control.open(supervisor, directory.control)
+    undo.push(ignoreSignals, () => fleet.close())
+    const control = await Control.open(fleet, directory.control)
     undo.push(() => {
       tellWaiting = control.close()
     })
 
-    void supervisor.reload()
+    fleet.start()
     if (watch) {
       // The server is on its way, and serves without it all the same.
-      const watcher = await watchEntry(entry, supervisor, announce).catch((error: unknown) =>
+      const watcher = await watchEntry(entry, fleet, announce).catch((error: unknown) =>
         announce(say.trouble(error)),
       )
       if (watcher !== undefined) undo.push(() => watcher.close())
     }
-    return await supervisor.ended
+    return await fleet.ended
   } finally {
     for (const step of undo.reverse()) await step()
   }
@@ -88,16 +92,12 @@ function removeLeft(directory: RunDirectory): void {
   removeStale(directory.rendezvous)
 }
 
-async function watchEntry(
-  entry: string,
-  supervisor: Supervisor,
-  announce: (line: say.Line) => void,
-) {
+async function watchEntry(entry: string, fleet: Fleet, announce: (line: say.Line) => void) {
   const directory = packageDirectory(dirname(entry)) ?? dirname(entry)
   const watcher = await watchSources({
     directory,
     entry,
-    onChange: (path) => supervisor.reloadSoon(`${path} changed`),
+    onChange: (path) => fleet.reloadSoon(`${path} changed`),
     onError: (error) => announce(say.trouble(error)),
   })
   announce(say.watches(directory))

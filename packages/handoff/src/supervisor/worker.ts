@@ -1,4 +1,5 @@
-// Keeps one server serving: starts it, replaces it, starts it again after a crash, stops it.
+// One place of a run, at which one process serves at a time: starts it, replaces it, starts it again
+// after a crash, stops it.
 
 import { deferred } from '../deferred.ts'
 import type { HandoffEvent } from '../diagnostics.ts'
@@ -13,25 +14,36 @@ import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
-import { describeProgram, type Program, type ProgramChange, Programs } from './program.ts'
+import { type Program, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
-import { draining, type ProcessRecord } from './registry.ts'
-import type { Service } from './service.ts'
+import { draining, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
+import { reserve } from './reserved.ts'
 import { sideOf } from './side.ts'
-import { type Status, statusOf } from './status.ts'
+import type { Status } from './status.ts'
 import { Stopping } from './stopping.ts'
 
-export interface SupervisorOptions {
+export interface WorkerOptions {
+  /** From 1. */
+  readonly number: number
+  /** Of the run. */
   readonly name: string
   readonly program: Program
+  /** Of this worker. */
   readonly directory: RunDirectory
   readonly timeouts: Timeouts
-  /** Whether to wait for a reload when the very first start fails; else the run ends with 1. */
-  readonly patient: boolean
+  /** What follows when the very first start fails: the end with 1, another one, or nothing. */
+  readonly onFirstFailure: 'end' | 'retry' | 'wait'
   /** Listeners that the supervisor was started with, by socket activation. */
   readonly inherited: readonly Named[]
-  readonly service: Service
+  /** What the first worker listens on; nothing where this is the first one. */
+  shared(): readonly Named[]
+  /** Whether this server is the whole run, which ends when it ends by itself. */
+  isAlone(): boolean
   announce(line: say.Line): void
+  /** A start has ended, one way or the other. */
+  onLaunched(): void
+  /** The server has ended by itself, and so does the run. */
+  onFinished(): void
 }
 
 /** Follows what the processes do, for as long as it is subscribed. */
@@ -51,8 +63,22 @@ export type LaunchResult =
     }
   | { readonly ok: false; readonly failure: Failure; readonly serving: Serving }
 
-export class Supervisor {
-  readonly #options: SupervisorOptions
+/** What to start, and from whom it takes over beside the process that serves here. */
+export interface LaunchRequest {
+  /** Absent: what is in force. It is in force from the moment at which it serves. */
+  readonly program?: Program | undefined
+  readonly joins?: readonly string[]
+}
+
+/**
+ * How long the words of the listeners may take that a process keeps here, in milliseconds. They come
+ * right after the one that it serves.
+ */
+const keptTimeoutMs = 1_000
+
+export class Worker {
+  readonly number: number
+  readonly #options: WorkerOptions
   readonly #generations: Generations
   readonly #launcher: Launcher
   readonly #programs: Programs
@@ -64,11 +90,12 @@ export class Supervisor {
   readonly #exceptions = new Map<number, string>()
   #stopping: Stopping | undefined
   #hasServed = false
-  /** Why to start once more when the start under way has ended. */
-  #again: string | undefined
+  /** Whether it has a place, is about to hand over to another worker, or has done so. */
+  #place: 'held' | 'leaving' | 'left' = 'held'
 
-  constructor(options: SupervisorOptions) {
-    const { program, directory, timeouts } = options
+  constructor(options: WorkerOptions) {
+    const { number, program, directory, timeouts } = options
+    this.number = number
     this.#options = options
     this.#store = new ListenerStore(options.inherited)
     this.#programs = new Programs(program)
@@ -79,18 +106,13 @@ export class Supervisor {
     })
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: async (program) => {
-        // The kept listeners also where one serves that can hand over: it may die before it has.
-        const kept = this.#store.all
-        const pid = await this.#generations.spawn(program, directory, timeouts, kept)
-        this.#programs.started(pid, program)
-        return pid
-      },
+      spawn: (program, joins) => this.#spawn(program, joins),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
-      restart: () => void this.reload(),
-      finish: () => this.#finish(0, say.endedByItself()),
+      restart: () => void this.launch(),
+      mayFinish: () => options.isAlone(),
+      finish: () => this.#endByItself(),
       onPause: (delayMs) => options.announce(say.pause(delayMs, this.#store.all.length > 0)),
     })
   }
@@ -100,26 +122,76 @@ export class Supervisor {
     return this.#ended.promise
   }
 
-  get name(): string {
-    return this.#options.name
-  }
-
   /** The process that serves. */
   get serving(): ProcessRecord | undefined {
     const { processes, serving } = this.#generations.registry
     return serving === undefined ? undefined : processes.get(serving)
   }
 
-  status(): Status {
+  /** Its processes, each of them alive. */
+  get registry(): Registry {
     this.#generations.check()
-    return statusOf(this.#generations.registry, {
-      name: this.name,
-      pid: process.pid,
-      now: performance.now(),
-      date: Date.now(),
-      backoff: this.#recovery.backoff,
-      program: describeProgram(this.#programs.inForce),
-    })
+    return this.#generations.registry
+  }
+
+  get backoff(): Status['backoff'] {
+    return this.#recovery.backoff
+  }
+
+  /** What the next start starts. */
+  get program(): Program {
+    return this.#programs.inForce
+  }
+
+  /** Where other processes find the one that serves. */
+  get rendezvous(): string {
+    return this.#options.directory.rendezvous
+  }
+
+  /** Whether any process of it is left, or is to be started again. */
+  get isEmpty(): boolean {
+    const { processes } = this.#generations.registry
+    return processes.size === 0 && this.backoff === null && !this.busy
+  }
+
+  /** Whether it has ever served, as far as this supervisor knows. */
+  get hasServed(): boolean {
+    return this.#hasServed
+  }
+
+  /** Whether it has handed over to another worker. */
+  get hasLeft(): boolean {
+    return this.#place === 'left'
+  }
+
+  /** Whether there is nothing that it could hand over. */
+  get isUnused(): boolean {
+    return this.#generations.registry.processes.size === 0 && !this.busy && this.kept.length === 0
+  }
+
+  /** The process that is on its way to serve. */
+  get starting(): number | undefined {
+    return this.#launcher.pid
+  }
+
+  /** Whether a start is on its way. */
+  get busy(): boolean {
+    return this.#launcher.busy
+  }
+
+  /** Resolves when no start is on its way. */
+  async idle(): Promise<void> {
+    while (this.busy) await this.#launcher.idle
+  }
+
+  /** The listeners kept for a crash of the process that serves. */
+  get kept(): readonly Named[] {
+    return this.#store.stored
+  }
+
+  /** Resolves when all that the process that serves listens on is {@link kept}. */
+  keepsAll(): Promise<void> {
+    return this.#store.keeps(this.serving?.listeners ?? [], keptTimeoutMs)
   }
 
   /** Whether there still is a process with this pid. */
@@ -135,35 +207,41 @@ export class Supervisor {
   /**
    * Starts a new process, which takes over from the one that serves, if any.
    *
-   * @param change - what to start instead; it is in force from the moment at which it serves.
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
    * ERR_HANDOFF_STOPPING.
    */
-  reload(change: ProgramChange = {}): Promise<LaunchResult> {
+  launch({ program = this.program, joins = [] }: LaunchRequest = {}): Promise<LaunchResult> {
     if (this.#stopping !== undefined) throw this.#isStopping()
-    const launch = this.#launcher.launch({ ...this.#programs.inForce, ...change })
+    const launch = this.#launcher.launch(program, joins)
+    this.#place = 'held'
     this.#recovery.cancel()
-    if (this.serving !== undefined) this.#options.service.reloading()
     const began = performance.now()
     return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
   }
 
-  /** Reloads now, or once more after the start under way: what that one has loaded may be stale. */
-  reloadSoon(why: string): void {
-    if (this.#stopping !== undefined) return
-    const { announce } = this.#options
-    if (this.#launcher.busy) {
-      this.#again = why
-      announce(say.again(why))
-    } else {
-      announce(say.begins(why))
-      void this.reload()
-    }
+  /** It is about to hand over to another worker: whether its end is a crash is not known yet. */
+  leave(): void {
+    if (this.#place === 'held') this.#place = 'leaving'
+  }
+
+  /** Another worker accepts from its listeners now. */
+  left(from: ProcessName, to: ProcessName): void {
+    this.#generations.left(from, to)
+    this.#place = 'left'
+    this.#recovery.cancel()
+    this.#store.clear()
+  }
+
+  /** It has not handed over, and serves on. */
+  stay(): void {
+    if (this.#place !== 'leaving') return
+    this.#place = 'held'
+    this.#settle()
   }
 
   /** Lets every process drain and exit; {@link ended} tells when they have gone. */
   stop(): void {
-    this.#finish(0, say.stopping(this.#generations.registry.processes.size))
+    this.#finish(0)
   }
 
   /** Kills every process; the run ends with `code`. */
@@ -173,17 +251,30 @@ export class Supervisor {
   }
 
   close(): void {
+    this.#recovery.cancel()
     this.#store.close()
     this.#generations.close()
   }
 
+  async #spawn(program: Program, joins: readonly string[]): Promise<number> {
+    const { number, directory, timeouts, shared } = this.#options
+    // The kept listeners also where one serves that can hand over: it may die before it has.
+    const inherited = this.#store.all
+    const reserved = reserve(shared(), new Set(inherited.map(({ name }) => name)))
+    try {
+      const start = { worker: number, inherited, reserved, joins }
+      const pid = await this.#generations.spawn(program, directory, timeouts, start)
+      this.#programs.started(pid, program)
+      return pid
+    } finally {
+      closeAll(reserved.map(({ fd }) => fd))
+    }
+  }
+
   #launched(outcome: Outcome, ms: number): LaunchResult {
     const result = outcome.ok ? this.#succeeded(outcome, ms) : this.#failed(outcome)
-    if (this.serving !== undefined) this.#options.service.ready()
-    const again = this.#again
-    this.#again = undefined
     this.#settle()
-    if (again !== undefined) this.reloadSoon(again)
+    this.#options.onLaunched()
     return result
   }
 
@@ -202,14 +293,18 @@ export class Supervisor {
     }
     if (serving === 'old') this.#aborted(failure)
     this.#options.announce(say.failed(failure, serving, old))
-    if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0 })
+    const { onFirstFailure } = this.#options
+    if (this.#hasServed || onFirstFailure === 'retry') {
+      this.#recovery.lost({ exit: undefined, servedMs: 0 })
+    }
     // Nothing of ours is left; a server of an earlier supervisor may well be.
-    else if (!this.#options.patient) this.#ended.resolve(1)
+    else if (onFirstFailure === 'end') this.#ended.resolve(1)
     return { ok: false, failure, serving }
   }
 
   #isStopping(): HandoffError {
-    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${this.name}: it is stopping`)
+    const { name } = this.#options
+    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${name}: it is stopping`)
   }
 
   #aborted(failure: Failure): void {
@@ -246,7 +341,11 @@ export class Supervisor {
     if (record === undefined) return
     const { announce } = this.#options
     if (event.type === 'drained') announce(say.drained(record, event))
-    if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
+    if (event.type === 'taken-back') {
+      // Also from another worker.
+      this.#place = 'held'
+      announce(say.takenBack(record, event.message))
+    }
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return
     if (event.type === 'serving') {
@@ -277,6 +376,7 @@ export class Supervisor {
     if (this.#launcher.busy) return
     const { registry } = this.#generations
     if (this.#stopping === undefined) {
+      if (this.#place !== 'held') return
       const mayTakeBack = draining(registry).length > 0
       this.#recovery.settle({ serves: registry.serving !== undefined, mayTakeBack })
     } else if (registry.processes.size === 0) {
@@ -285,10 +385,14 @@ export class Supervisor {
     }
   }
 
-  #finish(code: number, line: say.Line): void {
+  #endByItself(): void {
+    this.#options.announce(say.endedByItself())
+    this.#finish(0)
+    this.#options.onFinished()
+  }
+
+  #finish(code: number): void {
     if (this.#stopping !== undefined) return
-    this.#options.announce(line)
-    this.#options.service.stopping()
     this.#recovery.cancel()
     this.#store.close()
     this.#stopping = new Stopping(this.#generations, {
