@@ -40,17 +40,12 @@ int BecomeProgram(const char* path, char* const* argv, char* const* envp, const 
   std::vector<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
   kept.insert(kept.end(), fds, fds + fd_count);
   std::vector<int> flags;
-  int err = 0;
-  for (int fd : kept) {
-    int flag = fcntl(fd, F_GETFD);
-    // One of stdio may be closed, and then the program has none.
-    if (flag == -1 && fd > STDERR_FILENO) err = -errno;
-    flags.push_back(flag);
-  }
-  if (err < 0) return err;
+  for (int fd : kept) flags.push_back(fcntl(fd, F_GETFD));
+  // One of stdio may be closed, and then the program has none.
+  if (std::find(flags.begin() + 3, flags.end(), -1) != flags.end()) return -EBADF;
   for (int fd : kept) fcntl(fd, F_SETFD, 0);
   execve(path, argv, envp);
-  err = -errno;
+  int err = -errno;
   for (size_t i = 0; i < kept.size(); ++i) fcntl(kept[i], F_SETFD, flags[i]);
   return err;
 }
