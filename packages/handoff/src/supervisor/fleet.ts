@@ -91,7 +91,7 @@ export class Fleet {
   status(): Status {
     const { name } = this
     const { pid } = process
-    return fleetStatus(this.#all, { name, pid, now: performance.now(), date: Date.now() })
+    return fleetStatus(this.#all, { name, pid, now: now(), date: Date.now() })
   }
 
   /** Whether the worker is still there: it has a place, or processes. */

@@ -64,7 +64,7 @@ export class Generations {
     const { pid } = child
     this.#children.set(pid, child)
     reaper.started(pid)
-    this.change({ type: 'spawned', pid, at: performance.now() })
+    this.change({ type: 'spawned', pid, at: now() })
     child.once('exit', (code, signal) => {
       afterPoll(() => {
         this.#children.delete(pid)
@@ -78,7 +78,7 @@ export class Generations {
   /** A process of another worker has taken over from this one. */
   left(from: ProcessName, to: ProcessName): void {
     this.#meet(from.pid)
-    this.change({ type: 'left', from, to, at: performance.now() })
+    this.change({ type: 'left', from, to, at: now() })
   }
 
   /** Sends a signal to every process that there is. */
@@ -119,7 +119,7 @@ export class Generations {
     }
     const { event } = report
     if (event !== undefined) {
-      this.change({ type: 'event', pid, event, at: performance.now() })
+      this.change({ type: 'event', pid, event, at: now() })
       if (event.type === 'serving' && event.replaces !== null) this.#meet(event.replaces.pid)
     }
     this.#handlers.onReport(pid, report, descriptors)

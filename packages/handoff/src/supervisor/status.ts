@@ -71,7 +71,7 @@ export interface Surroundings {
   readonly worker: number
   /** The supervisor's. */
   readonly pid: number
-  /** By {@link performance.now}. */
+  /** By {@link now}. */
   readonly now: number
   /** The same moment as time of day: milliseconds since 1970. */
   readonly date: number

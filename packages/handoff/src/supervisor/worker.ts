@@ -215,8 +215,8 @@ export class Worker {
     const launch = this.#launcher.launch(program, joins)
     this.#place = 'held'
     this.#recovery.cancel()
-    const began = performance.now()
-    return launch.then((outcome) => this.#launched(outcome, performance.now() - began))
+    const began = now()
+    return launch.then((outcome) => this.#launched(outcome, now() - began))
   }
 
   /** It is about to hand over to another worker: whether its end is a crash is not known yet. */
@@ -308,7 +308,7 @@ export class Worker {
   }
 
   #aborted(failure: Failure): void {
-    this.#generations.change({ type: 'aborted', ...failure, at: performance.now() })
+    this.#generations.change({ type: 'aborted', ...failure, at: now() })
   }
 
   #heard(pid: number, report: Report, descriptors: readonly number[]): void {
@@ -363,7 +363,7 @@ export class Worker {
     const exception = this.#exceptions.get(pid)
     this.#exceptions.delete(pid)
     this.#programs.gone(pid)
-    const servedMs = servingSince === 0 ? 0 : performance.now() - servingSince
+    const servedMs = servingSince === 0 ? 0 : now() - servingSince
     if (wasServing) this.#recovery.lost({ exit, servedMs })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(say.ended(record, exit, exception))
