@@ -4,14 +4,13 @@ import { deferred } from '../deferred.ts'
 import type { HandoffEvent } from '../diagnostics.ts'
 import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
-import { close } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
-import { connectRendezvous } from '../io/rendezvous.ts'
-import { type RunDirectory, workerDirectory, workersFound } from '../io/run-directory.ts'
+import { type RunDirectory, workerDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
 import { hasLeft, ofWorker, stays, stopped } from './announce-fleet.ts'
 import type { Timeouts } from './environment.ts'
-import { fleetStatus } from './fleet-status.ts'
+import { fleetStatus, sumOf, workerStatus } from './fleet-status.ts'
+import { foundWorkers, servesAt } from './found-workers.ts'
 import type { Program, ProgramChange } from './program.ts'
 import { type Plan, Rollout } from './rollout.ts'
 import type { Service } from './service.ts'
@@ -56,6 +55,8 @@ export class Fleet {
   readonly #ended = deferred<number>()
   /** Exit codes of the workers that have ended. */
   readonly #codes: number[] = []
+  /** The handoffs of workers that have gone, summed up. */
+  #past: Status['handoffs'][] = []
   #count: number
   #rollout: Rollout | undefined
   /** Why to reload once more when what is on its way has ended. */
@@ -70,7 +71,7 @@ export class Fleet {
     this.#checkPaths(this.#count)
     // Their sockets first: processes of an earlier supervisor may have something to tell.
     for (let number = 1; number <= this.#count; number++) this.#add(number)
-    for (const number of this.#left()) this.#add(number)
+    for (const number of foundWorkers(options.directory, this.#count)) this.#add(number)
   }
 
   /** Settles with the exit code of the run, once every process has gone. */
@@ -89,9 +90,7 @@ export class Fleet {
   }
 
   status(): Status {
-    const { name } = this
-    const { pid } = process
-    return fleetStatus(this.#all, { name, pid, now: performance.now(), date: Date.now() })
+    return fleetStatus(this.#all, this.#past, this.#now())
   }
 
   /** Whether the worker is still there: it has a place, or processes. */
@@ -116,7 +115,8 @@ export class Fleet {
     if (this.#isBusy) throw this.#busy()
     this.#checkPaths(workers)
     for (const worker of this.#all) {
-      if (worker.number > workers && worker.isUnused) this.#remove(worker)
+      if (worker.number > workers && worker.isUnused && !servesAt(worker.rendezvous))
+        this.#remove(worker)
     }
     const plan = this.#plan(workers, { ...this.#first.program, ...change }, parallel)
     if (this.#placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
@@ -284,8 +284,13 @@ export class Fleet {
     if (!this.#stopping && worker.hasLeft && worker.isEmpty) this.#remove(worker)
   }
 
+  #now() {
+    return { name: this.name, pid: process.pid, now: performance.now(), date: Date.now() }
+  }
+
   #remove(worker: Worker): void {
     this.#workers.delete(worker.number)
+    this.#past = [sumOf([...this.#past, workerStatus(worker, this.#now()).handoffs])]
     worker.close()
     removeStale(worker.rendezvous)
   }
@@ -306,19 +311,6 @@ export class Fleet {
 
   #announce(worker: Worker, line: say.Line): void {
     this.#options.announce(this.#workers.size > 1 ? ofWorker(worker.number, line) : line)
-  }
-
-  /** Workers of an earlier supervisor that serve here, and have no place in this run. */
-  #left(): number[] {
-    const { directory } = this.#options
-    return workersFound(directory).filter((number) => {
-      if (number <= this.#count) return false
-      const path = workerDirectory(directory, number).rendezvous
-      const fd = connectRendezvous(path, process.getuid?.() ?? -1)
-      if (fd === undefined) removeStale(path)
-      else close(fd)
-      return fd !== undefined
-    })
   }
 
   #checkPaths(count: number): void {

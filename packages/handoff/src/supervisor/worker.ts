@@ -224,12 +224,18 @@ export class Worker {
     if (this.#place === 'held') this.#place = 'leaving'
   }
 
-  /** Another worker accepts from its listeners now. */
-  left(from: ProcessName, to: ProcessName): void {
+  /**
+   * Another worker accepts from its listeners now.
+   *
+   * @returns false where it does no more: the word that this one has taken back came first.
+   */
+  left(from: ProcessName, to: ProcessName): boolean {
+    if (this.#place !== 'leaving') return false
     this.#generations.left(from, to)
     this.#place = 'left'
     this.#recovery.cancel()
     this.#store.clear()
+    return true
   }
 
   /** It has not handed over, and serves on. */
@@ -321,6 +327,8 @@ export class Worker {
     if (event === undefined) return
     const { serving } = this.#generations.registry
     if (serving !== undefined) this.#programs.serves(serving)
+    // Maybe from another worker.
+    if (event.type === 'taken-back') this.#place = 'held'
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#follow(pid, event)
     this.#settle()
@@ -341,11 +349,7 @@ export class Worker {
     if (record === undefined) return
     const { announce } = this.#options
     if (event.type === 'drained') announce(say.drained(record, event))
-    if (event.type === 'taken-back') {
-      // Also from another worker.
-      this.#place = 'held'
-      announce(say.takenBack(record, event.message))
-    }
+    if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return
     if (event.type === 'serving') {
