@@ -65,6 +65,31 @@ export class Client {
     throw this.#gone()
   }
 
+  /**
+   * Has the supervisor become this release, run by this Node.js.
+   *
+   * @returns how it stands then.
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING, ERR_HANDOFF_SPAWN_FAILED:
+   * it is as it was; and as {@link status}.
+   */
+  async upgrade(to: { command: string; node: string }): Promise<Status> {
+    const response = await this.#send('POST', `/upgrade?${new URLSearchParams(to)}`)
+    let refusal: Refusal | undefined
+    try {
+      for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+        const { code, message = '' } = JSON.parse(line) as {
+          code?: HandoffErrorCode
+          message?: string
+        }
+        if (code !== undefined) refusal = new Refusal(code, message)
+      }
+    } catch {
+      // The connection ended before the answer: the supervisor is another program now.
+    }
+    if (refusal !== undefined) throw refusal
+    return await this.status()
+  }
+
   async #send(method: string, path: string): Promise<IncomingMessage> {
     const outgoing = request({ socketPath: this.#directory.control, method, path, agent: false })
     outgoing.end()

@@ -8,6 +8,7 @@ export function completeStatus(status: Status): Status {
   const { processes, handoffs } = status
   return {
     ...status,
+    release: status.release ?? null,
     program: status.program ?? null,
     workers: status.workers ?? [workerOf(status)],
     processes: processes.map((process) => ({ ...process, ...partsOf(process) })),

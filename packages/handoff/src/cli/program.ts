@@ -1,6 +1,7 @@
 // The commands, their flags and their help.
 
 import { Command, Option } from 'commander'
+import { checkCommand } from '../supervisor/release.ts'
 import { duration, positiveDuration, runName, workerCount } from './arguments.ts'
 
 /**
@@ -95,6 +96,25 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       const { stop } = await import('./stop.ts')
       exit(await stop(name))
     })
+
+  program
+    .command('upgrade')
+    .summary('replace the supervisor by this release; the server notices nothing')
+    .description(
+      'Makes the supervisor of the run the release of handoff, and the Node.js, that run this very ' +
+        'command. It stays the same process; no server is started or stopped. Exit 1: it is as it ' +
+        'was, and why.',
+    )
+    .argument('[name]', nameText, runName)
+    .action(async (name) => {
+      const { upgrade } = await import('./upgrade.ts')
+      exit(await upgrade(name))
+    })
+
+  program.command(checkCommand, { hidden: true }).action(async () => {
+    const { canResume } = await import('./can-resume.ts')
+    exit(await canResume())
+  })
 
   program
     .command('doctor')

@@ -78,6 +78,10 @@ export function endedByItself(): Line {
   return info('the server has ended by itself; so does the supervisor')
 }
 
+export function upgraded(from: string, to: string): Line {
+  return good(`the supervisor is release ${to} now, in place of ${from}; nothing was restarted`)
+}
+
 export function watches(directory: string): Line {
   return info(`watching ${directory} for changes`)
 }

@@ -2,38 +2,50 @@
 
 import { addFates, noFates } from '../fates.ts'
 import { describeProgram } from './program.ts'
+import { release } from './release.ts'
 import { type HandoffStatus, type Status, type Surroundings, statusOf } from './status.ts'
 import type { Worker } from './worker.ts'
 
-/** @param workers - all of which processes are left, the first one first. */
+type Moment = Omit<Surroundings, 'worker' | 'backoff' | 'program'>
+
+/**
+ * @param workers - all of which processes are left, the first one first.
+ * @param past - the handoffs of those that have gone.
+ */
 export function fleetStatus(
   workers: readonly Worker[],
-  surroundings: Omit<Surroundings, 'worker' | 'backoff' | 'program'>,
+  past: readonly Status['handoffs'][],
+  surroundings: Moment,
 ): Status {
   const [first] = workers
   if (first === undefined) throw new RangeError('no worker')
-  const program = describeProgram(first.program)
-  const parts = workers.map((worker) => {
-    const { number, registry, backoff } = worker
-    return statusOf(registry, { ...surroundings, worker: number, backoff, program })
-  })
+  const parts = workers.map((worker) => workerStatus(worker, surroundings))
   const placed = parts.filter((_, index) => !workers[index]?.hasLeft)
   const one = placed.find(({ serving }) => serving !== null)
   const { name, pid } = surroundings
   return {
     name,
     pid,
+    release,
     generation: one?.generation ?? null,
     serving: one?.serving ?? null,
-    program,
+    program: describeProgram(first.program),
     workers: placed.flatMap((part) => part.workers),
     processes: parts.flatMap(({ processes }) => processes),
-    handoffs: handoffsOf(parts.map(({ handoffs }) => handoffs)),
+    handoffs: sumOf([...past, ...parts.map(({ handoffs }) => handoffs)]),
     backoff: placed.find(({ backoff }) => backoff !== null)?.backoff ?? null,
   }
 }
 
-function handoffsOf(all: readonly Status['handoffs'][]): Status['handoffs'] {
+/** As if it were the only one. */
+export function workerStatus(worker: Worker, surroundings: Moment): Status {
+  const { number, registry, backoff } = worker
+  const program = describeProgram(worker.program)
+  return statusOf(registry, { ...surroundings, worker: number, backoff, program })
+}
+
+/** The last one is the latest of all. */
+export function sumOf(all: readonly Status['handoffs'][]): Status['handoffs'] {
   const sum = (count: (of: Status['handoffs']) => number) =>
     all.reduce((total, handoffs) => total + count(handoffs), 0)
   return {

@@ -4,17 +4,18 @@ import { deferred } from '../deferred.ts'
 import type { HandoffEvent } from '../diagnostics.ts'
 import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
-import { close } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
-import { connectRendezvous } from '../io/rendezvous.ts'
-import { type RunDirectory, workerDirectory, workersFound } from '../io/run-directory.ts'
+import { type RunDirectory, workerDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
 import { hasLeft, ofWorker, stays, stopped } from './announce-fleet.ts'
+import { now } from './clock.ts'
 import type { Timeouts } from './environment.ts'
-import { fleetStatus } from './fleet-status.ts'
+import { fleetStatus, sumOf, workerStatus } from './fleet-status.ts'
+import { foundWorkers, servesAt } from './found-workers.ts'
 import type { Program, ProgramChange } from './program.ts'
 import { type Plan, Rollout } from './rollout.ts'
 import type { Service } from './service.ts'
+import type { Snapshot, WorkerSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import { Worker } from './worker.ts'
 
@@ -32,6 +33,8 @@ export interface FleetOptions {
   /** Listeners that the supervisor was started with, by socket activation. */
   readonly inherited: readonly Named[]
   readonly service: Service
+  /** As the release before has left them, in this very process. */
+  readonly resumed?: ReadonlyMap<number, WorkerSnapshot>
   announce(line: say.Line): void
 }
 
@@ -56,6 +59,8 @@ export class Fleet {
   readonly #ended = deferred<number>()
   /** Exit codes of the workers that have ended. */
   readonly #codes: number[] = []
+  /** The handoffs of workers that have gone, summed up. */
+  #past: Status['handoffs'][] = []
   #count: number
   #rollout: Rollout | undefined
   /** Why to reload once more when what is on its way has ended. */
@@ -70,7 +75,31 @@ export class Fleet {
     this.#checkPaths(this.#count)
     // Their sockets first: processes of an earlier supervisor may have something to tell.
     for (let number = 1; number <= this.#count; number++) this.#add(number)
-    for (const number of this.#left()) this.#add(number)
+    for (const number of foundWorkers(options.directory, this.#count)) this.#add(number)
+  }
+
+  /** Goes on where the release before has left off, in this very process: nothing is started. */
+  static resume(options: Omit<FleetOptions, 'workers'>, { count, past, workers }: Snapshot): Fleet {
+    const resumed = new Map(workers.map((worker) => [worker.number, worker]))
+    const fleet = new Fleet({ ...options, workers: count, resumed })
+    for (const number of resumed.keys()) if (!fleet.#workers.has(number)) fleet.#add(number)
+    fleet.#past = [past]
+    fleet.#hasBeenReady = true
+    options.service.resumed()
+    return fleet
+  }
+
+  /**
+   * What the next release needs to know.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING: it could not know what is
+   * on its way.
+   */
+  snapshot(): Pick<Snapshot, 'count' | 'past' | 'workers'> {
+    if (this.#stopping) throw this.#isStopping()
+    if (this.#isBusy || this.#all.some(({ backoff }) => backoff !== null)) throw this.#busy()
+    const past = sumOf(this.#past)
+    return { count: this.#count, past, workers: this.#all.map((worker) => worker.snapshot()) }
   }
 
   /** Settles with the exit code of the run, once every process has gone. */
@@ -89,9 +118,7 @@ export class Fleet {
   }
 
   status(): Status {
-    const { name } = this
-    const { pid } = process
-    return fleetStatus(this.#all, { name, pid, now: now(), date: Date.now() })
+    return fleetStatus(this.#all, this.#past, this.#now())
   }
 
   /** Whether the worker is still there: it has a place, or processes. */
@@ -116,7 +143,8 @@ export class Fleet {
     if (this.#isBusy) throw this.#busy()
     this.#checkPaths(workers)
     for (const worker of this.#all) {
-      if (worker.number > workers && worker.isUnused) this.#remove(worker)
+      if (worker.number > workers && worker.isUnused && !servesAt(worker.rendezvous))
+        this.#remove(worker)
     }
     const plan = this.#plan(workers, { ...this.#first.program, ...change }, parallel)
     if (this.#placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
@@ -261,6 +289,7 @@ export class Fleet {
       shared: () => (isFirst ? [] : this.#first.kept),
       isAlone: () => this.#placed.length === 1,
       announce: (line) => this.#announce(worker, line),
+      resumed: this.#options.resumed?.get(number),
       onLaunched: () => this.#settle(),
       onFinished: () => this.#stop(),
     })
@@ -284,8 +313,13 @@ export class Fleet {
     if (!this.#stopping && worker.hasLeft && worker.isEmpty) this.#remove(worker)
   }
 
+  #now() {
+    return { name: this.name, pid: process.pid, now: now(), date: Date.now() }
+  }
+
   #remove(worker: Worker): void {
     this.#workers.delete(worker.number)
+    this.#past = [sumOf([...this.#past, workerStatus(worker, this.#now()).handoffs])]
     worker.close()
     removeStale(worker.rendezvous)
   }
@@ -306,19 +340,6 @@ export class Fleet {
 
   #announce(worker: Worker, line: say.Line): void {
     this.#options.announce(this.#workers.size > 1 ? ofWorker(worker.number, line) : line)
-  }
-
-  /** Workers of an earlier supervisor that serve here, and have no place in this run. */
-  #left(): number[] {
-    const { directory } = this.#options
-    return workersFound(directory).filter((number) => {
-      if (number <= this.#count) return false
-      const path = workerDirectory(directory, number).rendezvous
-      const fd = connectRendezvous(path, process.getuid?.() ?? -1)
-      if (fd === undefined) removeStale(path)
-      else close(fd)
-      return fd !== undefined
-    })
   }
 
   #checkPaths(count: number): void {

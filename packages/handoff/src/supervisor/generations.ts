@@ -4,12 +4,14 @@ import type { ChildProcess } from 'node:child_process'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Exit } from './attempt.ts'
+import { now } from './clock.ts'
 import type { Report } from './event.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
+import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from './snapshot.ts'
 import { spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
@@ -32,13 +34,15 @@ export interface GenerationsHandlers {
 export class Generations {
   readonly #handlers: GenerationsHandlers
   readonly #children = new Map<number, ChildProcess>()
+  /** Children of the release before in this process. */
+  readonly #adopted = new Set<number>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
   readonly #notifyPath: string
   readonly #unfollow: () => void
   #registry: Registry = emptyRegistry
 
-  constructor(directory: RunDirectory, handlers: GenerationsHandlers) {
+  constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
     this.#handlers = handlers
     this.#notifyPath = directory.notify
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
@@ -46,8 +50,10 @@ export class Generations {
       directory.notify,
       (pid, report, descriptors) => this.#report(pid, report, descriptors),
       handlers.onError,
+      resumed?.notify,
     )
-    this.#unfollow = reaper.follow((pid) => this.#orphans.gone(pid))
+    this.#unfollow = reaper.follow((pid, exit) => this.#reaped(pid, exit))
+    if (resumed !== undefined) this.#resume(resumed)
   }
 
   get registry(): Registry {
@@ -96,7 +102,16 @@ export class Generations {
   }
 
   hasSpawned(pid: number): boolean {
-    return this.#children.has(pid)
+    return this.#children.has(pid) || this.#adopted.has(pid)
+  }
+
+  /** What the next release needs to know. */
+  snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'notify'> {
+    return {
+      registry: snapshotRegistry(this.#registry),
+      children: [...this.#children.keys(), ...this.#adopted],
+      notify: this.#notifySocket.fd,
+    }
   }
 
   /** Makes the registry true now: nobody tells the end of a process that is not our child. */
@@ -131,7 +146,21 @@ export class Generations {
   }
 
   #knows(pid: number): boolean {
-    return this.#children.has(pid) || this.#orphans.has(pid)
+    return this.hasSpawned(pid) || this.#orphans.has(pid)
+  }
+
+  #resume({ registry, children }: WorkerSnapshot): void {
+    this.#registry = resumeRegistry(registry)
+    for (const pid of children) {
+      this.#adopted.add(pid)
+      reaper.adopt(pid)
+    }
+    for (const pid of this.#registry.processes.keys()) this.#meet(pid)
+  }
+
+  #reaped(pid: number, exit: Exit): void {
+    if (this.#adopted.delete(pid)) afterPoll(() => this.#gone(pid, exit))
+    else this.#orphans.gone(pid)
   }
 
   #gone(pid: number, exit: Exit | undefined): void {

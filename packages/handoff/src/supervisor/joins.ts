@@ -76,7 +76,7 @@ export class Joins {
     // One that an earlier supervisor started may not have said anything here yet.
     const known = this.#pending.findIndex((worker) => worker.has(from.pid))
     const [worker] = this.#pending.splice(Math.max(0, known), 1)
-    worker?.left(from, to)
+    if (worker?.left(from, to) === false) this.failures.set(worker, takenBack)
   }
 
   #stays(worker: Worker, { code, message }: Failure): void {
@@ -89,6 +89,12 @@ export class Joins {
     this.#undo()
     this.#settled.resolve()
   }
+}
+
+/** The process that was to take over has died since. */
+export const takenBack: Failure = {
+  code: 'ERR_HANDOFF_PEER_GONE',
+  message: 'cannot hand over: the process that had taken over has ended.',
 }
 
 function gone({ number }: Worker, pid: number): Failure {

@@ -11,7 +11,7 @@ export interface ProcessRecord {
   readonly generation: number
   /** `starting`: spawned, and no word from it yet. */
   readonly stage: ProcessStage | 'starting'
-  /** When it was spawned, or first heard of, by {@link now}. */
+  /** When it was spawned, or first heard of, by `now` of clock.ts. */
   readonly startedAt: number
   /** When it began to serve, by the same clock; 0 if it never did. */
   readonly servingSince: number
@@ -29,7 +29,7 @@ export type ProcessName = Pick<ProcessRecord, 'pid' | 'generation'>
 /** How one handoff ended. */
 export interface HandoffRecord {
   readonly outcome: 'completed' | 'aborted' | 'taken-back'
-  /** When it ended, by {@link now}: the time of day may jump. */
+  /** When it ended, by `now` of clock.ts: the time of day may jump. */
   readonly at: number
   /** The process that served after it. */
   readonly pid: number

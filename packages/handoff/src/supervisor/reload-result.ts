@@ -3,7 +3,7 @@
 import type { HandoffErrorCode, Serving } from '../errors.ts'
 import { whoServes } from './announce.ts'
 import { standing } from './announce-fleet.ts'
-import type { Joins } from './joins.ts'
+import { type Joins, takenBack } from './joins.ts'
 import type { Told } from './old-connections.ts'
 import type { Rollout } from './rollout.ts'
 import type { LaunchResult, Worker } from './worker.ts'
@@ -133,11 +133,6 @@ function leaving({ joiner, leaving, failures }: Joins): WorkerResult[] {
     return { ...still(worker, 'left'), to: joiner.number }
   })
 }
-
-const takenBack = {
-  code: 'ERR_HANDOFF_EXITED',
-  message: 'the process that had taken over has ended: it has taken back.',
-} as const
 
 function still(worker: Worker, outcome: WorkerResult['outcome']): WorkerResult {
   return { worker: worker.number, outcome, ...servesIn(worker) }

@@ -43,10 +43,10 @@ export class Rollout {
     return others.length + entering.length + leaving.length > 0
   }
 
-  /** Those that were to start, and were not tried. */
+  /** Those of which nothing was tried, since another one had failed. */
   get untouched(): Worker[] {
-    const begun = new Set(this.parts.map(({ worker }) => worker))
-    return this.plan.others.filter((worker) => !begun.has(worker))
+    const tried = [...this.parts.map(({ worker }) => worker), ...this.joins.flatMap(leavingOf)]
+    return [...this.plan.others, ...this.plan.leaving].filter((worker) => !tried.includes(worker))
   }
 
   /** The numbers of those that run the new code, when it is done. */
@@ -113,6 +113,10 @@ export class Rollout {
   get #allHaveLeft(): boolean {
     return this.joins.every(({ failures }) => failures.size === 0)
   }
+}
+
+function leavingOf({ leaving }: Joins): readonly Worker[] {
+  return leaving
 }
 
 function notTried({ number }: Worker, { code }: Failure): Failure {

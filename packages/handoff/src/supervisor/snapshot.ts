@@ -4,25 +4,25 @@ import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
 import { close } from '../io/descriptors.ts'
 import { readValueFile, writeValueFile } from '../io/value-file.ts'
-import type { Timeouts } from './environment.ts'
 import type { Program } from './program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
+import type { Status } from './status.ts'
 
 /** Raised when a release could not resume what an older one has left. */
 export const snapshotVersion = 1
 
-/** Descriptors are numbers: they are kept open under the same ones. */
+/**
+ * What is not on the command line, which stays the same. Descriptors are numbers: they are kept open
+ * under the same ones.
+ */
 export interface Snapshot {
   readonly version: typeof snapshotVersion
   /** Of the package that wrote it. */
   readonly release: string
-  readonly name: string
-  readonly program: Program
-  readonly timeouts: Timeouts
-  readonly parallel: boolean
-  readonly watch: boolean
   /** How many workers have a place. */
   readonly count: number
+  /** The handoffs of workers that have gone. */
+  readonly past: Status['handoffs']
   readonly lock: number
   readonly control: number
   readonly inherited: readonly Named[]

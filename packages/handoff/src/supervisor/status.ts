@@ -4,6 +4,7 @@ import type { HandoffErrorCode } from '../errors.ts'
 import type { Fates, KindCounts } from '../fates.ts'
 import type { ProgramStatus } from './program.ts'
 import { allFates, type ProcessRecord, type Registry } from './registry.ts'
+import { release } from './release.ts'
 
 export interface ProcessStatus {
   pid: number
@@ -44,6 +45,8 @@ export interface Status {
   name: string
   /** The supervisor's. */
   pid: number
+  /** Of the package that the supervisor is of; null where one of an older release does not tell. */
+  release: string | null
   /** The generation that serves, of the first worker that has one; null while none does. */
   generation: number | null
   /** The pid that serves, of the same worker; null while none does. */
@@ -71,7 +74,7 @@ export interface Surroundings {
   readonly worker: number
   /** The supervisor's. */
   readonly pid: number
-  /** By {@link now}. */
+  /** By `now` of clock.ts. */
   readonly now: number
   /** The same moment as time of day: milliseconds since 1970. */
   readonly date: number
@@ -87,6 +90,7 @@ export function statusOf(registry: Registry, surroundings: Surroundings): Status
   return {
     name,
     pid,
+    release,
     generation,
     serving,
     program,

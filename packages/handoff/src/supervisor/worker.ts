@@ -9,6 +9,7 @@ import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
 import type { Failed, Failure, Outcome, Served } from './attempt.ts'
+import { now } from './clock.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
@@ -19,6 +20,7 @@ import { Recovery } from './recovery.ts'
 import { draining, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
 import { reserve } from './reserved.ts'
 import { sideOf } from './side.ts'
+import type { WorkerSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import { Stopping } from './stopping.ts'
 
@@ -35,6 +37,8 @@ export interface WorkerOptions {
   readonly onFirstFailure: 'end' | 'retry' | 'wait'
   /** Listeners that the supervisor was started with, by socket activation. */
   readonly inherited: readonly Named[]
+  /** As the release before has left it, in this very process. */
+  readonly resumed?: WorkerSnapshot | undefined
   /** What the first worker listens on; nothing where this is the first one. */
   shared(): readonly Named[]
   /** Whether this server is the whole run, which ends when it ends by itself. */
@@ -94,16 +98,20 @@ export class Worker {
   #place: 'held' | 'leaving' | 'left' = 'held'
 
   constructor(options: WorkerOptions) {
-    const { number, program, directory, timeouts } = options
+    const { number, program, directory, timeouts, resumed } = options
     this.number = number
     this.#options = options
     this.#store = new ListenerStore(options.inherited)
-    this.#programs = new Programs(program)
-    this.#generations = new Generations(directory, {
-      onReport: (pid, report, descriptors) => this.#heard(pid, report, descriptors),
-      onGone: (end) => this.#gone(end),
-      onError: (error) => options.announce(say.trouble(error)),
-    })
+    this.#programs = new Programs(resumed?.inForce ?? program)
+    this.#generations = new Generations(
+      directory,
+      {
+        onReport: (pid, report, descriptors) => this.#heard(pid, report, descriptors),
+        onGone: (end) => this.#gone(end),
+        onError: (error) => options.announce(say.trouble(error)),
+      },
+      resumed,
+    )
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
       spawn: (program, joins) => this.#spawn(program, joins),
@@ -115,6 +123,7 @@ export class Worker {
       finish: () => this.#endByItself(),
       onPause: (delayMs) => options.announce(say.pause(delayMs, this.#store.all.length > 0)),
     })
+    if (resumed !== undefined) this.#resume(resumed)
   }
 
   /** Settles with the exit code of the run, once every process has gone. */
@@ -194,6 +203,18 @@ export class Worker {
     return this.#store.keeps(this.serving?.listeners ?? [], keptTimeoutMs)
   }
 
+  /** What the next release needs to know; nothing may be on its way. */
+  snapshot(): WorkerSnapshot {
+    return {
+      ...this.#generations.snapshot(),
+      number: this.number,
+      hasLeft: this.hasLeft,
+      stored: this.#store.stored,
+      inForce: this.program,
+      programs: this.#programs.all,
+    }
+  }
+
   /** Whether there still is a process with this pid. */
   has(pid: number): boolean {
     return this.#generations.registry.processes.has(pid)
@@ -224,12 +245,18 @@ export class Worker {
     if (this.#place === 'held') this.#place = 'leaving'
   }
 
-  /** Another worker accepts from its listeners now. */
-  left(from: ProcessName, to: ProcessName): void {
+  /**
+   * Another worker accepts from its listeners now.
+   *
+   * @returns false where it does no more: the word that this one has taken back came first.
+   */
+  left(from: ProcessName, to: ProcessName): boolean {
+    if (this.#place !== 'leaving') return false
     this.#generations.left(from, to)
     this.#place = 'left'
     this.#recovery.cancel()
     this.#store.clear()
+    return true
   }
 
   /** It has not handed over, and serves on. */
@@ -254,6 +281,13 @@ export class Worker {
     this.#recovery.cancel()
     this.#store.close()
     this.#generations.close()
+  }
+
+  #resume({ hasLeft, stored, programs }: WorkerSnapshot): void {
+    this.#hasServed = true
+    if (hasLeft) this.#place = 'left'
+    for (const { name, fd } of stored) this.#store.put(name, fd)
+    for (const [pid, program] of programs) this.#programs.started(pid, program)
   }
 
   async #spawn(program: Program, joins: readonly string[]): Promise<number> {
@@ -321,6 +355,8 @@ export class Worker {
     if (event === undefined) return
     const { serving } = this.#generations.registry
     if (serving !== undefined) this.#programs.serves(serving)
+    // Maybe from another worker.
+    if (event.type === 'taken-back') this.#place = 'held'
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#follow(pid, event)
     this.#settle()
@@ -341,11 +377,7 @@ export class Worker {
     if (record === undefined) return
     const { announce } = this.#options
     if (event.type === 'drained') announce(say.drained(record, event))
-    if (event.type === 'taken-back') {
-      // Also from another worker.
-      this.#place = 'held'
-      announce(say.takenBack(record, event.message))
-    }
+    if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return
     if (event.type === 'serving') {
