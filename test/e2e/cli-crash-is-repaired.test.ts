@@ -13,7 +13,9 @@ test('a server that is killed is started again after a pause', async () => {
   await run.says(/the server starts again in 100 ms/)
   const second = await run.listens()
   expect(await ask(second.port)).toBe('here')
-  expect(await project.status('web')).toMatchObject({ serving: second.pid, backoff: null })
+  const status = await project.status('web')
+  expect(status).toMatchObject({ serving: second.pid, generation: 2, backoff: null })
+  expect((await project.handoff('reload', 'web')).stdout).toMatch(/generation 3 serves/)
 })
 
 test('an uncaught exception is told, and a server that cannot start waits longer each time', async () => {
@@ -41,6 +43,8 @@ test('an uncaught exception is told, and a server that cannot start waits longer
   expect([exitCode, stderr.includes('ERR_HANDOFF_BUSY')]).toContain(exitCode === 0 ? 0 : true)
   const { port } = await run.listens()
   expect(await ask(port)).toBe('two')
+  // Those that never served are not counted.
+  expect(await project.status('web')).toMatchObject({ generation: 2 })
 })
 
 test('a server that exits with 0 ends the run with 0', async () => {

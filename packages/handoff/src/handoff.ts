@@ -213,7 +213,12 @@ export class HandoffProcess {
           throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
         }
         const { path } = this.#holdings.needRendezvous()
-        return { ...this.#settings.variables, HANDOFF_RENDEZVOUS: path }
+        return {
+          ...this.#settings.variables,
+          HANDOFF_RENDEZVOUS: path,
+          // Should this process die before the replacement has found it.
+          HANDOFF_GENERATION: String(this.generation + 1),
+        }
       }),
     )
   }
