@@ -2,8 +2,17 @@
 
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
+import { withWhoServes } from '../../packages/handoff/src/supervisor/announce.ts'
 import { type Exit, endText } from '../../packages/handoff/src/supervisor/exit.ts'
 import { followStderr, StderrTail } from '../../packages/handoff/src/supervisor/stderr-tail.ts'
+
+test.each([
+  ['it failed', 'it failed. Nobody serves.'],
+  ['it failed. See its output.', 'it failed. See its output. Nobody serves.'],
+  ['did it?', 'did it? Nobody serves.'],
+])('between %j and who serves then there is one stop', (message, text) => {
+  expect(withWhoServes(message, 'none')).toBe(text)
+})
 
 const code = (code: number): Exit => ({ code, signal: null })
 const signal = (signal: NodeJS.Signals): Exit => ({ code: null, signal })

@@ -254,7 +254,7 @@ export class HandoffProcess {
     this.#succession.close()
     if (this.#succession.state !== 'serving') return
     this.#birth.fail(
-      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),
+      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot serve: the application closed'),
     )
     this.#birth.succeeded()
     this.#line.end() // Nobody younger is left to be told.

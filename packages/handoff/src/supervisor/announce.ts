@@ -35,11 +35,16 @@ export function serves(
 }
 
 export function failed({ code, message }: Failure, serving: Serving, old?: ProcessRecord): Line {
-  return bad(`${message} ${whoServes(serving, old)} [${code}]`)
+  return bad(`${withWhoServes(message, serving, old)} [${code}]`)
 }
 
-/** The operator's first question. */
-export function whoServes(serving: Serving, old?: ProcessRecord): string {
+/** Answers the operator's first question behind a message, which may end in a help or in its reason. */
+export function withWhoServes(message: string, serving: Serving, old?: ProcessRecord): string {
+  const stop = /[.!?…]$/.test(message) ? '' : '.'
+  return `${message}${stop} ${whoServes(serving, old)}`
+}
+
+function whoServes(serving: Serving, old?: ProcessRecord): string {
   if (serving === 'none') return 'Nobody serves.'
   if (old === undefined) return 'The server that was there before serves on.'
   return `Generation ${old.generation} (pid ${old.pid}) serves on.`
