@@ -105,6 +105,8 @@ Napi::Value PeerCredentialsJs(Info info) {
   return Result(info, err);
 }
 
+Napi::Value ReserveTcpJs(Info info) { return Result(info, ReserveTcp(Int(info[0]))); }
+
 Napi::Value ListenTcpJs(Info info) {
   return Result(info,
                 ListenTcp(String(info[0]).c_str(), Int(info[1]), Options(info[2]), Int(info[3])));
@@ -218,6 +220,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"accept", AcceptJs},
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},
+      {"reserveTcp", ReserveTcpJs},
       {"bindUdp", BindUdpJs},
       {"listenUnix", ListenUnixJs},
       {"bindUnixDatagram", BindUnixDatagramJs},
