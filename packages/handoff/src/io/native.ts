@@ -49,6 +49,7 @@ export interface Native {
   readProgress(fds: Int32Array, progress: Float64Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
+  becomeProgram(path: string, argv: string[], env: string[], fds: Int32Array): number
 }
 
 /** The events of libuv's `uv_poll_start`. */
