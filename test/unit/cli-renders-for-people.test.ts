@@ -73,12 +73,13 @@ test('a crashed server shows when it starts again', () => {
     generation: null,
     serving: null,
     processes: [],
-    backoff: { crashes: 3, retryInMs: 400 },
+    backoff: { crashes: 3, retryInMs: 400, why: 'generation 2 (pid 103) exited with code 1' },
   }
   const lines = statusLines(crashed, plain, 80_000)
-  expect(lines.slice(0, 2)).toEqual([
+  expect(lines.slice(0, 3)).toEqual([
     'web  nobody serves  supervisor pid 100',
     'crashed 3 times in a row, starts again in 400ms',
+    'generation 2 (pid 103) exited with code 1',
   ])
 })
 

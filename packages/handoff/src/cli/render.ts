@@ -65,7 +65,7 @@ export function statusLines(status: Status, style: Style, now: number): string[]
     generation === null ? style.bad('nobody serves') : style.good(`generation ${generation} serves`)
   return [
     `${style.bold(name)}  ${serves}  ${style.dim(`supervisor pid ${pid}`)}`,
-    ...(backoff === null ? [] : [style.bad(backoffLine(backoff))]),
+    ...(backoff === null ? [] : backoffLines(backoff).map((line) => style.bad(line))),
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
     ...processes.flatMap(drainLine),
@@ -121,9 +121,10 @@ function openText({ connections, open }: ProcessStatus): string {
   return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
 }
 
-function backoffLine({ crashes, retryInMs }: NonNullable<Status['backoff']>): string {
+function backoffLines({ crashes, retryInMs, why }: NonNullable<Status['backoff']>): string[] {
   const times = crashes === 1 ? 'once' : `${crashes} times in a row`
-  return `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
+  const when = `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
+  return why === undefined ? [when] : [when, why]
 }
 
 function lastLine({ outcome, at, message }: HandoffStatus, now: number): string {

@@ -1,13 +1,16 @@
 // The processes of a run as they live and die: spawned here, or heard of because they serve here.
 
 import type { ChildProcess } from 'node:child_process'
+import type { Named } from '../io/activation.ts'
 import { reapOrphans } from '../io/reap.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
-import type { Exit } from './attempt.ts'
+import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
+import type { Exit } from './exit.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
+import type { Program } from './program.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
 import { spawnGeneration } from './spawn.ts'
@@ -61,8 +64,14 @@ export class Generations {
   }
 
   /** @throws {@link HandoffError} of {@link spawnGeneration}. */
-  async spawn(...how: Parameters<typeof spawnGeneration>): Promise<number> {
-    const child = await spawnGeneration(...how)
+  async spawn(
+    program: Program,
+    directory: RunDirectory,
+    timeouts: Timeouts,
+    inherited: readonly Named[],
+  ): Promise<number> {
+    const alone = { inherited, generation: this.#registry.youngest + 1 }
+    const child = await spawnGeneration(program, directory, timeouts, alone)
     const { pid } = child
     this.#children.set(pid, child)
     this.change({ type: 'spawned', pid, at: performance.now() })

@@ -94,7 +94,9 @@ function serves(
   at: number,
 ): Registry {
   const facts = { stage: 'serving', servingSince: at } as const
-  const next = { ...patch(registry, pid, at, facts), serving: pid }
+  const patched = patch(registry, pid, at, facts)
+  const { generation = 0 } = patched.processes.get(pid) ?? {}
+  const next = { ...patched, serving: pid, youngest: Math.max(registry.youngest, generation) }
   if (replaces === null) return next
   return ended(replaced(next, replaces, at), { outcome: 'completed', at })
 }

@@ -39,6 +39,8 @@ export interface Registry {
   readonly processes: ReadonlyMap<number, ProcessRecord>
   /** The pid that accepts connections. */
   readonly serving: number | undefined
+  /** The youngest generation that ever served; 0: none has. */
+  readonly youngest: number
   readonly completed: number
   readonly aborted: number
   readonly last: HandoffRecord | undefined
@@ -49,6 +51,7 @@ export interface Registry {
 export const emptyRegistry: Registry = {
   processes: new Map(),
   serving: undefined,
+  youngest: 0,
   completed: 0,
   aborted: 0,
   last: undefined,

@@ -2,7 +2,7 @@
 
 import type { HandoffEvent } from '../diagnostics.ts'
 import type { HandoffErrorCode, Serving } from '../errors.ts'
-import { whoServes } from './announce.ts'
+import { withWhoServes } from './announce.ts'
 import type { Failure } from './attempt.ts'
 import { OldConnections, type Told } from './old-connections.ts'
 import type { ProgramChange } from './program.ts'
@@ -148,7 +148,7 @@ function resultOf(supervisor: Supervisor, launched: LaunchResult): ReloadResult 
     generation: now?.generation ?? null,
     pid: now?.pid ?? null,
     code,
-    message: `${message} ${whoServes(serving, now)}`,
+    message: withWhoServes(message, serving, now),
     serving,
   }
 }

@@ -21,10 +21,15 @@ const ours = (path: string) => new URL(`${path}${extname(import.meta.url)}`, imp
  */
 const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--import', url])
 
+/** What a process gets from us, for the case that there is none to take over from. */
+export interface Alone {
+  readonly inherited: readonly Named[]
+  readonly generation: number
+}
+
 /**
  * Starts a process.
  *
- * @param inherited - what it gets from us, for the case that there is no process to take over from.
  * @throws {@link HandoffError} ERR_HANDOFF_ENTRY; ERR_HANDOFF_SPAWN_FAILED when the system could
  * not start it.
  */
@@ -32,7 +37,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  inherited: readonly Named[] = [],
+  { inherited, generation }: Alone,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -43,6 +48,7 @@ export async function spawnGeneration(
       env: {
         ...generationEnvironment(process.env, directory, timeouts),
         PWD: workingDirectory,
+        HANDOFF_GENERATION: String(generation),
         ...(inherited.length > 0 && {
           [inheritedVariable]: inheritedText(inherited.map(({ name }) => name)),
         }),

@@ -11,6 +11,7 @@ import type { Failed, Failure, Outcome, Served } from './attempt.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
+import { LastWords } from './last-words.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
 import { describeProgram, type Program, type ProgramChange, Programs } from './program.ts'
@@ -60,8 +61,7 @@ export class Supervisor {
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
-  /** What uncaught exceptions said, until their processes have ended. */
-  readonly #exceptions = new Map<number, string>()
+  readonly #words = new LastWords()
   #stopping: Stopping | undefined
   #hasServed = false
   /** Why to start once more when the start under way has ended. */
@@ -91,7 +91,9 @@ export class Supervisor {
     this.#recovery = new Recovery({
       restart: () => void this.reload(),
       finish: () => this.#finish(0, say.endedByItself()),
-      onPause: (delayMs) => options.announce(say.pause(delayMs, this.#store.all.length > 0)),
+      onPause: (delayMs, why) => {
+        options.announce(say.pause(delayMs, this.#store.all.length > 0, why))
+      },
     })
   }
 
@@ -202,7 +204,8 @@ export class Supervisor {
     }
     if (serving === 'old') this.#aborted(failure)
     this.#options.announce(say.failed(failure, serving, old))
-    if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0 })
+    const why = failure.message
+    if (this.#hasServed) this.#recovery.lost({ exit: undefined, servedMs: 0, why })
     // Nothing of ours is left; a server of an earlier supervisor may well be.
     else if (!this.#options.patient) this.#ended.resolve(1)
     return { ok: false, failure, serving }
@@ -217,9 +220,9 @@ export class Supervisor {
   }
 
   #heard(pid: number, report: Report, descriptors: readonly number[]): void {
-    const { event, exception, extendMs } = report
+    const { event, extendMs } = report
     this.#keep(pid, report, descriptors)
-    if (exception !== undefined) this.#exceptions.set(pid, exception)
+    this.#words.heard(pid, report)
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
@@ -261,13 +264,12 @@ export class Supervisor {
 
   #gone({ record, wasServing, exit }: End): void {
     const { pid, servingSince } = record
-    const exception = this.#exceptions.get(pid)
-    this.#exceptions.delete(pid)
     this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : performance.now() - servingSince
-    if (wasServing) this.#recovery.lost({ exit, servedMs })
+    const line = say.ended(record, exit, this.#words.take(pid))
+    if (wasServing) this.#recovery.lost({ exit, servedMs, why: line.text })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
-    if (servingSince > 0 && !expected) this.#options.announce(say.ended(record, exit, exception))
+    if (servingSince > 0 && !expected) this.#options.announce(line)
     this.#launcher.exited(pid, exit ?? { code: null, signal: null })
     for (const observer of this.#observers) observer.gone?.(pid)
     this.#settle()
