@@ -9,16 +9,20 @@ test('a server that is killed is started again after a pause', async () => {
 
   process.kill(first.pid, 'SIGKILL')
 
-  await run.says(new RegExp(`generation 1 \\(pid ${first.pid}\\) was killed by SIGKILL`))
+  await run.says(
+    new RegExp(`generation 1 \\(pid ${first.pid}\\) was killed by SIGKILL: by hand, or by`),
+  )
   await run.says(/the server starts again in 100 ms/)
   const second = await run.listens()
   expect(await ask(second.port)).toBe('here')
-  expect(await project.status('web')).toMatchObject({ serving: second.pid, backoff: null })
+  const status = await project.status('web')
+  expect(status).toMatchObject({ serving: second.pid, generation: 2, backoff: null })
+  expect((await project.handoff('reload', 'web')).stdout).toMatch(/generation 3 serves/)
 })
 
 test('an uncaught exception is told, and a server that cannot start waits longer each time', async () => {
   const project = makeProject({
-    'server.mjs': `${serverReplying('one')}\nprocess.on('SIGUSR1', () => { throw new Error('bad luck') })`,
+    'server.mjs': `process.on('SIGUSR1', () => { throw new Error('bad luck') })\n${serverReplying('one')}`,
   })
   const run = project.run(['--name', 'web', 'server.mjs'])
   const { pid } = await run.listens()
@@ -41,6 +45,35 @@ test('an uncaught exception is told, and a server that cannot start waits longer
   expect([exitCode, stderr.includes('ERR_HANDOFF_BUSY')]).toContain(exitCode === 0 ? 0 : true)
   const { port } = await run.listens()
   expect(await ask(port)).toBe('two')
+  // Those that never served are not counted.
+  expect(await project.status('web')).toMatchObject({ generation: 2 })
+})
+
+test('what a server wrote to stderr before it gave up is told, where it crashes and where it waits', async () => {
+  const giveUp = (why: string, code: number) =>
+    `console.error(new Error('${why}')); process.exit(${code})`
+  const project = makeProject({
+    'server.mjs': `process.on('SIGUSR1', () => { ${giveUp('no database', 3)} })\n${serverReplying('one')}`,
+  })
+  const run = project.run(['--name', 'web', 'server.mjs'])
+  const { pid } = await run.listens()
+  project.write('server.mjs', giveUp('still none', 7))
+
+  process.kill(pid, 'SIGUSR1')
+
+  const first = `generation 1 \\(pid ${pid}\\) exited with code 3: last on stderr: Error: no database`
+  await run.says(new RegExp(`${first}$`))
+  await run.says(new RegExp(`starts again in 100 ms; clients wait until then. Why: ${first}$`))
+  await run.says(
+    /cannot start server.mjs .*exited with code 7 .*; last on stderr: Error: still none/,
+  )
+  await run.says(/starts again in 1\.6 s/)
+  expect((await project.handoff('status', 'web')).stdout).toMatch(
+    /crashed 5 times in a row, starts again in .*\n.*last on stderr: Error: still none/,
+  )
+  expect(await project.status('web')).toMatchObject({
+    backoff: { crashes: 5, why: expect.stringContaining('still none') },
+  })
 })
 
 test('a server that exits with 0 ends the run with 0', async () => {

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
 import { mkdirSync, readdirSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeProject, serverReplying } from '../support/cli-project.ts'
+import { plainServer } from '../support/plain-server.ts'
+import { closeLater } from '../support/scratch.ts'
 
 test.each([
   ['throws', 'throw new RangeError("too far")', 'ERR_HANDOFF_APP_FAILED', 'RangeError: too far'],
@@ -28,6 +32,26 @@ test('an error of listen is the reason, too', async () => {
   const project = makeProject({ 'server.mjs': source })
   const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
   expect(stderr).toMatch(/\[ERR_HANDOFF_/)
+  expect(exitCode).toBe(1)
+})
+
+test.each([
+  [
+    'a server with a handoff',
+    (port: number) => serverReplying('').replace('port: 0', `port: ${port}`),
+  ],
+  ['a plain one', (port: number) => plainServer('').replace('process.argv[2]', String(port))],
+])('where another program listens at the address of %s, that is told', async (_, sourceFor) => {
+  const other = closeLater(net.createServer())
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  const { port } = other.address() as net.AddressInfo
+  const project = makeProject({ 'server.mjs': sourceFor(port) })
+  const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
+  const where = `cannot start: listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}`
+  const remedy = '\\(another program listens there; .* tells which\\)'
+  expect(stderr.split('\n').at(-1)).toMatch(
+    new RegExp(`^handoff: ${where} ${remedy}\\. Nobody serves\\. \\[ERR_HANDOFF_LISTEN_FAILED\\]$`),
+  )
   expect(exitCode).toBe(1)
 })
 

@@ -89,7 +89,9 @@ test('an address in use is told as the reason, and the old process serves on', a
   // Overlaps with the old one's 127.0.0.1, and cannot be bound beside it.
   project.write('server.mjs', plainServer('second').replace("'127.0.0.1'", "'0.0.0.0'"))
   const { exitCode, stderr } = await project.handoff('reload', 'web')
-  expect(stderr).toMatch(/EADDRINUSE.*\[ERR_HANDOFF_LISTEN_FAILED\]/)
+  expect(stderr).toMatch(
+    /cannot take over: .*EADDRINUSE.*or the old process on one that overlaps; .* tells which\)\. Generation 1 .* serves on\. \[ERR_HANDOFF_LISTEN_FAILED\]/,
+  )
   expect(exitCode).toBe(1)
   expect(await ask(port)).toBe('first')
 })

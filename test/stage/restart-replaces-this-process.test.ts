@@ -23,7 +23,7 @@ test('the replacement finds this process, and everything that the operator said'
 
   const restarted = old.handoff.restart()
   const child = old.system.children[0] as FakeChild
-  expect(child.env).toEqual(env)
+  expect(child.env).toEqual({ ...env, HANDOFF_GENERATION: '2' })
   const next = await place.start({}, { ...child.env })
   await next.listen({ host: '127.0.0.1', port: 0 })
   await next.handoff.ready()

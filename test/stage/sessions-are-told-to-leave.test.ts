@@ -6,24 +6,59 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import type net from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { until } from '../support/until.ts'
 import { openPlace } from './place.ts'
 import { tls } from './tls.ts'
 
 describe('an HTTPS server', () => {
+  async function start(place = openPlace()) {
+    const generation = await place.start()
+    const waiting: (() => void)[] = []
+    const server = generation.own(
+      https.createServer(tls, ({ url }, response) => {
+        const answer = () => response.end(String(generation.system.pid))
+        if (url === '/slow') waiting.push(answer)
+        else answer()
+      }),
+    )
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    return { place, generation, waiting, port: (server.address() as AddressInfo).port }
+  }
+
+  /** Opens a connection and sends a request. */
+  async function open(port: number, path: string) {
+    const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'secureConnect')
+    let heard = ''
+    socket.setEncoding('latin1').on('data', (data) => {
+      heard += data
+    })
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+    return { socket, heard: () => heard, ended: once(socket, 'end') }
+  }
+
+  test('closes what is idle at a stop, and answers what is not', async () => {
+    const { generation, port, waiting } = await start()
+    const idle = await open(port, '/')
+    const busy = await open(port, '/slow')
+    await until('one is idle, the other waits', () => waiting.length > 0 && idle.heard() !== '')
+    void generation.handoff.stop()
+    await idle.ended
+    expect(generation.system.exits).toEqual([])
+    waiting[0]?.()
+    await until('the other has its answer', () => /\r\n\r\n\d+$/.test(busy.heard()))
+    busy.socket.end()
+    expect(await generation.exit()).toBe(0)
+    const { fates } = await generation.told('drained')
+    expect(fates).toMatchObject({ closed: { tls: 1 }, drained: { tls: 1 } })
+  })
+
   test('changes hands; its connections are told to leave', async () => {
-    const place = openPlace()
-    const start = async () => {
-      const generation = await place.start()
-      const server = generation.own(
-        https.createServer(tls, (_, response) => response.end(String(generation.system.pid))),
-      )
-      await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
-      await generation.handoff.ready()
-      return { generation, port: (server.address() as AddressInfo).port }
-    }
-    const { generation: old, port } = await start()
+    const { place, generation: old, port } = await start()
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
     onTestFinished(() => agent.destroy())
     const request = async () => {
@@ -37,7 +72,7 @@ describe('an HTTPS server', () => {
       body: String(old.system.pid),
       connection: 'keep-alive',
     })
-    const { generation: next } = await start()
+    const { generation: next } = await start(place)
     expect(await request()).toEqual({
       body: String(old.system.pid),
       connection: 'close',

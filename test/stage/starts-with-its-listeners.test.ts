@@ -144,12 +144,24 @@ test('one that gives up closes them', async () => {
   expect(isOpen(inode)).toBe(false)
 })
 
+test('and with the number that the supervisor counts', async () => {
+  const env = { HANDOFF_GENERATION: '7' }
+  const next = await openPlace().start({}, env)
+  await next.listen(local)
+  await next.handoff.ready()
+  expect(next.handoff.generation).toBe(7)
+  expect(await next.told('serving')).toMatchObject({ generation: 7, replaces: null })
+  expect(env).toEqual({})
+})
+
 test('an old process knows better: what it hands over counts', async () => {
   const place = openPlace()
   const { server } = await place.serve()
   const handedOver = listeningInode(server)
   const { fd, inode } = listening()
-  const next = await place.start({}, inheriting([fd, 'tcp:127.0.0.1:0#1']))
+  const env = { ...inheriting([fd, 'tcp:127.0.0.1:0#1']), HANDOFF_GENERATION: '7' }
+  const next = await place.start({}, env)
+  expect(next.handoff.generation).toBe(2)
   expect(isOpen(inode)).toBe(false)
   const successor = await next.listen(local)
   await next.handoff.ready()
@@ -160,7 +172,8 @@ test('an old process that dies before it has handed over anything leaves them to
   const place = openPlace()
   const old = place.oldPeer()
   const { fd, inode } = listening()
-  const next = place.generation({}, inheriting([fd, 'tcp:127.0.0.1:0#1']))
+  const env = { ...inheriting([fd, 'tcp:127.0.0.1:0#1']), HANDOFF_GENERATION: '7' }
+  const next = place.generation({}, env)
   const started = next.handoff.start()
   await old.peer()
   old.die()
@@ -168,6 +181,7 @@ test('an old process that dies before it has handed over anything leaves them to
   const server = await next.listen(local)
   await next.handoff.ready()
   expect(listeningInode(server)).toBe(inode)
+  expect(next.handoff.generation).toBe(7)
 })
 
 test('a framework that listens by itself finds them', async () => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { until } from '../support/until.ts'
 import { ask, connect, readAll, whereIs } from './clients.ts'
@@ -216,13 +216,54 @@ test('a WebSocket over TLS too, in one of its own frames', async () => {
   expect(await client.close()).toBe(1012)
 })
 
-test('without a successor they are told 1001, at once', async () => {
-  const place = openPlace()
-  const old = await serveWebSockets(place)
-  const client = await Client.connect(old.port)
-  void old.generation.handoff.stop()
-  expect(await client.close()).toBe(1001)
-  expect(await old.generation.exit()).toBe(0)
+describe('without a successor', () => {
+  const connect20 = ({ port }: { port: number }) =>
+    Promise.all(Array.from({ length: 20 }, () => Client.connect(port)))
+
+  test('100 a second are told, and the others are answered meanwhile', async () => {
+    const old = await serveWebSockets(openPlace())
+    const { system, handoff } = old.generation
+    const clients = await connect20(old)
+    void handoff.stop()
+    expect(await staysAt(old)).toBe(20)
+
+    system.advance(100)
+    const told = await until('some are told', () => {
+      const some = clients.filter(({ closed }) => closed !== undefined)
+      return some.length === 20 - old.wss.clients.size && some.length > 0 ? some : undefined
+    })
+    expect(told.length).toBeLessThan(20)
+    const left = clients.filter(({ closed }) => closed === undefined)
+    for (const client of left) expect(await client.ask('still')).toBe(`${system.pid} still`)
+    expect(system.exits).toEqual([])
+
+    system.advance(100)
+    for (const client of clients) expect(await client.close()).toBe(1012)
+    expect(await old.generation.exit()).toBe(0)
+    const { counts } = await old.generation.told('drained')
+    expect(counts).toEqual({ drained: 0, handedOver: 0, closed: 20, forced: 0 })
+  })
+
+  test('none is told later than three quarters of a short drain time', async () => {
+    const old = await serveWebSockets(openPlace(), { start: { drainTimeoutMs: 40 } })
+    const clients = await connect20(old)
+    void old.generation.handoff.stop()
+    old.generation.system.advance(30)
+    for (const client of clients) expect(await client.close()).toBe(1012)
+    expect(await old.generation.exit()).toBe(0)
+  })
+
+  test('nor does one that drains for its successor take its time any more', async () => {
+    const place = openPlace()
+    const old = await serveWebSockets(place, { hooks: false })
+    const clients = await connect20(old)
+    await serveWebSockets(place, { hooks: false })
+    expect(await staysAt(old)).toBe(20)
+    void old.generation.handoff.stop()
+    old.generation.system.advance(200)
+    for (const client of clients) expect(await client.close()).toBe(1012)
+    expect(await old.generation.exit()).toBe(0)
+  })
 })
 
 test('a server without WebSockets answers an upgrade as any other request', async () => {

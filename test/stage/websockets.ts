@@ -8,6 +8,7 @@ import net from 'node:net'
 import { onTestFinished } from 'vitest'
 import WebSocket, { type ServerOptions, WebSocketServer } from 'ws'
 import type { WebSocketHooks } from '../../packages/handoff/src/connections/websocket-servers.ts'
+import type { HandoffOptions } from '../../packages/handoff/src/options.ts'
 import { until } from '../support/until.ts'
 import type { Generation, Place } from './place.ts'
 
@@ -15,6 +16,7 @@ export interface ServeOptions {
   /** Options of a server of its own; without them it is attached to the HTTP server. */
   server?: Omit<ServerOptions, 'server' | 'port'> & { noServer: true }
   hooks?: WebSocketHooks<WebSocket> | false
+  start?: HandoffOptions
   onConnection?: (socket: WebSocket, request: http.IncomingMessage, generation: Generation) => void
 }
 
@@ -33,7 +35,7 @@ function echo(socket: WebSocket, _: unknown, { system }: Generation): void {
 /** A process that serves WebSockets, and lets them go over unless it is told otherwise. */
 export async function serveWebSockets(place: Place, options: ServeOptions = {}): Promise<Served> {
   const { hooks = {}, onConnection = echo } = options
-  const generation = await place.start()
+  const generation = await place.start(options.start)
   const server = generation.http()
   const wss = new WebSocketServer(options.server ?? { server })
   if (options.server !== undefined) {

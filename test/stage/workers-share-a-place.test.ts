@@ -169,7 +169,7 @@ group('a listener that is reserved', () => {
     const { generation: second } = await serveBeside(place, server)
     const peer = NewPeer.connect(rendezvousOf(place, 2))
     await peer.receive()
-    peer.say({ type: 'ready', claimed: [] })
+    peer.say({ type: 'ready', claimed: [], takes: {} })
     await peer.hear('committed')
     peer.die()
     await second.told('taken-back')
@@ -192,7 +192,7 @@ group('a worker that has no place any more', () => {
     const { next } = await succeed(place, 2)
     expect(await next.told('joined')).toMatchObject({
       from: { pid: second.system.pid, generation: 1 },
-      listeners: expect.arrayContaining(places(next)),
+      listeners: expect.arrayContaining([...places(next)]),
     })
     expect(places(next)).toHaveLength(2)
     expect(openSockets().has(queue)).toBe(true)

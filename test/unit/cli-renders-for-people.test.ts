@@ -72,7 +72,8 @@ test('a status lines up', () => {
 })
 
 test('a crashed server shows when it starts again', () => {
-  const backoff = { crashes: 3, retryInMs: 400 }
+  const why = 'generation 2 (pid 103) exited with code 1'
+  const backoff = { crashes: 3, retryInMs: 400, why }
   const nobody = { generation: null, serving: null, backoff }
   const crashed: Status = {
     ...status,
@@ -81,9 +82,10 @@ test('a crashed server shows when it starts again', () => {
     ...nobody,
   }
   const lines = statusLines(crashed, plain, 80_000)
-  expect(lines.slice(0, 2)).toEqual([
+  expect(lines.slice(0, 3)).toEqual([
     'web  nobody serves  supervisor pid 100',
     'crashed 3 times in a row, starts again in 400ms',
+    'generation 2 (pid 103) exited with code 1',
   ])
 })
 

@@ -162,7 +162,8 @@ test.skipIf(!hasProc)('only what a killed process may have had is excused', asyn
   const excuses = () => [before, meanwhile, after, {}].map((loss) => death.excuses(loss))
   expect(excuses()).toEqual([false, true, false, false])
   const ofUsed = () => {
-    const answeredLast = { usedBy, answeredAt: meanwhile.begunAt }
+    // Surely in its last moment: how long the kill took, nobody knows.
+    const answeredLast = { usedBy, answeredAt: after.begunAt }
     const losses = [
       // State that went with it, or a piece of an answer.
       { usedBy },

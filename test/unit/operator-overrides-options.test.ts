@@ -51,6 +51,12 @@ test('allowUids is a list of user ids', () => {
   }
 })
 
+test('the supervisor counts generations where there is no old process', () => {
+  expect(readSettings({}, {}).firstGeneration).toBe(1)
+  expect(readSettings({}, { HANDOFF_GENERATION: '7' }).firstGeneration).toBe(7)
+  for (const wrong of ['0', '-1', '1.5', 'two', '1e99']) refused({}, { HANDOFF_GENERATION: wrong })
+})
+
 test('the supervisor says how often it wants the status, and never without a pause', () => {
   expect(readSettings({}, {}).statusIntervalMs).toBeUndefined()
   expect(readSettings({}, { HANDOFF_STATUS_INTERVAL_MS: '1000' }).statusIntervalMs).toBe(1_000)

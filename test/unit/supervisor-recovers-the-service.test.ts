@@ -10,6 +10,7 @@ afterEach(() => {
 })
 
 const killed = { code: null, signal: 'SIGKILL' } as const
+const why = 'generation 1 (pid 10) was killed by SIGKILL'
 const nobody = { serves: false, mayTakeBack: false }
 const olderAlive = { serves: false, mayTakeBack: true }
 const somebody = { serves: true, mayTakeBack: false }
@@ -22,12 +23,12 @@ function recovery() {
 
 test('a crash is followed by a start, after a pause that the status tells', () => {
   const { recovery: it, restart, onPause } = recovery()
-  it.lost({ exit: killed, servedMs: 5 })
+  it.lost({ exit: killed, servedMs: 5, why })
   it.settle(nobody)
   it.settle(nobody)
 
-  expect(onPause.mock.calls).toEqual([[100]])
-  expect(it.backoff).toMatchObject({ crashes: 1 })
+  expect(onPause.mock.calls).toEqual([[100, why]])
+  expect(it.backoff).toMatchObject({ crashes: 1, why })
   vi.advanceTimersByTime(99)
   expect(restart).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -36,7 +37,7 @@ test('a crash is followed by a start, after a pause that the status tells', () =
 
 test('while an older process can take back, nothing is started', () => {
   const { recovery: it, restart, onPause } = recovery()
-  it.lost({ exit: killed, servedMs: 5 })
+  it.lost({ exit: killed, servedMs: 5, why })
   it.settle(olderAlive)
   vi.advanceTimersByTime(4_999)
   expect(onPause).not.toHaveBeenCalled()
@@ -48,7 +49,7 @@ test('while an older process can take back, nothing is started', () => {
 
 test('an older process that neither takes back nor ends is not waited for for ever', () => {
   const { recovery: it, restart } = recovery()
-  it.lost({ exit: killed, servedMs: 5 })
+  it.lost({ exit: killed, servedMs: 5, why })
   it.settle(olderAlive)
   vi.advanceTimersByTime(5_000 + 100)
   expect(restart).toHaveBeenCalledTimes(1)
@@ -56,7 +57,7 @@ test('an older process that neither takes back nor ends is not waited for for ev
 
 test('the end of the last older process is the end of waiting', () => {
   const { recovery: it, restart } = recovery()
-  it.lost({ exit: killed, servedMs: 5 })
+  it.lost({ exit: killed, servedMs: 5, why })
   it.settle(olderAlive)
   it.settle(nobody)
   vi.advanceTimersByTime(100)
@@ -65,7 +66,7 @@ test('the end of the last older process is the end of waiting', () => {
 
 test('a server that exits with 0 has ended by itself', () => {
   const { recovery: it, finish, onPause } = recovery()
-  it.lost({ exit: { code: 0, signal: null }, servedMs: 5 })
+  it.lost({ exit: { code: 0, signal: null }, servedMs: 5, why })
   it.settle(nobody)
   expect(finish).toHaveBeenCalledTimes(1)
   expect(onPause).not.toHaveBeenCalled()
@@ -74,7 +75,7 @@ test('a server that exits with 0 has ended by itself', () => {
 test('one of several that exits with 0 is started again, as after a crash', () => {
   const { recovery: it, mayFinish, finish, onPause } = recovery()
   mayFinish.mockReturnValue(false)
-  it.lost({ exit: { code: 0, signal: null }, servedMs: 5 })
+  it.lost({ exit: { code: 0, signal: null }, servedMs: 5, why })
   it.settle(nobody)
   expect(finish).not.toHaveBeenCalled()
   expect(onPause).toHaveBeenCalledTimes(1)
@@ -82,7 +83,7 @@ test('one of several that exits with 0 is started again, as after a crash', () =
 
 test('exit code 0 of a process that never served is a failure', () => {
   const { recovery: it, finish, onPause } = recovery()
-  it.lost({ exit: { code: 0, signal: null }, servedMs: 0 })
+  it.lost({ exit: { code: 0, signal: null }, servedMs: 0, why })
   it.settle(nobody)
   expect(finish).not.toHaveBeenCalled()
   expect(onPause).toHaveBeenCalledTimes(1)
@@ -97,7 +98,7 @@ test('nothing is decided before anything was lost', () => {
 
 test('a start by other means takes the place of the one that waits', () => {
   const { recovery: it, restart } = recovery()
-  it.lost({ exit: killed, servedMs: 5 })
+  it.lost({ exit: killed, servedMs: 5, why })
   it.settle(nobody)
   it.cancel()
   vi.advanceTimersByTime(60_000)

@@ -55,6 +55,26 @@ test('a handoff moves the serving generation, and the old one drains', () => {
   expect(draining(registry).map(({ pid }) => pid)).toEqual([10])
 })
 
+test('generations that have served are counted, gone or not; those that have not are not', () => {
+  expect(emptyRegistry.youngest).toBe(0)
+  const registry = second()
+  expect(registry.youngest).toBe(2)
+  const failed = heard(registry, 30, 3, { type: 'stage', stage: 'adopt', detail: '' })
+  expect(failed.youngest).toBe(2)
+  const gone = [10, 20, 30].reduce((all, pid) => reduce(all, { type: 'gone', pid }), failed)
+  expect(gone).toMatchObject({ serving: undefined, youngest: 2 })
+  // A take-back makes no number free: it was seen.
+  const back = heard(registry, 10, 1, {
+    type: 'taken-back',
+    code: 'ERR_HANDOFF_PEER_GONE',
+    message: 'gone',
+    listeners,
+    connections: { back: 0, closed: 0 },
+    fates: noFates,
+  })
+  expect(back).toMatchObject({ serving: 10, youngest: 2 })
+})
+
 test('the old process may tell its end before the new one tells that it serves', () => {
   let registry = reduce(first(), { type: 'spawned', pid: 20, at })
   registry = heard(registry, 10, 1, { type: 'stage', stage: 'exit', detail: '' })

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { HandoffEvent, HandoffEventBody } from '../../packages/handoff/src/diagnostics.ts'
 import { noFates } from '../../packages/handoff/src/fates.ts'
-import { Attempt, type Exit } from '../../packages/handoff/src/supervisor/attempt.ts'
+import { Attempt } from '../../packages/handoff/src/supervisor/attempt.ts'
+import type { Exit } from '../../packages/handoff/src/supervisor/exit.ts'
 
 const old = 10
 const own = 20

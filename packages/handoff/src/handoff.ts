@@ -227,7 +227,12 @@ export class HandoffProcess {
         const { path } = this.#holdings.needRendezvous()
         // What was joined comes with the rest.
         const { HANDOFF_JOINS: _, ...variables } = this.#settings.variables
-        return { ...variables, HANDOFF_RENDEZVOUS: path }
+        return {
+          ...variables,
+          HANDOFF_RENDEZVOUS: path,
+          // Should this process die before the replacement has found it.
+          HANDOFF_GENERATION: String(this.generation + 1),
+        }
       }),
     )
   }
@@ -265,7 +270,7 @@ export class HandoffProcess {
     this.#succession.close()
     if (this.#succession.state !== 'serving') return
     this.#birth.fail(
-      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: the application closed'),
+      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot serve: the application closed'),
     )
     this.#birth.succeeded()
     this.#line.end() // Nobody younger is left to be told.

@@ -59,6 +59,8 @@ export interface Settings {
   /** How long a watchdog waits for a word of this process, in milliseconds. */
   watchdogMs: number | undefined
   statusIntervalMs: number | undefined
+  /** Which generation this process is where it finds no old one to count on from. */
+  firstGeneration: number
   readyTimeoutMs: number
   drainTimeoutMs: number
   probationMs: number
@@ -74,6 +76,7 @@ export const longestMs = 2 ** 31 - 1
 const ownVariables = [
   'HANDOFF_RENDEZVOUS',
   'HANDOFF_STATUS_INTERVAL_MS',
+  'HANDOFF_GENERATION',
   'HANDOFF_READY_TIMEOUT_MS',
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
@@ -118,6 +121,7 @@ export function readSettings(
       interval === undefined
         ? undefined
         : checkMs('HANDOFF_STATUS_INTERVAL_MS', numberOf(interval), 1),
+    firstGeneration: checkGeneration(variables.HANDOFF_GENERATION ?? '1'),
     readyTimeoutMs: milliseconds('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
     drainTimeoutMs: milliseconds('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
     probationMs: milliseconds('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
@@ -179,6 +183,12 @@ function checkMs(name: string, value: unknown, least = 0): number {
     throw invalid(`${name} is ${String(value)}, not a number of milliseconds from ${range}`)
   }
   return value
+}
+
+function checkGeneration(text: string): number {
+  const generation = numberOf(text)
+  if (Number.isSafeInteger(generation) && generation >= 1) return generation
+  throw invalid(`HANDOFF_GENERATION is ${text}, not a whole number from 1`)
 }
 
 function checkPath(value: unknown): string | undefined {

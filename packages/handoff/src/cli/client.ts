@@ -69,7 +69,7 @@ export class Client {
    * Has the supervisor become this release, run by this Node.js.
    *
    * @returns how it stands then.
-   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING, ERR_HANDOFF_SPAWN_FAILED:
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING, ERR_HANDOFF_UPGRADE:
    * it is as it was; and as {@link status}.
    */
   async upgrade(to: { command: string; node: string }): Promise<Status> {

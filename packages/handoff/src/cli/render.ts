@@ -74,7 +74,7 @@ export function statusLines(status: Status, style: Style, now: number): string[]
   const { name, pid, processes, handoffs, program } = status
   return [
     `${style.bold(name)}  ${servesWord(status, style)}  ${style.dim(`supervisor pid ${pid}`)}`,
-    ...backoffLines(status).map((line) => style.bad(line)),
+    ...waitingLines(status).map((line) => style.bad(line)),
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
     ...processes.flatMap(drainLine),
@@ -94,11 +94,11 @@ function servesWord({ generation, workers }: Status, style: Style): string {
 }
 
 /** One for each worker that waits; its number where there are several. */
-function backoffLines({ workers }: Status): string[] {
+function waitingLines({ workers }: Status): string[] {
   return workers.flatMap(({ worker, backoff }) => {
     if (backoff === null) return []
-    const line = backoffLine(backoff)
-    return [workers.length === 1 ? line : `worker ${worker} ${line}`]
+    const [when, ...why] = backoffLines(backoff)
+    return workers.length === 1 ? [when, ...why] : [`worker ${worker} ${when}`, ...why]
   })
 }
 
@@ -150,9 +150,14 @@ function openText({ connections, open }: ProcessStatus): string {
   return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
 }
 
-function backoffLine({ crashes, retryInMs }: NonNullable<Status['backoff']>): string {
+function backoffLines({
+  crashes,
+  retryInMs,
+  why,
+}: NonNullable<Status['backoff']>): [when: string, ...why: string[]] {
   const times = crashes === 1 ? 'once' : `${crashes} times in a row`
-  return `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
+  const when = `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
+  return why === undefined ? [when] : [when, why]
 }
 
 function lastLine({ outcome, at, message }: HandoffStatus, now: number): string {

@@ -31,8 +31,11 @@ export interface Gate {
   readonly ticketKeys?: Buffer | undefined
   /** One for each kind of connection that can change process. */
   readonly movers: readonly Mover[]
-  /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
-  closeQuiescent(): void
+  /**
+   * Closes the quiescent connections: nothing is lost, and nobody is there to take them. WebSockets
+   * are told to connect again, one by one and well within the drain time.
+   */
+  closeQuiescent(drainMs: number): void
   /** Closes what is left. */
   force(): void
   /** Gives the gate another listener after its own was dropped. */

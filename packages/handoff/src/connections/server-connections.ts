@@ -8,6 +8,7 @@ import tls from 'node:tls'
 import type { Fate, KindCounts } from '../fates.ts'
 import type { System } from '../io/system.ts'
 import { Census } from './census.ts'
+import { closeIdleTls } from './close-idle-tls.ts'
 import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import { HttpMover } from './http-mover.ts'
@@ -84,8 +85,9 @@ export class ServerConnections {
     return undo ?? (() => {})
   }
 
-  closeQuiescent(): void {
-    this.#webSockets?.closeAll()
+  closeQuiescent(drainMs: number): void {
+    this.#webSockets?.dismissSoon(drainMs)
+    if (this.#server instanceof https.Server) closeIdleTls(this.#server)
     for (const session of this.#sessions) closeSession(session)
     for (const mover of this.movers) {
       this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())

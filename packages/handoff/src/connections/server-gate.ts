@@ -144,8 +144,8 @@ export class ServerGate implements Gate {
     return this.#connections.dismiss(drainMs, kinds)
   }
 
-  closeQuiescent(): void {
-    this.#connections.closeQuiescent()
+  closeQuiescent(drainMs: number): void {
+    this.#connections.closeQuiescent(drainMs)
   }
 
   force(): void {

@@ -89,9 +89,7 @@ function payloadLength(header: Buffer): number {
 
 /** Why a WebSocket ends (RFC 6455, section 7.4.1, and the registry of IANA that it founds). */
 export const closeCodes = {
-  /** 1001: this process stops, and no other takes its place. */
-  goingAway: { code: 1001, reason: 'server stops' },
-  /** 1012: another process serves; connect again. */
+  /** 1012: another process serves, or soon will, here or on another host; connect again. */
   serviceRestart: { code: 1012, reason: 'service restart' },
 } as const
 

@@ -2,19 +2,24 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import type { System, Timer } from '../io/system.ts'
+import type { System } from '../io/system.ts'
 import type { Census } from './census.ts'
+import { Dismissal, type Plan } from './dismissal.ts'
 import { markClosed } from './marks.ts'
 import { watchUpgrades } from './upgrades.ts'
 import { WebSocketConnection, webSocketOf } from './websocket-connection.ts'
-import { type CloseCode, closeCodes } from './websocket-frames.ts'
+import { closeCodes } from './websocket-frames.ts'
 
 /**
- * When WebSockets are told to connect again, as parts of the drain time. One by one, so that their
- * clients do not all come back at once, and in time for the last to say goodbye. Those that can go
- * over have until `late`: they only have to come to rest.
+ * When WebSockets are told to connect again, as parts of the drain time: in time for the last to say
+ * goodbye. Those that can go over have until `late`: they only have to come to rest.
  */
 const dismissal = { late: 3 / 4, end: 7 / 8 }
+/**
+ * At a stop nobody is waited for that could go over, and the sooner it is done the better: 100 a
+ * second, which a server takes in its stride, and five seconds for however many.
+ */
+const stop = { eachMs: 10, longestMs: 5_000 }
 
 export class WebSockets {
   readonly #connections = new Set<WebSocketConnection>()
@@ -22,7 +27,9 @@ export class WebSockets {
   readonly #system: System
   readonly #onChange: () => void
   readonly #unwatch: () => void
-  #dismiss: ((connection: WebSocketConnection) => void) | undefined
+  #dismissal: Dismissal | undefined
+  /** When those that are left have to have been told, by the drain under way. */
+  #lastAt = Number.POSITIVE_INFINITY
 
   /** @param onChange - told each time that something was read or has gone out. */
   constructor(server: Server, census: Census, system: System, onChange: () => void) {
@@ -41,16 +48,11 @@ export class WebSockets {
     this.#connections.add(connection)
     this.#census.enter(connection.socket, 'websocket')
     connection.onChange = this.#onChange
-    connection.socket.once('close', () => this.#connections.delete(connection))
-    this.#dismiss?.(connection)
-  }
-
-  /** Says goodbye to all of them at once. */
-  closeAll(): void {
-    // Where they are being dismissed, another process serves.
-    const { goingAway, serviceRestart } = closeCodes
-    const code = this.#dismiss === undefined ? goingAway : serviceRestart
-    for (const connection of this.#connections) end(connection, code)
+    connection.socket.once('close', () => {
+      this.#connections.delete(connection)
+      this.#dismissal?.remove(connection)
+    })
+    this.#dismissal?.add(connection)
   }
 
   /**
@@ -60,32 +62,42 @@ export class WebSockets {
    * @returns the undo, for whoever was not told yet.
    */
   dismiss(drainMs: number, moves: (connection: WebSocketConnection) => boolean): () => void {
-    const timers = new Map<WebSocketConnection, Timer>()
-    const began = this.#system.now()
-    const later = (connection: WebSocketConnection, from: number, to: number) => {
-      const at = began + drainMs * (from + Math.random() * (to - from))
-      const ms = Math.max(0, at - this.#system.now())
-      const timer = this.#system.timer(ms, () => dismiss(connection, from), true)
-      timers.set(connection, timer)
-    }
-    const dismiss = (connection: WebSocketConnection, from: number) => {
-      timers.delete(connection)
-      if (!this.#connections.has(connection)) return
-      if (from < dismissal.late && moves(connection)) {
-        later(connection, dismissal.late, dismissal.end)
-      } else end(connection, closeCodes.serviceRestart)
-    }
-    this.#dismiss = (connection) => later(connection, 0, dismissal.late)
-    for (const connection of this.#connections) this.#dismiss(connection)
+    const [lateMs, endMs] = [drainMs * dismissal.late, drainMs * dismissal.end]
+    this.#lastAt = this.#system.now() + endMs
+    this.#dismiss((connection, atRandom) => {
+      atRandom(0, lateMs, () => {
+        if (moves(connection)) atRandom(lateMs, endMs, () => end(connection))
+        else end(connection)
+      })
+    })
     return () => {
-      this.#dismiss = undefined
-      for (const timer of timers.values()) timer.cancel()
+      this.#dismissal?.cancel()
+      this.#dismissal = undefined
+      this.#lastAt = Number.POSITIVE_INFINITY
     }
+  }
+
+  /** This process stops: tells them soon, and none later than it would have been told anyway. */
+  dismissSoon(drainMs: number): void {
+    const leftMs = Math.max(0, this.#lastAt - this.#system.now())
+    const withinMs = Math.min(
+      this.#connections.size * stop.eachMs,
+      stop.longestMs,
+      drainMs * dismissal.late,
+      leftMs,
+    )
+    this.#dismiss((connection, atRandom) => atRandom(0, withinMs, () => end(connection)))
   }
 
   /** Leaves the server as it was. */
   stop(): void {
     this.#unwatch()
+  }
+
+  #dismiss(plan: Plan): void {
+    this.#dismissal?.cancel()
+    this.#dismissal = new Dismissal(this.#system, plan)
+    for (const connection of this.#connections) this.#dismissal.add(connection)
   }
 
   #upgrade(request: IncomingMessage, socket: Socket): void {
@@ -106,7 +118,7 @@ export class WebSockets {
 }
 
 /** Its end is our wish. */
-function end(connection: WebSocketConnection, code: CloseCode): void {
+function end(connection: WebSocketConnection): void {
   markClosed(connection.socket)
-  connection.close(code)
+  connection.close(closeCodes.serviceRestart)
 }

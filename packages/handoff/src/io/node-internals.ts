@@ -2,6 +2,7 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { type Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
 import { type Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
@@ -248,7 +249,7 @@ export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
  * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
  * src/node_http_parser.cc `ConnectionsList::Idle` (Node 20 to 26)
  */
-export function idleConnections(server: HttpServer): Set<Socket> | undefined {
+export function idleConnections(server: HttpServer | HttpsServer): Set<Socket> | undefined {
   connectionsKey ??= Object.getOwnPropertySymbols(server).find(
     ({ description }) => description === 'http.server.connections',
   )

@@ -85,10 +85,14 @@ export class Birth {
     return this.#runner.state
   }
 
-  /** 1 for the first, one more than the old process's for every other; 0 while it is not known. */
+  /**
+   * One more than the old process's; without one, what the supervisor counts, else 1. 0 while it is
+   * not known.
+   */
   get generation(): number {
     if (this.state === 'discover') return 0
-    return (this.#manifest?.generation ?? 0) + 1
+    if (this.#manifest === undefined) return this.#context.settings.firstGeneration
+    return this.#manifest.generation + 1
   }
 
   /** The process from which this one has its listeners. */

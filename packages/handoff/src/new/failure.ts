@@ -3,13 +3,14 @@
 import type { Stage } from '../diagnostics.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf, type Serving } from '../errors.ts'
 
-/** `cannot take over: <reason>`. */
+/** `cannot take over: <reason>`, or `cannot start: <reason>` where there is nobody to take over from. */
 export function takeOverError(
   code: HandoffErrorCode,
   reason: string,
   { stage, serving, cause }: { stage: Stage; serving: Serving; cause?: unknown },
 ): HandoffError {
-  return new HandoffError(code, `cannot take over: ${reason}`, {
+  const what = serving === 'none' ? 'start' : 'take over'
+  return new HandoffError(code, `cannot ${what}: ${reason}`, {
     stage,
     serving,
     ...(cause === undefined ? {} : { cause }),

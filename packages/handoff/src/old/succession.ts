@@ -134,7 +134,8 @@ export class Succession {
         this.#attempt(() => this.#drain?.rest(message as Messages['rested'])),
       'stop-hand-over': () => this.#drain?.stopHandOver(),
       'close-quiescent': () => {
-        for (const gate of this.#context.holdings.gates) gate.closeQuiescent()
+        const { drainTimeoutMs } = settings
+        for (const gate of this.#context.holdings.gates) gate.closeQuiescent(drainTimeoutMs)
       },
       'send-drained': (counts) => this.#peer?.send(drainedMessage(counts as DrainCounts)),
       'take-back': () => this.#resume(),

@@ -9,6 +9,9 @@ export const eventField = 'X_HANDOFF_EVENT'
 /** The field that carries what an uncaught exception says, as a JSON string. */
 export const exceptionField = 'X_HANDOFF_EXCEPTION'
 
+/** The field that carries what a process that fails had written to stderr last, as a JSON string. */
+export const wordsField = 'X_HANDOFF_LAST_WORDS'
+
 /** Writes a notification. A line break would end a value early, so it becomes a space. */
 export function formatNotify(fields: NotifyFields): string {
   return Object.entries(fields)

@@ -1,6 +1,6 @@
 // What the supervisor tells the operator of several workers.
 
-import type { Line } from './announce.ts'
+import { type Line, withSentence } from './announce.ts'
 import type { Failure } from './attempt.ts'
 
 /** A line about one of several workers. */
@@ -34,7 +34,7 @@ export function hasLeft(to: number): Line {
 }
 
 export function stays({ code, message }: Failure): Line {
-  return { tone: 'bad', text: `${message} It serves on where it is. [${code}]` }
+  return { tone: 'bad', text: `${withSentence(message, 'It serves on where it is.')} [${code}]` }
 }
 
 function runs(numbers: readonly number[]): string {

@@ -2,7 +2,8 @@
 
 import { reasonOf, type Serving } from '../errors.ts'
 import type { DrainCounts, Fates } from '../fates.ts'
-import { type Exit, exitText, type Failure } from './attempt.ts'
+import type { Failure } from './attempt.ts'
+import { type Exit, endText } from './exit.ts'
 import { drainedText } from './fates-text.ts'
 import type { ProcessRecord } from './registry.ts'
 
@@ -34,11 +35,20 @@ export function serves(
 }
 
 export function failed({ code, message }: Failure, serving: Serving, old?: ProcessRecord): Line {
-  return bad(`${message} ${whoServes(serving, old)} [${code}]`)
+  return bad(`${withWhoServes(message, serving, old)} [${code}]`)
 }
 
-/** The operator's first question. */
-export function whoServes(serving: Serving, old?: ProcessRecord): string {
+/** Answers the operator's first question behind a message, which may end in a help or in its reason. */
+export function withWhoServes(message: string, serving: Serving, old?: ProcessRecord): string {
+  return withSentence(message, whoServes(serving, old))
+}
+
+export function withSentence(message: string, sentence: string): string {
+  const stop = /[.!?…]$/.test(message) ? '' : '.'
+  return `${message}${stop} ${sentence}`
+}
+
+function whoServes(serving: Serving, old?: ProcessRecord): string {
   if (serving === 'none') return 'Nobody serves.'
   if (old === undefined) return 'The server that was there before serves on.'
   return `Generation ${old.generation} (pid ${old.pid}) serves on.`
@@ -60,18 +70,20 @@ export function drained(
 export function ended(
   { pid, generation }: ProcessRecord,
   exit: Exit | undefined,
-  exception: string | undefined,
+  words: string | undefined,
 ): Line {
-  const how = exit === undefined ? 'has ended' : exitText(exit)
-  const why = exception === undefined ? '' : `: ${exception}`
   const line = exit?.code === 0 ? info : bad
-  return line(`generation ${generation} (pid ${pid}) ${how}${why}`)
+  return line(`generation ${generation} (pid ${pid}) ${endText(exit, words)}`)
 }
 
-/** @param isKept - whether the port is still open: who connects now is served then. */
-export function pause(ms: number, isKept: boolean): Line {
+/**
+ * @param isKept - whether the port is still open: who connects now is served then.
+ * @param why - once more, for whoever reads this line alone; it is the status of the service.
+ */
+export function pause(ms: number, isKept: boolean, why: string): Line {
   const wait = isKept ? '; clients wait until then' : ''
-  return info(`the server starts again in ${ms < 1000 ? `${ms} ms` : `${ms / 1000} s`}${wait}`)
+  const when = ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
+  return info(`the server starts again in ${when}${wait}. Why: ${why}`)
 }
 
 export function endedByItself(): Line {

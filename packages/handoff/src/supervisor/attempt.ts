@@ -5,16 +5,7 @@ import type { HandoffEvent } from '../diagnostics.ts'
 import { HandoffError, type HandoffErrorCode, type Serving } from '../errors.ts'
 import { Deadline } from './deadline.ts'
 import type { Report } from './event.ts'
-
-/** How a process ended. */
-export interface Exit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
-export function exitText({ code, signal }: Exit): string {
-  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
-}
+import { type Exit, exitText, reasonFor } from './exit.ts'
 
 /** Why a process does not serve. */
 export interface Failure {
@@ -71,6 +62,8 @@ export class Attempt {
   #explanation: Explanation | undefined
   /** Who serves, by the new process's own word. */
   #serving: Serving | undefined
+  /** What it wrote to stderr last. */
+  #words: string | undefined
   /** Whether it ever reported a stage: the entry has got as far as a handoff. */
   #joined = false
 
@@ -86,8 +79,9 @@ export class Attempt {
   }
 
   /** Takes note of what any process of this run reports. */
-  heard(pid: number, { event, exception, extendMs }: Report): void {
+  heard(pid: number, { event, exception, words, extendMs }: Report): void {
     const own = pid === this.pid
+    if (own && words !== undefined) this.#words = words
     if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
     if (own && extendMs !== undefined) this.#deadline.extend(extendMs + marginMs)
     if (event === undefined) return
@@ -106,7 +100,9 @@ export class Attempt {
 
   /** Takes note of the end of the process. */
   exited(exit: Exit): void {
-    const reason = `the process ${exitText(exit)} before it served${this.#hint()}`
+    const why = reasonFor(exit, this.#words)
+    const how = `the process ${exitText(exit)} before it served${this.#hint()}`
+    const reason = why === undefined ? how : `${how}; ${why}`
     this.#fail(1, 'ERR_HANDOFF_EXITED', reason)
     const { failure } = this.#explanation as Explanation
     this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })

@@ -2,7 +2,7 @@
 
 import type { HandoffEvent } from '../diagnostics.ts'
 import { mapFates } from '../fates.ts'
-import { eventField, exceptionField, parseNotify } from '../protocol/notify.ts'
+import { eventField, exceptionField, parseNotify, wordsField } from '../protocol/notify.ts'
 import { isStage } from './side.ts'
 
 /** One datagram of a process. */
@@ -10,6 +10,8 @@ export interface Report {
   readonly event?: HandoffEvent
   /** What an uncaught exception says; the process is about to end. */
   readonly exception?: string
+  /** What a process that is about to fail had written to stderr last. */
+  readonly words?: string
   /** The process asks for this much more time to start or to stop. */
   readonly extendMs?: number
   /** The name under which the descriptor of this datagram is to be kept. */
@@ -49,11 +51,13 @@ export function readReport(text: string): Report {
   const fields = parseNotify(text)
   const event = readEvent(fields[eventField])
   const exception = readJson(fields[exceptionField])
+  const words = readJson(fields[wordsField])
   // sd_notify(3): microseconds from now on.
   const extendMs = Number(fields.EXTEND_TIMEOUT_USEC) / 1000
   return {
     ...(event && { event }),
     ...(typeof exception === 'string' && { exception }),
+    ...(typeof words === 'string' && { words }),
     ...(extendMs > 0 && { extendMs }),
     ...(fields.FDSTORE === '1' && { store: fields.FDNAME ?? 'stored' }),
     ...(fields.FDSTOREREMOVE === '1' && { unstore: fields.FDNAME ?? '' }),

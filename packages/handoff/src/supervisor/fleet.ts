@@ -286,7 +286,7 @@ export class Fleet {
       directory: workerDirectory(directory, number),
       onFirstFailure: isFirst ? (patient ? 'wait' : 'end') : 'retry',
       inherited: isFirst ? this.#options.inherited : [],
-      shared: () => (isFirst ? [] : this.#first.kept),
+      first: () => (isFirst ? undefined : this.#first),
       isAlone: () => this.#placed.length === 1,
       announce: (line) => this.#announce(worker, line),
       resumed: this.#options.resumed?.get(number),

@@ -1,8 +1,9 @@
 // Starts one new process at a time, and tells how it went.
 
 import { HandoffError } from '../errors.ts'
-import { Attempt, type Exit, type Outcome } from './attempt.ts'
+import { Attempt, type Outcome } from './attempt.ts'
 import type { Report } from './event.ts'
+import type { Exit } from './exit.ts'
 import type { Program } from './program.ts'
 
 export interface LauncherOptions {

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os'
 import { reapOrphans } from '../io/reap.ts'
-import type { Exit } from './attempt.ts'
+import type { Exit } from './exit.ts'
 
 /** Whether we are the init process of a container, whose children are all orphans of it. */
 const isInit = process.pid === 1

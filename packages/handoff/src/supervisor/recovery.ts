@@ -1,7 +1,7 @@
 // What follows when nobody serves any more: a take-back, a new start after a pause, or the end.
 
-import type { Exit } from './attempt.ts'
 import { afterCrash, noCrash } from './backoff.ts'
+import type { Exit } from './exit.ts'
 import type { Status } from './status.ts'
 
 /** The end of the process that served, or of one that was to take its place. */
@@ -10,6 +10,8 @@ export interface Loss {
   readonly exit: Exit | undefined
   /** 0: it never served. */
   readonly servedMs: number
+  /** As the operator was told. */
+  readonly why: string
 }
 
 export interface RecoveryHandlers {
@@ -19,7 +21,7 @@ export interface RecoveryHandlers {
   mayFinish(): boolean
   /** The server has ended by itself. */
   finish(): void
-  onPause(delayMs: number): void
+  onPause(delayMs: number, why: string): void
 }
 
 /** The old process takes back within milliseconds of the new one's end, unless it hangs. */
@@ -29,7 +31,9 @@ export class Recovery {
   readonly #handlers: RecoveryHandlers
   #loss: Loss | undefined
   #takeBackTimer: NodeJS.Timeout | undefined
-  #restart: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined
+  #restart:
+    | { readonly timer: NodeJS.Timeout; readonly at: number; readonly why: string }
+    | undefined
   #backoff = noCrash
 
   constructor(handlers: RecoveryHandlers) {
@@ -39,8 +43,9 @@ export class Recovery {
   /** What `status` tells while a crashed server waits. */
   get backoff(): Status['backoff'] {
     if (this.#restart === undefined) return null
-    const retryInMs = Math.max(0, Math.round(this.#restart.at - performance.now()))
-    return { crashes: this.#backoff.crashes, retryInMs }
+    const { at, why } = this.#restart
+    const retryInMs = Math.max(0, Math.round(at - performance.now()))
+    return { crashes: this.#backoff.crashes, retryInMs, why }
   }
 
   lost(loss: Loss): void {
@@ -67,7 +72,7 @@ export class Recovery {
   }
 
   #replace(): void {
-    const { exit, servedMs } = this.#loss as Loss
+    const { exit, servedMs, why } = this.#loss as Loss
     this.cancel()
     // Nobody asked it to, and it says that all is well.
     const hasFinished = exit?.code === 0 && servedMs > 0
@@ -75,7 +80,7 @@ export class Recovery {
     this.#backoff = afterCrash(this.#backoff, servedMs)
     const { delayMs } = this.#backoff
     const timer = setTimeout(() => this.#handlers.restart(), delayMs)
-    this.#restart = { timer, at: performance.now() + delayMs }
-    this.#handlers.onPause(delayMs)
+    this.#restart = { timer, at: performance.now() + delayMs, why }
+    this.#handlers.onPause(delayMs, why)
   }
 }

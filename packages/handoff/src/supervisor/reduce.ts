@@ -105,8 +105,11 @@ function serves(
   at: number,
 ): Registry {
   const facts = { stage: 'serving', servingSince: at } as const
+  const patched = patch(registry, pid, at, facts)
+  const { generation = 0 } = patched.processes.get(pid) ?? {}
+  const youngest = Math.max(registry.youngest, generation)
   const left = registry.left === pid ? undefined : registry.left
-  const next = { ...patch(registry, pid, at, facts), serving: pid, left }
+  const next = { ...patched, serving: pid, left, youngest }
   if (replaces === null) return next
   return ended(replaced(next, replaces, at), { outcome: 'completed', at })
 }

@@ -44,6 +44,8 @@ export interface Registry {
   readonly serving: number | undefined
   /** The pid that accepted last, and has handed over to another worker. */
   readonly left: number | undefined
+  /** The youngest generation that ever served; 0: none has. */
+  readonly youngest: number
   readonly completed: number
   readonly aborted: number
   readonly last: HandoffRecord | undefined
@@ -55,6 +57,7 @@ export const emptyRegistry: Registry = {
   processes: new Map(),
   serving: undefined,
   left: undefined,
+  youngest: 0,
   completed: 0,
   aborted: 0,
   last: undefined,

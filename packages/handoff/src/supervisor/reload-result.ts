@@ -1,7 +1,7 @@
 // How a reload has ended: of one worker, or of all of them.
 
 import type { HandoffErrorCode, Serving } from '../errors.ts'
-import { whoServes } from './announce.ts'
+import { withSentence, withWhoServes } from './announce.ts'
 import { standing } from './announce-fleet.ts'
 import { type Joins, takenBack } from './joins.ts'
 import type { Told } from './old-connections.ts'
@@ -76,7 +76,7 @@ function resultOfOne({ part, confirmed, old }: End): ReloadResult {
   const { failure, serving } = confirmed
   return {
     ...{ type: 'result', ok: false, ...servesIn(worker), code: failure.code },
-    message: `${failure.message} ${whoServes(serving, worker.serving)}`,
+    message: withWhoServes(failure.message, serving, worker.serving),
     serving,
   }
 }
@@ -101,7 +101,7 @@ function resultOfMany(rollout: Rollout, ends: readonly End[]): ReloadResult {
     renewed,
     others.map(({ worker }) => worker),
   )
-  const message = `worker ${failed.worker}: ${failed.message} ${where}`
+  const message = withSentence(`worker ${failed.worker}: ${failed.message}`, where)
   return {
     ...head,
     ok: false,

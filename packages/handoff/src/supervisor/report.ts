@@ -1,22 +1,31 @@
 // Preloaded into every process of a supervisor: tells it what an uncaught exception says, from
-// the first line of the entry on. An entry that does not compile never gets to createHandoff.
+// the first line of the entry on, or what stderr got last. An entry that does not compile never gets
+// to createHandoff.
 
 import { isMainThread } from 'node:worker_threads'
 import { sendDatagram } from '../io/datagram.ts'
-import { exceptionField, formatNotify } from '../protocol/notify.ts'
+import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
 import { describeException } from './exception.ts'
+import { followStderr, StderrTail } from './stderr-tail.ts'
 
 // Read now, and left in the environment for createHandoff, which removes it.
 const socket = process.env.NOTIFY_SOCKET
 
 // Workers run preloads too; an exception of theirs need not be the end of the process.
 if (socket !== undefined && isMainThread) {
-  process.on('uncaughtExceptionMonitor', (error: unknown) => {
-    const fields = { [exceptionField]: JSON.stringify(describeException(error)) }
+  const tell = (field: string, text: string) => {
     try {
-      sendDatagram(socket, formatNotify(fields))
+      sendDatagram(socket, formatNotify({ [field]: JSON.stringify(text) }))
     } catch {
-      // The supervisor is gone or busy: Node prints the exception all the same, to stderr.
+      // The supervisor is gone or busy: it stands on stderr all the same.
     }
+  }
+  const tail = new StderrTail()
+  followStderr(tail)
+  process.on('uncaughtExceptionMonitor', (error: unknown) => {
+    tell(exceptionField, describeException(error))
+  })
+  process.on('exit', (code) => {
+    if (code !== 0 && tail.words !== undefined) tell(wordsField, tail.words)
   })
 }

@@ -27,6 +27,8 @@ export interface Start {
   readonly worker: number
   /** For the case that there is no process to take over from. */
   readonly inherited: readonly Named[]
+  /** In the same case; else it is told by that one. */
+  readonly generation: number
   /** At places of other workers, for what it would bind there. */
   readonly reserved: readonly Named[]
   /** Rendezvous sockets of processes from which it takes over, too. */
@@ -44,7 +46,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  { worker, inherited, reserved, joins }: Start,
+  { worker, inherited, generation, reserved, joins }: Start,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -55,6 +57,7 @@ export async function spawnGeneration(
       env: {
         ...generationEnvironment(process.env, worker, directory, timeouts),
         PWD: workingDirectory,
+        HANDOFF_GENERATION: String(generation),
         ...inheritedVariables(inherited, reserved),
         ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
       },

@@ -65,7 +65,12 @@ export interface Status {
     last: HandoffStatus | null
   }
   /** While a crashed server waits to be started again. */
-  backoff: { crashes: number; retryInMs: number } | null
+  backoff: {
+    crashes: number
+    retryInMs: number
+    /** How the last one ended; absent where a supervisor of an older release does not tell. */
+    why?: string
+  } | null
 }
 
 /** What the registry does not know. */

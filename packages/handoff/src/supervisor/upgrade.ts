@@ -60,7 +60,7 @@ export function readRelease(query: URLSearchParams): Release {
  * Asks the other release whether it can go on here.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING;
- * ERR_HANDOFF_SPAWN_FAILED where the other release does not run, or cannot resume this run.
+ * ERR_HANDOFF_UPGRADE where the other release does not run, or cannot resume this run.
  */
 export async function prepareUpgrade(to: Release, context: UpgradeContext): Promise<Upgrade> {
   const release = await check(to, context.snapshot())
@@ -102,7 +102,7 @@ function commandLine(name: string): string[] {
 
 function failed(command: string, reason: string, cause: unknown): HandoffError {
   const message = `cannot upgrade to ${command}: ${reason}`
-  return new HandoffError('ERR_HANDOFF_SPAWN_FAILED', message, { cause })
+  return new HandoffError('ERR_HANDOFF_UPGRADE', message, { cause })
 }
 
 /** All that the next release goes on with. */
@@ -123,8 +123,8 @@ async function check({ command, node }: Release, snapshot: Snapshot): Promise<st
     return (await asked).stdout.trim()
   } catch (cause) {
     const { stderr = '' } = cause as { stderr?: string }
-    const [line] = stderr.trim().split('\n').slice(-1)
-    throw failed(command, `it cannot go on with this run: ${line || reasonOf(cause)}`, cause)
+    const why = stderr.split('\n').find((line) => /error|handoff:/i.test(line)) ?? reasonOf(cause)
+    throw failed(command, `it cannot go on with this run: ${why}`, cause)
   } finally {
     reaper.ended(pid)
   }

@@ -13,6 +13,7 @@ import { now } from './clock.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
+import { LastWords } from './last-words.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
 import { type Program, Programs } from './program.ts'
@@ -39,8 +40,8 @@ export interface WorkerOptions {
   readonly inherited: readonly Named[]
   /** As the release before has left it, in this very process. */
   readonly resumed?: WorkerSnapshot | undefined
-  /** What the first worker listens on; nothing where this is the first one. */
-  shared(): readonly Named[]
+  /** The first worker, where this is another one: it begins where that one is. */
+  first(): Worker | undefined
   /** Whether this server is the whole run, which ends when it ends by itself. */
   isAlone(): boolean
   announce(line: say.Line): void
@@ -90,8 +91,7 @@ export class Worker {
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
-  /** What uncaught exceptions said, until their processes have ended. */
-  readonly #exceptions = new Map<number, string>()
+  readonly #words = new LastWords()
   #stopping: Stopping | undefined
   #hasServed = false
   /** Whether it has a place, is about to hand over to another worker, or has done so. */
@@ -121,7 +121,9 @@ export class Worker {
       restart: () => void this.launch(),
       mayFinish: () => options.isAlone(),
       finish: () => this.#endByItself(),
-      onPause: (delayMs) => options.announce(say.pause(delayMs, this.#store.all.length > 0)),
+      onPause: (delayMs, why) => {
+        options.announce(say.pause(delayMs, this.#store.all.length > 0, why))
+      },
     })
     if (resumed !== undefined) this.#resume(resumed)
   }
@@ -291,12 +293,15 @@ export class Worker {
   }
 
   async #spawn(program: Program, joins: readonly string[]): Promise<number> {
-    const { number, directory, timeouts, shared } = this.#options
+    const { number, directory, timeouts } = this.#options
+    const first = this.#options.first()
     // The kept listeners also where one serves that can hand over: it may die before it has.
     const inherited = this.#store.all
-    const reserved = reserve(shared(), new Set(inherited.map(({ name }) => name)))
+    const reserved = reserve(first?.kept ?? [], new Set(inherited.map(({ name }) => name)))
     try {
-      const start = { worker: number, inherited, reserved, joins }
+      const { youngest } = this.#generations.registry
+      const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
+      const start = { worker: number, inherited, generation, reserved, joins }
       const pid = await this.#generations.spawn(program, directory, timeouts, start)
       this.#programs.started(pid, program)
       return pid
@@ -329,7 +334,7 @@ export class Worker {
     this.#options.announce(say.failed(failure, serving, old))
     const { onFirstFailure } = this.#options
     if (this.#hasServed || onFirstFailure === 'retry') {
-      this.#recovery.lost({ exit: undefined, servedMs: 0 })
+      this.#recovery.lost({ exit: undefined, servedMs: 0, why: failure.message })
     }
     // Nothing of ours is left; a server of an earlier supervisor may well be.
     else if (onFirstFailure === 'end') this.#ended.resolve(1)
@@ -346,9 +351,9 @@ export class Worker {
   }
 
   #heard(pid: number, report: Report, descriptors: readonly number[]): void {
-    const { event, exception, extendMs } = report
+    const { event, extendMs } = report
     this.#keep(pid, report, descriptors)
-    if (exception !== undefined) this.#exceptions.set(pid, exception)
+    this.#words.heard(pid, report)
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
@@ -392,13 +397,12 @@ export class Worker {
 
   #gone({ record, wasServing, exit }: End): void {
     const { pid, servingSince } = record
-    const exception = this.#exceptions.get(pid)
-    this.#exceptions.delete(pid)
     this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
-    if (wasServing) this.#recovery.lost({ exit, servedMs })
+    const line = say.ended(record, exit, this.#words.take(pid))
+    if (wasServing) this.#recovery.lost({ exit, servedMs, why: line.text })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
-    if (servingSince > 0 && !expected) this.#options.announce(say.ended(record, exit, exception))
+    if (servingSince > 0 && !expected) this.#options.announce(line)
     this.#launcher.exited(pid, exit ?? { code: null, signal: null })
     for (const observer of this.#observers) observer.gone?.(pid)
     this.#settle()
