@@ -139,12 +139,12 @@ export class HttpMover implements Mover {
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, item, onEnd, onRest }: Arriving): Socket {
+  #unpark({ fd, item, origin }: Arriving): Socket {
     const { requests = 0 } = readHttpItem(item)
     const socket = attach(this.#server, fd)
     if (requests > 0) this.limit.carry(socket, requests)
-    if (onEnd !== undefined) socket.once('close', onEnd)
-    if (onRest !== undefined) this.#rests.add(socket, onRest)
+    if (origin !== undefined) socket.once('close', () => origin.onEnd())
+    if (origin?.wantsRests) this.#rests.add(socket, (rest) => origin.onRest(rest))
     announce(this.#server, socket)
     return socket
   }
@@ -156,16 +156,18 @@ export class HttpMover implements Mover {
       return
     }
     close(parked.fd)
-    parked.onEnd?.()
+    parked.origin?.onEnd()
     this.#onExpired()
   }
 
-  #departParked({ idleMs, ...parked }: Arriving & { idleMs: number }): Departing {
-    const arriving: Arriving = { ...parked, item: { ...readHttpItem(parked.item), idleMs } }
+  #departParked({ fd, item, origin, idleMs }: Arriving & { idleMs: number }): Departing {
+    const { requests } = readHttpItem(item)
+    const left: HttpItem = requests === undefined ? { idleMs } : { idleMs, requests }
     return {
-      ...arriving,
-      gone: () => arriving.onEnd?.(),
-      stay: () => this.#parking.park(arriving, idleMs),
+      fd,
+      item: left,
+      gone: () => origin?.onEnd(),
+      stay: () => this.#parking.park({ fd, item: left, origin }, idleMs),
     }
   }
 

@@ -24,15 +24,23 @@ export interface Rest {
   item: unknown
 }
 
+/** The process that a connection came from, as long as it may have to take it back. */
+export interface Origin {
+  /** To be called when this process closes it or lets go of it. */
+  onEnd(): void
+  /** Whether `onRest` is to be called at all. */
+  readonly wantsRests: boolean
+  /** To be called when it has come to rest after it was used. */
+  onRest(rest: Rest): void
+}
+
 /** A connection that another process let go of. */
 export interface Arriving {
   /** Owned by whoever has this object. */
   readonly fd: number
   readonly item: unknown
-  /** To be called when this process closes it or lets go of it. */
-  onEnd?(): void
-  /** To be called when it has come to rest after it was used; absent where nobody wants to know. */
-  onRest?(rest: Rest): void
+  /** Undefined where nobody is there to be told. */
+  readonly origin?: Origin | undefined
 }
 
 export interface Mover {

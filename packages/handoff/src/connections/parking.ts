@@ -60,7 +60,8 @@ export class Parking {
   park(arriving: Arriving, idleMs: number): void {
     const expires = idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs
     this.#readiness.add(arriving.fd)
-    this.#parked.set(arriving.fd, { ...arriving, expires })
+    const { fd, item, origin } = arriving
+    this.#parked.set(fd, { fd, item, origin, expires })
     this.#handlers.onCount(1)
     this.#sweepLater()
   }
@@ -72,9 +73,9 @@ export class Parking {
     for (const parked of this.#parked.values()) {
       if (taken.length === limit) break
       this.#remove(parked.fd)
-      const { expires } = parked
+      const { fd, item, origin, expires } = parked
       const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
-      taken.push({ ...parked, idleMs })
+      taken.push({ fd, item, origin, idleMs })
     }
     return taken
   }
@@ -93,10 +94,10 @@ export class Parking {
     if (this.#parked.delete(fd)) this.#handlers.onCount(-1)
   }
 
-  #close({ fd, onEnd }: Parked): void {
+  #close({ fd, origin }: Parked): void {
     this.#remove(fd)
     close(fd)
-    onEnd?.()
+    origin?.onEnd()
   }
 
   #sweepLater(): void {

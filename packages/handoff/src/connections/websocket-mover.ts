@@ -67,11 +67,11 @@ export class WebSocketMover implements Mover {
    * @remarks The request goes through Node's own parser, before anything that the client sent: so
    * the application meets an upgrade like any other. Its 101 is kept from the client.
    */
-  adopt({ fd, item, onEnd }: Arriving): void {
+  adopt({ fd, item, origin }: Arriving): void {
     const { request, state, ...agreement } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
-    if (onEnd !== undefined) socket.once('close', onEnd)
+    if (origin !== undefined) socket.once('close', () => origin.onEnd())
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
     this.#servers.expect(connection, state)

@@ -21,14 +21,14 @@ export function takeConnections(
   arrivals: Arrivals,
 ): void {
   const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
-  const arrived = descriptors.map(() => arrivals.next())
+  const origins = descriptors.map(() => arrivals.next())
   // Closed by the application since the commit: its connections end with it.
   if (gate === undefined) {
     closeAll(descriptors)
-    for (const { onEnd } of arrived) onEnd()
+    for (const origin of origins) origin.onEnd()
     return
   }
-  const left = [...descriptors]
+  let adopted = 0
   try {
     const mover = gate.movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
@@ -37,12 +37,12 @@ export function takeConnections(
     }
     const isPath = gate.held.entry.protocol === 'unix'
     checkEach(descriptors, key, isPath)
-    items.forEach((item, index) => {
-      mover.adopt({ fd: left[0] as number, item, ...arrived[index] })
-      left.shift()
-    })
+    for (const fd of descriptors) {
+      mover.adopt({ fd, item: items[adopted], origin: origins[adopted] })
+      adopted += 1
+    }
   } catch (error) {
-    closeAll(left)
+    closeAll(descriptors.slice(adopted))
     throw error
   }
 }
