@@ -14,7 +14,7 @@ import type { System } from '../io/system.ts'
 import { announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
-import { markClosed } from './marks.ts'
+import { isAway, markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { PickedConnections } from './picked.ts'
@@ -43,8 +43,8 @@ export class HttpMover implements Mover {
   readonly #onExpired: () => void
   readonly #onQuiescent: () => void
   readonly #picked = new PickedConnections()
-  /** On the way: silenced, and the other process may have them. */
-  readonly #leaving = new Set<Socket>()
+  /** How many are on the way: silenced, and the other process may have them. */
+  #leaving = 0
   readonly #dropper: Dropper
   readonly #rests: RestWatch
   /** Requests whose end is waited for. */
@@ -83,7 +83,7 @@ export class HttpMover implements Mover {
   }
 
   get leaving(): number {
-    return this.#leaving.size
+    return this.#leaving
   }
 
   take(limit: number): Departing[] {
@@ -196,17 +196,17 @@ export class HttpMover implements Mover {
 
   #depart(socket: Socket, fd: number, item: HttpItem): Departing {
     silence(socket)
-    this.#leaving.add(socket)
+    this.#leaving += 1
     return {
       fd,
       item,
       gone: () => {
-        this.#leaving.delete(socket)
+        this.#leaving -= 1
         this.#dropper.drop(socket)
         this.#forget(socket)
       },
       stay: () => {
-        this.#leaving.delete(socket)
+        this.#leaving -= 1
         if (socket.destroyed) {
           // By a timer or the application, while it was on its way: the client saw nothing of that.
           this.#parking.park({ fd, item }, item.idleMs)
@@ -226,9 +226,9 @@ export class HttpMover implements Mover {
   }
 
   #quiescent(): Socket[] {
-    if (this.#sockets.size === this.#leaving.size) return []
+    if (this.#sockets.size === this.#leaving) return []
     const picked = pickQuiescent(this.#server, this.#sockets, this.#dropper.sockets)
-    return picked.filter((socket) => !this.#leaving.has(socket))
+    return picked.filter((socket) => !isAway(socket))
   }
 
   #pickRests(used: ReadonlySet<Socket>): Rested[] {
