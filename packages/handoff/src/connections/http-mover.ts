@@ -18,9 +18,10 @@ import { isAway, markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { PickedConnections } from './picked.ts'
-import { pickQuiescent, pickRested } from './quiescent.ts'
+import { pickRested, type Sorted, sortConnections } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Rested, RestWatch } from './rest-watch.ts'
+import { isStill } from './still.ts'
 
 interface HttpHandlers {
   /** The connection is no longer this process's. */
@@ -105,7 +106,8 @@ export class HttpMover implements Mover {
 
   closeQuiescent(): void {
     this.#parking.close()
-    for (const socket of this.#quiescent()) {
+    for (const socket of this.#sort().resting) {
+      if (!isStill(socket)) continue
       markClosed(socket)
       socket.destroy()
     }
@@ -219,16 +221,17 @@ export class HttpMover implements Mover {
   }
 
   #pick(): void {
-    this.#picked.set(this.#quiescent())
+    const { resting, busy } = this.#sort()
+    this.#picked.set(resting)
     // Until nobody is left to send, the others come first.
     this.#dropper.hold(this.#picked.size > 0)
-    for (const socket of this.#sockets) this.#lookWhenRead(socket)
+    for (const socket of busy) this.#lookWhenRead(socket)
   }
 
-  #quiescent(): Socket[] {
-    if (this.#sockets.size === this.#leaving) return []
-    const picked = pickQuiescent(this.#server, this.#sockets, this.#dropper.sockets)
-    return picked.filter((socket) => !isAway(socket))
+  #sort(): Sorted {
+    if (this.#sockets.size === this.#leaving) return { resting: [], busy: [] }
+    const sorted = sortConnections(this.#server, this.#sockets, this.#dropper.sockets)
+    return { ...sorted, resting: sorted.resting.filter((socket) => !isAway(socket)) }
   }
 
   #pickRests(used: ReadonlySet<Socket>): Rested[] {
