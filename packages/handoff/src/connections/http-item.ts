@@ -17,8 +17,9 @@ export function readHttpItem(item: unknown): HttpItem {
   if (!isCount(idleMs)) {
     throw mismatch('its idleMs is not a number of milliseconds')
   }
-  if (requests !== undefined && !isCount(requests)) throw mismatch('its requests is not a number')
-  return item as HttpItem
+  if (requests === undefined) return { idleMs }
+  if (!isCount(requests)) throw mismatch('its requests is not a number')
+  return { idleMs, requests }
 }
 
 /** Whether no request was made on it: to a server that is not idle, but new. */

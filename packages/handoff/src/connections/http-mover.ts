@@ -99,8 +99,13 @@ export class HttpMover implements Mover {
     this.#dropper.hold(false)
   }
 
-  adopt(arriving: Arriving): void {
-    this.#parking.park(arriving, readHttpItem(arriving.item).idleMs)
+  adopt(arriving: readonly Arriving[]): void {
+    const parked = arriving.map(({ fd, item, origin }) => ({
+      fd,
+      item: readHttpItem(item),
+      origin,
+    }))
+    this.#parking.park(parked)
     this.#onQuiescent()
   }
 
@@ -128,7 +133,7 @@ export class HttpMover implements Mover {
 
   /** Closes what the server would close as idle, were it not parked. */
   closeIdle(): void {
-    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
+    this.#parking.close((item) => !isUnspoken(item))
   }
 
   /**
@@ -141,8 +146,8 @@ export class HttpMover implements Mover {
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, item, origin }: Arriving): Socket {
-    const { requests = 0 } = readHttpItem(item)
+  #unpark({ fd, item, origin }: Arriving<HttpItem>): Socket {
+    const { requests = 0 } = item
     const socket = attach(this.#server, fd)
     if (requests > 0) this.limit.carry(socket, requests)
     if (origin !== undefined) socket.once('close', () => origin.onEnd())
@@ -152,7 +157,7 @@ export class HttpMover implements Mover {
   }
 
   /** As Node: what becomes of it is up to listeners of `timeout`, where there are any. */
-  #expire(parked: Arriving): void {
+  #expire(parked: Arriving<HttpItem>): void {
     if (this.#server.listenerCount('timeout') > 0) {
       this.#unpark(parked).emit('timeout')
       return
@@ -162,14 +167,13 @@ export class HttpMover implements Mover {
     this.#onExpired()
   }
 
-  #departParked({ fd, item, origin, idleMs }: Arriving & { idleMs: number }): Departing {
-    const { requests } = readHttpItem(item)
-    const left: HttpItem = requests === undefined ? { idleMs } : { idleMs, requests }
+  #departParked(parked: Arriving<HttpItem>): Departing {
+    const { fd, item, origin } = parked
     return {
       fd,
-      item: left,
+      item,
       gone: () => origin?.onEnd(),
-      stay: () => this.#parking.park({ fd, item: left, origin }, idleMs),
+      stay: () => this.#parking.park([parked]),
     }
   }
 
@@ -211,7 +215,7 @@ export class HttpMover implements Mover {
         this.#leaving -= 1
         if (socket.destroyed) {
           // By a timer or the application, while it was on its way: the client saw nothing of that.
-          this.#parking.park({ fd, item }, item.idleMs)
+          this.#parking.park([{ fd, item }])
         } else {
           close(fd)
           resume(socket)

@@ -35,10 +35,10 @@ export interface Origin {
 }
 
 /** A connection that another process let go of. */
-export interface Arriving {
+export interface Arriving<Item = unknown> {
   /** Owned by whoever has this object. */
   readonly fd: number
-  readonly item: unknown
+  readonly item: Item
   /** Undefined where nobody is there to be told. */
   readonly origin?: Origin | undefined
 }
@@ -56,11 +56,12 @@ export interface Mover {
   /** Nothing more goes over: what was silenced for it is served here. */
   settle(): void
   /**
-   * Serves a connection, and owns it from then on.
+   * Serves connections, and owns all of them from then on.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when an item is not one of this kind; then it
+   * owns none of them.
    */
-  adopt(arriving: Arriving): void
+  adopt(arriving: readonly Arriving[]): void
   /**
    * A connection of this kind that was used in another process can be served here again.
    *

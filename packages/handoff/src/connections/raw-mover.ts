@@ -74,13 +74,17 @@ export class RawMover implements Mover {
   take(limit: number): Departing[] {
     const hooks = this.#hooks()
     if (hooks === undefined) return []
-    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt(arriving))
+    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt([arriving]))
   }
 
   settle(): void {}
 
-  adopt({ fd, item, origin }: Arriving): void {
-    const { state } = readItem(item)
+  adopt(arriving: readonly Arriving[]): void {
+    const all = arriving.map((one) => ({ ...one, item: readItem(one.item) }))
+    for (const one of all) this.#adopt(one)
+  }
+
+  #adopt({ fd, item: { state }, origin }: Arriving<Item>): void {
     const socket = attach(this.#server, fd)
     markAdopted(socket)
     if (origin !== undefined) {

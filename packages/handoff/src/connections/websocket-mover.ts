@@ -58,17 +58,22 @@ export class WebSocketMover implements Mover {
   }
 
   take(limit: number): Departing[] {
-    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt(arriving))
+    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt([arriving]))
   }
 
   settle(): void {}
+
+  adopt(arriving: readonly Arriving[]): void {
+    const all = arriving.map((one) => ({ ...one, item: readItem(one.item) }))
+    for (const one of all) this.#adopt(one)
+  }
 
   /**
    * @remarks The request goes through Node's own parser, before anything that the client sent: so
    * the application meets an upgrade like any other. Its 101 is kept from the client.
    */
-  adopt({ fd, item, origin }: Arriving): void {
-    const { request, state, ...agreement } = readItem(item)
+  #adopt({ fd, item, origin }: Arriving<Item>): void {
+    const { request, state, ...agreement } = item
     const socket = attach(this.#server, fd)
     markAdopted(socket)
     if (origin !== undefined) socket.once('close', () => origin.onEnd())

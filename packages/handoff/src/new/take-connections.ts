@@ -11,8 +11,8 @@ import type { Arrivals } from './arrivals.ts'
 /**
  * Gives a batch to the server behind its listener. Owns the descriptors.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; what was not
- * adopted by then is closed.
+ * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; then all are
+ * closed.
  */
 export function takeConnections(
   { key, kind, items }: Messages['connections'],
@@ -28,7 +28,6 @@ export function takeConnections(
     for (const origin of origins) origin.onEnd()
     return
   }
-  let adopted = 0
   try {
     const mover = gate.movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
@@ -37,12 +36,9 @@ export function takeConnections(
     }
     const isPath = gate.held.entry.protocol === 'unix'
     checkEach(descriptors, key, isPath)
-    for (const fd of descriptors) {
-      mover.adopt({ fd, item: items[adopted], origin: origins[adopted] })
-      adopted += 1
-    }
+    mover.adopt(descriptors.map((fd, at) => ({ fd, item: items[at], origin: origins[at] })))
   } catch (error) {
-    closeAll(descriptors.slice(adopted))
+    closeAll(descriptors)
     throw error
   }
 }
