@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "connections.h"
 #include "descriptor.h"
@@ -106,6 +107,8 @@ Napi::Value PeerCredentialsJs(Info info) {
   return Result(info, err);
 }
 
+Napi::Value ReserveTcpJs(Info info) { return Result(info, ReserveTcp(Int(info[0]))); }
+
 Napi::Value ListenTcpJs(Info info) {
   return Result(info,
                 ListenTcp(String(info[0]).c_str(), Int(info[1]), Options(info[2]), Int(info[3])));
@@ -196,6 +199,30 @@ Napi::Value ReapOrphansJs(Info info) {
                                   reinterpret_cast<Orphan*>(out.Data()), out.ElementLength() / 2));
 }
 
+// Strings that live as long as it does, as execve(2) wants them.
+class Texts {
+ public:
+  explicit Texts(const Napi::Array& values) {
+    for (uint32_t i = 0; i < values.Length(); ++i) texts_.push_back(String(values.Get(i)));
+    for (std::string& text : texts_) pointers_.push_back(text.data());
+    pointers_.push_back(nullptr);
+  }
+  char* const* pointers() { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<char*> pointers_;
+};
+
+Napi::Value BecomeProgramJs(Info info) {
+  std::string path = String(info[0]);
+  Texts argv(info[1].As<Napi::Array>());
+  Texts envp(info[2].As<Napi::Array>());
+  auto fds = Ints(info[3]);
+  return Result(info, BecomeProgram(path.c_str(), argv.pointers(), envp.pointers(), fds.Data(),
+                                    fds.ElementLength()));
+}
+
 // Runs once for each environment: a worker thread loads the addon again. The core has no state of
 // its own, and a Poll takes itself down with its environment.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -219,12 +246,14 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"accept", AcceptJs},
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},
+      {"reserveTcp", ReserveTcpJs},
       {"bindUdp", BindUdpJs},
       {"listenUnix", ListenUnixJs},
       {"bindUnixDatagram", BindUnixDatagramJs},
       {"describe", DescribeJs},
       {"lock", LockJs},
       {"reapOrphans", ReapOrphansJs},
+      {"becomeProgram", BecomeProgramJs},
   };
   for (const auto& [name, function] : functions) {
     exports[name] = Napi::Function::New(env, function, name);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "descriptor.h"
+#include "facts.h"
 #include "unix_socket.h"
 
 namespace handoff {
@@ -103,6 +104,27 @@ int ListenTcp(const char* address, int port, const InternetOptions& options, int
   Owned fd(bound);
   int err = Retry([&] { return listen(fd.get(), backlog); });
   return err < 0 ? err : fd.Release();
+}
+
+int ReserveTcp(int listener) {
+  Facts facts;
+  int err = Describe(listener, &facts);
+  if (err < 0) return err;
+  bool is_tcp = facts.family == AF_INET || facts.family == AF_INET6;
+  if (!is_tcp || !facts.listening) return -EINVAL;
+#if defined(__linux__)
+  // It may be told late: inet_csk_bind_conflict() asks for it at the bind of the other socket.
+  err = SetOption(listener, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (err < 0) return err;
+  InternetOptions options;
+  options.ipv6_only = facts.ipv6_only;
+  options.reuse_address = true;
+  options.reuse_port = true;
+  std::string address(facts.name, facts.name_length);
+  return BindInternet(address.c_str(), facts.port, SOCK_STREAM, options);
+#else
+  return Dup(listener);
+#endif
 }
 
 int BindUdp(const char* address, int port, const InternetOptions& options) {

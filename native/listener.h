@@ -19,6 +19,12 @@ struct InternetOptions {
 // EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EINVAL (no literal address, or port), EMFILE.
 int ListenTcp(const char* address, int port, const InternetOptions& options, int backlog);
 
+// Binds, and does not listen, at the very place of a listener that others may serve on: what
+// connects is spread over both as soon as both listen. The listener is told to share its place.
+// Where the kernel does not spread (all but Linux), another descriptor of the listener itself.
+// EADDRINUSE, EINVAL (no TCP listener), EMFILE.
+int ReserveTcp(int listener);
+
 // Binds; the same errnos.
 int BindUdp(const char* address, int port, const InternetOptions& options);
 

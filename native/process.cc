@@ -1,9 +1,13 @@
 #include "process.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "descriptor.h"
 
@@ -28,6 +32,22 @@ int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_
     orphans[count++] = {child.si_pid, exited ? child.si_status : 128 + child.si_status};
   }
   return static_cast<int>(count);
+}
+
+int BecomeProgram(const char* path, char* const* argv, char* const* envp, const int32_t* fds,
+                  size_t fd_count) {
+  // Node makes stdio close-on-exec as well: uv_disable_stdio_inheritance.
+  std::vector<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  kept.insert(kept.end(), fds, fds + fd_count);
+  std::vector<int> flags;
+  for (int fd : kept) flags.push_back(fcntl(fd, F_GETFD));
+  // One of stdio may be closed, and then the program has none.
+  if (std::find(flags.begin() + 3, flags.end(), -1) != flags.end()) return -EBADF;
+  for (int fd : kept) fcntl(fd, F_SETFD, 0);
+  execve(path, argv, envp);
+  int err = -errno;
+  for (size_t i = 0; i < kept.size(); ++i) fcntl(kept[i], F_SETFD, flags[i]);
+  return err;
 }
 
 }  // namespace handoff

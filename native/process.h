@@ -22,4 +22,10 @@ struct Orphan {
 // Returns how many of `orphans` it filled, `capacity` at most, or -errno.
 int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_t capacity);
 
+// Becomes another program, as execve(2): same pid, same parent, same children; of the descriptors
+// only those of stdio and `fds` stay. `argv` and `envp` end in a null pointer.
+// Returns only where it fails, with all as it was: -errno, such as ENOENT, EACCES, ENOEXEC, E2BIG.
+int BecomeProgram(const char* path, char* const* argv, char* const* envp, const int32_t* fds,
+                  size_t fd_count);
+
 }  // namespace handoff

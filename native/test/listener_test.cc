@@ -71,6 +71,55 @@ TEST(tcp_v4_listens) {
   CHECK(Reaches(AF_INET, facts.port));
 }
 
+#if defined(__linux__)
+namespace {
+
+int Waiting(int listener) {
+  for (int count = 0;; ++count) {
+    Owned next(Accept(listener));
+    if (next.get() < 0) return count;
+  }
+}
+
+}  // namespace
+
+TEST(reserved_place_gets_connections_only_once_it_listens) {
+  Owned first(ListenTcp("127.0.0.1", 0, kPlain, 256));
+  int port = FactsOf(first.get()).port;
+  Owned reserved(ReserveTcp(first.get()));
+  Facts facts = FactsOf(reserved.get());
+  CHECK_EQ(facts.port, port);
+  CHECK(!facts.listening && facts.reuse_port);
+  for (int i = 0; i < 32; ++i) CHECK(Reaches(AF_INET, port));
+  CHECK_EQ(Waiting(first.get()), 32);
+
+  CHECK_EQ(listen(reserved.get(), 256), 0);
+  // All on one side: once in 2^127.
+  for (int i = 0; i < 128; ++i) CHECK(Reaches(AF_INET, port));
+  int waiting = Waiting(first.get());
+  CHECK(waiting > 0 && waiting < 128);
+  CHECK_EQ(Waiting(reserved.get()), 128 - waiting);
+}
+
+TEST(reserve_keeps_ipv6_as_it_is) {
+  if (!HasIpv6()) return;
+  Owned dual(ListenTcp("::", 0, kPlain, 16));
+  Owned second(ReserveTcp(dual.get()));
+  CHECK(second.get() >= 0 && !FactsOf(second.get()).ipv6_only);
+  InternetOptions only;
+  only.ipv6_only = true;
+  Owned v6(ListenTcp("::", 0, only, 16));
+  Owned third(ReserveTcp(v6.get()));
+  CHECK(FactsOf(third.get()).ipv6_only);
+}
+
+TEST(reserve_refuses_what_is_no_tcp_listener) {
+  Owned udp(BindUdp("127.0.0.1", 0, kPlain));
+  CHECK_EQ(ReserveTcp(udp.get()), -EINVAL);
+  CHECK_EQ(ReserveTcp(-1), -EBADF);
+}
+#endif
+
 TEST(tcp_v6_is_dual_stack_unless_told) {
   if (!HasIpv6()) return;
   Owned dual(ListenTcp("::", 0, kPlain, 16));

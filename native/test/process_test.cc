@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
@@ -37,6 +40,44 @@ TEST(a_lock_has_one_holder) {
   Close(one.Release());
   CHECK_EQ(LockExclusively(two.get()), 0);
   CHECK_EQ(LockExclusively(-1), -EBADF);
+}
+
+TEST(another_program_gets_what_is_kept_and_nothing_else) {
+  int kept[2];
+  int other[2];
+  CHECK_EQ(pipe2(kept, O_CLOEXEC), 0);
+  CHECK_EQ(pipe2(other, O_CLOEXEC), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    std::string script = "echo $WORD >&" + std::to_string(kept[1]) + "; echo x >&" +
+                         std::to_string(other[1]) + " && exit 1; exit 7";
+    std::string word = "WORD=kept";
+    char* argv[] = {const_cast<char*>("sh"), const_cast<char*>("-c"), script.data(), nullptr};
+    char* envp[] = {word.data(), nullptr};
+    close(2);  // The shell complains of the closed one.
+    int32_t fds[] = {kept[1]};
+    BecomeProgram("/bin/sh", argv, envp, fds, 1);
+    _exit(99);
+  }
+  int status = 0;
+  CHECK_EQ(waitpid(child, &status, 0), child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) != 1 && WEXITSTATUS(status) != 99);
+  char text[16] = {};
+  CHECK_EQ(read(kept[0], text, sizeof(text)), 5);
+  CHECK(std::string(text) == "kept\n");
+  for (int fd : {kept[0], kept[1], other[0], other[1]}) Close(fd);
+}
+
+TEST(a_program_that_is_not_there_changes_nothing) {
+  Scratch scratch;
+  Owned fd(open(scratch.path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  int32_t fds[] = {fd.get()};
+  char* none[] = {nullptr};
+  CHECK_EQ(BecomeProgram("/nonexistent", none, none, fds, 1), -ENOENT);
+  CHECK_EQ(fcntl(fd.get(), F_GETFD), FD_CLOEXEC);
+  fds[0] = -1;
+  CHECK_EQ(BecomeProgram("/bin/sh", none, none, fds, 1), -EBADF);
 }
 
 TEST(the_ended_are_reaped_with_their_status) {

@@ -27,6 +27,18 @@ export function inodeOf(fd: number): string {
 
 /** The inode of the socket on which a server listens. */
 export function listeningInode(server: Server): string {
+  const fd = descriptorOf(server)
+  return fd === undefined ? 'none' : inodeOf(fd)
+}
+
+/** The descriptor on which a server listens. */
+export function descriptorOfListener(server: Server): number {
+  const fd = descriptorOf(server)
+  if (fd === undefined) throw new Error('the server does not listen')
+  return fd
+}
+
+function descriptorOf(server: Server): number | undefined {
   const { _handle } = server as Server & { _handle: { fd: number } | null }
-  return _handle === null ? 'none' : inodeOf(_handle.fd)
+  return _handle?.fd
 }

@@ -20,6 +20,11 @@ export function logEvent(log: FastifyBaseLogger, event: HandoffEvent): void {
       return log.warn({ handoff: event }, `handoff: aborted: ${event.message}`)
     case 'taken-back':
       return log.warn({ handoff: event }, `handoff: taken back: ${event.message}`)
+    case 'joined':
+      return log.info(
+        { handoff: event },
+        `handoff: pid ${event.from.pid} has handed over to this process as well`,
+      )
     case 'warning':
       return log.warn({ handoff: event }, `handoff: ${event.message}`)
     case 'status': // For the supervisor, once a second.

@@ -47,6 +47,14 @@ export type HandoffEventBody =
     }
   | { type: 'drained'; counts: DrainCounts; fates: Fates }
   | {
+      /** A process that serves has taken over from one more: a worker that has no place any more. */
+      type: 'joined'
+      /** Whose listeners these are. */
+      from: { pid: number; generation: number }
+      /** All that this process listens on now. */
+      listeners: readonly string[]
+    }
+  | {
       type: 'status'
       stage: ProcessStage
       listeners: readonly string[]

@@ -25,6 +25,7 @@ import type { HandoffMetrics } from './metrics.ts'
 import type { BindSocketOptions } from './new/adopt.ts'
 import { Birth } from './new/birth.ts'
 import { errorOfDeath } from './new/death.ts'
+import { Joinings } from './new/joinings.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
 import { Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
@@ -44,6 +45,7 @@ export class HandoffProcess {
   readonly #birth: Birth
   readonly #succession: Succession
   readonly #listening: Listening
+  readonly #joinings: Joinings
   readonly #consents: Consents
   readonly #restart: Restart
   readonly #manager: ServiceManager
@@ -97,13 +99,23 @@ export class HandoffProcess {
         this.#restart.connected()
       },
       progress: () => this.#reporter.tellStatus(),
-      releaseOld: () => this.#birth.succeeded(),
+      releaseOld: () => {
+        this.#birth.succeeded()
+        this.#joinings.succeeded()
+      },
       settled: () => this.#manager.settled(),
       ended: (error) => this.#ended(error),
       leave: () => void this.#leave(),
     })
     const [birth, succession] = [this.#birth, this.#succession]
-    this.#leadership = new Leadership({ line: this.#line, birth, succession })
+    const { worker } = settings
+    this.#leadership = new Leadership({ worker, line: this.#line, birth, succession })
+    this.#joinings = new Joinings({
+      ...shared,
+      takesConnections: () => succession.takesConnections,
+      follow: () => this.#manager.follow(),
+      serves: () => this.#serves,
+    })
     this.#listening = new Listening({
       system,
       holdings,
@@ -213,7 +225,9 @@ export class HandoffProcess {
           throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
         }
         const { path } = this.#holdings.needRendezvous()
-        return { ...this.#settings.variables, HANDOFF_RENDEZVOUS: path }
+        // What was joined comes with the rest.
+        const { HANDOFF_JOINS: _, ...variables } = this.#settings.variables
+        return { ...variables, HANDOFF_RENDEZVOUS: path }
       }),
     )
   }
@@ -226,6 +240,7 @@ export class HandoffProcess {
   stop(): Promise<never> {
     this.#stopping ??= deferred<never>()
     this.#reporter.extend(this.#settings.drainTimeoutMs)
+    this.#joinings.stop()
     const { state, replaces } = this.#birth
     if (state === 'serving' || replaces === null) {
       this.#manager.stopping()
@@ -246,6 +261,7 @@ export class HandoffProcess {
     this.#closed = true
     this.#leadership.close()
     this.#letGo()
+    this.#joinings.stop()
     this.#succession.close()
     if (this.#succession.state !== 'serving') return
     this.#birth.fail(
@@ -253,7 +269,6 @@ export class HandoffProcess {
     )
     this.#birth.succeeded()
     this.#line.end() // Nobody younger is left to be told.
-    this.#holdings.listeners.closeUnclaimed()
     this.#holdings.endListening(true)
     this.#manager.follow()
   }
@@ -314,7 +329,10 @@ export class HandoffProcess {
 
   #report(event: HandoffEventBody): void {
     this.#self.event(event)
-    if (event.type === 'serving') this.#manager.begin(this.#birth.unclaimed)
+    if (event.type === 'serving') {
+      this.#manager.begin(this.#birth.unclaimed)
+      void this.#joinings.run(this.#settings.joins)
+    }
     if (event.type === 'taken-back') {
       this.#manager.begin()
       this.#leadership.check()

@@ -101,6 +101,7 @@ export class Holdings {
 
   /** Closes all that listens; `unlink` where no other process holds it. */
   endListening(unlink: boolean): void {
+    this.listeners.closeUnclaimed()
     for (const held of this.listeners.all()) this.drop(held, { unlink })
     const rendezvous = this.#rendezvous
     this.#rendezvous = undefined

@@ -8,6 +8,8 @@ import type { Succession } from './old/succession.ts'
 
 /** What it takes to tell. */
 export interface LeadershipContext {
+  /** The number among the workers of a run, each with a line of its own. */
+  readonly worker: number
   readonly line: Pick<Line, 'older' | 'told'>
   readonly birth: Pick<Birth, 'served' | 'oldMayLive'>
   readonly succession: Pick<Succession, 'state'>
@@ -29,7 +31,9 @@ export class Leadership {
 
   /** Something of it may have changed. */
   check(): void {
-    const { line, birth, succession } = this.#context
+    const { worker, line, birth, succession } = this.#context
+    // One line leads, that of the worker which there always is.
+    if (worker > 1) return
     if (this.#closed || !birth.served || !beforeCommit.has(succession.state)) return
     if (line.older.length > 0 || (birth.oldMayLive && !line.told)) return
     this.#leads.resolve()

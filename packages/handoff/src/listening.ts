@@ -49,6 +49,11 @@ export class Listening {
         tally: holdings.tally,
         onClose: (gate) => {
           holdings.dropGate(gate, succession.state === 'serving')
+          for (const other of holdings.gates) {
+            if (other.joins !== gate) continue
+            other.shut()
+            holdings.dropGate(other, false)
+          }
           manager.follow()
           succession.checkDrained()
         },
@@ -87,7 +92,9 @@ export class Listening {
     const gate = await this.#keepError(adoptServer(server, options, this.#adoption))
     this.#context.manager.follow()
     // The commit may have come while it was on its way.
-    if (this.#adoption.accept()) await gate?.open()
+    if (!this.#adoption.accept() || gate === undefined) return
+    const joined = [...this.#context.holdings.gates].filter(({ joins }) => joins === gate)
+    await Promise.all([gate, ...joined].map((each) => each.open()))
   }
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {

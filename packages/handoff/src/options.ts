@@ -51,6 +51,10 @@ export interface Settings {
   /** What the operator or the supervisor said: a replacement that this process starts hears it too. */
   variables: Readonly<Record<string, string>>
   rendezvous: string | undefined
+  /** Rendezvous sockets of workers that have no place any more: this process takes over there too. */
+  joins: readonly string[]
+  /** The number of this process among the workers of its run, from 1. */
+  worker: number
   notifySocket: string | undefined
   /** How long a watchdog waits for a word of this process, in milliseconds. */
   watchdogMs: number | undefined
@@ -73,6 +77,7 @@ const ownVariables = [
   'HANDOFF_READY_TIMEOUT_MS',
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
+  'HANDOFF_JOINS',
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
 ] as const
@@ -104,6 +109,9 @@ export function readSettings(
   const settings = {
     variables,
     rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
+    joins: readJoins(variables.HANDOFF_JOINS),
+    // A child of a worker has the variable, but is none.
+    worker: variables.HANDOFF_RENDEZVOUS === undefined ? 1 : readWorker(env.HANDOFF_WORKER),
     notifySocket: variables.NOTIFY_SOCKET,
     watchdogMs: watchdogMs(variables, pid),
     statusIntervalMs:
@@ -179,6 +187,26 @@ function checkPath(value: unknown): string | undefined {
     throw invalid(`rendezvous is ${String(value)}, not an absolute path`)
   }
   return value
+}
+
+/** A JSON array of paths. */
+function readJoins(text = '[]'): readonly string[] {
+  try {
+    const paths: unknown = JSON.parse(text)
+    if (Array.isArray(paths) && paths.every((path) => typeof path === 'string')) return paths
+  } catch {
+    // Said below.
+  }
+  throw invalid(`HANDOFF_JOINS is ${text}, not a JSON array of paths`)
+}
+
+/** Left in the environment: the application may ask for it, too. */
+function readWorker(text = '1'): number {
+  const worker = numberOf(text)
+  if (!Number.isInteger(worker) || worker < 1) {
+    throw invalid(`HANDOFF_WORKER is ${text}, not a number from 1`)
+  }
+  return worker
 }
 
 function checkUids(value: readonly number[]): readonly number[] {

@@ -23,12 +23,18 @@ export function reloadLine(line: ReloadLine, style: Style): string | undefined {
       return step(line, 'old', 'taken back', line.code, style)
     case 'drained':
       return step(line, 'old', 'drained', drainedText(line.fates, line.counts), style)
+    case 'joined':
+      return step(line, 'new', 'joined', joinedText(line), style)
     case 'warning':
       return step(line, '', 'warning', line.message, style)
     case 'status':
     case 'result':
       return undefined
   }
+}
+
+function joinedText({ from }: { from: { pid: number; generation: number } }): string {
+  return `generation ${from.generation} (pid ${from.pid}) has handed over as well`
 }
 
 /** The line that closes a reload which went well. */

@@ -8,6 +8,8 @@ import type { Tally } from './tally.ts'
 export interface Gate {
   /** The listener that the gate is for. */
   readonly held: Held
+  /** The gate whose server accepts from this listener, too; it has the connections. */
+  readonly joins?: Gate
   /** Connections that this process still serves behind this gate. */
   readonly connections: number
   /** By kind, without those that another process has by now. */
@@ -35,6 +37,8 @@ export interface Gate {
   force(): void
   /** Gives the gate another listener after its own was dropped. */
   reattach(held: Held): void
+  /** A gate for one more listener of the same server; absent where a server can have but one. */
+  join?(held: Held): Gate
 }
 
 export interface GateHandlers {

@@ -10,6 +10,7 @@ import type { System } from '../io/system.ts'
 import { addressOf } from './address.ts'
 import type { Consents } from './consents.ts'
 import type { Gate, GateHandlers } from './gate.ts'
+import { JoinedGate } from './joined-gate.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { ServerConnections } from './server-connections.ts'
 import { shadow } from './shadow.ts'
@@ -102,6 +103,10 @@ export class ServerGate implements Gate {
 
   reattach(held: Held): void {
     this.#held = held
+  }
+
+  join(held: Held): Gate {
+    return new JoinedGate(this.#server, this, held)
   }
 
   /** Leaves the server as it was: it could not listen. */

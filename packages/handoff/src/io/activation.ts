@@ -18,6 +18,12 @@ const firstInherited = 3
  */
 export const inheritedVariable = 'HANDOFF_LISTENERS'
 
+/**
+ * The same for descriptors at places of other workers, which the supervisor has bound, or shared
+ * out, for this one.
+ */
+export const reservedVariable = 'HANDOFF_RESERVED'
+
 /** A descriptor that was inherited, under the name that it was given. */
 export interface Named {
   readonly fd: number
@@ -37,8 +43,7 @@ export interface InheritedListener {
  * @see sd_listen_fds(3)
  */
 export function takeInherited(env: NodeJS.ProcessEnv, pid: number): Named[] {
-  const own = (env[inheritedVariable] ?? '').split(':').flatMap(readPair)
-  delete env[inheritedVariable]
+  const own = takePairs(env, inheritedVariable)
   if (env.LISTEN_PID !== String(pid)) return own
   const count = Number(env.LISTEN_FDS)
   const names = (env.LISTEN_FDNAMES ?? '').split(':')
@@ -49,6 +54,11 @@ export function takeInherited(env: NodeJS.ProcessEnv, pid: number): Named[] {
     name: names[index] ?? '',
   }))
   return [...own, ...activated]
+}
+
+/** Reads which listeners were bound for this process, and takes the variable out of the environment. */
+export function takeReserved(env: NodeJS.ProcessEnv): Named[] {
+  return takePairs(env, reservedVariable)
 }
 
 /** The other way round, for a process to be started: its descriptors in this order, from the first. */
@@ -77,10 +87,30 @@ export function inheritedListeners(
   inherited: readonly Named[],
   warn: (message: string) => void,
 ): InheritedListener[] {
+  return entriesOf(inherited, listenerProtocolOf, warn)
+}
+
+/**
+ * The same for what was bound for this process: nobody may be listening there yet.
+ *
+ * @internal
+ */
+export function reservedListeners(
+  reserved: readonly Named[],
+  warn: (message: string) => void,
+): InheritedListener[] {
+  return entriesOf(reserved, (facts) => listenerProtocolOf({ ...facts, listening: true }), warn)
+}
+
+function entriesOf(
+  inherited: readonly Named[],
+  protocolOf: (facts: DescriptorFacts) => ListenerProtocol | undefined,
+  warn: (message: string) => void,
+): InheritedListener[] {
   const sockets = new Map<bigint, Socket>()
   for (const { fd, name } of inherited) {
     const facts = factsOf(fd)
-    const protocol = facts === undefined ? undefined : listenerProtocolOf(facts)
+    const protocol = facts === undefined ? undefined : protocolOf(facts)
     if (facts === undefined || protocol === undefined) {
       warn(`the inherited descriptor ${fd}${name && ` (${name})`} is no listener: it is left alone`)
       continue
@@ -134,6 +164,12 @@ function entryOf({ facts, protocol, names }: Socket, taken: ReadonlySet<string>)
   // The path of a socket unit is that unit's: systemd listens there when we have gone.
   const inode = isPath && names.every(isStoreName) ? inodeField(address) : {}
   return { key, protocol, address, port, ipv6Only, ...inode }
+}
+
+function takePairs(env: NodeJS.ProcessEnv, variable: string): Named[] {
+  const pairs = (env[variable] ?? '').split(':').flatMap(readPair)
+  delete env[variable]
+  return pairs
 }
 
 function readPair(pair: string): Named[] {

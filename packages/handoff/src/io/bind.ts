@@ -33,6 +33,20 @@ export function bindTcp(o: {
 }
 
 /**
+ * Binds at the place of a TCP listener, and does not listen yet; the caller owns the descriptor.
+ * What connects is spread over both once both listen.
+ *
+ * @remarks The listener is made to share its place (SO_REUSEPORT), with processes of this user only.
+ * Where the kernel does not spread connections, all but Linux, it is a dup of the listener.
+ * @throws a system error: `EADDRINUSE`, `EINVAL` for what is no TCP listener, `EMFILE`
+ * @see socket(7)
+ * @internal
+ */
+export function reserveTcp(listener: number): number {
+  return check(loadNative().reserveTcp(listener), 'bind')
+}
+
+/**
  * Binds a UDP address; the caller owns the descriptor.
  *
  * @throws the error that Node's `socket.bind` would emit

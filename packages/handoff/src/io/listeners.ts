@@ -2,7 +2,7 @@
 
 import { lstatSync, unlinkSync } from 'node:fs'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
-import { findEntry, keyOf, requestOf } from '../protocol/manifest.ts'
+import { findEntry, joinedKey, joinedTo, keyOf, requestOf } from '../protocol/manifest.ts'
 import { bindTcp, bindUdp, bindUnix } from './bind.ts'
 import { close, describe } from './descriptors.ts'
 import { connectUnix } from './unix-socket.ts'
@@ -30,13 +30,22 @@ export interface BindOptions {
 export class Listeners {
   /** Received from the old process and not asked for yet. */
   readonly #received = new Map<string, { entry: ManifestEntry; fd: number }>()
+  /** Bound for this process by its supervisor, for servers that would bind here. */
+  readonly #reserved = new Map<string, { entry: ManifestEntry; fd: number }>()
   readonly #held = new Set<Held>()
+  /** Dropped ones that others share their place with (SO_REUSEPORT). */
+  readonly #shared = new WeakSet<Held>()
   /** Before the commit what was received is the old process's: its paths are not ours to remove. */
   #committed = false
 
   /** Takes over a descriptor that was checked against its entry. */
   receive(entry: ManifestEntry, fd: number): void {
     this.#received.set(entry.key, { entry, fd })
+  }
+
+  /** Takes over a descriptor that the supervisor bound for this process. */
+  reserve(entry: ManifestEntry, fd: number): void {
+    this.#reserved.set(entry.key, { entry, fd })
   }
 
   /** Whether a listener of this key was received and not asked for yet. */
@@ -60,8 +69,29 @@ export class Listeners {
     const entries = [...this.#received.values()].map(({ entry }) => entry)
     const offered = findEntry(entries, request, key)
     const received = offered === undefined ? undefined : this.#received.get(offered.key)
-    if (received === undefined) return this.#hold(key, request, bind(request, options), options)
-    return this.#take(received, key, options)
+    if (received !== undefined) return this.#take(received, key, options)
+    return this.#claimReserved(request, key, options) ?? this.#bind(key, request, options)
+  }
+
+  /** Gives, of what was received, the listeners that have joined this one. */
+  claimJoined(held: Held): Held[] {
+    const { receivedAs, entry, options } = held
+    if (receivedAs === undefined) return []
+    return [...this.#received.values()]
+      .filter((received) => joinedTo(received.entry.key) === receivedAs)
+      .map((received) => this.#take(received, this.#freeJoinedKey(entry.key), options))
+  }
+
+  /**
+   * Takes over the listener of another line of generations, at the place of one of this process.
+   *
+   * @param entry - as the other line has it.
+   */
+  join(to: Held, entry: ManifestEntry, fd: number): Held {
+    const key = this.#freeJoinedKey(to.entry.key)
+    const held = { entry: { ...entry, key }, fd, receivedAs: entry.key, options: to.options }
+    this.#held.add(held)
+    return held
   }
 
   /** Gives the listener that came as this descriptor, where one did. */
@@ -80,9 +110,10 @@ export class Listeners {
    *
    * @throws the system's error.
    */
-  restore({ entry, options }: Held): Held {
-    const request = requestOf(entry)
-    return this.#hold(entry.key, request, bind(request, options), options)
+  restore(held: Held): Held {
+    const { entry, options } = held
+    const reusePort = options.reusePort ?? this.#shared.has(held)
+    return this.#bind(entry.key, requestOf(entry), { ...options, reusePort })
   }
 
   /** Whether the listener is this process's still, and its descriptor open. */
@@ -104,7 +135,9 @@ export class Listeners {
   closeUnclaimed(): ManifestEntry[] {
     const unclaimed = [...this.#received.values()]
     this.#received.clear()
-    for (const { fd } of unclaimed) close(fd)
+    // Nobody can have connected to what was reserved, or others serve there too.
+    for (const { fd } of [...unclaimed, ...this.#reserved.values()]) close(fd)
+    this.#reserved.clear()
     return unclaimed.map((held) => held.entry)
   }
 
@@ -114,6 +147,7 @@ export class Listeners {
    */
   drop(held: Held, { unlink }: { unlink: boolean }): void {
     if (!this.#held.delete(held)) return
+    if (held.entry.protocol !== 'unix' && describe(held.fd).reusePort) this.#shared.add(held)
     const isOurs = this.#committed || held.receivedAs === undefined
     try {
       if (unlink && isOurs) unlinkOwn(held.entry)
@@ -129,6 +163,31 @@ export class Listeners {
     let key = first
     for (let count = 2; keys.has(key); count++) key = `${first}#${count}`
     return key
+  }
+
+  #freeJoinedKey(key: string): string {
+    const keys = new Set([...this.#held].map(({ entry }) => entry.key))
+    for (let number = 2; ; number++) {
+      const joined = joinedKey(key, number)
+      if (!keys.has(joined)) return joined
+    }
+  }
+
+  /** A reserved one is bound as if this process had done it; but its path is another worker's. */
+  #claimReserved(request: ListenerRequest, key: string, options: BindOptions): Held | undefined {
+    const entries = [...this.#reserved.values()].map(({ entry }) => entry)
+    const found = findEntry(entries, request, key)
+    if (found === undefined) return undefined
+    const { fd, entry } = this.#reserved.get(found.key) as { entry: ManifestEntry; fd: number }
+    this.#reserved.delete(found.key)
+    const { inode: _, ...place } = entry
+    const held = { entry: { ...place, key }, fd, options: { ...options, reusePort: true } }
+    this.#held.add(held)
+    return held
+  }
+
+  #bind(key: string, request: ListenerRequest, options: BindOptions): Held {
+    return this.#hold(key, request, bind(request, options), options)
   }
 
   #take(received: { entry: ManifestEntry; fd: number }, key: string, options: BindOptions): Held {

@@ -35,6 +35,7 @@ export interface Native {
   accept(fd: number): number
   peerCredentials(fd: number, credentials: Int32Array): number
   listenTcp(address: string, port: number, flags: number, backlog: number): number
+  reserveTcp(listener: number): number
   bindUdp(address: string, port: number, flags: number): number
   listenUnix(path: string, mode: number, backlog: number): number
   bindUnixDatagram(path: string, mode: number): number
@@ -48,6 +49,7 @@ export interface Native {
   readProgress(fds: Int32Array, progress: Float64Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
+  becomeProgram(path: string, argv: string[], env: string[], fds: Int32Array): number
 }
 
 /** The events of libuv's `uv_poll_start`. */

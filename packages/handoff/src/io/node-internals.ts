@@ -2,7 +2,7 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { type Server as HttpServer, IncomingMessage } from 'node:http'
-import { type Server, Socket } from 'node:net'
+import { type Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
 interface DatagramHandle {
@@ -135,6 +135,51 @@ export function countConnection(server: Server, socket: Socket): boolean {
   owned.server = server
   owned._server = server
   return true
+}
+
+/**
+ * Makes a connection that one server accepted another's.
+ *
+ * @see lib/net.js `onconnection`, `Socket.prototype._destroy` (Node 20 to 26)
+ */
+export function moveConnection(from: Server, to: Server, socket: Socket): void {
+  if (countConnection(to, socket)) countSocketless(from, -1)
+}
+
+/**
+ * Tells whether a server has as many connections as `maxConnections` lets it have.
+ *
+ * @see lib/net.js `onconnection` (Node 20 to 26)
+ */
+export function isFull(server: Server): boolean {
+  const { _connections: count } = server as unknown as { _connections?: unknown }
+  const { maxConnections } = server as { maxConnections?: number | null }
+  return typeof count === 'number' && typeof maxConnections === 'number' && count >= maxConnections
+}
+
+/** Fields of a server that say how a connection is accepted, beside `maxConnections`. */
+const acceptFields = [
+  'allowHalfOpen',
+  'pauseOnConnect',
+  'noDelay',
+  'keepAlive',
+  'keepAliveInitialDelay',
+  'highWaterMark',
+  'blockList',
+]
+
+/**
+ * Tells how a server accepts connections, as options for another one.
+ *
+ * @see lib/net.js `Server`, `onconnection` (Node 20 to 26)
+ */
+export function acceptOptions(server: Server): ServerOpts {
+  const fields = server as unknown as Record<string, unknown>
+  const given = acceptFields.flatMap((name) => {
+    const value = fields[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  return Object.fromEntries(given)
 }
 
 /**

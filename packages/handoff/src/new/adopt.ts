@@ -71,17 +71,27 @@ export async function adoptServer(
     const attached = gate.attach(held, adoption.accept())
     // Before `listening` is told: whoever hears it may say that this process is ready.
     adoption.gates.add(gate)
+    for (const more of adoption.listeners.claimJoined(held)) adoption.gates.add(gate.join(more))
     await attached
     // Closed by the application meanwhile: its listener went with it.
     if (gate.closed) return undefined
   } catch (error) {
     undoSignal()
     adoption.gates.delete(gate)
+    dropJoined(gate, adoption)
     gate.detach()
     if (held !== undefined) adoption.listeners.drop(held, { unlink: true })
     throw error
   }
   return gate
+}
+
+function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
+  for (const other of gates) {
+    if (other.joins !== gate) continue
+    gates.delete(other)
+    listeners.drop(other.held, { unlink: false })
+  }
 }
 
 /** As Node's `signal` option; gives back its undo. */

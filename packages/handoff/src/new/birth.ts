@@ -70,8 +70,11 @@ export class Birth {
     const unclaimed = new Unclaimed(context)
     this.#unclaimed = unclaimed
     this.#inheritance = new Inheritance({ ...context, closeUnclaimed: () => unclaimed.close() })
+    const { holdings, takesConnections } = context
     this.#intake = new Intake({
-      ...context,
+      gateOf: (key) => [...holdings.gates].find(({ held }) => held.receivedAs === key),
+      gates: () => holdings.busy,
+      takesConnections,
       send: async (message) => await this.#old?.send(message),
       fail: (error) => this.#fail(error),
     })
@@ -129,7 +132,7 @@ export class Birth {
     const { settings, system, report } = this.#context
     report({ type: 'stage', stage: 'discover', detail: settings.rendezvous ?? 'no rendezvous' })
     try {
-      this.#inheritance.take()
+      this.#inheritance.take(this.#context.holdings.listeners)
       this.#old =
         settings.rendezvous === undefined
           ? undefined
@@ -201,7 +204,8 @@ export class Birth {
     return {
       'send-hello': () => {
         if (this.#old === undefined) return
-        sendHello(this.#old, this.#context.system.pid).catch((error) => this.#fail(error))
+        const { pid } = this.#context.system
+        sendHello(this.#old, pid, ['older', 'state']).catch((error) => this.#fail(error))
       },
       'take-manifest': (message) =>
         this.#attempt(() => this.#takeManifest(message as Messages['manifest'])),

@@ -17,11 +17,12 @@ export function findOldProcess(rendezvous: string, uid: number): OldProcess | un
   return fd === undefined ? undefined : new OldProcess(new Wire(Channel.from(fd)))
 }
 
-export function sendHello(old: OldProcess, pid: number): Promise<void> {
+/** @param accepts - what this process understands beside the messages of its versions. */
+export function sendHello(old: OldProcess, pid: number, accepts: readonly string[]): Promise<void> {
   return old.deliver({
     type: 'hello',
     versions: [...supportedVersions],
     pid,
-    accepts: ['older', 'state'],
+    accepts: [...accepts],
   })
 }

@@ -1,7 +1,13 @@
 // Stage adopt, new side: listeners that this process was started with, where there is no old process.
 
 import type { HandoffEventBody } from '../diagnostics.ts'
-import { type InheritedListener, inheritedListeners, takeInherited } from '../io/activation.ts'
+import {
+  type InheritedListener,
+  inheritedListeners,
+  reservedListeners,
+  takeInherited,
+  takeReserved,
+} from '../io/activation.ts'
 import { close } from '../io/descriptors.ts'
 import type { Listeners } from '../io/listeners.ts'
 import type { System, Timer } from '../io/system.ts'
@@ -25,11 +31,13 @@ export class Inheritance {
   }
 
   /** Reads, once, what there is. */
-  take(): void {
+  take(listeners: Listeners): void {
     const { system, report } = this.#context
-    this.#listeners = inheritedListeners(takeInherited(system.env, system.pid), (message) =>
-      report({ type: 'warning', message }),
-    )
+    const warn = (message: string) => report({ type: 'warning', message })
+    this.#listeners = inheritedListeners(takeInherited(system.env, system.pid), warn)
+    for (const { entry, fd } of reservedListeners(takeReserved(system.env), warn)) {
+      listeners.reserve(entry, fd)
+    }
   }
 
   /** Nobody hands over: servers find what was inherited, beside what an old process has sent yet. */

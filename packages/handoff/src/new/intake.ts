@@ -1,6 +1,6 @@
 // After the commit, new side: batches of connections are acked, served, and followed while we may die.
 
-import type { Holdings } from '../holdings.ts'
+import type { Gate } from '../connections/gate.ts'
 import { closeAll } from '../io/wire.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { Arrivals } from './arrivals.ts'
@@ -8,7 +8,10 @@ import type { Carried } from './old-process.ts'
 import { takeConnections } from './take-connections.ts'
 
 export interface IntakeContext {
-  readonly holdings: Holdings
+  /** The gate with the connections behind this listener, as the old process calls it. */
+  gateOf(key: string): Gate | undefined
+  /** Those whose connections the old process hears of. */
+  gates(): Iterable<Gate>
   /** Whether connections can still be served here, or go on to a successor. */
   takesConnections(): boolean
   /** Resolves when the kernel has it, or nobody is there to hear it. */
@@ -40,14 +43,14 @@ export class Intake {
    * @param opened - resolves when they are.
    */
   take({ message, descriptors }: Carried<'connections'>, opened: Promise<void>): void {
-    const { holdings, takesConnections, send, fail } = this.#context
+    const { gateOf, takesConnections, send, fail } = this.#context
     opened.then(
       () => {
         if (!takesConnections()) return closeAll(descriptors)
         this.#received += descriptors.length
         void send({ type: 'adopted', received: this.#received })
         try {
-          takeConnections(message, descriptors, holdings, this.#arrivals)
+          takeConnections(message, descriptors, gateOf(message.key), this.#arrivals)
         } catch (error) {
           fail(error)
         }
@@ -59,7 +62,7 @@ export class Intake {
   /** The old process does not take back any more. */
   endRests(): void {
     this.#arrivals.tellRests(false)
-    for (const { movers } of this.#context.holdings.busy) {
+    for (const { movers } of this.#context.gates()) {
       for (const mover of movers) mover.ignoreRests?.()
     }
   }

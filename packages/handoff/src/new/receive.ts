@@ -9,11 +9,11 @@ import type { Messages } from '../protocol/messages.ts'
 
 export class Receipt {
   readonly #entries: readonly ManifestEntry[]
-  readonly #listeners: Listeners
+  readonly #listeners: Pick<Listeners, 'receive'>
   #rendezvous: { entry: ManifestEntry; fd: number } | undefined
   #received = 0
 
-  constructor(manifest: Messages['manifest'], listeners: Listeners) {
+  constructor(manifest: Messages['manifest'], listeners: Pick<Listeners, 'receive'>) {
     this.#entries = manifest.listeners
     this.#listeners = listeners
     const keys = new Set(this.#entries.map((entry) => entry.key))

@@ -1,7 +1,7 @@
 // After the commit, new side: connections that the old process hands over find their server.
 
+import type { Gate } from '../connections/gate.ts'
 import { HandoffError } from '../errors.ts'
-import type { Holdings } from '../holdings.ts'
 import { findOther } from '../io/connections.ts'
 import { describe } from '../io/descriptors.ts'
 import { closeAll } from '../io/wire.ts'
@@ -11,18 +11,18 @@ import type { Arrivals } from './arrivals.ts'
 /**
  * Gives a batch to the server behind its listener. Owns the descriptors.
  *
+ * @param gate - undefined where the application has closed the server since the commit.
  * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; then all are
  * closed.
  */
 export function takeConnections(
   { key, kind, items }: Messages['connections'],
   descriptors: number[],
-  holdings: Holdings,
+  gate: Gate | undefined,
   arrivals: Arrivals,
 ): void {
-  const gate = [...holdings.gates].find(({ held }) => held.receivedAs === key)
   const origins = descriptors.map(() => arrivals.next())
-  // Closed by the application since the commit: its connections end with it.
+  // Its connections end with it.
   if (gate === undefined) {
     closeAll(descriptors)
     for (const origin of origins) origin.onEnd()

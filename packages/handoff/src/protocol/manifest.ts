@@ -43,6 +43,21 @@ export function keyOf(request: ListenerRequest): string {
   return `${protocol}:${host}:${port}${only}${port === 0 ? `#${name}` : ''}`
 }
 
+/**
+ * The key of a listener at the place of another one of the same process: that of a worker which has
+ * no place any more.
+ *
+ * @param number - from 2.
+ */
+export function joinedKey(key: string, number: number): string {
+  return `${number}@${key}`
+}
+
+/** The key of the listener that this one has joined; undefined for one that stands for itself. */
+export function joinedTo(key: string): string | undefined {
+  return /^\d+@(.*)$/s.exec(key)?.[1]
+}
+
 /** Where a listener is, for people: its key, with the real port where any free one was asked for. */
 export function placeOf({ key, port }: Pick<ManifestEntry, 'key' | 'port'>): string {
   if (key.startsWith('unix:')) return key
@@ -58,7 +73,9 @@ export function findEntry(
   request: ListenerRequest,
   key = keyOf(request),
 ): ManifestEntry | undefined {
-  const all = [...entries].filter((entry) => entry.key !== rendezvousKey)
+  const all = [...entries].filter(
+    (entry) => entry.key !== rendezvousKey && joinedTo(entry.key) === undefined,
+  )
   return all.find((entry) => entry.key === key) ?? all.find((entry) => samePlace(entry, request))
 }
 

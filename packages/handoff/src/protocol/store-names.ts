@@ -25,5 +25,5 @@ export function keyOfStoreName(name: string): string | undefined {
 
 /** Whether a process of ours gave this name. */
 export function isStoreName(name: string): boolean {
-  return /^(tcp|udp|unix)%3A/.test(name)
+  return /^(\d+%40)?(tcp|udp|unix)%3A/.test(name)
 }

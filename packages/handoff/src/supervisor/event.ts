@@ -27,6 +27,7 @@ const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => bo
   aborted: { stage: isStage, code: isText, message: isText, serving: isText },
   'taken-back': { code: isText, message: isText, listeners: isTexts, connections: isReturned },
   drained: { counts: isCounts },
+  joined: { from: isProcess, listeners: isTexts },
   status: { stage: isStage, listeners: isTexts, connections: isCount },
   warning: { message: isText },
 }
@@ -132,5 +133,9 @@ function isCounts(value: unknown): boolean {
 }
 
 function isReplaced(value: unknown): boolean {
-  return value === null || (isObject(value) && isCount(value.pid) && isCount(value.generation))
+  return value === null || isProcess(value)
+}
+
+function isProcess(value: unknown): boolean {
+  return isObject(value) && isCount(value.pid) && isCount(value.generation)
 }

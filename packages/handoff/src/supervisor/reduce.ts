@@ -63,6 +63,8 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
         at,
         pid === registry.serving ? { ...known, stage: 'serving' } : known,
       )
+    case 'joined':
+      return patch(registry, pid, at, { ...known, listeners: event.listeners })
     case 'drained':
     case 'warning':
       return patch(registry, pid, at, known)

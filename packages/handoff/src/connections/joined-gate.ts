@@ -1,0 +1,93 @@
+// A second listener of one server: what a worker that has no place any more accepted from.
+
+import net, { type Server, type Socket } from 'node:net'
+import { close, dup } from '../io/descriptors.ts'
+import type { Held } from '../io/listeners.ts'
+import { acceptOptions, isFull, moveConnection } from '../io/node-internals.ts'
+import { announce } from './attach.ts'
+import type { Gate } from './gate.ts'
+
+// Not that of a program which counts the servers that listen, nor ours, which claims them.
+const listen: (this: Server, where: { fd: number }, backlog?: number) => Server =
+  net.Server.prototype.listen
+
+/** Its connections are the other gate's: they belong to the server, wherever they came from. */
+export class JoinedGate implements Gate {
+  readonly joins: Gate
+  readonly connections = 0
+  readonly kinds = {}
+  readonly movers = []
+  #held: Held
+  readonly #server: Server
+  #door: Server | undefined
+
+  /** @param joins - the gate of the server's own listener. */
+  constructor(server: Server, joins: Gate, held: Held) {
+    this.#server = server
+    this.joins = joins
+    this.#held = held
+  }
+
+  get held(): Held {
+    return this.#held
+  }
+
+  /** Connections get the options with which the server itself would accept them. */
+  async open(): Promise<void> {
+    if (this.#door !== undefined) return
+    const door = net.createServer(acceptOptions(this.#server))
+    this.#door = door
+    door.on('connection', (socket) => this.#enter(door, socket))
+    const fd = dup(this.#held.fd)
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: Error) => {
+        close(fd) // libuv takes the descriptor over only when it listens.
+        this.#door = undefined
+        reject(error)
+      }
+      door.once('error', failed)
+      door.once('close', resolve) // Shut before it listened.
+      door.once('listening', () => {
+        door.off('error', failed)
+        door.on('error', (error) => this.#server.emit('error', error))
+        resolve()
+      })
+      listen.call(door, { fd }, this.#held.options.backlog)
+    })
+  }
+
+  shut(): void {
+    this.#door?.close()
+    this.#door = undefined
+  }
+
+  giveNotice(): () => void {
+    return () => {}
+  }
+
+  dismiss(): () => void {
+    return () => {}
+  }
+
+  closeQuiescent(): void {}
+
+  force(): void {}
+
+  reattach(held: Held): void {
+    this.#held = held
+  }
+
+  #enter(door: Server, socket: Socket): void {
+    if (isFull(this.#server)) return drop(this.#server, socket)
+    moveConnection(door, this.#server, socket)
+    announce(this.#server, socket)
+  }
+}
+
+/** As Node does what is beyond `maxConnections`. */
+function drop(server: Server, socket: Socket): void {
+  const { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily } = socket
+  const data = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily }
+  socket.destroy()
+  server.emit('drop', data)
+}
