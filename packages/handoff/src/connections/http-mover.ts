@@ -11,7 +11,7 @@ import {
   silenceLeft,
 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
 import { isAway, markClosed } from './marks.ts'
@@ -100,13 +100,15 @@ export class HttpMover implements Mover {
   }
 
   adopt(arriving: readonly Arriving[]): void {
-    const parked = arriving.map(({ fd, item, origin }) => ({
-      fd,
-      item: readHttpItem(item),
-      origin,
-    }))
-    this.#parking.park(parked)
-    this.#onQuiescent()
+    const parked: Arriving<HttpItem>[] = []
+    try {
+      adoptEach(arriving, ({ fd, item, origin }) => {
+        parked.push({ fd, item: readHttpItem(item), origin })
+      })
+    } finally {
+      this.#parking.park(parked)
+      this.#onQuiescent()
+    }
   }
 
   closeQuiescent(): void {

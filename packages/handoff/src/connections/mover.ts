@@ -56,10 +56,10 @@ export interface Mover {
   /** Nothing more goes over: what was silenced for it is served here. */
   settle(): void
   /**
-   * Serves connections, and owns all of them from then on.
+   * Serves connections, and owns all of them from the call on.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when an item is not one of this kind; then it
-   * owns none of them.
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when an item is not one of this kind; those
+   * before it are served, it and those after it are closed.
    */
   adopt(arriving: readonly Arriving[]): void
   /**

@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { markAdopted } from './adopted.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover, Origin } from './mover.ts'
 import { isStill } from './still.ts'
@@ -80,11 +80,11 @@ export class RawMover implements Mover {
   settle(): void {}
 
   adopt(arriving: readonly Arriving[]): void {
-    const all = arriving.map((one) => ({ ...one, item: readItem(one.item) }))
-    for (const one of all) this.#adopt(one)
+    adoptEach(arriving, (one) => this.#adopt(one))
   }
 
-  #adopt({ fd, item: { state }, origin }: Arriving<Item>): void {
+  #adopt({ fd, item, origin }: Arriving): void {
+    const { state } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
     if (origin !== undefined) {

@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import { HandoffError } from '../errors.ts'
 import type { System } from '../io/system.ts'
 import { markAdopted } from './adopted.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
@@ -64,16 +64,15 @@ export class WebSocketMover implements Mover {
   settle(): void {}
 
   adopt(arriving: readonly Arriving[]): void {
-    const all = arriving.map((one) => ({ ...one, item: readItem(one.item) }))
-    for (const one of all) this.#adopt(one)
+    adoptEach(arriving, (one) => this.#adopt(one))
   }
 
   /**
    * @remarks The request goes through Node's own parser, before anything that the client sent: so
    * the application meets an upgrade like any other. Its 101 is kept from the client.
    */
-  #adopt({ fd, item, origin }: Arriving<Item>): void {
-    const { request, state, ...agreement } = item
+  #adopt({ fd, item, origin }: Arriving): void {
+    const { request, state, ...agreement } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
     if (origin !== undefined) socket.once('close', () => origin.onEnd())

@@ -1,6 +1,7 @@
 // After the commit, new side: connections that the old process hands over find their server.
 
 import type { Gate } from '../connections/gate.ts'
+import type { Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import { findOther } from '../io/connections.ts'
 import { describe } from '../io/descriptors.ts'
@@ -12,11 +13,11 @@ import type { Arrivals } from './arrivals.ts'
  * Gives a batch to the server behind its listener. Owns the descriptors.
  *
  * @param gate - undefined where the application has closed the server since the commit.
- * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; then all are
- * closed.
+ * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH, ERR_HANDOFF_PROTOCOL; what was not
+ * adopted by then is closed.
  */
 export function takeConnections(
-  { key, kind, items }: Messages['connections'],
+  message: Messages['connections'],
   descriptors: number[],
   gate: Gate | undefined,
   arrivals: Arrivals,
@@ -28,15 +29,25 @@ export function takeConnections(
     for (const origin of origins) origin.onEnd()
     return
   }
+  const { items } = message
+  const mover = checkBatch(message, descriptors, gate)
+  mover.adopt(descriptors.map((fd, at) => ({ fd, item: items[at], origin: origins[at] })))
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH; then all are closed. */
+function checkBatch(
+  { key, kind, items }: Messages['connections'],
+  descriptors: readonly number[],
+  { held, movers }: Gate,
+): Mover {
   try {
-    const mover = gate.movers.find((candidate) => candidate.kind === kind)
+    const mover = movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
     if (items.length !== descriptors.length) {
       throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)
     }
-    const isPath = gate.held.entry.protocol === 'unix'
-    checkEach(descriptors, key, isPath)
-    mover.adopt(descriptors.map((fd, at) => ({ fd, item: items[at], origin: origins[at] })))
+    checkEach(descriptors, key, held.entry.protocol === 'unix')
+    return mover
   } catch (error) {
     closeAll(descriptors)
     throw error
