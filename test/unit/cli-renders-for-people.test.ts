@@ -12,6 +12,7 @@ import type { ProcessStatus, Status } from '../../packages/handoff/src/superviso
 const status: Status = {
   name: 'web',
   pid: 100,
+  release: '1.2.0',
   generation: 2,
   serving: 103,
   program: { entry: '/srv/web/server.js', workingDirectory: '/srv', node: '/usr/bin/node' },

@@ -62,6 +62,7 @@ const help = {
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
+  ERR_HANDOFF_UPGRADE: 'The supervisor goes on as it was.',
 } as const
 
 /** A permanent error code of socket-handoff; match on this, never on the text. */
