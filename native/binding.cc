@@ -16,6 +16,7 @@
 #include "process.h"
 #include "readiness.h"
 #include "scm_rights.h"
+#include "tcp_progress.h"
 #include "unix_socket.h"
 
 namespace handoff {

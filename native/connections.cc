@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "descriptor.h"
-#include "tcp_progress.h"
 
 namespace handoff {
 namespace {
@@ -49,15 +48,6 @@ int FindOther(const int* fds, size_t count, bool unix_domain) {
   size_t i = 0;
   while (i < count && IsConnection(fds[i], unix_domain)) i++;
   return static_cast<int>(i);
-}
-
-void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written) {
-  for (size_t i = 0; i < count; i++) {
-    Progress progress = {};
-    bool known = ReadProgress(fds[i], &progress) == 0;
-    read_and_written[2 * i] = known ? static_cast<double>(progress.read) : kUnknownProgress;
-    read_and_written[2 * i + 1] = known ? static_cast<double>(progress.written) : kUnknownProgress;
-  }
 }
 
 }  // namespace handoff

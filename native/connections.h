@@ -14,8 +14,4 @@ int DupEach(const int* fds, size_t count, int* out);
 // domain or of the internet as `unix_domain` says; `count` when all are.
 int FindOther(const int* fds, size_t count, bool unix_domain);
 
-// Fills in how far each has come. What the system does not tell of has kUnknownProgress.
-void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
-constexpr double kUnknownProgress = -1;
-
 }  // namespace handoff

@@ -1,18 +1,14 @@
-// How far a connection has come: tells whether anyone has used it since.
+// How far connections have come: tells whether anyone has used them since.
 #pragma once
 
-#include <stdint.h>
+#include <stddef.h>
 
 namespace handoff {
 
-struct Progress {
-  uint64_t read;     // bytes that were received and read by a process, ever
-  uint64_t written;  // bytes that a process has written, ever
-};
-
-// Asks the kernel, TCP_INFO and SIOCINQ on Linux, as long as nobody else reads. Returns 0 or
-// -errno: ENOTSUP where the system does not tell (other systems, Unix sockets), EAGAIN where bytes
-// arrive faster than it can be asked.
-int ReadProgress(int fd, Progress* progress);
+// Fills in, for each of `count` connections that nobody else reads, two numbers: how many bytes a
+// process has ever read from it, and written to it. Where the system does not tell (not Linux, a
+// Unix socket), or bytes arrive faster than it can be asked, both are kUnknownProgress.
+void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
+constexpr double kUnknownProgress = -1;
 
 }  // namespace handoff

@@ -9,6 +9,7 @@
 #include "../listener.h"
 #include "../readiness.h"
 #include "../scm_rights.h"
+#include "../tcp_progress.h"
 #include "../unix_socket.h"
 #include "arrival.h"
 #include "harness.h"
@@ -129,6 +130,26 @@ TEST(progress_counts_what_a_process_has_read_and_written) {
 #endif
   for (int i = 2; i < 8; i++) CHECK_EQ(progress[i], kUnknownProgress);
 }
+
+#if defined(__linux__)
+TEST(progress_of_many_is_that_of_each) {
+  constexpr int kCount = 300;  // more than one poll asks for
+  Tcp tcp;
+  Owned busy(Tcp::Connect(tcp.listener.get()));
+  Owned accepted(accept(tcp.listener.get(), nullptr, nullptr));
+  CHECK_EQ(write(tcp.client.get(), "hello", 5), 5);
+  char bytes[5];
+  CHECK_EQ(read(tcp.server.get(), bytes, 5), 5);
+  CHECK_EQ(write(busy.get(), "unread", 6), 6);
+  int fds[kCount];
+  for (int i = 0; i < kCount; i++) fds[i] = i % 3 == 0 ? accepted.get() : tcp.server.get();
+  fds[0] = -1;
+  double progress[2 * kCount];
+  ReadProgressOfEach(fds, kCount, progress);
+  CHECK_EQ(progress[0], kUnknownProgress);
+  for (int i = 1; i < kCount; i++) CHECK_EQ(progress[2 * i], i % 3 == 0 ? 0 : 5);
+}
+#endif
 
 TEST(each_that_is_readable_is_told_of_once) {
   Pair speaks, silent, ends;

@@ -22,8 +22,8 @@ function arrivals() {
 test('rests of one tick are one message', async () => {
   const { arrivals: all, told } = arrivals()
   const [first, second] = [all.next(), all.next()]
-  first.onRest?.(rest(10))
-  second.onRest?.(rest(20))
+  first.onRest(rest(10))
+  second.onRest(rest(20))
   await turn()
   expect(told.map(({ rests }) => rests)).toEqual([
     [
@@ -36,10 +36,10 @@ test('rests of one tick are one message', async () => {
 test('while one is on its way the latest rest of each connection is kept, and no other', async () => {
   const { arrivals: all, told } = arrivals()
   const [first, second] = [all.next(), all.next()]
-  first.onRest?.(rest(10))
+  first.onRest(rest(10))
   await turn()
-  for (const read of [20, 30, 40]) first.onRest?.(rest(read))
-  second.onRest?.(rest(5))
+  for (const read of [20, 30, 40]) first.onRest(rest(read))
+  second.onRest(rest(5))
   await turn()
   expect(told).toHaveLength(1)
   told[0]?.take()
@@ -52,7 +52,7 @@ test('while one is on its way the latest rest of each connection is kept, and no
 
 test('many take several messages, which a frame has room for', async () => {
   const { arrivals: all, told } = arrivals()
-  for (let n = 0; n < 2_500; n++) all.next().onRest?.(rest(n))
+  for (let n = 0; n < 2_500; n++) all.next().onRest(rest(n))
   for (let message = 0; message < 3; message++) {
     await turn()
     told[message]?.take()
@@ -70,9 +70,9 @@ test('the ends of many take several messages too', async () => {
 
 test('of one that has ended only that is told', async () => {
   const { arrivals: all, told, ended } = arrivals()
-  const { onRest, onEnd } = all.next()
-  onRest?.(rest(10))
-  onEnd()
+  const arrival = all.next()
+  arrival.onRest(rest(10))
+  arrival.onEnd()
   await turn()
   expect(told).toEqual([])
   expect(ended).toEqual([[0]])
@@ -81,10 +81,11 @@ test('of one that has ended only that is told', async () => {
 test('nothing is told to who does not want to know, or does so no more', async () => {
   const { arrivals: all, told } = arrivals()
   const before = all.next()
-  before.onRest?.(rest(10))
+  expect(before.wantsRests).toBe(true)
+  before.onRest(rest(10))
   all.tellRests(false)
-  before.onRest?.(rest(20))
-  expect(all.next().onRest).toBeUndefined()
+  before.onRest(rest(20))
+  expect(all.next().wantsRests).toBe(false)
   await turn()
   expect(told).toEqual([])
 })

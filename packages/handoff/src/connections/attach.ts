@@ -1,7 +1,9 @@
 // A connection that came as a descriptor enters a server of this process.
 
 import net, { type Server, type Socket } from 'node:net'
+import { close } from '../io/descriptors.ts'
 import { allowsHalfOpen, countConnection } from '../io/node-internals.ts'
+import type { Arriving } from './mover.ts'
 
 /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
 export function attach(server: Server, fd: number): Socket {
@@ -9,6 +11,23 @@ export function attach(server: Server, fd: number): Socket {
   const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen })
   countConnection(server, socket)
   return socket
+}
+
+/** Adopts one after the other; where one throws, it and those after it are closed. */
+export function adoptEach(
+  arriving: readonly Arriving[],
+  adopt: (arriving: Arriving) => void,
+): void {
+  let adopted = 0
+  try {
+    for (const one of arriving) {
+      adopt(one)
+      adopted += 1
+    }
+  } catch (error) {
+    for (const { fd } of arriving.slice(adopted)) close(fd)
+    throw error
+  }
 }
 
 /**

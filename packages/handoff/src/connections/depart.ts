@@ -45,7 +45,7 @@ const dropsPerTurn = 50
 /** Drops the sockets of connections that are another process's by now, a few at a time. */
 export class Dropper {
   /** Still to be dropped: to their server connections like all others. */
-  readonly sockets = new Set<Socket>()
+  readonly sockets: Socket[] = []
   readonly #onDropped: () => void
   #held = false
   #scheduled = false
@@ -56,7 +56,7 @@ export class Dropper {
   }
 
   drop(socket: Socket): void {
-    this.sockets.add(socket)
+    this.sockets.push(socket)
     this.#later()
   }
 
@@ -67,7 +67,7 @@ export class Dropper {
   }
 
   #later(): void {
-    if (this.#held || this.#scheduled || this.sockets.size === 0) return
+    if (this.#held || this.#scheduled || this.sockets.length === 0) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -77,13 +77,7 @@ export class Dropper {
 
   /** Destroys, and never ends: a plain close(2), and no FIN while another holds the connection. */
   #dropSome(): void {
-    let left = dropsPerTurn
-    for (const socket of this.sockets) {
-      if (left === 0) break
-      left -= 1
-      this.sockets.delete(socket)
-      socket.destroy()
-    }
+    for (const socket of this.sockets.splice(0, dropsPerTurn)) socket.destroy()
     this.#later()
     this.#onDropped()
   }

@@ -11,16 +11,17 @@ import {
   silenceLeft,
 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
-import { markClosed } from './marks.ts'
+import { isAway, markClosed } from './marks.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { Parking } from './parking.ts'
 import { PickedConnections } from './picked.ts'
-import { pickQuiescent, pickRested } from './quiescent.ts'
+import { pickRested, type Sorted, sortConnections } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Rested, RestWatch } from './rest-watch.ts'
+import { isStill } from './still.ts'
 
 interface HttpHandlers {
   /** The connection is no longer this process's. */
@@ -43,8 +44,8 @@ export class HttpMover implements Mover {
   readonly #onExpired: () => void
   readonly #onQuiescent: () => void
   readonly #picked = new PickedConnections()
-  /** On the way: silenced, and the other process may have them. */
-  readonly #leaving = new Set<Socket>()
+  /** How many are on the way: silenced, and the other process may have them. */
+  #leaving = 0
   readonly #dropper: Dropper
   readonly #rests: RestWatch
   /** Requests whose end is waited for. */
@@ -83,7 +84,7 @@ export class HttpMover implements Mover {
   }
 
   get leaving(): number {
-    return this.#leaving.size
+    return this.#leaving
   }
 
   take(limit: number): Departing[] {
@@ -98,14 +99,22 @@ export class HttpMover implements Mover {
     this.#dropper.hold(false)
   }
 
-  adopt(arriving: Arriving): void {
-    this.#parking.park(arriving, readHttpItem(arriving.item).idleMs)
-    this.#onQuiescent()
+  adopt(arriving: readonly Arriving[]): void {
+    const parked: Arriving<HttpItem>[] = []
+    try {
+      adoptEach(arriving, ({ fd, item, origin }) => {
+        parked.push({ fd, item: readHttpItem(item), origin })
+      })
+    } finally {
+      this.#parking.park(parked)
+      this.#onQuiescent()
+    }
   }
 
   closeQuiescent(): void {
     this.#parking.close()
-    for (const socket of this.#quiescent()) {
+    for (const socket of this.#sort().resting) {
+      if (!isStill(socket)) continue
       markClosed(socket)
       socket.destroy()
     }
@@ -126,7 +135,7 @@ export class HttpMover implements Mover {
 
   /** Closes what the server would close as idle, were it not parked. */
   closeIdle(): void {
-    this.#parking.close((item) => !isUnspoken(readHttpItem(item)))
+    this.#parking.close((item) => !isUnspoken(item))
   }
 
   /**
@@ -139,33 +148,34 @@ export class HttpMover implements Mover {
   }
 
   /** A parked connection that speaks is to the server like any other. */
-  #unpark({ fd, item, onEnd, onRest }: Arriving): Socket {
-    const { requests = 0 } = readHttpItem(item)
+  #unpark({ fd, item, origin }: Arriving<HttpItem>): Socket {
+    const { requests = 0 } = item
     const socket = attach(this.#server, fd)
     if (requests > 0) this.limit.carry(socket, requests)
-    if (onEnd !== undefined) socket.once('close', onEnd)
-    if (onRest !== undefined) this.#rests.add(socket, onRest)
+    if (origin !== undefined) socket.once('close', () => origin.onEnd())
+    if (origin?.wantsRests) this.#rests.add(socket, (rest) => origin.onRest(rest))
     announce(this.#server, socket)
     return socket
   }
 
   /** As Node: what becomes of it is up to listeners of `timeout`, where there are any. */
-  #expire(parked: Arriving): void {
+  #expire(parked: Arriving<HttpItem>): void {
     if (this.#server.listenerCount('timeout') > 0) {
       this.#unpark(parked).emit('timeout')
       return
     }
     close(parked.fd)
-    parked.onEnd?.()
+    parked.origin?.onEnd()
     this.#onExpired()
   }
 
-  #departParked({ idleMs, ...parked }: Arriving & { idleMs: number }): Departing {
-    const arriving: Arriving = { ...parked, item: { ...readHttpItem(parked.item), idleMs } }
+  #departParked(parked: Arriving<HttpItem>): Departing {
+    const { fd, item, origin } = parked
     return {
-      ...arriving,
-      gone: () => arriving.onEnd?.(),
-      stay: () => this.#parking.park(arriving, idleMs),
+      fd,
+      item,
+      gone: () => origin?.onEnd(),
+      stay: () => this.#parking.park([parked]),
     }
   }
 
@@ -194,20 +204,20 @@ export class HttpMover implements Mover {
 
   #depart(socket: Socket, fd: number, item: HttpItem): Departing {
     silence(socket)
-    this.#leaving.add(socket)
+    this.#leaving += 1
     return {
       fd,
       item,
       gone: () => {
-        this.#leaving.delete(socket)
+        this.#leaving -= 1
         this.#dropper.drop(socket)
         this.#forget(socket)
       },
       stay: () => {
-        this.#leaving.delete(socket)
+        this.#leaving -= 1
         if (socket.destroyed) {
           // By a timer or the application, while it was on its way: the client saw nothing of that.
-          this.#parking.park({ fd, item }, item.idleMs)
+          this.#parking.park([{ fd, item }])
         } else {
           close(fd)
           resume(socket)
@@ -217,16 +227,17 @@ export class HttpMover implements Mover {
   }
 
   #pick(): void {
-    this.#picked.set(this.#quiescent())
+    const { resting, busy } = this.#sort()
+    this.#picked.set(resting)
     // Until nobody is left to send, the others come first.
     this.#dropper.hold(this.#picked.size > 0)
-    for (const socket of this.#sockets) this.#lookWhenRead(socket)
+    for (const socket of busy) this.#lookWhenRead(socket)
   }
 
-  #quiescent(): Socket[] {
-    if (this.#sockets.size === this.#leaving.size) return []
-    const picked = pickQuiescent(this.#server, this.#sockets, this.#dropper.sockets)
-    return picked.filter((socket) => !this.#leaving.has(socket))
+  #sort(): Sorted {
+    if (this.#sockets.size === this.#leaving) return { resting: [], busy: [] }
+    const sorted = sortConnections(this.#server, this.#sockets, this.#dropper.sockets)
+    return { ...sorted, resting: sorted.resting.filter((socket) => !isAway(socket)) }
   }
 
   #pickRests(used: ReadonlySet<Socket>): Rested[] {

@@ -24,6 +24,10 @@ export function markAway(socket: Socket): void {
   marks.set(socket, 'away')
 }
 
+export function isAway(socket: Socket): boolean {
+  return marks.get(socket) === 'away'
+}
+
 /** It stays after all. */
 export function unmark(socket: Socket): void {
   marks.delete(socket)

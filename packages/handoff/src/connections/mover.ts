@@ -24,15 +24,23 @@ export interface Rest {
   item: unknown
 }
 
+/** The process that a connection came from, as long as it may have to take it back. */
+export interface Origin {
+  /** To be called when this process closes it or lets go of it. */
+  onEnd(): void
+  /** Whether `onRest` is to be called at all. */
+  readonly wantsRests: boolean
+  /** To be called when it has come to rest after it was used. */
+  onRest(rest: Rest): void
+}
+
 /** A connection that another process let go of. */
-export interface Arriving {
+export interface Arriving<Item = unknown> {
   /** Owned by whoever has this object. */
   readonly fd: number
-  readonly item: unknown
-  /** To be called when this process closes it or lets go of it. */
-  onEnd?(): void
-  /** To be called when it has come to rest after it was used; absent where nobody wants to know. */
-  onRest?(rest: Rest): void
+  readonly item: Item
+  /** Undefined where nobody is there to be told. */
+  readonly origin?: Origin | undefined
 }
 
 export interface Mover {
@@ -48,11 +56,12 @@ export interface Mover {
   /** Nothing more goes over: what was silenced for it is served here. */
   settle(): void
   /**
-   * Serves a connection, and owns it from then on.
+   * Serves connections, and owns all of them from the call on.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when an item is not one of this kind; those
+   * before it are served, it and those after it are closed.
    */
-  adopt(arriving: Arriving): void
+  adopt(arriving: readonly Arriving[]): void
   /**
    * A connection of this kind that was used in another process can be served here again.
    *

@@ -3,6 +3,7 @@
 import { close } from '../io/descriptors.ts'
 import { Readiness } from '../io/readiness.ts'
 import type { System } from '../io/system.ts'
+import type { HttpItem } from './http-item.ts'
 import type { Arriving } from './mover.ts'
 
 /** How far apart the looks for expired connections are, in milliseconds. */
@@ -10,16 +11,16 @@ const sweepMs = 1_000
 
 export interface ParkingHandlers {
   /** A connection speaks, or its client has closed it. Owns the descriptor. */
-  onSpeaks(parked: Arriving): void
+  onSpeaks(parked: Arriving<HttpItem>): void
   /** The time of a connection is over. Owns the descriptor. */
-  onExpired(parked: Arriving): void
+  onExpired(parked: Arriving<HttpItem>): void
   /** There are so many more, or fewer. */
   onCount(by: number): void
   /** The time of the last one was over. */
   onEmpty(): void
 }
 
-interface Parked extends Arriving {
+interface Parked extends Arriving<HttpItem> {
   /** Monotonic milliseconds. */
   expires: number
 }
@@ -52,35 +53,34 @@ export class Parking {
     return this.#parked.size
   }
 
-  /**
-   * Owns the connection, until it speaks and is adopted.
-   *
-   * @param idleMs - how long it may stay silent, in milliseconds; 0 = for ever.
-   */
-  park(arriving: Arriving, idleMs: number): void {
-    const expires = idleMs === 0 ? Number.POSITIVE_INFINITY : this.#system.now() + idleMs
-    this.#readiness.add(arriving.fd)
-    this.#parked.set(arriving.fd, { ...arriving, expires })
-    this.#handlers.onCount(1)
+  /** Owns the connections, each until it speaks or has been silent for as long as its item says. */
+  park(arriving: readonly Arriving<HttpItem>[]): void {
+    const now = this.#system.now()
+    for (const { fd, item, origin } of arriving) {
+      const expires = item.idleMs === 0 ? Number.POSITIVE_INFINITY : now + item.idleMs
+      this.#readiness.add(fd)
+      this.#parked.set(fd, { fd, item, origin, expires })
+    }
+    this.#handlers.onCount(arriving.length)
     this.#sweepLater()
   }
 
   /** Hands out up to `limit` connections with what is left of their time; the caller owns them. */
-  take(limit: number): (Arriving & { idleMs: number })[] {
-    const taken: (Arriving & { idleMs: number })[] = []
+  take(limit: number): Arriving<HttpItem>[] {
+    const taken: Arriving<HttpItem>[] = []
     const now = this.#system.now()
     for (const parked of this.#parked.values()) {
       if (taken.length === limit) break
       this.#remove(parked.fd)
-      const { expires } = parked
+      const { fd, item, origin, expires } = parked
       const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
-      taken.push({ ...parked, idleMs })
+      taken.push({ fd, item: { ...item, idleMs }, origin })
     }
     return taken
   }
 
   /** Closes those that `closes` picks by their item, else all. */
-  close(closes: (item: unknown) => boolean = () => true): void {
+  close(closes: (item: HttpItem) => boolean = () => true): void {
     for (const parked of this.#parked.values()) if (closes(parked.item)) this.#close(parked)
   }
 
@@ -93,10 +93,10 @@ export class Parking {
     if (this.#parked.delete(fd)) this.#handlers.onCount(-1)
   }
 
-  #close({ fd, onEnd }: Parked): void {
+  #close({ fd, origin }: Parked): void {
     this.#remove(fd)
     close(fd)
-    onEnd?.()
+    origin?.onEnd()
   }
 
   #sweepLater(): void {

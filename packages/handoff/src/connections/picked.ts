@@ -1,4 +1,4 @@
-// Connections found quiescent in one tick: they wait for their turn to go over, and are served as ever.
+// Connections found at rest in one tick: they wait for their turn to go over, and are served as ever.
 
 import type { Socket } from 'node:net'
 import { isStill } from './still.ts'

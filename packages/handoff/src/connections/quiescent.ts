@@ -7,21 +7,31 @@ import { shadow } from './shadow.ts'
 import { isStill } from './still.ts'
 import { webSocketOf } from './websocket-connection.ts'
 
+/** The connections of a server. */
+export interface Sorted {
+  /**
+   * Nothing of a request has been read that was not answered. Those that are still, too, can change
+   * process: to the server a response is finished once end() was called, flushed or not.
+   */
+  resting: Socket[]
+  /** All others. */
+  busy: Socket[]
+}
+
 /**
- * Picks the connections that can change process now: nothing of a request has been read that was
- * not answered, and nothing of an answer is still to be written.
+ * Tells which connections wait for a request now.
  *
  * @remarks `closeIdleConnections()` destroys just those that wait for a request. So that it only
  * names them, `destroy` is shadowed meanwhile, for all of the server's connections; all of this
  * happens within one tick, and nobody else's code runs in it.
- * @param sockets - the connections to pick from.
+ * @param sockets - the connections to sort.
  * @param others - all other connections of the server, which must come to no harm.
  */
-export function pickQuiescent(
+export function sortConnections(
   server: Server,
   sockets: ReadonlySet<Socket>,
   others: Iterable<Socket> = [],
-): Socket[] {
+): Sorted {
   const named = new Set<Socket>()
   const name = function (this: Socket) {
     named.add(this)
@@ -41,14 +51,18 @@ export function pickQuiescent(
   } finally {
     for (const restore of undo.reverse()) restore()
   }
-  // To the server a response is finished once end() was called, flushed or not.
-  return [...sockets].filter((socket) => (named.has(socket) || isSilent(socket)) && isStill(socket))
+  const sorted: Sorted = { resting: [], busy: [] }
+  for (const socket of sockets) {
+    const rests = named.has(socket) || isSilent(socket)
+    ;(rests ? sorted.resting : sorted.busy).push(socket)
+  }
+  return sorted
 }
 
 /**
  * Picks those of the connections that stand between two requests, at least one of which was answered.
  *
- * @remarks As {@link pickQuiescent}, for whoever asks a thousand times a second: a change of the
+ * @remarks As {@link sortConnections}, for whoever asks a thousand times a second: a change of the
  * prototype costs all other code that uses sockets three times the processor time then.
  */
 export function pickRested(server: Server, used: ReadonlySet<Socket>): Socket[] {

@@ -3,9 +3,9 @@
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { markAdopted } from './adopted.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
-import type { Arriving, Departing, Mover } from './mover.ts'
+import type { Arriving, Departing, Mover, Origin } from './mover.ts'
 import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 
@@ -45,7 +45,7 @@ export class RawMover implements Mover {
   /** Their state could not be had. */
   readonly #stay = new WeakSet<Socket>()
   /** Whom to tell of their end, where they came from another process. */
-  readonly #onEnd = new WeakMap<Socket, () => void>()
+  readonly #origins = new WeakMap<Socket, Origin>()
   /** Looked at again when they have written what they have to. */
   readonly #flushing = new WeakSet<Socket>()
 
@@ -74,18 +74,22 @@ export class RawMover implements Mover {
   take(limit: number): Departing[] {
     const hooks = this.#hooks()
     if (hooks === undefined) return []
-    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt(arriving))
+    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt([arriving]))
   }
 
   settle(): void {}
 
-  adopt({ fd, item, onEnd }: Arriving): void {
+  adopt(arriving: readonly Arriving[]): void {
+    adoptEach(arriving, (one) => this.#adopt(one))
+  }
+
+  #adopt({ fd, item, origin }: Arriving): void {
     const { state } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
-    if (onEnd !== undefined) {
-      this.#onEnd.set(socket, onEnd)
-      socket.once('close', onEnd)
+    if (origin !== undefined) {
+      this.#origins.set(socket, origin)
+      socket.once('close', () => origin.onEnd())
     }
     announce(this.#server, socket)
     try {
@@ -125,7 +129,7 @@ export class RawMover implements Mover {
           socket.removeAllListeners()
           socket.once('close', () => {
             this.#handlers.forget(socket)
-            this.#onEnd.get(socket)?.()
+            this.#origins.get(socket)?.onEnd()
           })
         },
         stay: (reason) => {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { Progress } from '../io/connections.ts'
 import { requestBeingRead } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
-import type { Arriving } from './mover.ts'
+import type { Rest } from './mover.ts'
 
 /** Node publishes it when a response has been handed to the kernel: its connection may be at rest. */
 export const responseFinished = 'http.server.response.finish'
@@ -41,7 +41,7 @@ interface RestHandlers {
 export class RestWatch {
   readonly #system: System
   readonly #handlers: RestHandlers
-  #watched = new WeakMap<Socket, NonNullable<Arriving['onRest']>>()
+  #watched = new WeakMap<Socket, (rest: Rest) => void>()
   /** On these a response has been sent since the last look. */
   #used = new Set<Socket>()
   #state: 'new' | 'watching' | 'stopped' = 'new'
@@ -54,7 +54,7 @@ export class RestWatch {
   }
 
   /** Tells `onRest` whenever the connection has come to rest after a response. */
-  add(socket: Socket, onRest: NonNullable<Arriving['onRest']>): void {
+  add(socket: Socket, onRest: (rest: Rest) => void): void {
     if (this.#state === 'stopped') return
     if (this.#state === 'new') subscribe(responseFinished, this.#onFinished)
     this.#state = 'watching'

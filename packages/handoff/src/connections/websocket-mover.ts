@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import { HandoffError } from '../errors.ts'
 import type { System } from '../io/system.ts'
 import { markAdopted } from './adopted.ts'
-import { announce, attach } from './attach.ts'
+import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover } from './mover.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
@@ -58,20 +58,24 @@ export class WebSocketMover implements Mover {
   }
 
   take(limit: number): Departing[] {
-    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt(arriving))
+    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt([arriving]))
   }
 
   settle(): void {}
+
+  adopt(arriving: readonly Arriving[]): void {
+    adoptEach(arriving, (one) => this.#adopt(one))
+  }
 
   /**
    * @remarks The request goes through Node's own parser, before anything that the client sent: so
    * the application meets an upgrade like any other. Its 101 is kept from the client.
    */
-  adopt({ fd, item, onEnd }: Arriving): void {
+  #adopt({ fd, item, origin }: Arriving): void {
     const { request, state, ...agreement } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
-    if (onEnd !== undefined) socket.once('close', onEnd)
+    if (origin !== undefined) socket.once('close', () => origin.onEnd())
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
     this.#servers.expect(connection, state)

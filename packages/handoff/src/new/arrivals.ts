@@ -1,6 +1,6 @@
 // Numbers the connections that arrive, and tells the old process of those that end or come to rest.
 
-import type { Arriving, Rest } from '../connections/mover.ts'
+import type { Origin, Rest } from '../connections/mover.ts'
 import type { RestMessage } from '../protocol/messages.ts'
 
 /** Rests in one message: a few dozen bytes each, and a frame has bounds. */
@@ -36,15 +36,18 @@ export class Arrivals {
     if (!wanted) this.#rests.clear()
   }
 
-  /** @returns what to call when this process has used the next connection, closes it or lets go of it. */
-  next(): Pick<Arriving, 'onEnd' | 'onRest'> & { onEnd(): void } {
-    const number = this.#count
-    this.#count += 1
-    const onEnd = () => this.#end(number)
-    return this.#tellsRests ? { onEnd, onRest: (rest) => this.#rest(number, rest) } : { onEnd }
+  get tellsRests(): boolean {
+    return this.#tellsRests
   }
 
-  #end(number: number): void {
+  /** Where the next connection comes from. */
+  next(): Origin {
+    const number = this.#count
+    this.#count += 1
+    return new Arrival(this, number)
+  }
+
+  end(number: number): void {
     this.#rests.delete(number)
     this.#ended.push(number)
     if (this.#ended.length === 1) queueMicrotask(() => this.#tellEnds())
@@ -54,7 +57,7 @@ export class Arrivals {
     while (this.#ended.length > 0) this.#handlers.ended(this.#ended.splice(0, endsAtOnce))
   }
 
-  #rest(number: number, rest: Rest): void {
+  rest(number: number, rest: Rest): void {
     if (!this.#tellsRests) return
     this.#rests.set(number, rest)
     if (this.#telling) return
@@ -74,5 +77,28 @@ export class Arrivals {
       await this.#handlers.rested(rests)
     }
     this.#telling = false
+  }
+}
+
+/** One of them; there are thousands at once, so that a closure for each method is too much. */
+class Arrival implements Origin {
+  readonly #arrivals: Arrivals
+  readonly #number: number
+
+  constructor(arrivals: Arrivals, number: number) {
+    this.#arrivals = arrivals
+    this.#number = number
+  }
+
+  get wantsRests(): boolean {
+    return this.#arrivals.tellsRests
+  }
+
+  onEnd(): void {
+    this.#arrivals.end(this.#number)
+  }
+
+  onRest(rest: Rest): void {
+    this.#arrivals.rest(this.#number, rest)
   }
 }

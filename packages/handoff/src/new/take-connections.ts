@@ -1,6 +1,7 @@
 // After the commit, new side: connections that the old process hands over find their server.
 
 import type { Gate } from '../connections/gate.ts'
+import type { Mover } from '../connections/mover.ts'
 import { HandoffError } from '../errors.ts'
 import { findOther } from '../io/connections.ts'
 import { describe } from '../io/descriptors.ts'
@@ -16,33 +17,39 @@ import type { Arrivals } from './arrivals.ts'
  * adopted by then is closed.
  */
 export function takeConnections(
-  { key, kind, items }: Messages['connections'],
+  message: Messages['connections'],
   descriptors: number[],
   gate: Gate | undefined,
   arrivals: Arrivals,
 ): void {
-  const arrived = descriptors.map(() => arrivals.next())
+  const origins = descriptors.map(() => arrivals.next())
   // Its connections end with it.
   if (gate === undefined) {
     closeAll(descriptors)
-    for (const { onEnd } of arrived) onEnd()
+    for (const origin of origins) origin.onEnd()
     return
   }
-  const left = [...descriptors]
+  const { items } = message
+  const mover = checkBatch(message, descriptors, gate)
+  mover.adopt(descriptors.map((fd, at) => ({ fd, item: items[at], origin: origins[at] })))
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH; then all are closed. */
+function checkBatch(
+  { key, kind, items }: Messages['connections'],
+  descriptors: readonly number[],
+  { held, movers }: Gate,
+): Mover {
   try {
-    const mover = gate.movers.find((candidate) => candidate.kind === kind)
+    const mover = movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
     if (items.length !== descriptors.length) {
       throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)
     }
-    const isPath = gate.held.entry.protocol === 'unix'
-    checkEach(descriptors, key, isPath)
-    items.forEach((item, index) => {
-      mover.adopt({ fd: left[0] as number, item, ...arrived[index] })
-      left.shift()
-    })
+    checkEach(descriptors, key, held.entry.protocol === 'unix')
+    return mover
   } catch (error) {
-    closeAll(left)
+    closeAll(descriptors)
     throw error
   }
 }

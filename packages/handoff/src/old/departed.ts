@@ -74,7 +74,7 @@ export class DepartedConnections {
     const now = readProgress(all.map(({ fd }) => fd))
     for (const [index, { mover, fd, item, progress }] of all.entries()) {
       if (isAtRest(progress, now[index])) {
-        mover.adopt({ fd, item })
+        mover.adopt([{ fd, item }])
         tally.add('takenBack', mover.kind)
         back += 1
       } else {
