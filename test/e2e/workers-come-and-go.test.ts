@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { everything, Load } from '../support/load/load.ts'
-import { gone } from '../support/process-facts.ts'
+import { alive, gone } from '../support/process-facts.ts'
 import { startRun } from '../support/run.ts'
 
 test('from one to four to two workers under load, nothing is lost', async () => {
@@ -16,11 +16,7 @@ test('from one to four to two workers under load, nothing is lost', async () => 
   expect(grown.events.at(-1)).toMatchObject({
     workers: [
       { worker: 1, outcome: 'reloaded' },
-      ...[2, 3, 4].map((worker) => ({
-        worker,
-        outcome: 'started',
-        generation: expect.any(Number),
-      })),
+      ...[2, 3, 4].map((worker) => ({ worker, outcome: 'started', generation: 2 })),
     ],
   })
   const four = await run.workersServe(4)
@@ -64,6 +60,51 @@ test('a worker that has taken in another one keeps both queues when it dies', as
   const tally = await load.stop()
   expect(tally.count('newConnection', 'refused'), `${tally}`).toBe(0)
   expect(tally.failed, `${tally}`).toBeLessThanOrEqual(16)
+  await run.stop()
+})
+
+test('a worker that has handed over takes back, and goes at the next reload', async () => {
+  const run = await startRun('http-server.mjs', { flags: ['--workers', '2', '--probation', '60s'] })
+  const before = await run.workersServe(2)
+  const load = new Load(run.target, { newConnection: 16 })
+  const { exitCode, text } = await run.reload('--workers', '1')
+  expect(exitCode, text).toBe(0)
+  const [pid = 0] = await run.workersServe(1)
+  await load.more(100)
+
+  process.kill(pid, 'SIGKILL')
+  expect(await run.workersServe(2)).toEqual(before)
+  await load.more(100)
+  expect(load.tally.count('newConnection', 'refused'), `${load.tally}`).toBe(0)
+
+  const again = await run.reload()
+  expect(again.exitCode, again.text).toBe(0)
+  expect(again.events.at(-1)).toMatchObject({
+    workers: [
+      { worker: 1, outcome: 'reloaded' },
+      { worker: 2, outcome: 'left', to: 1 },
+    ],
+  })
+  await run.workersServe(1)
+  await load.more(100)
+  const tally = await load.stop()
+  expect(tally.count('newConnection', 'refused'), `${tally}`).toBe(0)
+  // What the killed process had accepted.
+  expect(tally.failed, `${tally}`).toBeLessThanOrEqual(16)
+  await run.stop()
+})
+
+test('the number of a worker that still drains is taken again when that has ended', async () => {
+  const run = await startRun('http-server.mjs', { flags: ['--workers', '2', '--probation', '4s'] })
+  const [, second = 0] = await run.workersServe(2)
+  const fewer = await run.reload('--workers', '1')
+  expect(fewer.exitCode, fewer.text).toBe(0)
+
+  const more = await run.reload('--workers', '2')
+
+  expect(more.exitCode, more.text).toBe(0)
+  expect(alive(second)).toBe(false)
+  expect((await run.workersServe(2)).includes(second)).toBe(false)
   await run.stop()
 })
 

@@ -8,6 +8,7 @@ import {
   emptyRegistry,
   type Registry,
 } from '../../packages/handoff/src/supervisor/registry.ts'
+import { release } from '../../packages/handoff/src/supervisor/release.ts'
 import { statusOf } from '../../packages/handoff/src/supervisor/status.ts'
 
 const listeners = ['tcp:127.0.0.1:3000']
@@ -210,6 +211,7 @@ test('with nobody serving the status has null for it', () => {
   expect(statusOf(emptyRegistry, surroundings)).toEqual({
     name: 'web',
     pid: 1,
+    release,
     generation: null,
     serving: null,
     program,

@@ -1,10 +1,14 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { noFates } from '../../packages/handoff/src/fates.ts'
-import type { Fleet, FleetObserver } from '../../packages/handoff/src/supervisor/fleet.ts'
+import type { Fleet } from '../../packages/handoff/src/supervisor/fleet.ts'
 import { type ReloadLine, reloadWithLines } from '../../packages/handoff/src/supervisor/reload.ts'
 import { type Plan, Rollout } from '../../packages/handoff/src/supervisor/rollout.ts'
-import type { LaunchResult, Observer } from '../../packages/handoff/src/supervisor/worker.ts'
+import type { FleetObserver } from '../../packages/handoff/src/supervisor/roster.ts'
+import type {
+  LaunchResult,
+  Observer,
+} from '../../packages/handoff/src/supervisor/worker-options.ts'
 
 const old = { pid: 10, generation: 1 }
 const launched: LaunchResult = { ok: true, pid: 20, generation: 2, replaces: old.pid }

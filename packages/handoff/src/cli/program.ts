@@ -147,6 +147,7 @@ const examples = `
 Examples:
   handoff run --watch src/server.ts    develop: an edit shows at the next request
   handoff run dist/server.js           production; also as PID 1 of a container
+  handoff run --workers max dist/server.js   on every core
   handoff reload --wait exit           deploy: returns when the old process has gone
   handoff reload --entry ../43/server.js   deploy from another directory
   handoff status --json

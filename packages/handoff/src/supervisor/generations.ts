@@ -60,6 +60,12 @@ export class Generations {
     return this.#registry
   }
 
+  /** The process that serves. */
+  get serving(): ProcessRecord | undefined {
+    const { processes, serving } = this.#registry
+    return serving === undefined ? undefined : processes.get(serving)
+  }
+
   change(change: Change): void {
     this.#registry = reduce(this.#registry, change)
   }

@@ -20,7 +20,7 @@ export class Launcher {
   readonly #options: LauncherOptions
   #attempt: Attempt | undefined
   #busy = false
-  #idle: Promise<unknown> = Promise.resolve()
+  #ends: Promise<unknown> = Promise.resolve()
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -30,9 +30,9 @@ export class Launcher {
     return this.#busy
   }
 
-  /** Resolves when the start that is on its way, if any, has ended. */
-  get idle(): Promise<unknown> {
-    return this.#idle
+  /** Resolves when no start is on its way. */
+  async idle(): Promise<void> {
+    while (this.#busy) await this.#ends
   }
 
   /** The process that is on its way to serve. */
@@ -56,7 +56,7 @@ export class Launcher {
     this.#busy = true
     const launch = this.#launch(program, joins)
     // Whoever has asked for it hears of its failure.
-    this.#idle = launch.catch(() => {})
+    this.#ends = launch.catch(() => {})
     return launch
   }
 

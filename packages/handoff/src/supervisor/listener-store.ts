@@ -8,6 +8,9 @@ import { placeOf } from '../protocol/manifest.ts'
 import { keyOfStoreName } from '../protocol/store-names.ts'
 import type { Report } from './event.ts'
 
+/** How long the words about listeners may take, in milliseconds. */
+const wordTimeoutMs = 1_000
+
 /**
  * The supervisor's part of systemd's descriptor store (sd_pid_notify_with_fds(3), FDSTORE=1).
  *
@@ -38,11 +41,10 @@ export class ListenerStore {
 
   /**
    * Resolves when there is a listener for each of these places: the process that serves tells of
-   * them one by one, after it has told that it does.
-   *
-   * @param timeoutMs - after which it resolves all the same: a word may have been lost.
+   * them one by one, right after it has told that it does. A word may have been lost: then it
+   * resolves all the same, a little later.
    */
-  async keeps(places: readonly string[], timeoutMs: number): Promise<void> {
+  async keeps(places: readonly string[]): Promise<void> {
     if (this.#keepsAll(places)) return
     await new Promise<void>((resolve) => {
       const end = () => {
@@ -53,7 +55,7 @@ export class ListenerStore {
       const check = () => {
         if (this.#closed || this.#keepsAll(places)) end()
       }
-      const timer = setTimeout(end, timeoutMs)
+      const timer = setTimeout(end, wordTimeoutMs)
       this.#waiting.add(check)
     })
   }

@@ -6,7 +6,8 @@ import { standing } from './announce-fleet.ts'
 import { type Joins, takenBack } from './joins.ts'
 import type { Told } from './old-connections.ts'
 import type { Rollout } from './rollout.ts'
-import type { LaunchResult, Worker } from './worker.ts'
+import type { Worker } from './worker.ts'
+import type { LaunchResult } from './worker-options.ts'
 import type { WorkerReload } from './worker-reload.ts'
 
 /** The last line. */

@@ -29,6 +29,8 @@ export class Rollout {
   readonly joins: Joins[] = []
   /** Settles when all that is to start has; whether all of it serves. */
   readonly done: Promise<boolean>
+  /** Whether all that were there run the new code, and those that come have been started. */
+  isComplete = false
   readonly #began = performance.now()
 
   /** Starts the first worker's process. */
@@ -63,7 +65,10 @@ export class Rollout {
     const { first, others, entering, parallel } = this.plan
     const isLast = others.length + entering.length === 0
     if (!(await this.#start(first, isLast))) return false
-    if (isLast) return this.#allHaveLeft
+    if (isLast) {
+      this.isComplete = true
+      return this.#allHaveLeft
+    }
     // The others are to listen where this one does.
     await first.keepsAll()
     const hasNext = (index: number) => entering.length > 0 || index < others.length - 1
@@ -75,6 +80,7 @@ export class Rollout {
         if (!(await this.#start(worker, !hasNext(index)))) return false
       }
     }
+    this.isComplete = true
     const entered = await Promise.all(
       entering.map(async (number) => await this.#start(await this.plan.enter(number), true)),
     )

@@ -61,7 +61,7 @@ export async function run(options: RunOptions): Promise<number> {
     }
     const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
     const all = { ...options, announce, service, directory, patient: watch, inherited }
-    const fleet = resumed ? Fleet.resume(all, resumed) : new Fleet(all)
+    const fleet = new Fleet({ ...all, resumed })
     const ignoreSignals = listenToSignals({
       reload: (why) => fleet.reloadSoon(why),
       stop: () => fleet.stop(),

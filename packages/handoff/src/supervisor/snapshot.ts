@@ -15,17 +15,20 @@ export const snapshotVersion = 1
  * What is not on the command line, which stays the same. Descriptors are numbers: they are kept open
  * under the same ones.
  */
-export interface Snapshot {
+export interface Snapshot extends FleetSnapshot {
   readonly version: typeof snapshotVersion
   /** Of the package that wrote it. */
   readonly release: string
+  readonly lock: number
+  readonly control: number
+  readonly inherited: readonly Named[]
+}
+
+export interface FleetSnapshot {
   /** How many workers have a place. */
   readonly count: number
   /** The handoffs of workers that have gone. */
   readonly past: Status['handoffs']
-  readonly lock: number
-  readonly control: number
-  readonly inherited: readonly Named[]
   readonly workers: readonly WorkerSnapshot[]
 }
 

@@ -3,7 +3,8 @@
 import { HandoffError } from '../errors.ts'
 import type { Failure } from './attempt.ts'
 import { OldConnections, type Told } from './old-connections.ts'
-import type { LaunchRequest, LaunchResult, Worker } from './worker.ts'
+import type { Worker } from './worker.ts'
+import type { LaunchRequest, LaunchResult } from './worker-options.ts'
 
 /**
  * How long to wait, in milliseconds, until the old process tells what has gone over. It does so when

@@ -2,84 +2,25 @@
 // after a crash, stops it.
 
 import { deferred } from '../deferred.ts'
-import type { HandoffEvent } from '../diagnostics.ts'
-import { HandoffError, type Serving } from '../errors.ts'
+import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
-import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
-import type { Failed, Failure, Outcome, Served } from './attempt.ts'
+import type { Failed, Outcome, Served } from './attempt.ts'
 import { now } from './clock.ts'
-import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
-import { LastWords } from './last-words.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
+import { Narrator } from './narrator.ts'
 import { type Program, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
-import { reserve } from './reserved.ts'
-import { sideOf } from './side.ts'
 import type { WorkerSnapshot } from './snapshot.ts'
+import { startWorker } from './start-worker.ts'
 import type { Status } from './status.ts'
 import { Stopping } from './stopping.ts'
-
-export interface WorkerOptions {
-  /** From 1. */
-  readonly number: number
-  /** Of the run. */
-  readonly name: string
-  readonly program: Program
-  /** Of this worker. */
-  readonly directory: RunDirectory
-  readonly timeouts: Timeouts
-  /** What follows when the very first start fails: the end with 1, another one, or nothing. */
-  readonly onFirstFailure: 'end' | 'retry' | 'wait'
-  /** Listeners that the supervisor was started with, by socket activation. */
-  readonly inherited: readonly Named[]
-  /** As the release before has left it, in this very process. */
-  readonly resumed?: WorkerSnapshot | undefined
-  /** The first worker, where this is another one: it begins where that one is. */
-  first(): Worker | undefined
-  /** Whether this server is the whole run, which ends when it ends by itself. */
-  isAlone(): boolean
-  announce(line: say.Line): void
-  /** A start has ended, one way or the other. */
-  onLaunched(): void
-  /** The server has ended by itself, and so does the run. */
-  onFinished(): void
-}
-
-/** Follows what the processes do, for as long as it is subscribed. */
-export interface Observer {
-  heard?(pid: number, event: HandoffEvent): void
-  gone?(pid: number): void
-}
-
-/** How a start ended, and who serves. */
-export type LaunchResult =
-  | {
-      readonly ok: true
-      readonly pid: number
-      readonly generation: number
-      /** The pid of the old process. */
-      readonly replaces: number | undefined
-    }
-  | { readonly ok: false; readonly failure: Failure; readonly serving: Serving }
-
-/** What to start, and from whom it takes over beside the process that serves here. */
-export interface LaunchRequest {
-  /** Absent: what is in force. It is in force from the moment at which it serves. */
-  readonly program?: Program | undefined
-  readonly joins?: readonly string[]
-}
-
-/**
- * How long the words of the listeners may take that a process keeps here, in milliseconds. They come
- * right after the one that it serves.
- */
-const keptTimeoutMs = 1_000
+import type { LaunchRequest, LaunchResult, Observer, WorkerOptions } from './worker-options.ts'
 
 export class Worker {
   readonly number: number
@@ -91,7 +32,7 @@ export class Worker {
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
-  readonly #words = new LastWords()
+  readonly #narrator: Narrator
   #stopping: Stopping | undefined
   #hasServed = false
   /** Whether it has a place, is about to hand over to another worker, or has done so. */
@@ -103,15 +44,14 @@ export class Worker {
     this.#options = options
     this.#store = new ListenerStore(options.inherited)
     this.#programs = new Programs(resumed?.inForce ?? program)
-    this.#generations = new Generations(
-      directory,
-      {
-        onReport: (pid, report, descriptors) => this.#heard(pid, report, descriptors),
-        onGone: (end) => this.#gone(end),
-        onError: (error) => options.announce(say.trouble(error)),
-      },
-      resumed,
-    )
+    const handlers = {
+      onReport: (pid: number, report: Report, descriptors: readonly number[]) =>
+        this.#heard(pid, report, descriptors),
+      onGone: (end: End) => this.#gone(end),
+      onError: (error: Error) => options.announce(say.trouble(error)),
+    }
+    this.#generations = new Generations(directory, handlers, resumed)
+    this.#narrator = new Narrator(this.#generations, (line) => options.announce(line))
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
       spawn: (program, joins) => this.#spawn(program, joins),
@@ -135,8 +75,7 @@ export class Worker {
 
   /** The process that serves. */
   get serving(): ProcessRecord | undefined {
-    const { processes, serving } = this.#generations.registry
-    return serving === undefined ? undefined : processes.get(serving)
+    return this.#generations.serving
   }
 
   /** Its processes, each of them alive. */
@@ -157,12 +96,6 @@ export class Worker {
   /** Where other processes find the one that serves. */
   get rendezvous(): string {
     return this.#options.directory.rendezvous
-  }
-
-  /** Whether any process of it is left, or is to be started again. */
-  get isEmpty(): boolean {
-    const { processes } = this.#generations.registry
-    return processes.size === 0 && this.backoff === null && !this.busy
   }
 
   /** Whether it has ever served, as far as this supervisor knows. */
@@ -191,8 +124,8 @@ export class Worker {
   }
 
   /** Resolves when no start is on its way. */
-  async idle(): Promise<void> {
-    while (this.busy) await this.#launcher.idle
+  idle(): Promise<void> {
+    return this.#launcher.idle()
   }
 
   /** The listeners kept for a crash of the process that serves. */
@@ -202,7 +135,12 @@ export class Worker {
 
   /** Resolves when all that the process that serves listens on is {@link kept}. */
   keepsAll(): Promise<void> {
-    return this.#store.keeps(this.serving?.listeners ?? [], keptTimeoutMs)
+    return this.#store.keeps(this.serving?.listeners ?? [])
+  }
+
+  /** Whether there still is a process with this pid. */
+  has(pid: number): boolean {
+    return this.#generations.registry.processes.has(pid)
   }
 
   /** What the next release needs to know; nothing may be on its way. */
@@ -215,11 +153,6 @@ export class Worker {
       inForce: this.program,
       programs: this.#programs.all,
     }
-  }
-
-  /** Whether there still is a process with this pid. */
-  has(pid: number): boolean {
-    return this.#generations.registry.processes.has(pid)
   }
 
   observe(observer: Observer): () => void {
@@ -293,21 +226,10 @@ export class Worker {
   }
 
   async #spawn(program: Program, joins: readonly string[]): Promise<number> {
-    const { number, directory, timeouts } = this.#options
-    const first = this.#options.first()
-    // The kept listeners also where one serves that can hand over: it may die before it has.
-    const inherited = this.#store.all
-    const reserved = reserve(first?.kept ?? [], new Set(inherited.map(({ name }) => name)))
-    try {
-      const { youngest } = this.#generations.registry
-      const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
-      const start = { worker: number, inherited, generation, reserved, joins }
-      const pid = await this.#generations.spawn(program, directory, timeouts, start)
-      this.#programs.started(pid, program)
-      return pid
-    } finally {
-      closeAll(reserved.map(({ fd }) => fd))
-    }
+    const request = { program, joins }
+    const pid = await startWorker(this.#generations, this.#store, this.#options, request)
+    this.#programs.started(pid, program)
+    return pid
   }
 
   #launched(outcome: Outcome, ms: number): LaunchResult {
@@ -330,7 +252,9 @@ export class Worker {
       const { code, message } = this.#isStopping()
       return { ok: false, failure: { code, message }, serving }
     }
-    if (serving === 'old') this.#aborted(failure)
+    if (serving === 'old') {
+      this.#generations.change({ type: 'aborted', ...failure, at: now() })
+    }
     this.#options.announce(say.failed(failure, serving, old))
     const { onFirstFailure } = this.#options
     if (this.#hasServed || onFirstFailure === 'retry') {
@@ -346,14 +270,10 @@ export class Worker {
     return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${name}: it is stopping`)
   }
 
-  #aborted(failure: Failure): void {
-    this.#generations.change({ type: 'aborted', ...failure, at: now() })
-  }
-
   #heard(pid: number, report: Report, descriptors: readonly number[]): void {
     const { event, extendMs } = report
     this.#keep(pid, report, descriptors)
-    this.#words.heard(pid, report)
+    this.#narrator.listen(pid, report)
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
@@ -363,7 +283,7 @@ export class Worker {
     // Maybe from another worker.
     if (event.type === 'taken-back') this.#place = 'held'
     for (const observer of this.#observers) observer.heard?.(pid, event)
-    this.#follow(pid, event)
+    this.#narrator.heard(pid, event)
     this.#settle()
   }
 
@@ -377,29 +297,11 @@ export class Worker {
     }
   }
 
-  #follow(pid: number, event: HandoffEvent): void {
-    const record = this.#generations.registry.processes.get(pid)
-    if (record === undefined) return
-    const { announce } = this.#options
-    if (event.type === 'drained') announce(say.drained(record, event))
-    if (event.type === 'taken-back') announce(say.takenBack(record, event.message))
-    // A handoff that the server began by itself: no start of ours tells how it ended.
-    if (this.#generations.hasSpawned(pid)) return
-    if (event.type === 'serving') {
-      announce(say.serves(record, event.replaces?.generation, event.elapsedMs))
-    }
-    if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
-      const { code, message } = event
-      this.#aborted({ code, message })
-      announce(say.failed({ code, message }, 'old', this.serving))
-    }
-  }
-
   #gone({ record, wasServing, exit }: End): void {
     const { pid, servingSince } = record
     this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
-    const line = say.ended(record, exit, this.#words.take(pid))
+    const line = this.#narrator.endOf(record, exit)
     if (wasServing) this.#recovery.lost({ exit, servedMs, why: line.text })
     const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(line)
