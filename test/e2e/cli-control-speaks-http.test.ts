@@ -90,6 +90,8 @@ test('what it does not know is answered with a status and a code', async () => {
     ['GET', '/reload', 405, 'METHOD_NOT_ALLOWED', 'POST'],
     ['DELETE', '/status', 405, 'METHOD_NOT_ALLOWED', 'GET'],
     ['POST', '/reload?wait=ready', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
+    ['POST', '/reload?workers=0', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
+    ['POST', '/reload?parallel=yes', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
     ['POST', '/reload?entry=server.mjs', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
     ['POST', '/reload?node=', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],
     ['POST', '/reload?entyr=/srv/server.mjs', 400, 'ERR_HANDOFF_INVALID_OPTION', undefined],

@@ -27,7 +27,7 @@ test('arguments, environment and standard streams are those of the operator', as
   }
 })
 
-test('the children of the server do not see what the supervisor told it', async () => {
+test('the children of the server see nothing of what the supervisor told it but the worker', async () => {
   const child = `
     import { execFileSync } from 'node:child_process'
     console.log('child', execFileSync('env').toString().split('\\n').filter((line) => /^(NOTIFY_|HANDOFF_)/.test(line)).join())
@@ -35,7 +35,7 @@ test('the children of the server do not see what the supervisor told it', async 
   const project = makeProject({ 'server.mjs': serverReplying('here') + child })
   const run = project.run(['server.mjs'])
   const [line] = await run.prints(/^child .*/)
-  expect(line).toBe(`child HANDOFF_DIR=${project.runs}`)
+  expect(line).toBe(`child HANDOFF_DIR=${project.runs},HANDOFF_WORKER=1`)
 })
 
 test('TypeScript runs without a build, and what does not compile is told', async () => {

@@ -109,7 +109,7 @@ test('cluster workers are refused with what to use in their place', async () => 
   `
   const project = makeProject({ 'server.mjs': source })
   const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
-  expect(stderr.split('\n').at(-1)).toMatch(/cannot fork a cluster worker.*as one process/)
+  expect(stderr.split('\n').at(-1)).toMatch(/cannot fork a cluster worker.*without cluster/)
   expect(exitCode).toBe(1)
 })
 

@@ -88,5 +88,5 @@ test("in a worker of somebody else's cluster listeners are refused with what to 
   })
   const child = spawn(process.execPath, ['cluster.mjs'], { cwd: project.path, env: project.env })
   const [line] = await new Run(child).prints(/^refused .*/)
-  expect(line).toMatch(/ERR_HANDOFF_CLUSTER cannot listen.*as one process/)
+  expect(line).toMatch(/ERR_HANDOFF_CLUSTER cannot listen.*without cluster/)
 })

@@ -9,10 +9,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { HandoffEvent } from 'socket-handoff'
 import { expect, onTestFailed, onTestFinished } from 'vitest'
+import type { Status } from '../../packages/handoff/src/supervisor/status.ts'
 import { cli, spawnCli } from './cli.ts'
 import type { Target } from './load/send.ts'
 import { Output } from './output.ts'
 import { alive, gone, startedWith } from './process-facts.ts'
+import { until } from './until.ts'
 
 /** Marks every process of a run, orphans too; HANDOFF_… would be taken from generations. */
 const MARK = 'TEST_RUN_ID'
@@ -104,6 +106,20 @@ export class Run {
   async reloadWell(): Promise<void> {
     const { exitCode, text } = await this.reload()
     expect(exitCode, text).toBe(0)
+  }
+
+  async status(): Promise<Status> {
+    const { stdout, stderr } = await cli(['status', this.name, '--json'], this.#env)
+    expect(stdout.lines, `${stderr}`).toHaveLength(1)
+    return JSON.parse(`${stdout}`)
+  }
+
+  /** Waits until so many workers serve, and gives their pids in the order of their numbers. */
+  async workersServe(count: number): Promise<number[]> {
+    return await until(`${count} workers serve`, async () => {
+      const pids = (await this.status()).workers.map(({ serving }) => serving)
+      return pids.length === count && !pids.includes(null) && (pids as number[])
+    })
   }
 
   /** The living processes of this run: supervisor, generations and commands. */

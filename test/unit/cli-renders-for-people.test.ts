@@ -6,17 +6,21 @@ import { countsOf, type Fates, noFates } from '../../packages/handoff/src/fates.
 import { drainedText } from '../../packages/handoff/src/supervisor/fates-text.ts'
 import type { Told } from '../../packages/handoff/src/supervisor/old-connections.ts'
 import type { ReloadLine } from '../../packages/handoff/src/supervisor/reload.ts'
-import type { Status } from '../../packages/handoff/src/supervisor/status.ts'
+import type { WorkerResult } from '../../packages/handoff/src/supervisor/reload-result.ts'
+import type { ProcessStatus, Status } from '../../packages/handoff/src/supervisor/status.ts'
 
 const status: Status = {
   name: 'web',
   pid: 100,
+  release: '1.2.0',
   generation: 2,
   serving: 103,
   program: { entry: '/srv/web/server.js', workingDirectory: '/srv', node: '/usr/bin/node' },
+  workers: [{ worker: 1, generation: 2, serving: 103, backoff: null }],
   processes: [
     {
       pid: 103,
+      worker: 1,
       generation: 2,
       stage: 'serving',
       uptimeMs: 80_000,
@@ -27,6 +31,7 @@ const status: Status = {
     },
     {
       pid: 9,
+      worker: 1,
       generation: 1,
       stage: 'drain',
       uptimeMs: 7_200_000,
@@ -68,12 +73,14 @@ test('a status lines up', () => {
 })
 
 test('a crashed server shows when it starts again', () => {
+  const why = 'generation 2 (pid 103) exited with code 1'
+  const backoff = { crashes: 3, retryInMs: 400, why }
+  const nobody = { generation: null, serving: null, backoff }
   const crashed: Status = {
     ...status,
-    generation: null,
-    serving: null,
     processes: [],
-    backoff: { crashes: 3, retryInMs: 400, why: 'generation 2 (pid 103) exited with code 1' },
+    workers: [{ ...nobody, worker: 1 }],
+    ...nobody,
   }
   const lines = statusLines(crashed, plain, 80_000)
   expect(lines.slice(0, 3)).toEqual([
@@ -134,10 +141,10 @@ test('the summary has a tick and colour only in a terminal', () => {
     serving: 'new',
     atMs: 312,
   } as const
-  expect(reloadSummary(result, plain)).toBe('generation 2 serves (pid 7) after 312 ms')
-  expect(reloadSummary(result, colourful)).toBe(
+  expect(reloadSummary(result, plain)).toEqual(['generation 2 serves (pid 7) after 312 ms'])
+  expect(reloadSummary(result, colourful)).toEqual([
     '\x1b[32m✓\x1b[39m generation 2 serves (pid 7) after 312 ms',
-  )
+  ])
 })
 
 test('the summary tells what has become of the connections of the old process', () => {
@@ -145,7 +152,10 @@ test('the summary tells what has become of the connections of the old process', 
   const fates = { ...noFates, handedOver: { http: 48, websocket: 16 }, drained: { raw: 2 } }
   const old = { pid: 6, generation: 1, counts: countsOf(fates), fates }
   const summary = (told: Omit<Told, keyof typeof old>) =>
-    reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: { ...old, ...told } }, plain)
+    reloadSummary(
+      { ...result, atMs: 150, servesAfterMs: 143, old: { ...old, ...told } },
+      plain,
+    ).join()
   expect(summary({ drained: true, connections: 0 })).toBe(
     'generation 2 serves (pid 7) after 143 ms: 64 connections handed over (48 http, 16 websocket), 2 finished, none cut',
   )
@@ -153,9 +163,43 @@ test('the summary tells what has become of the connections of the old process', 
     'generation 2 serves (pid 7) after 143 ms: 64 connections handed over (48 http, 16 websocket), 2 finished, 3 left in generation 1 (pid 6)',
   )
   const none = { ...old, drained: true, connections: 0, counts: countsOf(noFates), fates: noFates }
-  expect(reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: none }, plain)).toBe(
+  expect(reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: none }, plain)).toEqual([
     'generation 2 serves (pid 7) after 143 ms',
-  )
+  ])
+})
+
+test('of several workers each process tells whose it is, and the head how many serve', () => {
+  const [serving, draining] = status.processes as [ProcessStatus, ProcessStatus]
+  const several: Status = {
+    ...status,
+    workers: [
+      { worker: 1, generation: 2, serving: 103, backoff: null },
+      { worker: 2, generation: null, serving: null, backoff: { crashes: 1, retryInMs: 400 } },
+    ],
+    processes: [serving, { ...draining, worker: 2, fates: noFates }],
+  }
+  expect(statusLines(several, plain, 80_000).slice(0, 6)).toEqual([
+    'web  1 of 2 workers serve  supervisor pid 100',
+    'worker 2 crashed once, starts again in 400ms',
+    '',
+    'worker  pid  generation  stage    up      connections               listeners',
+    '1       103  2           serving  1m 20s  12: 10 http, 2 websocket  tcp:127.0.0.1:3000 unix:/run/web.sock',
+    '2       9    1           drain    2h 0m   1 raw',
+  ])
+})
+
+test('of several workers the summary has a line for each', () => {
+  const workers: WorkerResult[] = [
+    { worker: 1, outcome: 'reloaded', generation: 2, pid: 7, servesAfterMs: 100, old: null },
+    { worker: 2, outcome: 'left', generation: null, pid: null, to: 1 },
+  ]
+  const result = { type: 'result', ok: true, generation: 2, pid: 7, serving: 'new' } as const
+  expect(reloadSummary({ ...result, workers, atMs: 312 }, plain)).toEqual([
+    'worker 1: generation 2 serves (pid 7) after 100 ms',
+    'worker 2: has handed over to worker 1',
+  ])
+  const line = { ...common, type: 'stage', stage: 'offer', detail: '', worker: 2 } as const
+  expect(reloadLine(line, plain)).toBe('   312 ms   2  old  1234     offer')
 })
 
 test.each<[Partial<Fates>, string]>([

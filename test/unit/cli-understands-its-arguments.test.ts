@@ -1,5 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
-import { duration, positiveDuration, runName } from '../../packages/handoff/src/cli/arguments.ts'
+import {
+  duration,
+  positiveDuration,
+  runName,
+  workerCount,
+} from '../../packages/handoff/src/cli/arguments.ts'
 import { makeProgram } from '../../packages/handoff/src/cli/program.ts'
 
 const notUnderstood = expect.objectContaining({ code: 'commander.invalidArgument' })
@@ -13,6 +19,14 @@ test('a duration is given in milliseconds', () => {
 test('a deadline of zero is refused', () => {
   expect(positiveDuration('1ms')).toBe(1)
   expect(() => positiveDuration('0s')).toThrow(notUnderstood)
+})
+
+test('a number of workers is from 1 to 1024, or one a core', () => {
+  expect(workerCount('1024')).toBe(1024)
+  expect(workerCount('max')).toBe(availableParallelism())
+  for (const text of ['0', '-1', '1.5', '1025', '1e2', 'x', '']) {
+    expect(() => workerCount(text), text).toThrow(notUnderstood)
+  }
 })
 
 test('a name is checked', () => {

@@ -13,9 +13,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   openRunDirectory,
+  pathLimitBytes,
   runDirectory,
   runNames,
   runsDirectory,
+  workerDirectory,
+  workersFound,
 } from '../../packages/handoff/src/io/run-directory.ts'
 
 let root = ''
@@ -96,6 +99,33 @@ test('a path that no socket can have is refused before anything is made', () => 
     expect.objectContaining({ code: 'ERR_HANDOFF_PATH_TOO_LONG' }),
   )
   expect(existsSync(deep)).toBe(false)
+})
+
+test('each worker has sockets of its own, and the first one those of the run', () => {
+  const run = openRunDirectory('web', { HANDOFF_DIR: root })
+  expect(workerDirectory(run, 1)).toEqual(run)
+  const third = workerDirectory(run, 3)
+  const rendezvous = join(run.path, 'rendezvous-3.sock')
+  expect(third).toEqual({ ...run, rendezvous, notify: join(run.path, 'notify-3.sock') })
+  for (const file of [
+    'rendezvous.sock',
+    'rendezvous-12.sock',
+    'rendezvous-x.sock',
+    'note-4.sock',
+  ]) {
+    writeFileSync(join(run.path, file), '')
+  }
+  writeFileSync(third.rendezvous, '')
+  expect(workersFound(run)).toEqual([3, 12])
+})
+
+test('a path that only the sockets of further workers cannot have is refused for those', () => {
+  const length = pathLimitBytes - '/web/rendezvous.sock'.length - root.length - 1
+  const deep = join(root, 'x'.repeat(length))
+  const run = openRunDirectory('web', { HANDOFF_DIR: deep })
+  expect(() => workerDirectory(run, 2)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_PATH_TOO_LONG' }),
+  )
 })
 
 test('runs are found by their directories', () => {

@@ -16,7 +16,8 @@ const olderAlive = { serves: false, mayTakeBack: true }
 const somebody = { serves: true, mayTakeBack: false }
 
 function recovery() {
-  const handlers = { restart: vi.fn(), finish: vi.fn(), onPause: vi.fn() }
+  const mayFinish = vi.fn(() => true)
+  const handlers = { restart: vi.fn(), mayFinish, finish: vi.fn(), onPause: vi.fn() }
   return { ...handlers, recovery: new Recovery(handlers) }
 }
 
@@ -69,6 +70,15 @@ test('a server that exits with 0 has ended by itself', () => {
   it.settle(nobody)
   expect(finish).toHaveBeenCalledTimes(1)
   expect(onPause).not.toHaveBeenCalled()
+})
+
+test('one of several that exits with 0 is started again, as after a crash', () => {
+  const { recovery: it, mayFinish, finish, onPause } = recovery()
+  mayFinish.mockReturnValue(false)
+  it.lost({ exit: { code: 0, signal: null }, servedMs: 5, why })
+  it.settle(nobody)
+  expect(finish).not.toHaveBeenCalled()
+  expect(onPause).toHaveBeenCalledTimes(1)
 })
 
 test('exit code 0 of a process that never served is a failure', () => {

@@ -8,6 +8,7 @@ import {
   emptyRegistry,
   type Registry,
 } from '../../packages/handoff/src/supervisor/registry.ts'
+import { release } from '../../packages/handoff/src/supervisor/release.ts'
 import { statusOf } from '../../packages/handoff/src/supervisor/status.ts'
 
 const listeners = ['tcp:127.0.0.1:3000']
@@ -178,6 +179,7 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
   })
   const status = statusOf(registry, {
     name: 'web',
+    worker: 1,
     pid: 1,
     now: 6_000,
     date: 106_000,
@@ -189,6 +191,7 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
   expect(status.processes.map(({ pid }) => pid)).toEqual([30, 20, 10])
   expect(status.processes[0]).toEqual({
     pid: 30,
+    worker: 1,
     generation: 0,
     stage: 'starting',
     uptimeMs: 1_000,
@@ -204,13 +207,15 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
 
 test('with nobody serving the status has null for it', () => {
   const backoff = { crashes: 1, retryInMs: 100 }
-  const surroundings = { name: 'web', pid: 1, now: 0, date: 0, backoff, program }
+  const surroundings = { name: 'web', worker: 1, pid: 1, now: 0, date: 0, backoff, program }
   expect(statusOf(emptyRegistry, surroundings)).toEqual({
     name: 'web',
     pid: 1,
+    release,
     generation: null,
     serving: null,
     program,
+    workers: [{ worker: 1, generation: null, serving: null, backoff }],
     processes: [],
     handoffs: { completed: 0, aborted: 0, fates: noFates, last: null },
     backoff: { crashes: 1, retryInMs: 100 },
@@ -228,4 +233,24 @@ test('what has become of connections outlives the process that told it', () => {
   registry = heard(registry, 10, 1, { ...drains, fates })
   registry = reduce(registry, { type: 'gone', pid: 10 })
   expect(allFates(registry)).toEqual(all)
+})
+
+test('a process that hands over to another worker serves no more, whatever it had sent before', () => {
+  const to = { pid: 50, generation: 7 }
+  let registry = reduce(second(), {
+    ...{ type: 'left', from: { pid: 20, generation: 2 }, to },
+    at: 3_000,
+  })
+  expect(registry).toMatchObject({ serving: undefined, completed: 2, last: to })
+  expect(registry.processes.get(20)).toMatchObject({ stage: 'drain' })
+
+  const serves = { type: 'status', stage: 'serving', listeners, connections: 4 } as const
+  registry = heard(registry, 20, 2, { ...serves, open: { http: 4 }, fates: noFates })
+  expect(registry.serving).toBeUndefined()
+
+  registry = heard(registry, 20, 2, {
+    ...{ type: 'taken-back', code: 'ERR_HANDOFF_PEER_GONE', message: 'It is gone.', listeners },
+    ...{ connections: { back: 0, closed: 0 }, fates: noFates },
+  })
+  expect(registry).toMatchObject({ serving: 20, completed: 1, aborted: 1 })
 })

@@ -1,24 +1,28 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { HandoffEvent } from '../../packages/handoff/src/diagnostics.ts'
 import { noFates } from '../../packages/handoff/src/fates.ts'
+import type { Fleet } from '../../packages/handoff/src/supervisor/fleet.ts'
 import { type ReloadLine, reloadWithLines } from '../../packages/handoff/src/supervisor/reload.ts'
+import { type Plan, Rollout } from '../../packages/handoff/src/supervisor/rollout.ts'
+import type { FleetObserver } from '../../packages/handoff/src/supervisor/roster.ts'
 import type {
   LaunchResult,
   Observer,
-  Supervisor,
-} from '../../packages/handoff/src/supervisor/supervisor.ts'
+} from '../../packages/handoff/src/supervisor/worker-options.ts'
 
 const old = { pid: 10, generation: 1 }
 const launched: LaunchResult = { ok: true, pid: 20, generation: 2, replaces: old.pid }
 
-/** A supervisor whose reload succeeds, and whose processes are told by hand. */
+/** A worker whose reload succeeds, and whose processes are told by hand. */
 function supervise() {
   const observers = new Set<Observer>()
   const alive = new Set([10, 20])
   const fake = {
     serving: { pid: 20, generation: 2 } as { pid: number; generation: number } | undefined,
     has: (pid: number) => alive.has(pid),
-    reload: () => Promise.resolve(launched),
+    number: 1,
+    busy: false,
+    launch: () => Promise.resolve(launched),
     observe(observer: Observer) {
       observers.add(observer)
       return () => observers.delete(observer)
@@ -48,12 +52,22 @@ function supervise() {
   }
 }
 
-function reload(fake: unknown, waitForExit: boolean) {
+/** The reload of a run that has this worker alone. */
+function reload(fake: ReturnType<typeof supervise>['fake'], waitForExit: boolean) {
   const lines: ReloadLine[] = []
+  const plan = { first: fake, others: [], entering: [], leaving: [] } as unknown as Plan
+  const fleet = {
+    reload: () => new Rollout(plan),
+    observe: ({ heard, gone }: FleetObserver) =>
+      fake.observe({
+        heard: (pid, event) => heard?.(1, pid, event),
+        gone: (pid) => gone?.(1, pid),
+      }),
+  }
   const write = (line: ReloadLine) => lines.push(line)
   return {
     lines,
-    done: reloadWithLines(fake as Supervisor, { waitForExit, write }),
+    done: reloadWithLines(fleet as unknown as Fleet, { waitForExit, write }),
   }
 }
 

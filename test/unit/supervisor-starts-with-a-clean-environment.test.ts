@@ -24,9 +24,11 @@ test('a process gets its two sockets, and nothing of a previous owner', () => {
       HANDOFF_RENDEZVOUS: '/old',
       HANDOFF_READY_TIMEOUT_MS: '1',
       HANDOFF_ANYTHING: 'old',
+      HANDOFF_WORKER: '9',
       HANDOFF_IGNORE: '9464',
       HANDOFF_READY: 'message',
     },
+    2,
     directory,
     {},
   )
@@ -38,12 +40,13 @@ test('a process gets its two sockets, and nothing of a previous owner', () => {
     HANDOFF_RENDEZVOUS: '/run/x/web/rendezvous.sock',
     NOTIFY_SOCKET: '/run/x/web/notify.sock',
     HANDOFF_STATUS_INTERVAL_MS: '1000',
+    HANDOFF_WORKER: '2',
     NODE_COMPILE_CACHE: '/run/x/web/compile-cache',
   })
 })
 
 test('the flags of the operator go to the process, zero included', () => {
-  const env = generationEnvironment({}, directory, {
+  const env = generationEnvironment({}, 1, directory, {
     readyTimeoutMs: 1_000,
     drainTimeoutMs: 0,
     probationMs: 2_000,
@@ -56,7 +59,7 @@ test('the flags of the operator go to the process, zero included', () => {
 })
 
 test('a compile cache of the operator is left alone', () => {
-  expect(generationEnvironment({ NODE_COMPILE_CACHE: '/c' }, directory, {})).toMatchObject({
+  expect(generationEnvironment({ NODE_COMPILE_CACHE: '/c' }, 1, directory, {})).toMatchObject({
     NODE_COMPILE_CACHE: '/c',
   })
 })

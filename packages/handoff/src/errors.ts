@@ -13,7 +13,7 @@ const help = {
   ERR_HANDOFF_ADDON_NOT_FOUND:
     'Build it with `npm run build:native` (needs Python and a C++ compiler).',
   ERR_HANDOFF_CLUSTER:
-    'The cluster primary owns the sockets of its workers; start the file that listens as one process, without cluster.',
+    'The cluster primary owns the sockets of its workers; start the file that listens without cluster, by `handoff run --workers max`.',
   ERR_HANDOFF_WORKER_THREAD: 'Listen in the main thread, or name the port in HANDOFF_IGNORE.',
 
   // Misuse.
@@ -62,6 +62,7 @@ const help = {
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
+  ERR_HANDOFF_UPGRADE: 'The supervisor goes on as it was.',
 } as const
 
 /** A permanent error code of socket-handoff; match on this, never on the text. */

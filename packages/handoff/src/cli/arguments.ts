@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from 'commander'
 import { isName } from '../supervisor/entry.ts'
+import { mostWorkers, readWorkerCount } from '../supervisor/worker-count.ts'
 import { parseDuration } from './duration.ts'
 
 /** A duration in milliseconds. */
@@ -16,6 +17,13 @@ export function positiveDuration(text: string): number {
   const ms = duration(text)
   if (ms === 0) throw new InvalidArgumentError('Give it some time: 500ms, 30s, 2m.')
   return ms
+}
+
+/** A number of workers. */
+export function workerCount(text: string): number {
+  const count = readWorkerCount(text)
+  if (count !== undefined) return count
+  throw new InvalidArgumentError(`Give a number from 1 to ${mostWorkers}, or max.`)
 }
 
 /** A name that can be a directory of its own. */

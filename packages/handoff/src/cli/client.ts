@@ -11,6 +11,14 @@ import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
 import { completeLine, completeStatus } from './complete.ts'
 
+/** What a reload is to do. */
+export interface Wanted {
+  readonly wait?: 'exit' | undefined
+  readonly workers?: number | undefined
+  readonly parallel?: boolean | undefined
+  readonly change?: ProgramChange
+}
+
 /** Speaks to the supervisor of the run `name`, which has its files in `directory`. */
 export class Client {
   readonly name: string
@@ -37,8 +45,10 @@ export class Client {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
    */
-  async *reload(wait: 'exit' | undefined, change: ProgramChange = {}): AsyncGenerator<ReloadLine> {
+  async *reload({ wait, workers, parallel, change = {} }: Wanted): AsyncGenerator<ReloadLine> {
     const query = new URLSearchParams(wait && { wait })
+    if (workers !== undefined) query.set('workers', String(workers))
+    if (parallel) query.set('parallel', 'true')
     writeChange(change, query)
     const path = query.size === 0 ? '/reload' : `/reload?${query}`
     const response = await this.#send('POST', path)
@@ -53,6 +63,31 @@ export class Client {
       throw this.#gone(cause)
     }
     throw this.#gone()
+  }
+
+  /**
+   * Has the supervisor become this release, run by this Node.js.
+   *
+   * @returns how it stands then.
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING, ERR_HANDOFF_UPGRADE:
+   * it is as it was; and as {@link status}.
+   */
+  async upgrade(to: { command: string; node: string }): Promise<Status> {
+    const response = await this.#send('POST', `/upgrade?${new URLSearchParams(to)}`)
+    let refusal: Refusal | undefined
+    try {
+      for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+        const { code, message = '' } = JSON.parse(line) as {
+          code?: HandoffErrorCode
+          message?: string
+        }
+        if (code !== undefined) refusal = new Refusal(code, message)
+      }
+    } catch {
+      // The connection ended before the answer: the supervisor is another program now.
+    }
+    if (refusal !== undefined) throw refusal
+    return await this.status()
   }
 
   async #send(method: string, path: string): Promise<IncomingMessage> {

@@ -8,8 +8,10 @@ export function completeStatus(status: Status): Status {
   const { processes, handoffs } = status
   return {
     ...status,
+    release: status.release ?? null,
     program: status.program ?? null,
-    processes: processes.map((process) => ({ ...process, ...connectionsOf(process) })),
+    workers: status.workers ?? [workerOf(status)],
+    processes: processes.map((process) => ({ ...process, ...partsOf(process) })),
     handoffs: { ...handoffs, fates: handoffs.fates ?? noFates },
   }
 }
@@ -22,6 +24,10 @@ export function completeLine(line: ReloadLine): ReloadLine {
   return { ...line, counts, fates: line.fates ?? noFates }
 }
 
-function connectionsOf({ open, fates }: Partial<Status['processes'][number]>) {
-  return { open: open ?? {}, fates: fates ?? noFates }
+function partsOf({ worker, open, fates }: Partial<Status['processes'][number]>) {
+  return { worker: worker ?? 1, open: open ?? {}, fates: fates ?? noFates }
+}
+
+function workerOf({ generation, serving, backoff }: Status): Status['workers'][number] {
+  return { worker: 1, generation, serving, backoff }
 }

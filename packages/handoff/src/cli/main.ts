@@ -1,14 +1,10 @@
 #!/usr/bin/env node
 // The command `handoff`.
 
-import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
+import { release } from '../supervisor/release.ts'
 import { printError, printFailure } from './fail.ts'
 import { makeProgram } from './program.ts'
-
-const { version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string }
 
 // A reader that went away ends `handoff status --watch | head -1`, but not a supervisor whose log
 // it was: that one writes to stderr alone.
@@ -21,7 +17,7 @@ process.stderr.on(
   endOfReader(() => {}),
 )
 
-const program = makeProgram(version, (code) => {
+const program = makeProgram(release, (code) => {
   process.exitCode = code
 })
 for (const command of [program, ...program.commands]) {

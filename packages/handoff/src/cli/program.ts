@@ -1,7 +1,8 @@
 // The commands, their flags and their help.
 
 import { Command, Option } from 'commander'
-import { duration, positiveDuration, runName } from './arguments.ts'
+import { checkCommand } from '../supervisor/release.ts'
+import { duration, positiveDuration, runName, workerCount } from './arguments.ts'
 
 /**
  * Makes the program; `exit` gets the exit code of the command that ran.
@@ -28,6 +29,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[args...]', 'its arguments')
     .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
     .option('--watch', 'reload when the sources change')
+    .option(
+      '--workers <n>',
+      'as many processes at once, or max: one a core (default: 1)',
+      workerCount,
+    )
+    .option('--parallel', 'reload all workers but the first at once, not one after the other')
     .option('--ready-timeout <time>', timeText('from start to ready', '60s'), positiveDuration)
     .option('--drain-timeout <time>', timeText('to finish what is in flight', '30s'), duration)
     .option(
@@ -54,6 +61,8 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .addOption(
       new Option('--wait <event>', 'return when the old process has gone').choices(['exit']),
     )
+    .option('--workers <n>', 'from now on as many workers, or max: one a core', workerCount)
+    .option('--parallel', 'all workers but the first at once, not one after the other')
     .option(
       '--entry <path>',
       'start another file, a new release; later reloads and restarts do too',
@@ -89,6 +98,25 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     })
 
   program
+    .command('upgrade')
+    .summary('replace the supervisor by this release; the server notices nothing')
+    .description(
+      'Makes the supervisor of the run the release of handoff, and the Node.js, that run this very ' +
+        'command. It stays the same process; no server is started or stopped. Exit 1: it is as it ' +
+        'was, and why.',
+    )
+    .argument('[name]', nameText, runName)
+    .action(async (name) => {
+      const { upgrade } = await import('./upgrade.ts')
+      exit(await upgrade(name))
+    })
+
+  program.command(checkCommand, { hidden: true }).action(async () => {
+    const { canResume } = await import('./can-resume.ts')
+    exit(await canResume())
+  })
+
+  program
     .command('doctor')
     .summary('find what stands in the way of a handoff here')
     .description(
@@ -119,6 +147,7 @@ const examples = `
 Examples:
   handoff run --watch src/server.ts    develop: an edit shows at the next request
   handoff run dist/server.js           production; also as PID 1 of a container
+  handoff run --workers max dist/server.js   on every core
   handoff reload --wait exit           deploy: returns when the old process has gone
   handoff reload --entry ../43/server.js   deploy from another directory
   handoff status --json

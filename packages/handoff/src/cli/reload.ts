@@ -10,6 +10,8 @@ import { styleFor } from './style.ts'
 
 export interface ReloadOptions {
   readonly wait?: 'exit'
+  readonly workers?: number
+  readonly parallel?: true
   readonly json?: true
   readonly entry?: string
   readonly cwd?: string
@@ -20,10 +22,11 @@ export interface ReloadOptions {
 export async function reload(name: string | undefined, options: ReloadOptions): Promise<number> {
   const client = await findRun(name)
   const style = styleFor(process.stdout)
-  for await (const line of client.reload(options.wait, changeOf(options))) {
+  const { wait, workers, parallel } = options
+  for await (const line of client.reload({ wait, workers, parallel, change: changeOf(options) })) {
     if (options.json) print(JSON.stringify(line))
     else if (line.type !== 'result') print(reloadLine(line, style))
-    else if (line.ok) print(reloadSummary(line, style))
+    else if (line.ok) for (const text of reloadSummary(line, style)) print(text)
     else printError(line.message ?? '', line.code)
     if (line.type === 'result') return line.ok ? 0 : 1
   }

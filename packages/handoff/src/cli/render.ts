@@ -3,7 +3,8 @@
 import { countsOf, total } from '../fates.ts'
 import { drainedText, drainingText, kindsText } from '../supervisor/fates-text.ts'
 import type { Told } from '../supervisor/old-connections.ts'
-import type { ReloadLine, ReloadResult } from '../supervisor/reload.ts'
+import type { ReloadLine } from '../supervisor/reload.ts'
+import type { ReloadResult, WorkerResult } from '../supervisor/reload-result.ts'
 import { sideOf } from '../supervisor/side.ts'
 import type { HandoffStatus, ProcessStatus, Status } from '../supervisor/status.ts'
 import { formatDuration } from './duration.ts'
@@ -37,14 +38,24 @@ function joinedText({ from }: { from: { pid: number; generation: number } }): st
   return `generation ${from.generation} (pid ${from.pid}) has handed over as well`
 }
 
-/** The line that closes a reload which went well. */
-export function reloadSummary(
-  { generation, pid, atMs, servesAfterMs = atMs, old }: ReloadResult & { atMs: number },
-  style: Style,
+/** What closes a reload which went well: a line for each worker. */
+export function reloadSummary(result: ReloadResult & { atMs: number }, style: Style): string[] {
+  const { workers, atMs } = result
+  if (workers === undefined) return [`${style.tick}${servesText(result, atMs)}`]
+  return workers.map((one) => {
+    const text =
+      one.outcome === 'left' ? `has handed over to worker ${one.to}` : servesText(one, atMs)
+    return `${style.tick}worker ${one.worker}: ${text}`
+  })
+}
+
+function servesText(
+  { generation, pid, servesAfterMs, old }: ReloadResult | WorkerResult,
+  atMs: number,
 ): string {
-  const after = milliseconds(servesAfterMs)
+  const after = milliseconds(servesAfterMs ?? atMs)
   const connections = old ? connectionsText(old) : ''
-  return `${style.tick}generation ${generation} serves (pid ${pid}) after ${after}${connections}`
+  return `generation ${generation} serves (pid ${pid}) after ${after}${connections}`
 }
 
 /** What has become of the connections of the old process; nothing where it had none. */
@@ -60,12 +71,10 @@ function connectionsText({ pid, generation, drained, connections, counts, fates 
 
 /** The whole of `handoff status`. */
 export function statusLines(status: Status, style: Style, now: number): string[] {
-  const { name, pid, generation, processes, handoffs, backoff, program } = status
-  const serves =
-    generation === null ? style.bad('nobody serves') : style.good(`generation ${generation} serves`)
+  const { name, pid, processes, handoffs, program } = status
   return [
-    `${style.bold(name)}  ${serves}  ${style.dim(`supervisor pid ${pid}`)}`,
-    ...(backoff === null ? [] : backoffLines(backoff).map((line) => style.bad(line))),
+    `${style.bold(name)}  ${servesWord(status, style)}  ${style.dim(`supervisor pid ${pid}`)}`,
+    ...waitingLines(status).map((line) => style.bad(line)),
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
     ...processes.flatMap(drainLine),
@@ -74,6 +83,23 @@ export function statusLines(status: Status, style: Style, now: number): string[]
     ...fatesLine(handoffs),
     ...(handoffs.last === null ? [] : [lastLine(handoffs.last, now)]),
   ]
+}
+
+function servesWord({ generation, workers }: Status, style: Style): string {
+  if (generation === null) return style.bad('nobody serves')
+  if (workers.length === 1) return style.good(`generation ${generation} serves`)
+  const serving = workers.filter(({ serving }) => serving !== null).length
+  if (serving === workers.length) return style.good(`${serving} workers serve`)
+  return style.bad(`${serving} of ${workers.length} workers serve`)
+}
+
+/** One for each worker that waits; its number where there are several. */
+function waitingLines({ workers }: Status): string[] {
+  return workers.flatMap(({ worker, backoff }) => {
+    if (backoff === null) return []
+    const [when, ...why] = backoffLines(backoff)
+    return workers.length === 1 ? [when, ...why] : [`worker ${worker} ${when}`, ...why]
+  })
 }
 
 /** A drain that is under way, with its numbers so far. */
@@ -88,7 +114,7 @@ function fatesLine({ fates }: Status['handoffs']): string[] {
 }
 
 function step(
-  { atMs, pid }: { atMs: number; pid: number },
+  { atMs, pid, worker }: { atMs: number; pid: number; worker?: number },
   side: string,
   what: string,
   detail: string,
@@ -96,13 +122,16 @@ function step(
 ): string {
   const time = milliseconds(atMs).padStart(9)
   // Ten letters: `taken back`, `discover`.
-  const columns = `${time}  ${side.padEnd(3)}  ${String(pid).padEnd(7)}  ${what.padEnd(10)}`
+  const whose = worker === undefined ? '' : `${String(worker).padStart(2)}  `
+  const columns = `${time}  ${whose}${side.padEnd(3)}  ${String(pid).padEnd(7)}  ${what.padEnd(10)}`
   return `${columns}  ${style.dim(detail)}`.trimEnd()
 }
 
-function processLines({ processes }: Status, style: Style): string[] {
+function processLines({ workers, processes }: Status, style: Style): string[] {
+  const isOne = workers.length === 1 && processes.every(({ worker }) => worker === 1)
   const head = ['pid', 'generation', 'stage', 'up', 'connections', 'listeners']
   const rows = processes.map((process) => [
+    ...(isOne ? [] : [String(process.worker)]),
     String(process.pid),
     process.generation === 0 ? '-' : String(process.generation),
     process.stage,
@@ -110,7 +139,7 @@ function processLines({ processes }: Status, style: Style): string[] {
     openText(process),
     process.listeners.join(' '),
   ])
-  const [first = '', ...rest] = table([head, ...rows])
+  const [first = '', ...rest] = table([[...(isOne ? [] : ['worker']), ...head], ...rows])
   return [style.dim(first), ...rest]
 }
 
@@ -121,7 +150,11 @@ function openText({ connections, open }: ProcessStatus): string {
   return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
 }
 
-function backoffLines({ crashes, retryInMs, why }: NonNullable<Status['backoff']>): string[] {
+function backoffLines({
+  crashes,
+  retryInMs,
+  why,
+}: NonNullable<Status['backoff']>): [when: string, ...why: string[]] {
   const times = crashes === 1 ? 'once' : `${crashes} times in a row`
   const when = `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
   return why === undefined ? [when] : [when, why]

@@ -8,6 +8,8 @@ import { styleFor } from './style.ts'
 export interface RunOptions {
   readonly name?: string
   readonly watch?: true
+  readonly workers?: number
+  readonly parallel?: true
   readonly readyTimeout?: number
   readonly drainTimeout?: number
   readonly probation?: number
@@ -30,6 +32,8 @@ export async function run(entry: string, args: string[], options: RunOptions): P
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
       ...(probation !== undefined && { probationMs: probation }),
     },
+    workers: options.workers ?? 1,
+    parallel: options.parallel ?? false,
     watch: options.watch ?? false,
     announce,
   })

@@ -61,9 +61,29 @@ export function takeReserved(env: NodeJS.ProcessEnv): Named[] {
   return takePairs(env, reservedVariable)
 }
 
-/** The other way round, for a process to be started: its descriptors in this order, from the first. */
-export function inheritedText(names: readonly string[]): string {
-  return names.map((name, index) => `${firstInherited + index}=${name}`).join(':')
+/**
+ * The other way round, for a process to be started: its descriptors in this order, from the first.
+ *
+ * @param before - how many others it gets in front of these.
+ */
+export function inheritedText(names: readonly string[], before = 0): string {
+  return names.map((name, index) => `${firstInherited + before + index}=${name}`).join(':')
+}
+
+/** What a process inherits, as it is told; what is not there has no variable. */
+export function inheritedVariables(
+  kept: readonly Named[],
+  reserved: readonly Named[],
+): Record<string, string> {
+  const text = (named: readonly Named[], before: number) =>
+    inheritedText(
+      named.map(({ name }) => name),
+      before,
+    )
+  return {
+    ...(kept.length > 0 && { [inheritedVariable]: text(kept, 0) }),
+    ...(reserved.length > 0 && { [reservedVariable]: text(reserved, kept.length) }),
+  }
 }
 
 /** One socket, under each of the names that it came with. */

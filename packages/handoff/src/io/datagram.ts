@@ -73,6 +73,15 @@ export class DatagramListener {
     onError: (error: Error) => void,
   ): DatagramListener {
     const fd = check(loadNative().bindUnixDatagram(path, mode), 'bind', { address: path })
+    return DatagramListener.adopt(fd, onDatagram, onError)
+  }
+
+  /** Receives on a socket that is bound already. Owns the descriptor. */
+  static adopt(
+    fd: number,
+    onDatagram: (datagram: Datagram) => void,
+    onError: (error: Error) => void,
+  ): DatagramListener {
     const listener = new DatagramListener(fd, onDatagram, onError)
     try {
       check(listener.#poll.start(READABLE), 'epoll_ctl')
@@ -81,6 +90,10 @@ export class DatagramListener {
       throw error
     }
     return listener
+  }
+
+  get fd(): number {
+    return this.#fd
   }
 
   close(): void {

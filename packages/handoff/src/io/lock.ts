@@ -3,6 +3,11 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { check, loadNative, WOULD_BLOCK } from './native.ts'
 
+export interface Lock {
+  readonly fd: number
+  release(): void
+}
+
 /**
  * Takes the exclusive lock on a file, which is made when it is not there; undefined: someone holds it.
  *
@@ -12,7 +17,7 @@ import { check, loadNative, WOULD_BLOCK } from './native.ts'
  * @see flock(2)
  * @internal
  */
-export function tryLock(path: string): { release(): void } | undefined {
+export function tryLock(path: string): Lock | undefined {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
   return lockDescriptor(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600), path) // Node adds O_CLOEXEC
 }
@@ -23,20 +28,26 @@ export function tryLock(path: string): { release(): void } | undefined {
  * @throws a system error: `ENOENT`, `ENOTDIR`, `EACCES`
  * @internal
  */
-export function tryLockDirectory(path: string): { release(): void } | undefined {
+export function tryLockDirectory(path: string): Lock | undefined {
   const { O_RDONLY, O_DIRECTORY } = constants
   return lockDescriptor(openSync(path, O_RDONLY | O_DIRECTORY), path)
 }
 
 /** Owns the descriptor. */
-function lockDescriptor(fd: number, path: string): { release(): void } | undefined {
+function lockDescriptor(fd: number, path: string): Lock | undefined {
   const result = loadNative().lock(fd)
   if (result < 0) closeSync(fd)
   if (result === WOULD_BLOCK) return undefined
   check(result, 'flock', { path })
 
+  return heldLock(fd)
+}
+
+/** A lock that is held already, by way of this descriptor. Owns it. */
+export function heldLock(fd: number): Lock {
   let held = true
   return {
+    fd,
     release() {
       if (held) closeSync(fd)
       held = false

@@ -42,21 +42,35 @@ export function runsDirectory(env: NodeJS.ProcessEnv = process.env): string {
  */
 export function runDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
   const path = join(runsDirectory(env), name)
-  const rendezvous = join(path, 'rendezvous.sock')
-  const bytes = Buffer.byteLength(rendezvous)
-  if (bytes > pathLimitBytes) {
-    throw new HandoffError(
-      'ERR_HANDOFF_PATH_TOO_LONG',
-      `cannot use ${rendezvous}: it has ${bytes} bytes, and a socket's path may have ${pathLimitBytes}`,
-    )
-  }
   return {
     path,
-    rendezvous,
+    rendezvous: checkLength(join(path, 'rendezvous.sock')),
     notify: join(path, 'notify.sock'),
     control: join(path, 'control.sock'),
     lock: join(path, 'supervisor.lock'),
   }
+}
+
+/**
+ * Tells the places of one worker of a run: those of the first one are the run's own.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG
+ */
+export function workerDirectory(run: RunDirectory, worker: number): RunDirectory {
+  if (worker === 1) return run
+  return {
+    ...run,
+    rendezvous: checkLength(join(run.path, `rendezvous-${worker}.sock`)),
+    notify: join(run.path, `notify-${worker}.sock`),
+  }
+}
+
+/** The numbers of the further workers that have a rendezvous socket here, served or not. */
+export function workersFound({ path }: RunDirectory): number[] {
+  return readdirSync(path)
+    .map((file) => Number(/^rendezvous-([1-9]\d*)\.sock$/.exec(file)?.[1]))
+    .filter((worker) => worker > 1)
+    .sort((a, b) => a - b)
 }
 
 /**
@@ -89,6 +103,16 @@ export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
+}
+
+/** Of the sockets of a run this one has the longest path. */
+function checkLength(rendezvous: string): string {
+  const bytes = Buffer.byteLength(rendezvous)
+  if (bytes <= pathLimitBytes) return rendezvous
+  throw new HandoffError(
+    'ERR_HANDOFF_PATH_TOO_LONG',
+    `cannot use ${rendezvous}: it has ${bytes} bytes, and a socket's path may have ${pathLimitBytes}`,
+  )
 }
 
 function base(env: NodeJS.ProcessEnv): Base {

@@ -40,8 +40,12 @@ export function failed({ code, message }: Failure, serving: Serving, old?: Proce
 
 /** Answers the operator's first question behind a message, which may end in a help or in its reason. */
 export function withWhoServes(message: string, serving: Serving, old?: ProcessRecord): string {
+  return withSentence(message, whoServes(serving, old))
+}
+
+export function withSentence(message: string, sentence: string): string {
   const stop = /[.!?…]$/.test(message) ? '' : '.'
-  return `${message}${stop} ${whoServes(serving, old)}`
+  return `${message}${stop} ${sentence}`
 }
 
 function whoServes(serving: Serving, old?: ProcessRecord): string {
@@ -84,6 +88,10 @@ export function pause(ms: number, isKept: boolean, why: string): Line {
 
 export function endedByItself(): Line {
   return info('the server has ended by itself; so does the supervisor')
+}
+
+export function upgraded(from: string, to: string): Line {
+  return good(`the supervisor is release ${to} now, in place of ${from}; nothing was restarted`)
 }
 
 export function watches(directory: string): Line {

@@ -22,8 +22,10 @@ export function compileCache(directory: RunDirectory): string {
   return join(directory.path, 'compile-cache')
 }
 
+/** @param directory - of this worker. */
 export function generationEnvironment(
   env: NodeJS.ProcessEnv,
+  worker: number,
   directory: RunDirectory,
   { readyTimeoutMs, drainTimeoutMs, probationMs }: Timeouts,
 ): NodeJS.ProcessEnv {
@@ -35,6 +37,7 @@ export function generationEnvironment(
     // Read by Node >= 22.1: https://nodejs.org/api/cli.html#node_compile_cachedir
     NODE_COMPILE_CACHE: compileCache(directory),
     ...clean,
+    HANDOFF_WORKER: String(worker),
     HANDOFF_RENDEZVOUS: directory.rendezvous,
     NOTIFY_SOCKET: directory.notify,
     HANDOFF_STATUS_INTERVAL_MS: String(statusIntervalMs),

@@ -1,18 +1,17 @@
 // The processes of a run as they live and die: spawned here, or heard of because they serve here.
 
 import type { ChildProcess } from 'node:child_process'
-import type { Named } from '../io/activation.ts'
-import { reapOrphans } from '../io/reap.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { closeAll } from '../io/wire.ts'
-import type { Timeouts } from './environment.ts'
+import { now } from './clock.ts'
 import type { Report } from './event.ts'
 import type { Exit } from './exit.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isStartedFor, Orphans } from './orphans.ts'
-import type { Program } from './program.ts'
+import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
-import { emptyRegistry, type ProcessRecord, type Registry } from './registry.ts'
+import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
+import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from './snapshot.ts'
 import { spawnGeneration } from './spawn.ts'
 
 /** The end of a process. */
@@ -32,18 +31,18 @@ export interface GenerationsHandlers {
   onError(error: Error): void
 }
 
-/** Whether we are the init process of a container, whose children are all orphans of it. */
-const isInit = process.pid === 1
-
 export class Generations {
   readonly #handlers: GenerationsHandlers
   readonly #children = new Map<number, ChildProcess>()
+  /** Children of the release before in this process. */
+  readonly #adopted = new Set<number>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
   readonly #notifyPath: string
+  readonly #unfollow: () => void
   #registry: Registry = emptyRegistry
 
-  constructor(directory: RunDirectory, handlers: GenerationsHandlers) {
+  constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
     this.#handlers = handlers
     this.#notifyPath = directory.notify
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
@@ -51,12 +50,20 @@ export class Generations {
       directory.notify,
       (pid, report, descriptors) => this.#report(pid, report, descriptors),
       handlers.onError,
+      resumed?.notify,
     )
-    if (isInit) process.on('SIGCHLD', this.#reap)
+    this.#unfollow = reaper.follow((pid, exit) => this.#reaped(pid, exit))
+    if (resumed !== undefined) this.#resume(resumed)
   }
 
   get registry(): Registry {
     return this.#registry
+  }
+
+  /** The process that serves. */
+  get serving(): ProcessRecord | undefined {
+    const { processes, serving } = this.#registry
+    return serving === undefined ? undefined : processes.get(serving)
   }
 
   change(change: Change): void {
@@ -64,25 +71,26 @@ export class Generations {
   }
 
   /** @throws {@link HandoffError} of {@link spawnGeneration}. */
-  async spawn(
-    program: Program,
-    directory: RunDirectory,
-    timeouts: Timeouts,
-    inherited: readonly Named[],
-  ): Promise<number> {
-    const alone = { inherited, generation: this.#registry.youngest + 1 }
-    const child = await spawnGeneration(program, directory, timeouts, alone)
+  async spawn(...how: Parameters<typeof spawnGeneration>): Promise<number> {
+    const child = await spawnGeneration(...how)
     const { pid } = child
     this.#children.set(pid, child)
-    this.change({ type: 'spawned', pid, at: performance.now() })
+    reaper.started(pid)
+    this.change({ type: 'spawned', pid, at: now() })
     child.once('exit', (code, signal) => {
       afterPoll(() => {
         this.#children.delete(pid)
         this.#gone(pid, { code, signal })
-        if (isInit) this.#reap()
+        reaper.ended(pid)
       })
     })
     return pid
+  }
+
+  /** A process of another worker has taken over from this one. */
+  left(from: ProcessName, to: ProcessName): void {
+    this.#meet(from.pid)
+    this.change({ type: 'left', from, to, at: now() })
   }
 
   /** Sends a signal to every process that there is. */
@@ -100,7 +108,16 @@ export class Generations {
   }
 
   hasSpawned(pid: number): boolean {
-    return this.#children.has(pid)
+    return this.#children.has(pid) || this.#adopted.has(pid)
+  }
+
+  /** What the next release needs to know. */
+  snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'notify'> {
+    return {
+      registry: snapshotRegistry(this.#registry),
+      children: [...this.#children.keys(), ...this.#adopted],
+      notify: this.#notifySocket.fd,
+    }
   }
 
   /** Makes the registry true now: nobody tells the end of a process that is not our child. */
@@ -109,7 +126,7 @@ export class Generations {
   }
 
   close(): void {
-    process.off('SIGCHLD', this.#reap)
+    this.#unfollow()
     this.#orphans.close()
     this.#notifySocket.close()
   }
@@ -123,15 +140,33 @@ export class Generations {
     }
     const { event } = report
     if (event !== undefined) {
-      this.change({ type: 'event', pid, event, at: performance.now() })
-      const replaces = event.type === 'serving' ? event.replaces : null
-      if (replaces !== null && !this.#knows(replaces.pid)) this.#orphans.add(replaces.pid)
+      this.change({ type: 'event', pid, event, at: now() })
+      if (event.type === 'serving' && event.replaces !== null) this.#meet(event.replaces.pid)
     }
     this.#handlers.onReport(pid, report, descriptors)
   }
 
+  /** Another process has told of this one: an earlier supervisor may have spawned it. */
+  #meet(pid: number): void {
+    if (!this.#knows(pid)) this.#orphans.add(pid)
+  }
+
   #knows(pid: number): boolean {
-    return this.#children.has(pid) || this.#orphans.has(pid)
+    return this.hasSpawned(pid) || this.#orphans.has(pid)
+  }
+
+  #resume({ registry, children }: WorkerSnapshot): void {
+    this.#registry = resumeRegistry(registry)
+    for (const pid of children) {
+      this.#adopted.add(pid)
+      reaper.adopt(pid)
+    }
+    for (const pid of this.#registry.processes.keys()) this.#meet(pid)
+  }
+
+  #reaped(pid: number, exit: Exit): void {
+    if (this.#adopted.delete(pid)) afterPoll(() => this.#gone(pid, exit))
+    else this.#orphans.gone(pid)
   }
 
   #gone(pid: number, exit: Exit | undefined): void {
@@ -140,11 +175,6 @@ export class Generations {
     const wasServing = pid === this.#registry.serving
     this.change({ type: 'gone', pid })
     this.#handlers.onGone({ record, wasServing, exit })
-  }
-
-  /** The init process must wait for orphans, or they stay in the process table: wait(2). */
-  readonly #reap = (): void => {
-    for (const { pid } of reapOrphans([...this.#children.keys()])) this.#orphans.gone(pid)
   }
 }
 

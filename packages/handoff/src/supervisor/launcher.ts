@@ -8,8 +8,11 @@ import type { Program } from './program.ts'
 
 export interface LauncherOptions {
   readonly readyTimeoutMs?: number | undefined
-  /** @throws {@link HandoffError} when it cannot be started. */
-  spawn(program: Program): Promise<number>
+  /**
+   * @param joins - rendezvous sockets at which it takes over, too.
+   * @throws {@link HandoffError} when it cannot be started.
+   */
+  spawn(program: Program, joins: readonly string[]): Promise<number>
   kill(pid: number): void
 }
 
@@ -17,6 +20,7 @@ export class Launcher {
   readonly #options: LauncherOptions
   #attempt: Attempt | undefined
   #busy = false
+  #ends: Promise<unknown> = Promise.resolve()
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -24,6 +28,11 @@ export class Launcher {
 
   get busy(): boolean {
     return this.#busy
+  }
+
+  /** Resolves when no start is on its way. */
+  async idle(): Promise<void> {
+    while (this.#busy) await this.#ends
   }
 
   /** The process that is on its way to serve. */
@@ -36,7 +45,7 @@ export class Launcher {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way.
    */
-  launch(program: Program): Promise<Outcome> {
+  launch(program: Program, joins: readonly string[] = []): Promise<Outcome> {
     if (this.#busy) {
       const which = this.pid === undefined ? '' : ` (pid ${this.pid})`
       throw new HandoffError(
@@ -45,14 +54,17 @@ export class Launcher {
       )
     }
     this.#busy = true
-    return this.#launch(program)
+    const launch = this.#launch(program, joins)
+    // Whoever has asked for it hears of its failure.
+    this.#ends = launch.catch(() => {})
+    return launch
   }
 
-  async #launch(program: Program): Promise<Outcome> {
+  async #launch(program: Program, joins: readonly string[]): Promise<Outcome> {
     try {
       const { readyTimeoutMs, spawn, kill } = this.#options
       const { entry } = program
-      const pid = await spawn(program)
+      const pid = await spawn(program, joins)
       this.#attempt = new Attempt({ pid, entry, readyTimeoutMs, kill: () => kill(pid) })
       return await this.#attempt.outcome
     } catch (error) {

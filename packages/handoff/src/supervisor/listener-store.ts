@@ -8,6 +8,9 @@ import { placeOf } from '../protocol/manifest.ts'
 import { keyOfStoreName } from '../protocol/store-names.ts'
 import type { Report } from './event.ts'
 
+/** How long the words about listeners may take, in milliseconds. */
+const wordTimeoutMs = 1_000
+
 /**
  * The supervisor's part of systemd's descriptor store (sd_pid_notify_with_fds(3), FDSTORE=1).
  *
@@ -18,6 +21,8 @@ export class ListenerStore {
   readonly #stored = new Map<string, number>()
   /** What the supervisor itself was started with; systemd listens there as long as we do. */
   readonly #inherited: readonly Named[]
+  /** Called when something more is kept. */
+  readonly #waiting = new Set<() => void>()
   #closed = false
 
   constructor(inherited: readonly Named[] = []) {
@@ -26,7 +31,33 @@ export class ListenerStore {
 
   /** What the next process inherits, and uses where there is none to take over from. */
   get all(): Named[] {
-    return [...this.#inherited, ...[...this.#stored].map(([name, fd]) => ({ name, fd }))]
+    return [...this.#inherited, ...this.stored]
+  }
+
+  /** What the process that serves has given us. */
+  get stored(): Named[] {
+    return [...this.#stored].map(([name, fd]) => ({ name, fd }))
+  }
+
+  /**
+   * Resolves when there is a listener for each of these places: the process that serves tells of
+   * them one by one, right after it has told that it does. A word may have been lost: then it
+   * resolves all the same, a little later.
+   */
+  async keeps(places: readonly string[]): Promise<void> {
+    if (this.#keepsAll(places)) return
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(check)
+        resolve()
+      }
+      const check = () => {
+        if (this.#closed || this.#keepsAll(places)) end()
+      }
+      const timer = setTimeout(end, wordTimeoutMs)
+      this.#waiting.add(check)
+    })
   }
 
   /**
@@ -38,7 +69,7 @@ export class ListenerStore {
     if (event?.type === 'serving' || event?.type === 'taken-back') this.retain(event.listeners)
     if (unstore !== undefined) this.remove(unstore)
     // It accepts no more, and nobody comes after it.
-    if (stopping) this.#clear()
+    if (stopping) this.clear()
     const [first, ...more] = descriptors
     closeAll(more)
     if (first !== undefined) this.put(store ?? '', first)
@@ -60,6 +91,7 @@ export class ListenerStore {
     }
     this.remove(name)
     this.#stored.set(name, fd)
+    this.#tell()
   }
 
   remove(name: string): void {
@@ -77,9 +109,8 @@ export class ListenerStore {
   retain(places: readonly string[]): void {
     for (const [name, fd] of [...this.#stored]) {
       // A name that was cut off tells no key; the process itself removes such a one.
-      const key = keyOfStoreName(name)
-      if (key === undefined) continue
-      if (!places.includes(placeOf({ key, port: describe(fd).port }))) this.remove(name)
+      const place = placeOfStored({ name, fd })
+      if (place !== undefined && !places.includes(place)) this.remove(name)
     }
   }
 
@@ -87,11 +118,28 @@ export class ListenerStore {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#clear()
+    this.clear()
     for (const { fd } of this.#inherited) close(fd)
+    this.#tell()
   }
 
-  #clear(): void {
+  /** What the process that served has stored is somebody else's now. */
+  clear(): void {
     for (const name of [...this.#stored.keys()]) this.remove(name)
   }
+
+  #keepsAll(places: readonly string[]): boolean {
+    const kept = new Set(this.stored.map(placeOfStored))
+    return places.every((place) => kept.has(place))
+  }
+
+  #tell(): void {
+    for (const check of [...this.#waiting]) check()
+  }
+}
+
+/** As the events of the process tell it; undefined for a name that was cut off. */
+function placeOfStored({ name, fd }: Named): string | undefined {
+  const key = keyOfStoreName(name)
+  return key === undefined ? undefined : placeOf({ key, port: describe(fd).port })
 }

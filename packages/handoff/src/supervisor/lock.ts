@@ -2,9 +2,10 @@
 
 import { closeSync, lstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { HandoffError } from '../errors.ts'
-import { tryLock } from '../io/lock.ts'
+import { heldLock, type Lock, tryLock } from '../io/lock.ts'
 
 export interface SupervisorLock {
+  readonly fd: number
   /** Removes the file and lets the next supervisor in. */
   release(): void
 }
@@ -24,14 +25,24 @@ export function lockSupervisor(name: string, path: string): SupervisorLock {
     if (lock === undefined) throw alreadyRunning(name, path)
     if (before !== undefined && inode(path) === before) {
       writeFileSync(path, `${process.pid}\n`)
-      return {
-        release() {
-          rmSync(path, { force: true })
-          lock.release()
-        },
-      }
+      return supervisorLock(path, lock)
     }
     lock.release()
+  }
+}
+
+/** The same lock, that the release before has held in this very process. */
+export function resumeLock(path: string, fd: number): SupervisorLock {
+  return supervisorLock(path, heldLock(fd))
+}
+
+function supervisorLock(path: string, lock: Lock): SupervisorLock {
+  return {
+    fd: lock.fd,
+    release() {
+      rmSync(path, { force: true })
+      lock.release()
+    },
   }
 }
 

@@ -79,6 +79,11 @@ export class Programs {
     return this.#inForce
   }
 
+  /** By pid. */
+  get all(): (readonly [number, Program])[] {
+    return [...this.#byPid]
+  }
+
   started(pid: number, program: Program): void {
     this.#byPid.set(pid, program)
   }

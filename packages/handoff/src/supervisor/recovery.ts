@@ -17,6 +17,8 @@ export interface Loss {
 export interface RecoveryHandlers {
   /** Starts a process. */
   restart(): void
+  /** Whether the end of the server may be the end of all. */
+  mayFinish(): boolean
   /** The server has ended by itself. */
   finish(): void
   onPause(delayMs: number, why: string): void
@@ -73,7 +75,8 @@ export class Recovery {
     const { exit, servedMs, why } = this.#loss as Loss
     this.cancel()
     // Nobody asked it to, and it says that all is well.
-    if (exit?.code === 0 && servedMs > 0) return this.#handlers.finish()
+    const hasFinished = exit?.code === 0 && servedMs > 0
+    if (hasFinished && this.#handlers.mayFinish()) return this.#handlers.finish()
     this.#backoff = afterCrash(this.#backoff, servedMs)
     const { delayMs } = this.#backoff
     const timer = setTimeout(() => this.#handlers.restart(), delayMs)

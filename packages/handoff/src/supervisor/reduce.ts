@@ -3,7 +3,7 @@
 import type { HandoffEvent } from '../diagnostics.ts'
 import type { HandoffErrorCode } from '../errors.ts'
 import { addFates, noFates } from '../fates.ts'
-import type { HandoffRecord, ProcessRecord, Registry } from './registry.ts'
+import type { HandoffRecord, ProcessName, ProcessRecord, Registry } from './registry.ts'
 
 export type Change =
   | { readonly type: 'spawned'; readonly pid: number; readonly at: number }
@@ -14,6 +14,13 @@ export type Change =
       readonly at: number
     }
   | { readonly type: 'gone'; readonly pid: number }
+  | {
+      /** A process of another worker has taken over. */
+      readonly type: 'left'
+      readonly from: ProcessName
+      readonly to: ProcessName
+      readonly at: number
+    }
   | {
       readonly type: 'aborted'
       readonly code: HandoffErrorCode
@@ -29,6 +36,8 @@ export function reduce(registry: Registry, change: Change): Registry {
       return report(registry, change.pid, change.event, change.at)
     case 'gone':
       return gone(registry, change.pid)
+    case 'left':
+      return left(registry, change)
     case 'aborted':
       return ended(registry, { outcome: 'aborted', ...reasonIn(change), at: change.at })
   }
@@ -72,7 +81,9 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
 }
 
 /** Whether a process that tells that it serves is one that we do not know to. */
-function isNews({ processes, serving }: Registry, pid: number): boolean {
+function isNews({ processes, serving, left }: Registry, pid: number): boolean {
+  // Sent before it handed over; two sockets keep no order.
+  if (pid === left) return false
   if (serving === undefined) return true
   const generationOf = (of: number) => processes.get(of)?.generation ?? 0
   return generationOf(pid) > generationOf(serving)
@@ -90,23 +101,21 @@ function found(registry: Registry, pid: number, at: number): Registry {
 function serves(
   registry: Registry,
   pid: number,
-  replaces: { pid: number; generation: number } | null,
+  replaces: ProcessName | null,
   at: number,
 ): Registry {
   const facts = { stage: 'serving', servingSince: at } as const
   const patched = patch(registry, pid, at, facts)
   const { generation = 0 } = patched.processes.get(pid) ?? {}
-  const next = { ...patched, serving: pid, youngest: Math.max(registry.youngest, generation) }
+  const youngest = Math.max(registry.youngest, generation)
+  const left = registry.left === pid ? undefined : registry.left
+  const next = { ...patched, serving: pid, left, youngest }
   if (replaces === null) return next
   return ended(replaced(next, replaces, at), { outcome: 'completed', at })
 }
 
 /** Enters the process that another one has replaced, which an earlier supervisor may have spawned. */
-function replaced(
-  registry: Registry,
-  { pid, generation }: { pid: number; generation: number },
-  at: number,
-): Registry {
+function replaced(registry: Registry, { pid, generation }: ProcessName, at: number): Registry {
   const { stage = 'serving', servingSince = 0 } = registry.processes.get(pid) ?? {}
   // Its own word may have come first.
   const further = stage === 'drain' || stage === 'exit'
@@ -115,6 +124,17 @@ function replaced(
     stage: further ? stage : 'drain',
     servingSince: servingSince || at,
   })
+}
+
+function left(registry: Registry, { from, to, at }: Extract<Change, { type: 'left' }>): Registry {
+  const { completed } = registry
+  return {
+    ...replaced(registry, from, at),
+    serving: registry.serving === from.pid ? undefined : registry.serving,
+    left: from.pid,
+    completed: completed + 1,
+    last: { outcome: 'completed', at, pid: to.pid, generation: to.generation },
+  }
 }
 
 function patch(

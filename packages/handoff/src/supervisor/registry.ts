@@ -11,7 +11,7 @@ export interface ProcessRecord {
   readonly generation: number
   /** `starting`: spawned, and no word from it yet. */
   readonly stage: ProcessStage | 'starting'
-  /** When it was spawned, or first heard of, by {@link performance.now}. */
+  /** When it was spawned, or first heard of, by `now` of clock.ts. */
   readonly startedAt: number
   /** When it began to serve, by the same clock; 0 if it never did. */
   readonly servingSince: number
@@ -23,10 +23,13 @@ export interface ProcessRecord {
   readonly fates: Fates
 }
 
+/** A process, as others tell of it. */
+export type ProcessName = Pick<ProcessRecord, 'pid' | 'generation'>
+
 /** How one handoff ended. */
 export interface HandoffRecord {
   readonly outcome: 'completed' | 'aborted' | 'taken-back'
-  /** When it ended, by {@link performance.now}: the time of day may jump. */
+  /** When it ended, by `now` of clock.ts: the time of day may jump. */
   readonly at: number
   /** The process that served after it. */
   readonly pid: number
@@ -39,6 +42,8 @@ export interface Registry {
   readonly processes: ReadonlyMap<number, ProcessRecord>
   /** The pid that accepts connections. */
   readonly serving: number | undefined
+  /** The pid that accepted last, and has handed over to another worker. */
+  readonly left: number | undefined
   /** The youngest generation that ever served; 0: none has. */
   readonly youngest: number
   readonly completed: number
@@ -51,6 +56,7 @@ export interface Registry {
 export const emptyRegistry: Registry = {
   processes: new Map(),
   serving: undefined,
+  left: undefined,
   youngest: 0,
   completed: 0,
   aborted: 0,

@@ -9,17 +9,24 @@ import * as say from './announce.ts'
 import { Control } from './control.ts'
 import { findEntry, packageDirectory } from './entry.ts'
 import { compileCache, type Timeouts } from './environment.ts'
-import { lockSupervisor } from './lock.ts'
+import { Fleet } from './fleet.ts'
+import { lockSupervisor, resumeLock } from './lock.ts'
 import type { Program } from './program.ts'
+import { release } from './release.ts'
 import { Service } from './service.ts'
 import { listenToSignals } from './signals.ts'
-import { Supervisor } from './supervisor.ts'
+import { snapshotVersion, takeSnapshot } from './snapshot.ts'
+import { prepareUpgrade, type Release } from './upgrade.ts'
 import { watchSources } from './watch.ts'
 
 export interface RunOptions {
   readonly name: string
   readonly program: Program
   readonly timeouts: Timeouts
+  /** How many workers there are to be at first. */
+  readonly workers: number
+  /** Whether a reload replaces all workers but the first one at once. */
+  readonly parallel: boolean
   /** Whether to reload when the sources change. */
   readonly watch: boolean
   announce(line: say.Line): void
@@ -34,9 +41,13 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const { name, program, watch } = options
-  const { path: entry } = findEntry(program.entry, program.workingDirectory)
+  const resumed = takeSnapshot(process.env)
+  // What was started once may be gone; the next reload says so.
+  if (resumed === undefined) findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
-  const lock = lockSupervisor(name, directory.lock)
+  const lock = resumed
+    ? resumeLock(directory.lock, resumed.lock)
+    : lockSupervisor(name, directory.lock)
   let tellWaiting = () => {}
   // The last one comes first. Whoever waited for the end may run the same name again at once.
   const undo: (() => unknown)[] = [() => tellWaiting(), () => lock.release()]
@@ -48,34 +59,43 @@ export async function run(options: RunOptions): Promise<number> {
       options.announce(line)
       if (!line.passing) service.status(line.text)
     }
-    const supervisor = new Supervisor({
-      ...options,
-      announce,
-      service,
-      directory,
-      patient: watch,
-      inherited: takeInherited(process.env, process.pid),
-    })
+    const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
+    const all = { ...options, announce, service, directory, patient: watch, inherited }
+    const fleet = new Fleet({ ...all, resumed })
     const ignoreSignals = listenToSignals({
-      reload: (why) => supervisor.reloadSoon(why),
-      stop: () => supervisor.stop(),
-      kill: (code) => supervisor.kill(code),
+      reload: (why) => fleet.reloadSoon(why),
+      stop: () => fleet.stop(),
+      kill: (code) => fleet.kill(code),
     })
-    undo.push(ignoreSignals, () => supervisor.close())
-    const control = await Control.open(supervisor, directory.control)
+    undo.push(ignoreSignals, () => fleet.close())
+    const upgrade = (to: Release) =>
+      prepareUpgrade(to, {
+        name,
+        snapshot: () => ({
+          version: snapshotVersion,
+          release,
+          ...fleet.snapshot(),
+          lock: lock.fd,
+          control: control.fd,
+          inherited,
+        }),
+      })
+    const control = await Control.open({ fleet, upgrade }, directory.control, resumed?.control)
     undo.push(() => {
       tellWaiting = control.close()
     })
 
-    void supervisor.reload()
+    if (resumed === undefined) fleet.start()
+    else announce(say.upgraded(resumed.release, release))
     if (watch) {
       // The server is on its way, and serves without it all the same.
-      const watcher = await watchEntry(entry, supervisor, announce).catch((error: unknown) =>
+      const { inForce = program } = resumed?.workers[0] ?? {}
+      const watcher = await watchEntry(inForce, fleet, announce).catch((error: unknown) =>
         announce(say.trouble(error)),
       )
       if (watcher !== undefined) undo.push(() => watcher.close())
     }
-    return await supervisor.ended
+    return await fleet.ended
   } finally {
     for (const step of undo.reverse()) await step()
   }
@@ -88,16 +108,13 @@ function removeLeft(directory: RunDirectory): void {
   removeStale(directory.rendezvous)
 }
 
-async function watchEntry(
-  entry: string,
-  supervisor: Supervisor,
-  announce: (line: say.Line) => void,
-) {
+async function watchEntry(program: Program, fleet: Fleet, announce: (line: say.Line) => void) {
+  const { path: entry } = findEntry(program.entry, program.workingDirectory)
   const directory = packageDirectory(dirname(entry)) ?? dirname(entry)
   const watcher = await watchSources({
     directory,
     entry,
-    onChange: (path) => supervisor.reloadSoon(`${path} changed`),
+    onChange: (path) => fleet.reloadSoon(`${path} changed`),
     onError: (error) => announce(say.trouble(error)),
   })
   announce(say.watches(directory))

@@ -25,6 +25,11 @@ export class Service {
     this.#notifier.send({ fields: { STATUS: text } })
   }
 
+  /** The release before has told that a server serves, in this very process. */
+  resumed(): void {
+    this.#state = 'ready'
+  }
+
   /** A server serves: the first one, or whoever does after a reload. */
   ready(): void {
     if (this.#state !== 'starting' && this.#state !== 'reloading') return

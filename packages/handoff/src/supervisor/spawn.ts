@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { HandoffError, reasonOf } from '../errors.ts'
-import { inheritedText, inheritedVariable, type Named } from '../io/activation.ts'
+import { inheritedVariables, type Named } from '../io/activation.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { findEntry } from './entry.ts'
 import { generationEnvironment, generationFlags, type Timeouts } from './environment.ts'
@@ -21,15 +21,24 @@ const ours = (path: string) => new URL(`${path}${extname(import.meta.url)}`, imp
  */
 const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--import', url])
 
-/** What a process gets from us, for the case that there is none to take over from. */
-export interface Alone {
+/** What a process is to be, and what it gets from us. */
+export interface Start {
+  /** From 1. */
+  readonly worker: number
+  /** For the case that there is no process to take over from. */
   readonly inherited: readonly Named[]
+  /** In the same case; else it is told by that one. */
   readonly generation: number
+  /** At places of other workers, for what it would bind there. */
+  readonly reserved: readonly Named[]
+  /** Rendezvous sockets of processes from which it takes over, too. */
+  readonly joins: readonly string[]
 }
 
 /**
  * Starts a process.
  *
+ * @param directory - of its worker.
  * @throws {@link HandoffError} ERR_HANDOFF_ENTRY; ERR_HANDOFF_SPAWN_FAILED when the system could
  * not start it.
  */
@@ -37,7 +46,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  { inherited, generation }: Alone,
+  { worker, inherited, generation, reserved, joins }: Start,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -46,18 +55,17 @@ export async function spawnGeneration(
     const child = spawn(node, argv, {
       cwd,
       env: {
-        ...generationEnvironment(process.env, directory, timeouts),
+        ...generationEnvironment(process.env, worker, directory, timeouts),
         PWD: workingDirectory,
         HANDOFF_GENERATION: String(generation),
-        ...(inherited.length > 0 && {
-          [inheritedVariable]: inheritedText(inherited.map(({ name }) => name)),
-        }),
+        ...inheritedVariables(inherited, reserved),
+        ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
       },
       // A session of its own: Ctrl-C reaches the supervisor alone, which owns the signals, and the
       // end of the terminal does not end the server.
       detached: true,
       // Never a pipe: a server that outlives the supervisor would write into nothing (EPIPE).
-      stdio: ['inherit', 'inherit', 'inherit', ...inherited.map(({ fd }) => fd)],
+      stdio: ['inherit', 'inherit', 'inherit', ...[...inherited, ...reserved].map(({ fd }) => fd)],
     })
     if (hasPid(child)) return child
     // Node tells why in the next tick; most errors come this way, a few (E2BIG) are thrown.

@@ -4,9 +4,12 @@ import type { HandoffErrorCode } from '../errors.ts'
 import type { Fates, KindCounts } from '../fates.ts'
 import type { ProgramStatus } from './program.ts'
 import { allFates, type ProcessRecord, type Registry } from './registry.ts'
+import { release } from './release.ts'
 
 export interface ProcessStatus {
   pid: number
+  /** Whose it is, from 1. */
+  worker: number
   generation: number
   stage: ProcessRecord['stage']
   uptimeMs: number
@@ -29,17 +32,30 @@ export interface HandoffStatus {
   message?: string
 }
 
+/** One place of the run. */
+export interface WorkerStatus {
+  /** From 1. */
+  worker: number
+  generation: number | null
+  serving: number | null
+  backoff: Status['backoff']
+}
+
 export interface Status {
   name: string
   /** The supervisor's. */
   pid: number
-  /** The generation that serves; null while none does. */
+  /** Of the package that the supervisor is of; null where one of an older release does not tell. */
+  release: string | null
+  /** The generation that serves, of the first worker that has one; null while none does. */
   generation: number | null
-  /** The pid that serves; null while none does. */
+  /** The pid that serves, of the same worker; null while none does. */
   serving: number | null
   /** What the next reload starts; null where a supervisor of an older release does not tell. */
   program: ProgramStatus | null
-  /** Newest first. */
+  /** Those that have a place: worker 1, 2, … */
+  workers: WorkerStatus[]
+  /** By worker, newest first. */
   processes: ProcessStatus[]
   handoffs: {
     completed: number
@@ -60,9 +76,10 @@ export interface Status {
 /** What the registry does not know. */
 export interface Surroundings {
   readonly name: string
+  readonly worker: number
   /** The supervisor's. */
   readonly pid: number
-  /** By {@link performance.now}. */
+  /** By `now` of clock.ts. */
   readonly now: number
   /** The same moment as time of day: milliseconds since 1970. */
   readonly date: number
@@ -70,17 +87,22 @@ export interface Surroundings {
   readonly program: ProgramStatus
 }
 
+/** The status of a run with one worker. */
 export function statusOf(registry: Registry, surroundings: Surroundings): Status {
-  const { name, pid, now, date, backoff, program } = surroundings
+  const { name, worker, pid, now, date, backoff, program } = surroundings
   const { processes, serving = null, completed, aborted, last } = registry
+  const generation = processes.get(serving ?? 0)?.generation ?? null
   return {
     name,
     pid,
-    generation: processes.get(serving ?? 0)?.generation ?? null,
+    release,
+    generation,
     serving,
     program,
+    workers: [{ worker, generation, serving, backoff }],
     processes: [...processes.values()].sort(newestFirst).map((record) => ({
       pid: record.pid,
+      worker,
       generation: record.generation,
       stage: record.stage,
       uptimeMs: Math.round(now - record.startedAt),

@@ -66,7 +66,7 @@ const known: Record<string, readonly [why: string, remedy: string]> = {
   ],
   throng: [
     'it starts workers of node:cluster, whose sockets belong to the primary',
-    'Start the server without it.',
+    'Start the server without it, by `handoff run --workers max`.',
   ],
 }
 

@@ -12,7 +12,7 @@ export function checkCluster({ env }: Surroundings): Finding[] {
     problem(
       'this is a worker of node:cluster (NODE_UNIQUE_ID)',
       'the primary owns the sockets of its workers, so that they cannot be handed over',
-      'Start the server without cluster, by `handoff run`.',
+      'Start the server without cluster, by `handoff run --workers max`.',
     ),
   ]
 }

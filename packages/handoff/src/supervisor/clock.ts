@@ -1,0 +1,6 @@
+// The clock of a run: it goes on when the supervisor replaces itself.
+
+/** Milliseconds since the system booted: CLOCK_MONOTONIC, which execve(2) does not set back. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

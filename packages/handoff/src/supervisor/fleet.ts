@@ -1,0 +1,234 @@
+// All workers of a run: started, reloaded and stopped as one, each of them repaired by itself.
+
+import { deferred } from '../deferred.ts'
+import { HandoffError } from '../errors.ts'
+import * as say from './announce.ts'
+import { hasLeft, stays, stopped } from './announce-fleet.ts'
+import type { Program, ProgramChange } from './program.ts'
+import { Rollout } from './rollout.ts'
+import { type FleetObserver, Roster, type RosterOptions } from './roster.ts'
+import type { Service } from './service.ts'
+import type { FleetSnapshot } from './snapshot.ts'
+import type { Status } from './status.ts'
+import type { Worker } from './worker.ts'
+
+export interface FleetOptions extends Omit<RosterOptions, 'onLaunched' | 'onFinished' | 'onEnded'> {
+  /** How many workers there are to be. */
+  readonly workers: number
+  /** Whether a reload replaces all workers but the first one at once. */
+  readonly parallel: boolean
+  readonly service: Service
+}
+
+export interface ReloadRequest {
+  /** What to start instead of what is in force. */
+  readonly change?: ProgramChange
+  /** How many workers there are to be from now on. */
+  readonly workers?: number | undefined
+  readonly parallel?: boolean | undefined
+}
+
+export class Fleet {
+  readonly #options: FleetOptions
+  readonly #roster: Roster
+  readonly #ended = deferred<number>()
+  /** Exit codes of the workers that have ended. */
+  readonly #codes: number[] = []
+  #count: number
+  #rollout: Rollout | undefined
+  /** Why to reload once more when what is on its way has ended. */
+  #again: string | undefined
+  #hasBeenReady: boolean
+  #stopping = false
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG */
+  constructor(options: FleetOptions) {
+    const { resumed, service } = options
+    this.#options = options
+    this.#count = resumed?.count ?? options.workers
+    this.#hasBeenReady = resumed !== undefined
+    if (resumed !== undefined) service.resumed()
+    this.#roster = new Roster(this.#count, {
+      ...options,
+      onLaunched: () => this.#settle(),
+      onFinished: () => this.#stop(),
+      onEnded: (code) => this.#workerEnded(code),
+    })
+  }
+
+  /** Settles with the exit code of the run, once every process has gone. */
+  get ended(): Promise<number> {
+    return this.#ended.promise
+  }
+
+  status(): Status {
+    return this.#roster.status()
+  }
+
+  /** Whether the worker is still there: it has a place, or processes. */
+  has(worker: Worker): boolean {
+    return this.#roster.has(worker)
+  }
+
+  observe(observer: FleetObserver): () => void {
+    return this.#roster.observe(observer)
+  }
+
+  /** Reloads, or starts for the first time; how it goes is announced. */
+  start(): void {
+    const rollout = this.reload()
+    void rollout.done.then(() => rollout.close())
+  }
+
+  /**
+   * Replaces the processes of all workers, the first one's before the others'; starts those that are
+   * to come, and lets those that are to go hand over to others.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while a start is on its way;
+   * ERR_HANDOFF_STOPPING; ERR_HANDOFF_PATH_TOO_LONG.
+   */
+  reload({ change = {}, workers = this.#count, parallel }: ReloadRequest = {}): Rollout {
+    if (this.#stopping) throw this.#isStopping()
+    if (this.#isBusy) throw this.#busy()
+    this.#roster.checkPaths(workers)
+    this.#roster.removeUnused(workers)
+    const { first, placed } = this.#roster
+    if (placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
+    const program = { ...first.program, ...change }
+    const rollout = this.#rollOut(workers, program, parallel ?? this.#options.parallel)
+    this.#rollout = rollout
+    void rollout.done.then((ok) => this.#rolledOut(rollout, ok, workers))
+    return rollout
+  }
+
+  /**
+   * What the next release needs to know.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING: it could not know what is
+   * on its way.
+   */
+  snapshot(): FleetSnapshot {
+    if (this.#stopping) throw this.#isStopping()
+    const isPaused = this.#roster.all.some(({ backoff }) => backoff !== null)
+    if (this.#isBusy || isPaused) throw this.#busy()
+    return { count: this.#count, ...this.#roster.snapshot() }
+  }
+
+  /** Reloads now, or once more after the start on its way: what that one has loaded may be stale. */
+  reloadSoon(why: string): void {
+    if (this.#stopping) return
+    const { announce } = this.#options
+    if (this.#isBusy) {
+      this.#again = why
+      announce(say.again(why))
+    } else {
+      announce(say.begins(why))
+      this.start()
+    }
+  }
+
+  /** Lets every process drain and exit; {@link ended} tells when they have gone. */
+  stop(): void {
+    if (this.#stopping) return
+    const processes = this.#roster.all.map(({ registry }) => registry.processes.size)
+    this.#options.announce(say.stopping(processes.reduce((sum, count) => sum + count, 0)))
+    this.#stop()
+  }
+
+  /** Kills every process; the run ends with `code`. */
+  kill(code: number): void {
+    this.stop()
+    for (const worker of this.#roster.all) worker.kill(code)
+  }
+
+  close(): void {
+    this.#roster.close()
+  }
+
+  get #isBusy(): boolean {
+    return this.#rollout !== undefined || this.#roster.all.some(({ busy }) => busy)
+  }
+
+  #rollOut(count: number, program: Program, parallel: boolean): Rollout {
+    const { first, placed } = this.#roster
+    const others = placed.filter(
+      ({ number, hasServed }) => number > 1 && number <= count && hasServed,
+    )
+    const staying = new Set([first, ...others].map(({ number }) => number))
+    const numbers = Array.from({ length: count }, (_, index) => index + 1)
+    return new Rollout({
+      ...{ program, parallel, first, others },
+      entering: numbers.filter((number) => !staying.has(number)),
+      leaving: placed.filter(({ number }) => number > count),
+      enter: (number) => this.#roster.enter(number),
+    })
+  }
+
+  #rolledOut(rollout: Rollout, ok: boolean, count: number): void {
+    const { renewed, isComplete } = rollout
+    this.#rollout = undefined
+    // Those that are to come do so when all others have the new code; those that have gone have gone.
+    const hasBegun = renewed.length > 0 && count < this.#count
+    if (isComplete || hasBegun) this.#count = count
+    for (const { joiner, leaving, failures } of rollout.joins) {
+      for (const worker of leaving) {
+        const failure = failures.get(worker)
+        const line = failure === undefined ? hasLeft(joiner.number) : stays(failure)
+        this.#roster.announce(worker, line)
+        this.#roster.forget(worker)
+      }
+    }
+    if (!ok && rollout.hasMany && this.#hasBeenReady && !this.#stopping) this.#tellStop(renewed)
+    this.#settle()
+  }
+
+  #tellStop(renewed: readonly number[]): void {
+    const others = this.#roster.placed
+      .filter(({ serving }) => serving !== undefined)
+      .map(({ number }) => number)
+      .filter((number) => !renewed.includes(number))
+    this.#options.announce(stopped(renewed, others))
+  }
+
+  /** A start, or a whole reload, has ended. */
+  #settle(): void {
+    if (this.#stopping || this.#isBusy) return
+    const { placed } = this.#roster
+    const serving = placed.filter((worker) => worker.serving !== undefined).length
+    if (serving >= (this.#hasBeenReady ? 1 : placed.length)) {
+      this.#hasBeenReady = true
+      this.#options.service.ready()
+    }
+    const again = this.#again
+    this.#again = undefined
+    if (again !== undefined) this.reloadSoon(again)
+  }
+
+  #stop(): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    this.#options.service.stopping()
+    this.#roster.stop()
+  }
+
+  #workerEnded(code: number): void {
+    // The very first start has failed.
+    if (!this.#stopping) return this.#ended.resolve(code)
+    this.#codes.push(code)
+    if (this.#codes.length === this.#roster.size) this.#ended.resolve(Math.max(...this.#codes))
+  }
+
+  #isStopping(): HandoffError {
+    const { name } = this.#options
+    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${name}: it is stopping`)
+  }
+
+  #busy(): HandoffError {
+    const [pid] = this.#roster.all.flatMap(({ starting }) => starting ?? [])
+    const which = pid === undefined ? '' : ` (pid ${pid})`
+    return new HandoffError(
+      'ERR_HANDOFF_BUSY',
+      `cannot start a new process: another one${which} is on its way to serve`,
+    )
+  }
+}

@@ -1,0 +1,52 @@
+// Tells the operator what the processes of one worker do by themselves.
+
+import type { HandoffEvent } from '../diagnostics.ts'
+import * as say from './announce.ts'
+import type { Failure } from './attempt.ts'
+import { now } from './clock.ts'
+import type { Report } from './event.ts'
+import type { Exit } from './exit.ts'
+import type { Generations } from './generations.ts'
+import { LastWords } from './last-words.ts'
+import type { ProcessRecord } from './registry.ts'
+import { sideOf } from './side.ts'
+
+export class Narrator {
+  readonly #generations: Generations
+  readonly #announce: (line: say.Line) => void
+  readonly #words = new LastWords()
+
+  constructor(generations: Generations, announce: (line: say.Line) => void) {
+    this.#generations = generations
+    this.#announce = announce
+  }
+
+  /** Takes note of whatever may tell why a process ends. */
+  listen(pid: number, report: Report): void {
+    this.#words.heard(pid, report)
+  }
+
+  /** The line about the end of a process, which may be as expected. */
+  endOf(record: ProcessRecord, exit: Exit | undefined): say.Line {
+    return say.ended(record, exit, this.#words.take(record.pid))
+  }
+
+  heard(pid: number, event: HandoffEvent): void {
+    const record = this.#generations.registry.processes.get(pid)
+    if (record === undefined) return
+    if (event.type === 'drained') this.#announce(say.drained(record, event))
+    if (event.type === 'taken-back') this.#announce(say.takenBack(record, event.message))
+    // A handoff that the server began by itself: no start of ours tells how it ended.
+    if (this.#generations.hasSpawned(pid)) return
+    if (event.type === 'serving') {
+      this.#announce(say.serves(record, event.replaces?.generation, event.elapsedMs))
+    }
+    if (event.type === 'aborted' && sideOf(event.stage) === 'new') this.#aborted(event)
+  }
+
+  #aborted({ code, message }: Failure): void {
+    const at = now()
+    this.#generations.change({ type: 'aborted', code, message, at })
+    this.#announce(say.failed({ code, message }, 'old', this.#generations.serving))
+  }
+}

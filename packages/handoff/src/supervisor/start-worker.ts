@@ -1,0 +1,35 @@
+// The start of a process of one worker: what it is given, beside its program.
+
+import { closeAll } from '../io/wire.ts'
+import type { Generations } from './generations.ts'
+import type { ListenerStore } from './listener-store.ts'
+import type { Program } from './program.ts'
+import { reserve } from './reserved.ts'
+import type { WorkerOptions } from './worker-options.ts'
+
+/**
+ * Starts a process.
+ *
+ * @returns its pid.
+ * @throws {@link HandoffError} ERR_HANDOFF_ENTRY; ERR_HANDOFF_SPAWN_FAILED.
+ */
+export async function startWorker(
+  generations: Generations,
+  store: ListenerStore,
+  { number, directory, timeouts, first: getFirst }: WorkerOptions,
+  { program, joins }: { program: Program; joins: readonly string[] },
+): Promise<number> {
+  const first = getFirst()
+  // The kept listeners also where one serves that can hand over: it may die before it has.
+  const inherited = store.all
+  const reserved = reserve(first?.kept ?? [], new Set(inherited.map(({ name }) => name)))
+  try {
+    const { youngest } = generations.registry
+    const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
+    const start = { worker: number, inherited, generation, reserved, joins }
+    return await generations.spawn(program, directory, timeouts, start)
+  } finally {
+    // The process has its own.
+    closeAll(reserved.map(({ fd }) => fd))
+  }
+}

@@ -1,0 +1,131 @@
+// This supervisor becomes another release of itself, in the same process: its servers notice nothing.
+
+import { execFile } from 'node:child_process'
+import { isAbsolute } from 'node:path'
+import { promisify } from 'node:util'
+import { HandoffError, reasonOf } from '../errors.ts'
+import { become } from '../io/become.ts'
+import { reaper } from './reaper.ts'
+import { checkCommand } from './release.ts'
+import { type Snapshot, writeSnapshot } from './snapshot.ts'
+
+/** Where a release is: both are absolute paths. */
+export interface Release {
+  /** The script of its command. */
+  readonly command: string
+  /** The Node.js that runs it. */
+  readonly node: string
+}
+
+/** What stands ready. */
+export interface Upgrade {
+  /** As the other one tells it. */
+  readonly release: string
+  /**
+   * Becomes the other release.
+   *
+   * @returns only where that fails, and this one goes on: rejects with a {@link HandoffError}.
+   */
+  begin(): Promise<never>
+}
+
+export interface UpgradeContext {
+  /** Of the run. */
+  readonly name: string
+  snapshot(): Snapshot
+}
+
+/** How long the other release may take to say that it can, in milliseconds. */
+const checkTimeoutMs = 10_000
+
+/**
+ * Reads from the query of a request which release is meant.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION for what is no absolute path: the
+ * supervisor does not know where its client is.
+ */
+export function readRelease(query: URLSearchParams): Release {
+  const read = (name: string) => {
+    const path = query.get(name) ?? ''
+    if (isAbsolute(path) && !path.includes('\0')) return path
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      `cannot upgrade with ${name}=${JSON.stringify(path)}: it is no absolute path`,
+    )
+  }
+  return { command: read('command'), node: read('node') }
+}
+
+/**
+ * Asks the other release whether it can go on here.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING;
+ * ERR_HANDOFF_UPGRADE where the other release does not run, or cannot resume this run.
+ */
+export async function prepareUpgrade(to: Release, context: UpgradeContext): Promise<Upgrade> {
+  const release = await check(to, context.snapshot())
+  return { release, begin: () => begin(to, context) }
+}
+
+async function begin({ command, node }: Release, context: UpgradeContext): Promise<never> {
+  // Taken once more: processes may have come, gone or told something since the check.
+  const snapshot = context.snapshot()
+  const file = await openSnapshot(command, snapshot)
+  try {
+    become({
+      file: node,
+      args: [...process.execArgv, command, ...commandLine(context.name)],
+      env: { ...process.env, ...file.env },
+      keep: [file.fd, ...descriptorsOf(snapshot)],
+    })
+  } catch (cause) {
+    throw failed(command, reasonOf(cause), cause)
+  } finally {
+    await file.close()
+  }
+}
+
+async function openSnapshot(command: string, snapshot: Snapshot) {
+  try {
+    return await writeSnapshot(snapshot)
+  } catch (cause) {
+    throw failed(command, reasonOf(cause), cause)
+  }
+}
+
+/** The same, with the name: the entry, which it was made of, may be gone since. */
+function commandLine(name: string): string[] {
+  const [run = '', ...rest] = process.argv.slice(2)
+  const named = rest[0] === '--name' && rest[1] === name
+  return named ? [run, ...rest] : [run, '--name', name, ...rest]
+}
+
+function failed(command: string, reason: string, cause: unknown): HandoffError {
+  const message = `cannot upgrade to ${command}: ${reason}`
+  return new HandoffError('ERR_HANDOFF_UPGRADE', message, { cause })
+}
+
+/** All that the next release goes on with. */
+function descriptorsOf({ lock, control, inherited, workers }: Snapshot): number[] {
+  const named = [...inherited, ...workers.flatMap(({ stored }) => stored)]
+  return [lock, control, ...workers.map(({ notify }) => notify), ...named.map(({ fd }) => fd)]
+}
+
+async function check({ command, node }: Release, snapshot: Snapshot): Promise<string> {
+  const args = [...process.execArgv, command, checkCommand]
+  const asked = promisify(execFile)(node, args, { timeout: checkTimeoutMs })
+  const { pid = 0, stdin } = asked.child
+  reaper.started(pid)
+  // It may have ended without reading it; what it says counts.
+  stdin?.on('error', () => {})
+  stdin?.end(JSON.stringify(snapshot))
+  try {
+    return (await asked).stdout.trim()
+  } catch (cause) {
+    const { stderr = '' } = cause as { stderr?: string }
+    const why = stderr.split('\n').find((line) => /error|handoff:/i.test(line)) ?? reasonOf(cause)
+    throw failed(command, `it cannot go on with this run: ${why}`, cause)
+  } finally {
+    reaper.ended(pid)
+  }
+}

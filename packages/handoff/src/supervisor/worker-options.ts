@@ -1,0 +1,70 @@
+// What a worker is told, and what it tells.
+
+import type { HandoffEvent } from '../diagnostics.ts'
+import type { Serving } from '../errors.ts'
+import type { Named } from '../io/activation.ts'
+import type { RunDirectory } from '../io/run-directory.ts'
+import type { Line } from './announce.ts'
+import type { Failure } from './attempt.ts'
+import type { Timeouts } from './environment.ts'
+import type { Program } from './program.ts'
+import type { WorkerSnapshot } from './snapshot.ts'
+
+/** The first worker, as the others see it: they begin where it is. */
+export interface FirstWorker {
+  /** The listeners of its process that are kept for a crash. */
+  readonly kept: readonly Named[]
+  /** The process that serves. */
+  readonly serving: { readonly generation: number } | undefined
+}
+
+export interface WorkerOptions {
+  /** From 1. */
+  readonly number: number
+  /** Of the run. */
+  readonly name: string
+  readonly program: Program
+  /** Of this worker. */
+  readonly directory: RunDirectory
+  readonly timeouts: Timeouts
+  /** What follows when the very first start fails: the end with 1, another one, or nothing. */
+  readonly onFirstFailure: 'end' | 'retry' | 'wait'
+  /** Listeners that the supervisor was started with, by socket activation. */
+  readonly inherited: readonly Named[]
+  /** As the release before has left it, in this very process. */
+  readonly resumed?: WorkerSnapshot | undefined
+  /** Undefined where this is the first worker itself. */
+  first(): FirstWorker | undefined
+  /** Whether this server is the whole run, which ends when it ends by itself. */
+  isAlone(): boolean
+  announce(line: Line): void
+  /** A start has ended, one way or the other. */
+  onLaunched(): void
+  /** The server has ended by itself, and so does the run. */
+  onFinished(): void
+}
+
+/** Follows what the processes do, for as long as it is subscribed. */
+export interface Observer {
+  heard?(pid: number, event: HandoffEvent): void
+  gone?(pid: number): void
+}
+
+/** What to start, and from whom it takes over beside the process that serves here. */
+export interface LaunchRequest {
+  /** Absent: what is in force. It is in force from the moment at which it serves. */
+  readonly program?: Program | undefined
+  /** Rendezvous sockets. */
+  readonly joins?: readonly string[]
+}
+
+/** How a start ended, and who serves. */
+export type LaunchResult =
+  | {
+      readonly ok: true
+      readonly pid: number
+      readonly generation: number
+      /** The pid of the old process. */
+      readonly replaces: number | undefined
+    }
+  | { readonly ok: false; readonly failure: Failure; readonly serving: Serving }
