@@ -188,7 +188,7 @@ export class Place {
     await new Promise(setImmediate)
     for (const channel of this.#channels) channel.close()
     try {
-      await until('every descriptor is closed', () => this.opened.length === 0, 2_000)
+      await until('every descriptor is closed', () => this.opened.length === 0, 10_000)
     } catch {
       expect(this.opened, 'descriptors that leaked').toEqual([])
     }
