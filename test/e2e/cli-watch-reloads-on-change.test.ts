@@ -18,6 +18,31 @@ test('an edit shows at the next request', async () => {
   expect(await ask(port)).toBe('two')
 })
 
+test('an edit shows in all workers', async () => {
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
+  const run = project.run(['--watch', '--workers', '2', '--name', 'web', 'server.mjs'])
+  const { port } = await run.listens()
+  await watching(run)
+  await run.says(/worker 2: generation 1 .* serves/)
+  const serving = async () => (await project.status('web')).workers.map(({ serving }) => serving)
+  const before = await serving()
+  expect(new Set(before).size).toBe(2)
+
+  // What fails in the first worker is not tried in the other one.
+  project.write('server.mjs', 'const a = ;')
+  await run.says(/worker 1: .*SyntaxError: Unexpected token ';'/)
+  await run.says(/the reload stops here\. No worker runs the new code/)
+  expect(await serving()).toEqual(before)
+  expect(await ask(port)).toBe('one')
+
+  project.write('server.mjs', serverReplying('two'))
+  await run.says(/worker 1: generation 2 .* serves/)
+  await run.says(/worker 2: generation 2 .* serves/)
+  expect((await serving()).filter((pid) => before.includes(pid))).toEqual([])
+  const answers = await Promise.all(Array.from({ length: 16 }, () => ask(port)))
+  expect(new Set(answers)).toEqual(new Set(['two']))
+})
+
 test('an edit that does not compile keeps the old generation, and the next one mends it', async () => {
   const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
   const run = project.run(['--watch', 'server.mjs'])

@@ -1,52 +1,15 @@
 // `handoff upgrade`: the supervisor is another program of the same pid, and nobody else notices.
 
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Load } from '../support/load/load.ts'
+import { makeRelease, upgradeBy } from '../support/release.ts'
 import { type Run, startRun } from '../support/run.ts'
-import { scratchDirectory } from '../support/scratch.ts'
 import { until } from '../support/until.ts'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const here = join(root, 'packages/handoff')
-const require = createRequire(join(here, 'package.json'))
-
-/** Another release of the package in a folder of its own: the same code, with another version. */
-function makeRelease(version: string): { command: string; path: string } {
-  const modules = join(scratchDirectory(), 'node_modules')
-  const path = join(modules, 'socket-handoff')
-  mkdirSync(path, { recursive: true })
-  cpSync(join(here, 'dist'), join(path, 'dist'), { recursive: true })
-  const manifest = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))
-  writeFileSync(join(path, 'package.json'), JSON.stringify({ ...manifest, version }))
-  symlinkSync(join(root, 'build'), join(path, 'build'))
-  for (const name of Object.keys(manifest.dependencies ?? {})) {
-    symlinkSync(folderOf(name), join(modules, name))
-  }
-  return { command: join(path, 'dist/cli/main.js'), path }
-}
-
-function folderOf(name: string): string {
-  const entry = require.resolve(name)
-  return entry.slice(0, entry.lastIndexOf(`node_modules/${name}`) + `node_modules/${name}`.length)
-}
-
-/** `handoff upgrade`, called from a release. */
-function upgradeBy(command: string, run: Run): Promise<{ exitCode: number; output: string }> {
-  const env = { ...process.env, NO_COLOR: '1', HANDOFF_DIR: run.directory }
-  return new Promise((resolve) => {
-    execFile(process.execPath, [command, 'upgrade', run.name], { env }, (error, stdout, stderr) => {
-      resolve({ exitCode: Number(error?.code ?? 0), output: stdout + stderr })
-    })
-  })
-}
 
 async function post(run: Run, path: string) {
   const socketPath = join(run.directory, run.name, 'control.sock')

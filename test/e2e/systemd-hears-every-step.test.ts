@@ -3,12 +3,13 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
-import { ask, main } from '../support/cli-project.ts'
+import { ask, main, makeProject, serverReplying } from '../support/cli-project.ts'
 import { FailureFile } from '../support/failure-file.ts'
 import { send } from '../support/load/send.ts'
 import { NotifyPeer } from '../support/notify-peer.ts'
 import { gone } from '../support/process-facts.ts'
 import { Service, serviceEntry } from '../support/service.ts'
+import { until } from '../support/until.ts'
 
 const key = storeNameOf('tcp:127.0.0.1:0#1')
 const keep = `FDSTORE=1 FDNAME=${key}`
@@ -147,4 +148,57 @@ test('handoff run is a service of its own: ready, reloading, ready, stopping', a
   const said = ['READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']
   await peer.hears('STOPPING=1')
   expect(senders(peer)).toEqual(said.map((word) => `${service.pid} ${word}`))
+})
+
+/** Two workers; the second one starts, and starts anew, when it gets a SIGUSR2. */
+const heldBack = `
+  if (process.env.HANDOFF_WORKER === '2') {
+    console.log('waiting', process.pid)
+    const idle = setInterval(() => {}, 60_000)
+    await new Promise((go) => process.once('SIGUSR2', go))
+    clearInterval(idle)
+  }
+`
+
+test('several workers are one service: ready when all serve, one reload for all of them', async () => {
+  const peer = new NotifyPeer()
+  const project = makeProject({ 'server.mjs': heldBack + serverReplying('here') })
+  const run = project.run(['--name', 'web', '--workers', '2', 'server.mjs'], {
+    NOTIFY_SOCKET: peer.path,
+  })
+  const { port } = await run.listens()
+  /** What has been said when only the second worker is missing, and lets it go on. */
+  const heardBefore = async (generation: number) => {
+    const [, waiting] = await run.prints(/^waiting (\d+)/)
+    await run.says(new RegExp(`worker 1: generation ${generation} `))
+    // What there was to say of that the supervisor has said before it answers this.
+    expect((await project.status('web')).pid).toBe(run.pid)
+    expect(await ask(port)).toBe('here')
+    const said = senders(peer)
+    process.kill(Number(waiting), 'SIGUSR2')
+    await run.says(new RegExp(`worker 2: generation ${generation} `))
+    return said
+  }
+  const told = (...words: string[]) => words.map((word) => `${run.pid} ${word}`)
+
+  expect(await heardBefore(1)).toEqual([])
+  await peer.hears('READY=1')
+
+  process.kill(run.pid, 'SIGHUP')
+  expect(await heardBefore(2)).toEqual(told('READY=1', 'RELOADING=1'))
+  await until('the reload ends', () => senders(peer).length === 3)
+  expect(senders(peer)).toEqual(told('READY=1', 'RELOADING=1', 'READY=1'))
+
+  // A reload that fails at the second worker has an end, too.
+  process.kill(run.pid, 'SIGHUP')
+  const [, waiting] = await run.prints(/^waiting (\d+)/)
+  process.kill(Number(waiting), 'SIGKILL')
+  await run.says(/the reload stops here/)
+  await until('the reload ends', () => senders(peer).length === 5)
+  expect(senders(peer).slice(3)).toEqual(told('RELOADING=1', 'READY=1'))
+
+  process.kill(run.pid, 'SIGTERM')
+  expect(await run.ended()).toBe(0)
+  await peer.hears('STOPPING=1')
+  expect(senders(peer).slice(5)).toEqual(told('STOPPING=1'))
 })

@@ -8,7 +8,7 @@ import { ofWorker } from './announce-fleet.ts'
 import { now } from './clock.ts'
 import { fleetStatus, sumOf, workerStatus } from './fleet-status.ts'
 import { foundWorkers, servesAt } from './found-workers.ts'
-import type { FleetSnapshot } from './snapshot.ts'
+import type { FleetSnapshot, WorkerSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import { Worker } from './worker.ts'
 import type { WorkerOptions } from './worker-options.ts'
@@ -46,11 +46,12 @@ export class Roster {
   constructor(count: number, options: RosterOptions) {
     this.#options = options
     this.checkPaths(count)
-    // Their sockets first: processes of an earlier supervisor may have something to tell.
-    for (let number = 1; number <= count; number++) this.#add(number)
     const { resumed, directory } = options
-    const more = resumed?.workers.map(({ number }) => number) ?? foundWorkers(directory, count)
-    for (const number of more) if (!this.#workers.has(number)) this.#add(number)
+    const left = new Map(resumed?.workers.map((worker) => [worker.number, worker]))
+    // Their sockets first: processes of an earlier supervisor may have something to tell.
+    for (let number = 1; number <= count; number++) this.#add(number, left.get(number))
+    const more = resumed === undefined ? foundWorkers(directory, count) : left.keys()
+    for (const number of more) if (!this.#workers.has(number)) this.#add(number, left.get(number))
     if (resumed !== undefined) this.#past = [resumed.past]
   }
 
@@ -133,7 +134,8 @@ export class Roster {
     for (const { number, rendezvous } of this.all) if (number > 1) removeStale(rendezvous)
   }
 
-  #add(number: number): Worker {
+  /** @param resumed - what the release before has left of it; nothing of one that comes later. */
+  #add(number: number, resumed?: WorkerSnapshot): Worker {
     const { name, timeouts, directory, patient, onLaunched, onFinished, onEnded } = this.#options
     const isFirst = number === 1
     const worker: Worker = new Worker({
@@ -142,7 +144,7 @@ export class Roster {
       directory: workerDirectory(directory, number),
       onFirstFailure: isFirst ? (patient ? 'wait' : 'end') : 'retry',
       inherited: isFirst ? this.#options.inherited : [],
-      resumed: this.#options.resumed?.workers.find((resumed) => resumed.number === number),
+      resumed,
       first: () => (isFirst ? undefined : this.first),
       isAlone: () => this.placed.length === 1,
       announce: (line) => this.announce(worker, line),
