@@ -7,12 +7,15 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { HandoffEvent } from 'socket-handoff'
 import { descriptorLimit, machine, mainThreadMs } from './machine.ts'
 
 const count = Number(process.env.CONNECTIONS ?? 10_000)
 const rounds = Number(process.env.HANDOFFS ?? 3)
+/** How long the busy client waits between two requests: without a pause it takes a core's half. */
+const thinkMs = Number(process.env.THINK_MS ?? 0)
 const host = '127.0.0.1'
 /**
  * Ports of one source address are few, and those of a run before are not free for a minute
@@ -106,7 +109,7 @@ interface Waits {
   longest(from: number, to: number): number
 }
 
-/** Asks on one connection without pause, and notes each wait. */
+/** Asks on one connection, without pause unless it is told to, and notes each wait. */
 function probe(port: number): { stop(): Promise<Waits> } {
   const waits: { from: number; to: number }[] = []
   let stopped = false
@@ -117,6 +120,7 @@ function probe(port: number): { stop(): Promise<Waits> } {
       const from = performance.now()
       await ask(socket)
       waits.push({ from, to: performance.now() })
+      if (thinkMs > 0) await pause(thinkMs)
     }
     socket.destroy()
   })()

@@ -78,7 +78,8 @@ test('children of the program, from its first line on, are no part of it', async
   const run = project.run(['--name', 'web', 'server.mjs', String(port), String(childPort)])
   await run.listens()
   const [, json = ''] = await run.output.waitFor(/^child (.*)/)
-  expect(JSON.parse(json)).toEqual({ names: [], execArgv: [] })
+  // A number, for the program and what it starts: it makes nobody a worker.
+  expect(JSON.parse(json)).toEqual({ names: ['HANDOFF_WORKER'], execArgv: [] })
   const [process] = (await project.status('web')).processes
   expect(process?.listeners).toEqual([`tcp:127.0.0.1:${port}`])
 })
