@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { bindTcp } from '../../packages/handoff/src/io/bind.ts'
 import { close, describe } from '../../packages/handoff/src/io/descriptors.ts'
-import { ask, main } from '../support/cli-project.ts'
+import { ask, main, makeProject, serverReplying } from '../support/cli-project.ts'
 import { send } from '../support/load/send.ts'
 import { NotifyPeer } from '../support/notify-peer.ts'
 import { gone } from '../support/process-facts.ts'
@@ -142,4 +142,25 @@ test('workers that have no place any more end under the next release, and come a
   expect(more.exitCode, more.text).toBe(0)
   await run.workersServe(2)
   await run.stop()
+})
+
+test('a run that waits for its first server waits on, and is ready only then', async () => {
+  const peer = new NotifyPeer()
+  const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
+  const run = project.run(['--watch', '--name', 'web', 'server.mjs'], { NOTIFY_SOCKET: peer.path })
+  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+
+  const place = { name: 'web', directory: project.runs }
+  const { exitCode, output } = await upgradeBy(makeRelease('7.0.1').command, place)
+  expect(exitCode, output).toBe(0)
+  await run.says(/watching .* for changes/)
+
+  project.write('server.mjs', 'const b = ;')
+  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  expect((await project.status('web')).backoff).toBeNull()
+  expect(peer.told()).toEqual([])
+
+  project.write('server.mjs', serverReplying('here'))
+  expect(await ask((await run.listens()).port)).toBe('here')
+  expect(await peer.hears('READY=1')).toEqual(['READY=1'])
 })

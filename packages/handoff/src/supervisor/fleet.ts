@@ -46,8 +46,8 @@ export class Fleet {
     const { resumed, service } = options
     this.#options = options
     this.#count = resumed?.count ?? options.workers
-    this.#hasBeenReady = resumed !== undefined
-    if (resumed !== undefined) service.resumed()
+    this.#hasBeenReady = resumed?.hasBeenReady ?? false
+    if (this.#hasBeenReady) service.resumed()
     this.#roster = new Roster(this.#count, {
       ...options,
       onLaunched: () => this.#settle(),
@@ -111,7 +111,7 @@ export class Fleet {
     if (this.#stopping) throw this.#isStopping()
     const isPaused = this.#roster.all.some(({ backoff }) => backoff !== null)
     if (this.#isBusy || isPaused) throw this.#busy()
-    return { count: this.#count, ...this.#roster.snapshot() }
+    return { count: this.#count, hasBeenReady: this.#hasBeenReady, ...this.#roster.snapshot() }
   }
 
   /** Reloads now, or once more after the start on its way: what that one has loaded may be stale. */

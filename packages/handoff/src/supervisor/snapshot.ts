@@ -27,6 +27,8 @@ export interface Snapshot extends FleetSnapshot {
 export interface FleetSnapshot {
   /** How many workers have a place. */
   readonly count: number
+  /** Whether all of them have served: the service manager has been told. */
+  readonly hasBeenReady: boolean
   /** The handoffs of workers that have gone. */
   readonly past: Status['handoffs']
   readonly workers: readonly WorkerSnapshot[]
@@ -34,6 +36,7 @@ export interface FleetSnapshot {
 
 export interface WorkerSnapshot {
   readonly number: number
+  readonly hasServed: boolean
   readonly hasLeft: boolean
   readonly notify: number
   /** The listeners kept for a crash. */

@@ -148,6 +148,7 @@ export class Worker {
     return {
       ...this.#generations.snapshot(),
       number: this.number,
+      hasServed: this.hasServed,
       hasLeft: this.hasLeft,
       stored: this.#store.stored,
       inForce: this.program,
@@ -218,8 +219,8 @@ export class Worker {
     this.#generations.close()
   }
 
-  #resume({ hasLeft, stored, programs }: WorkerSnapshot): void {
-    this.#hasServed = true
+  #resume({ hasServed, hasLeft, stored, programs }: WorkerSnapshot): void {
+    this.#hasServed = hasServed
     if (hasLeft) this.#place = 'left'
     for (const { name, fd } of stored) this.#store.put(name, fd)
     for (const [pid, program] of programs) this.#programs.started(pid, program)
