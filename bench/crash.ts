@@ -4,11 +4,14 @@
 import { fileURLToPath } from 'node:url'
 import { Load } from '../test/support/load/load.ts'
 import { machine, median, percentile } from './machine.ts'
-import { startUnderHandoff } from './servers.ts'
+import { type ReplaceableServer, startUnderHandoff } from './servers.ts'
 
 const CRASHES = Number(process.env.CRASHES ?? 20)
 /** So many have one request each under way; the dead process may have accepted them all. */
 const CLIENTS = Number(process.env.CLIENTS ?? 16)
+
+/** All of them are killed at once. */
+const WORKERS = Number(process.env.WORKERS ?? 1)
 
 const servers = {
   'node:http': 'http-server.mjs',
@@ -28,7 +31,10 @@ interface Crash {
 }
 
 console.log(machine())
-console.log(`${CRASHES} times SIGKILL, each in a run of its own, ${CLIENTS} clients at a time`)
+const victims = WORKERS === 1 ? '' : ` of ${WORKERS} workers at once`
+console.log(
+  `${CRASHES} times SIGKILL${victims}, each in a run of its own, ${CLIENTS} clients at a time`,
+)
 for (const [name, fixture] of Object.entries(servers)) {
   const crashes: Crash[] = []
   for (let count = 0; count < CRASHES; count++) crashes.push(await crash(fixture))
@@ -40,15 +46,16 @@ for (const [name, fixture] of Object.entries(servers)) {
 /** A run of its own for each: a server that crashes again within a minute waits for longer. */
 async function crash(fixture: string): Promise<Crash> {
   const entry = fileURLToPath(new URL(`../test/fixtures/${fixture}`, import.meta.url))
-  const server = await startUnderHandoff(entry, [])
+  const server = await startUnderHandoff(entry, [], {}, ['--workers', `${WORKERS}`])
+  const pids = await listening(server, 0)
   const load = new Load({ port: server.port }, { newConnection: CLIENTS })
   const { tally } = load
   await load.more(500)
   const before = tally.durationsMs.length
   const from = server.output.lines.length
   const killedAt = performance.now()
-  process.kill(server.pid, 'SIGKILL')
-  await server.output.waitFor(/^listening /, { from })
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await listening(server, from)
   const backAfterMs = performance.now() - killedAt
   await load.more(500)
   await load.stop()
@@ -62,6 +69,17 @@ async function crash(fixture: string): Promise<Crash> {
     longestMs: Math.max(...tally.durationsMs.slice(before)),
     backAfterMs,
   }
+}
+
+/** The pids of all workers, once they listen. */
+async function listening({ output }: ReplaceableServer, from: number): Promise<number[]> {
+  const pids: number[] = []
+  for (let at = from; pids.length < WORKERS; ) {
+    const { 1: pid, input } = await output.waitFor(/^listening (\d+)/, { from: at })
+    pids.push(Number(pid))
+    at = output.lines.indexOf(input, at) + 1
+  }
+  return pids
 }
 
 function table(crashes: readonly Crash[]): string {

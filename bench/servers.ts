@@ -48,10 +48,11 @@ export async function startUnderHandoff(
   program: string,
   args: readonly string[],
   variables: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = [],
 ): Promise<ReplaceableServer> {
   const directory = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
   const env = { ...variables, HANDOFF_DIR: directory }
-  const child = spawnCli(['run', '--name', 'bench', program, ...args], { env })
+  const child = spawnCli(['run', '--name', 'bench', ...flags, program, ...args], { env })
   const output = new Output()
   if (child.stderr) output.collect(child.stderr, '! ')
   return {

@@ -74,6 +74,24 @@ test('kill -9 of each worker in turn refuses nobody, and touches no other', asyn
   await run.stop()
 })
 
+test('kill -9 of all workers at once refuses nobody: clients wait', async () => {
+  const run = await startRun('http-server.mjs', { flags: twoWorkers })
+  const before = await run.workersServe(2)
+  const load = new Load(run.target, { newConnection: 16 })
+  await load.more(200)
+  for (const pid of before) process.kill(pid, 'SIGKILL')
+  await until('two other processes serve', async () =>
+    (await run.workersServe(2)).every((pid) => !before.includes(pid)),
+  )
+  await load.more(200)
+  const tally = await load.stop()
+  expect(tally.count('newConnection', 'refused'), `${tally}`).toBe(0)
+  const cut = tally.count('newConnection', 'reset') + tally.count('newConnection', 'truncated')
+  expect(tally.failed, `${tally}`).toBe(cut)
+  expect(tally.failed, `${tally}`).toBeLessThanOrEqual(16)
+  await run.stop()
+})
+
 test('a worker of several that ends by itself is started again', async () => {
   const run = await startRun('http-server.mjs', { flags: twoWorkers })
   const [, second = 0] = await run.workersServe(2)
