@@ -108,9 +108,12 @@ export class Fleet {
    * on its way.
    */
   snapshot(): FleetSnapshot {
-    if (this.#stopping) throw this.#isStopping()
-    const isPaused = this.#roster.all.some(({ backoff }) => backoff !== null)
-    if (this.#isBusy || isPaused) throw this.#busy()
+    if (this.#stopping) throw this.#isStopping('upgrade')
+    if (this.#isBusy) throw this.#busy('upgrade')
+    if (this.#roster.all.some(({ backoff }) => backoff !== null)) {
+      const reason = 'a server that crashed is about to be started again'
+      throw new HandoffError('ERR_HANDOFF_BUSY', `cannot upgrade: ${reason}`)
+    }
     return { count: this.#count, hasBeenReady: this.#hasBeenReady, ...this.#roster.snapshot() }
   }
 
@@ -218,17 +221,17 @@ export class Fleet {
     if (this.#codes.length === this.#roster.size) this.#ended.resolve(Math.max(...this.#codes))
   }
 
-  #isStopping(): HandoffError {
+  #isStopping(verb = 'reload'): HandoffError {
     const { name } = this.#options
-    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${name}: it is stopping`)
+    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot ${verb} ${name}: it is stopping`)
   }
 
-  #busy(): HandoffError {
+  #busy(verb = 'start a new process'): HandoffError {
     const [pid] = this.#roster.all.flatMap(({ starting }) => starting ?? [])
     const which = pid === undefined ? '' : ` (pid ${pid})`
     return new HandoffError(
       'ERR_HANDOFF_BUSY',
-      `cannot start a new process: another one${which} is on its way to serve`,
+      `cannot ${verb}: a process${which} is on its way to serve`,
     )
   }
 }
