@@ -4,19 +4,18 @@ import type { Socket } from 'node:dgram'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { setDatagramReading } from '../io/node-internals.ts'
-import type { Gate, GateHandlers } from './gate.ts'
+import { ConnectionlessGate } from './connectionless-gate.ts'
+import type { GateHandlers } from './gate.ts'
 import { shadow } from './shadow.ts'
 
-export class DatagramGate implements Gate {
+/** A datagram is a whole conversation: none is ever under way. */
+export class DatagramGate extends ConnectionlessGate {
   readonly held: Held
-  /** A datagram is a whole conversation: none is ever under way. */
-  readonly connections = 0
-  readonly kinds = {}
-  readonly movers = []
   readonly #socket: Socket
   #closed = false
 
   private constructor(socket: Socket, held: Held) {
+    super()
     this.#socket = socket
     this.held = held
   }
@@ -52,18 +51,6 @@ export class DatagramGate implements Gate {
   shut(): void {
     if (!this.#closed) setDatagramReading(this.#socket, false)
   }
-
-  giveNotice(): () => void {
-    return () => {}
-  }
-
-  dismiss(): () => void {
-    return () => {}
-  }
-
-  closeQuiescent(): void {}
-
-  force(): void {}
 
   reattach(): void {
     throw new TypeError('a datagram socket cannot bind twice')

@@ -5,6 +5,7 @@ import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { acceptOptions, isFull, moveConnection } from '../io/node-internals.ts'
 import { announce } from './attach.ts'
+import { ConnectionlessGate } from './connectionless-gate.ts'
 import type { Gate } from './gate.ts'
 
 // Not that of a program which counts the servers that listen, nor ours, which claims them.
@@ -12,17 +13,15 @@ const listen: (this: Server, where: { fd: number }, backlog?: number) => Server 
   net.Server.prototype.listen
 
 /** Its connections are the other gate's: they belong to the server, wherever they came from. */
-export class JoinedGate implements Gate {
+export class JoinedGate extends ConnectionlessGate {
   readonly joins: Gate
-  readonly connections = 0
-  readonly kinds = {}
-  readonly movers = []
   #held: Held
   readonly #server: Server
   #door: Server | undefined
 
   /** @param joins - the gate of the server's own listener. */
   constructor(server: Server, joins: Gate, held: Held) {
+    super()
     this.#server = server
     this.joins = joins
     this.#held = held
@@ -60,18 +59,6 @@ export class JoinedGate implements Gate {
     this.#door?.close()
     this.#door = undefined
   }
-
-  giveNotice(): () => void {
-    return () => {}
-  }
-
-  dismiss(): () => void {
-    return () => {}
-  }
-
-  closeQuiescent(): void {}
-
-  force(): void {}
 
   reattach(held: Held): void {
     this.#held = held

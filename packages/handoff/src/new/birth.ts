@@ -2,25 +2,23 @@
 
 import { deferred } from '../deferred.ts'
 import type { HandoffEventBody } from '../diagnostics.ts'
-import { errorFromPeer, type HandoffError, reasonOf, type Serving } from '../errors.ts'
+import { type HandoffError, reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
-import type { System, Timer } from '../io/system.ts'
-import { closeAll } from '../io/wire.ts'
+import type { System } from '../io/system.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
 import type { NewState } from '../protocol/machine.ts'
-import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
-import { type Effects, Runner } from '../runner.ts'
+import type { Messages } from '../protocol/messages.ts'
+import type { Effects } from '../runner.ts'
 import type { States } from '../states.ts'
-import { findOldProcess, sendHello } from './discover.ts'
-import { Failures } from './failure.ts'
+import { findOldProcess } from './discover.ts'
 import { Imports } from './imports.ts'
 import { Inheritance } from './inheritance.ts'
 import { Intake } from './intake.ts'
-import { type Carried, isCarrier, isEvent, type OldProcess } from './old-process.ts'
+import type { Carried } from './old-process.ts'
 import { readyMessage } from './ready.ts'
-import { Receipt } from './receive.ts'
 import { stageEvent, stageOf } from './stage-of.ts'
+import { Takeover } from './takeover.ts'
 import { Unclaimed } from './unclaimed.ts'
 
 /** How long the old process may take to answer `ready`, in milliseconds: it is one step for it. */
@@ -44,25 +42,16 @@ export interface BirthContext {
 
 export class Birth {
   readonly #context: BirthContext
-  readonly #runner: Runner<'new'>
+  readonly #takeover: Takeover
   readonly #adopting = deferred<void>()
   readonly #serving = deferred<void>()
   readonly #imports: Imports
   readonly #inheritance: Inheritance
   readonly #unclaimed: Unclaimed
-  readonly #failures = new Failures(() => ({
-    stage: stageOf(this.state),
-    serving: this.#whoServes(),
-  }))
-  #old: OldProcess | undefined
-  #manifest: Messages['manifest'] | undefined
-  #receipt: Receipt | undefined
   readonly #intake: Intake
-  #deadline: Timer | undefined
   #opening = false
   #opened: Promise<void> = Promise.resolve()
   #served = false
-  #error: HandoffError | undefined
 
   constructor(context: BirthContext) {
     this.#context = context
@@ -70,19 +59,26 @@ export class Birth {
     const unclaimed = new Unclaimed(context)
     this.#unclaimed = unclaimed
     this.#inheritance = new Inheritance({ ...context, closeUnclaimed: () => unclaimed.close() })
-    const { holdings, takesConnections } = context
+    const { system, holdings, takesConnections } = context
     this.#intake = new Intake({
       gateOf: (key) => [...holdings.gates].find(({ held }) => held.receivedAs === key),
       gates: () => holdings.busy,
       takesConnections,
-      send: async (message) => await this.#old?.send(message),
-      fail: (error) => this.#fail(error),
+      send: (message) => this.#takeover.send(message),
+      fail: (error) => this.#takeover.fail(error),
     })
-    this.#runner = new Runner('new', 'discover', this.#effects(), (state) => this.#enter(state))
+    this.#takeover = new Takeover({
+      system,
+      accepts: ['older', 'state'],
+      effects: this.#effects(),
+      receive: (entry, fd) => holdings.listeners.receive(entry, fd),
+      onManifest: (manifest) => this.#intake.begin(manifest),
+      onState: (state) => this.#enter(state),
+    })
   }
 
   get state(): NewState {
-    return this.#runner.state
+    return this.#takeover.state
   }
 
   /**
@@ -91,14 +87,15 @@ export class Birth {
    */
   get generation(): number {
     if (this.state === 'discover') return 0
-    if (this.#manifest === undefined) return this.#context.settings.firstGeneration
-    return this.#manifest.generation + 1
+    const { manifest } = this.#takeover
+    return manifest === undefined ? this.#context.settings.firstGeneration : manifest.generation + 1
   }
 
   /** The process from which this one has its listeners. */
   get replaces(): { pid: number; generation: number } | null {
-    if (this.#manifest === undefined) return null
-    const { pid, generation } = this.#manifest
+    const { manifest } = this.#takeover
+    if (manifest === undefined) return null
+    const { pid, generation } = manifest
     return { pid, generation }
   }
 
@@ -114,7 +111,7 @@ export class Birth {
 
   /** Whether the old process may still live, for all that its channel tells. */
   get oldMayLive(): boolean {
-    return this.#old !== undefined
+    return this.#takeover.hasOld
   }
 
   /** Keys of the listeners that came, and that nothing here has asked for: they are closed. */
@@ -124,7 +121,7 @@ export class Birth {
 
   /** Whether the rendezvous socket has come: where the old process died before, it has to be bound. */
   get hasRendezvous(): boolean {
-    return this.#receipt?.hasRendezvous ?? false
+    return this.#takeover.receipt?.hasRendezvous ?? false
   }
 
   /**
@@ -133,93 +130,47 @@ export class Birth {
    * @returns when servers may listen; rejects with a {@link HandoffError} when refused.
    */
   start(): Promise<void> {
-    const { settings, system, report } = this.#context
-    report({ type: 'stage', stage: 'discover', detail: settings.rendezvous ?? 'no rendezvous' })
-    try {
-      this.#inheritance.take(this.#context.holdings.listeners)
-      this.#old =
-        settings.rendezvous === undefined
-          ? undefined
-          : findOldProcess(settings.rendezvous, system.uid)
-    } catch (error) {
-      this.#fail(error)
-      return this.#adopting.promise
-    }
-    if (this.#old === undefined) this.#runner.dispatch('absent')
-    else this.#connect(this.#old)
+    const { settings, system, holdings, report } = this.#context
+    const { rendezvous, readyTimeoutMs } = settings
+    report({ type: 'stage', stage: 'discover', detail: rendezvous ?? 'no rendezvous' })
+    this.#takeover.attempt(() => {
+      this.#inheritance.take(holdings.listeners)
+      const old = rendezvous === undefined ? undefined : findOldProcess(rendezvous, system.uid)
+      if (old === undefined) return this.#takeover.dispatch('absent')
+      this.#takeover.setDeadline(readyTimeoutMs, () => this.#late(readyTimeoutMs))
+      this.#takeover.connect(old)
+    })
     return this.#adopting.promise
   }
 
   /** The application can serve. Resolves when this process does. */
   ready(): Promise<void> {
     const imported = this.#context.states.whenImported()
-    if (imported === undefined) this.#sayReady()
-    else imported.then(() => this.#sayReady())
+    const sayReady = () => this.#takeover.dispatch('ready')
+    if (imported === undefined) sayReady()
+    else imported.then(sayReady)
     return this.#serving.promise
-  }
-
-  #sayReady(): void {
-    if (this.#runner.takes('ready')) this.#runner.dispatch('ready')
   }
 
   /** The application, or the operator, gives this process up; nothing happens once it serves. */
   fail(error: unknown): void {
-    if (this.state !== 'serving') this.#fail(error)
+    if (this.state !== 'serving') this.#takeover.fail(error)
   }
 
   /** This process has committed to its own successor: the old one need not take back any more. */
   succeeded(): void {
-    if (this.#runner.takes('succeeded')) this.#runner.dispatch('succeeded')
-  }
-
-  #connect(old: OldProcess): void {
-    const { settings, system } = this.#context
-    this.#deadline = system.timer(settings.readyTimeoutMs, () => {
-      this.#error = this.#late(settings.readyTimeoutMs)
-      this.#runner.dispatch('timeout')
-    })
-    old.start({
-      onFrame: ({ message, descriptors }) => this.#take(message, descriptors),
-      onEnd: (error) => {
-        if (error === undefined) this.#runner.dispatch('eof')
-        else this.#fail(error)
-      },
-    })
-    this.#runner.dispatch('connected')
-  }
-
-  #take(message: Message, descriptors: number[]): void {
-    const { type } = message
-    if (!isEvent(type) || !this.#runner.takes(type)) {
-      closeAll(descriptors)
-      const reason = `the old process sent ${type} too early or late`
-      return this.#fail(this.#failures.make('ERR_HANDOFF_PROTOCOL', reason))
-    }
-    if (isCarrier(type)) return this.#runner.dispatch(type, { message, descriptors })
-    closeAll(descriptors)
-    if (message.type === 'refuse' || message.type === 'abort') {
-      this.#error = errorFromPeer(message, { stage: stageOf(this.state), serving: 'old' })
-    }
-    this.#runner.dispatch(type, message)
+    this.#takeover.dispatch('succeeded')
   }
 
   #effects(): Effects {
     const { report, holdings } = this.#context
     return {
-      'send-hello': () => {
-        if (this.#old === undefined) return
-        const { pid } = this.#context.system
-        sendHello(this.#old, pid, ['older', 'state']).catch((error) => this.#fail(error))
-      },
-      'take-manifest': (message) =>
-        this.#attempt(() => this.#takeManifest(message as Messages['manifest'])),
-      'take-listeners': (frame) =>
-        this.#attempt(() => this.#takeListeners(frame as Carried<'listeners'>)),
       'take-older': (frame) => {
         const { message, descriptors } = frame as Carried<'older'>
-        this.#attempt(() => this.#context.line.receive(message, descriptors))
+        this.#takeover.attempt(() => this.#context.line.receive(message, descriptors))
       },
-      'take-state': (frame) => this.#attempt(() => this.#imports.take(frame as Carried<'state'>)),
+      'take-state': (frame) =>
+        this.#takeover.attempt(() => this.#imports.take(frame as Carried<'state'>)),
       'close-unclaimed': () => {
         this.#imports.dropUnknown()
         this.#inheritance.settle()
@@ -228,12 +179,12 @@ export class Birth {
       'send-ready': () => this.#sendReady(),
       'import-state': () => this.#imports.begin(),
       'take-rendezvous': () => {
-        const take = () => holdings.takeRendezvous(this.#receipt?.takeRendezvous())
+        const take = () => holdings.takeRendezvous(this.#takeover.receipt?.takeRendezvous())
         void this.#imports.after(take)
       },
       open: () => {
-        this.#deadline?.cancel()
-        this.#old?.unref()
+        this.#takeover.clearDeadline()
+        this.#takeover.unref()
         this.#opened = this.#imports.after(() => this.#open())
       },
       'announce-serving': () => this.#announce(),
@@ -249,41 +200,15 @@ export class Birth {
       },
       'send-release': () => {
         this.#intake.endRests()
-        this.#old?.send({ type: 'release' })
+        void this.#takeover.send({ type: 'release' })
       },
-      'send-abort': () => {
-        const { code, reason } =
-          this.#error ?? this.#failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
-        this.#old?.send({ type: 'abort', code, reason })
-      },
-      'turn-deaf': () => this.#old?.turnDeaf(),
       'hang-up': () => {
         this.#intake.endRests()
-        this.#old?.close()
-        this.#old = undefined
+        this.#takeover.hangUp()
         this.#context.changed()
       },
       'give-up': () => this.#giveUp(),
     }
-  }
-
-  #takeManifest(manifest: Messages['manifest']): void {
-    if (!supportedVersions.includes(manifest.version)) {
-      throw this.#failures.make(
-        'ERR_HANDOFF_VERSION',
-        `the old process chose version ${manifest.version}`,
-      )
-    }
-    this.#receipt = new Receipt(manifest, this.#context.holdings.listeners)
-    this.#manifest = manifest
-    this.#intake.begin(manifest)
-  }
-
-  #takeListeners({ message, descriptors }: Carried<'listeners'>): void {
-    const receipt = this.#receipt as Receipt
-    receipt.take(message, descriptors)
-    this.#old?.send({ type: 'ack', received: receipt.received })
-    if (receipt.complete) this.#runner.dispatch('complete')
   }
 
   /** The gates; unless this process was stopped, or replaced, while it imported. */
@@ -296,16 +221,10 @@ export class Birth {
   }
 
   #sendReady(): void {
-    const { system, holdings } = this.#context
-    this.#deadline?.cancel()
-    this.#deadline = system.timer(commitTimeoutMs, () => {
-      this.#error = this.#failures.make(
-        'ERR_HANDOFF_TIMEOUT',
-        `no commit within ${commitTimeoutMs} ms`,
-      )
-      this.#runner.dispatch('timeout')
-    })
-    this.#old?.send({ type: 'ready', ...readyMessage(holdings.gates) })
+    this.#takeover.setDeadline(commitTimeoutMs, () =>
+      this.#takeover.failures.make('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`),
+    )
+    void this.#takeover.send({ type: 'ready', ...readyMessage(this.#context.holdings.gates) })
   }
 
   /** Once the gates are open; where that fails, this process must end, so that the old one takes back. */
@@ -319,8 +238,8 @@ export class Birth {
         this.#context.changed()
       },
       (cause: unknown) => {
-        this.#error = this.#failures.make('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
-        this.#giveUp()
+        const { failures } = this.#takeover
+        this.#giveUp(failures.make('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause))
       },
     )
   }
@@ -329,18 +248,17 @@ export class Birth {
     const { report, holdings } = this.#context
     if (state === 'adopt') this.#inheritance.close()
     if (state === 'alone') this.#inheritance.use(holdings.listeners)
-    const event = stageEvent(state, this.#manifest)
+    const event = stageEvent(state, this.#takeover.manifest)
     if (event !== undefined) report(event)
     if (state === 'adopt' || state === 'alone') this.#adopting.resolve()
   }
 
-  #giveUp(): void {
+  #giveUp(error = this.#takeover.error): void {
     const { report, holdings, gaveUp } = this.#context
-    const error = this.#error ?? this.#failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
-    this.#deadline?.cancel()
+    this.#takeover.clearDeadline()
     this.#inheritance.close()
     holdings.listeners.closeUnclaimed()
-    this.#receipt?.close()
+    this.#takeover.receipt?.close()
     const { code, reason } = error
     const stage = error.stage ?? stageOf(this.state)
     report({ type: 'aborted', stage, code, message: reason, serving: error.serving ?? 'none' })
@@ -349,27 +267,11 @@ export class Birth {
     gaveUp(error)
   }
 
-  #attempt(effect: () => void): void {
-    try {
-      effect()
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  #fail(error: unknown): void {
-    this.#error = this.#failures.place(error)
-    if (this.#runner.takes('failure')) this.#runner.dispatch('failure')
-  }
-
-  #whoServes(): Serving {
-    return this.#old === undefined ? 'none' : 'old'
-  }
-
   #late(ms: number): HandoffError {
     const { late } = this.#imports
+    const { failures } = this.#takeover
     return late === undefined
-      ? this.#failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
-      : this.#failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
+      ? failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
+      : failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
   }
 }

@@ -1,0 +1,183 @@
+// The new side of one handoff, as far as it is the same for all: its table, and the talk with the old process.
+
+import { errorFromPeer, type HandoffError } from '../errors.ts'
+import type { System, Timer } from '../io/system.ts'
+import { closeAll } from '../io/wire.ts'
+import type { NewEvent, NewState } from '../protocol/machine.ts'
+import type { ManifestEntry } from '../protocol/manifest.ts'
+import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
+import { type Effects, Runner } from '../runner.ts'
+import { sendHello } from './discover.ts'
+import { Failures } from './failure.ts'
+import { type Carried, isCarrier, isEvent, type OldProcess } from './old-process.ts'
+import { Receipt } from './receive.ts'
+import { stageOf } from './stage-of.ts'
+
+export interface TakeoverOptions {
+  readonly system: System
+  /** What this process understands beside the messages of its versions. */
+  readonly accepts: readonly string[]
+  /** What is done in this process, beside or in place of what is done here. */
+  readonly effects: Effects
+  /** Owns the descriptor of a listener that came. */
+  receive(entry: ManifestEntry, fd: number): void
+  onManifest(manifest: Messages['manifest']): void
+  onState(state: NewState): void
+}
+
+export class Takeover {
+  readonly failures = new Failures(() => ({
+    stage: stageOf(this.state),
+    serving: this.#old === undefined ? 'none' : 'old',
+  }))
+  readonly #options: TakeoverOptions
+  readonly #runner: Runner<'new'>
+  #old: OldProcess | undefined
+  #manifest: Messages['manifest'] | undefined
+  #receipt: Receipt | undefined
+  #deadline: Timer | undefined
+  #error: HandoffError | undefined
+
+  constructor(options: TakeoverOptions) {
+    this.#options = options
+    const effects = { ...this.#effects(), ...options.effects }
+    this.#runner = new Runner('new', 'discover', effects, options.onState)
+  }
+
+  get state(): NewState {
+    return this.#runner.state
+  }
+
+  /** What the old process offers, once it has said so. */
+  get manifest(): Messages['manifest'] | undefined {
+    return this.#manifest
+  }
+
+  get receipt(): Receipt | undefined {
+    return this.#receipt
+  }
+
+  /** Whether the old process may still live, for all that its channel tells. */
+  get hasOld(): boolean {
+    return this.#old !== undefined
+  }
+
+  /** Why it ends, if that is known; else it gave up. */
+  get error(): HandoffError {
+    return this.#error ?? this.failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
+  }
+
+  /** Begins to talk. Owns the process's channel. */
+  connect(old: OldProcess): void {
+    this.#old = old
+    old.start({
+      onFrame: ({ message, descriptors }) => this.#take(message, descriptors),
+      onEnd: (error) => {
+        if (error === undefined) this.dispatch('eof')
+        else this.fail(error)
+      },
+    })
+    this.dispatch('connected')
+  }
+
+  /** What the table does not know in this state changes nothing. */
+  dispatch(event: NewEvent, detail?: unknown): void {
+    this.#runner.dispatch(event, detail)
+  }
+
+  /** The handoff ends by a timeout, unless another deadline or none takes the place of this one. */
+  setDeadline(ms: number, late: () => HandoffError): void {
+    this.clearDeadline()
+    this.#deadline = this.#options.system.timer(ms, () => {
+      this.#error = late()
+      this.dispatch('timeout')
+    })
+  }
+
+  clearDeadline(): void {
+    this.#deadline?.cancel()
+  }
+
+  fail(error: unknown): void {
+    this.#error = this.failures.place(error)
+    this.dispatch('failure')
+  }
+
+  /** Fails where the effect does. */
+  attempt(effect: () => void): void {
+    try {
+      effect()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Resolves when the kernel has it, or nobody is there to hear it. */
+  async send(message: Message): Promise<void> {
+    await this.#old?.send(message)
+  }
+
+  /** Lets this process end although the channel is open. */
+  unref(): void {
+    this.#old?.unref()
+  }
+
+  hangUp(): void {
+    this.#old?.close()
+    this.#old = undefined
+  }
+
+  #take(message: Message, descriptors: number[]): void {
+    const { type } = message
+    if (!isEvent(type) || !this.#runner.takes(type)) {
+      closeAll(descriptors)
+      const reason = `the old process sent ${type} too early or late`
+      return this.fail(this.failures.make('ERR_HANDOFF_PROTOCOL', reason))
+    }
+    if (isCarrier(type)) return this.dispatch(type, { message, descriptors })
+    closeAll(descriptors)
+    if (message.type === 'refuse' || message.type === 'abort') {
+      this.#error = errorFromPeer(message, { stage: stageOf(this.state), serving: 'old' })
+    }
+    this.dispatch(type, message)
+  }
+
+  #effects(): Effects {
+    return {
+      'send-hello': () => {
+        const { system, accepts } = this.#options
+        if (this.#old === undefined) return
+        sendHello(this.#old, system.pid, accepts).catch((error) => this.fail(error))
+      },
+      'take-manifest': (message) =>
+        this.attempt(() => this.#takeManifest(message as Messages['manifest'])),
+      'take-listeners': (frame) =>
+        this.attempt(() => this.#takeListeners(frame as Carried<'listeners'>)),
+      'send-release': () => void this.send({ type: 'release' }),
+      'send-abort': () => {
+        const { code, reason } = this.error
+        void this.send({ type: 'abort', code, reason })
+      },
+      'turn-deaf': () => this.#old?.turnDeaf(),
+      'hang-up': () => this.hangUp(),
+    }
+  }
+
+  #takeManifest(manifest: Messages['manifest']): void {
+    const { version } = manifest
+    if (!supportedVersions.includes(version)) {
+      const reason = `the old process chose version ${version}`
+      throw this.failures.make('ERR_HANDOFF_VERSION', reason)
+    }
+    this.#receipt = new Receipt(manifest, this.#options)
+    this.#manifest = manifest
+    this.#options.onManifest(manifest)
+  }
+
+  #takeListeners({ message, descriptors }: Carried<'listeners'>): void {
+    const receipt = this.#receipt as Receipt
+    receipt.take(message, descriptors)
+    void this.send({ type: 'ack', received: receipt.received })
+    if (receipt.complete) this.dispatch('complete')
+  }
+}
