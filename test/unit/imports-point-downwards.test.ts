@@ -21,6 +21,7 @@ const layers = [
   ['create.ts'],
   // One process: runs both sides, and all that is about neither of them.
   ['handoff.ts'],
+  ['wiring.ts'],
   // What is about both sides of one process.
   ['listening.ts', 'leadership.ts', 'self-report.ts'],
   ['metrics.ts'],

@@ -1,0 +1,130 @@
+// The parts of one process, and who tells whom: none of them knows more of the others than this.
+
+import { Consents } from './connections/consents.ts'
+import { ReceivedTicketKeys, ticketKeyState } from './connections/ticket-keys.ts'
+import type { HandoffEventBody } from './diagnostics.ts'
+import type { HandoffError } from './errors.ts'
+import { Holdings } from './holdings.ts'
+import type { System } from './io/system.ts'
+import { Leadership } from './leadership.ts'
+import { Line } from './line.ts'
+import { Listening } from './listening.ts'
+import { Birth } from './new/birth.ts'
+import { Joinings } from './new/joinings.ts'
+import { Succession } from './old/succession.ts'
+import type { Settings } from './options.ts'
+import { Reporter } from './reporter.ts'
+import { Restart } from './restart.ts'
+import { SelfReport } from './self-report.ts'
+import { ServiceManager } from './service-manager.ts'
+import { States } from './states.ts'
+
+export interface Parts {
+  readonly holdings: Holdings
+  readonly reporter: Reporter
+  readonly self: SelfReport
+  readonly birth: Birth
+  readonly succession: Succession
+  readonly listening: Listening
+  readonly joinings: Joinings
+  readonly consents: Consents
+  readonly restart: Restart
+  readonly manager: ServiceManager
+  readonly states: States
+  readonly line: Line
+  readonly leadership: Leadership
+  /** Whether this process serves, outside of any handoff. */
+  serves(): boolean
+}
+
+/** What becomes of the process itself. */
+export interface Endings {
+  /** It will never serve. */
+  gaveUp(error: HandoffError): void
+  /** It has finished: exit hooks, then exit. */
+  leave(): void
+}
+
+export function wire(settings: Settings, system: System, { gaveUp, leave }: Endings): Parts {
+  const generation = () => birth.generation
+  const serves = () => birth.state === 'serving' && succession.state === 'serving'
+  const report = (event: HandoffEventBody) => {
+    self.event(event)
+    if (event.type === 'serving') {
+      manager.begin(birth.unclaimed)
+      void joinings.run(settings.joins)
+    }
+    if (event.type === 'taken-back') {
+      manager.begin()
+      leadership.check()
+    }
+  }
+  const onWarning = (message: string) => report({ type: 'warning', message })
+  const restart = new Restart(system, settings.readyTimeoutMs)
+  const reporter = new Reporter(system, settings, generation)
+  const holdings = new Holdings(system, (fd) => succession.connect(fd), onWarning)
+  const consents = new Consents(onWarning)
+  const line = new Line(() => leadership.check())
+  // Before the commit the old process still can; after it there is no way back.
+  const states = new States((error) => {
+    if (birth.state === 'serving') onWarning(error.reason)
+    else birth.fail(error)
+  })
+  const shared = { system, settings, holdings, report, states, line }
+  const self = new SelfReport(system, reporter, holdings, () => ({ birth, succession }))
+  const manager = new ServiceManager({
+    system,
+    notifier: reporter.notifier,
+    listeners: holdings.listeners,
+    watchdogMs: settings.watchdogMs,
+    serves: () => (serves() ? generation() : undefined),
+  })
+  const ticketKeys = new ReceivedTicketKeys()
+  states.defineOwn('handoff:ticket-keys', ticketKeyState(holdings.gates, ticketKeys))
+  const takesConnections = () => succession.takesConnections
+  const birth = new Birth({
+    ...shared,
+    takesConnections,
+    changed: () => leadership.check(),
+    gaveUp,
+  })
+  const joinings = new Joinings({
+    ...shared,
+    takesConnections,
+    follow: () => manager.follow(),
+    serves,
+  })
+  const succession: Succession = new Succession({
+    ...shared,
+    generation,
+    begin: () => {
+      reporter.begin()
+      restart.connected()
+    },
+    progress: () => reporter.tellStatus(),
+    releaseOld: () => {
+      birth.succeeded()
+      joinings.succeeded()
+    },
+    settled: () => manager.settled(),
+    ended: (error) => {
+      self.handoffEnded(error === undefined ? 'completed' : 'aborted')
+      if (error === undefined) manager.succeeded()
+      restart.end(error)
+      leadership.check()
+    },
+    leave,
+  })
+  const leadership: Leadership = new Leadership({
+    worker: settings.worker,
+    line,
+    birth,
+    succession,
+  })
+  const both = { birth, succession, manager, onWarning }
+  const listening = new Listening({ system, holdings, consents, ticketKeys, ...both })
+  return {
+    ...{ holdings, reporter, self, birth, succession, listening, joinings },
+    ...{ consents, restart, manager, states, line, leadership, serves },
+  }
+}
