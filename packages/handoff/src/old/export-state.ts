@@ -5,7 +5,8 @@ import type { System } from '../io/system.ts'
 import { valueLimitBytes, writeValueFile } from '../io/value-file.ts'
 import type { StateMessage, StateMoment } from '../protocol/messages.ts'
 import type { States } from '../states.ts'
-import { handOverError, type Peer } from './peer.ts'
+import { handOverError } from './failures.ts'
+import type { Peer } from './peer.ts'
 
 /**
  * How much goes in frames at one moment, in bytes; the rest in files. Far below the send buffer of

@@ -1,6 +1,6 @@
 // The new process as the old one sees it: who it is, what it says, and how long it may take.
 
-import { HandoffError, type HandoffErrorCode } from '../errors.ts'
+import type { HandoffErrorCode } from '../errors.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
 import type { Message, MessageType } from '../protocol/messages.ts'
@@ -118,18 +118,4 @@ export class Peer {
     this.clearDeadline()
     void this.#said.then(() => this.wire.close())
   }
-}
-
-/** An error of the old side: `cannot hand over: <reason>`. The old process serves. */
-export function handOverError(
-  code: HandoffErrorCode,
-  reason: string,
-  details: { stage: HandoffError['stage']; cause?: unknown },
-): HandoffError {
-  const { stage, cause } = details
-  return new HandoffError(code, `cannot hand over: ${reason}`, {
-    ...(stage === undefined ? {} : { stage }),
-    serving: 'old',
-    ...(cause === undefined ? {} : { cause }),
-  })
 }

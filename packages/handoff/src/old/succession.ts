@@ -1,7 +1,7 @@
 // The old side as a whole: runs its table from serving to exit, and back where a handoff fails.
 
-import type { HandoffEventBody, ProcessStage, Stage } from '../diagnostics.ts'
-import { errorFromPeer, HandoffError, reasonOf } from '../errors.ts'
+import type { HandoffEventBody, ProcessStage } from '../diagnostics.ts'
+import { errorFromPeer, type HandoffError } from '../errors.ts'
 import { countsOf, type DrainCounts } from '../fates.ts'
 import { Channel } from '../io/channel.ts'
 import type { Timer } from '../io/system.ts'
@@ -11,9 +11,10 @@ import type { OldEvent, OldState } from '../protocol/machine.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { Drain, drainedMessage } from './drain.ts'
+import { Failures } from './failures.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { Offering, type OfferingContext } from './offering.ts'
-import { type Answer, handOverError, isAnswer, Peer } from './peer.ts'
+import { type Answer, isAnswer, Peer } from './peer.ts'
 import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
 
@@ -41,6 +42,11 @@ export class Succession {
   readonly #context: SuccessionContext
   readonly #runner: Runner<'old'>
   readonly #takeBack: TakeBack
+  readonly #failures = new Failures(() => ({
+    stage: this.stage,
+    name: this.#name,
+    stops: this.state === 'stopping',
+  }))
   #state: OldState = 'serving'
   #peer: Peer | undefined
   #offering: Offering | undefined
@@ -51,7 +57,7 @@ export class Succession {
 
   constructor(context: SuccessionContext) {
     this.#context = context
-    this.#takeBack = new TakeBack(context.holdings, context.settled)
+    this.#takeBack = new TakeBack(context)
     this.#runner = new Runner('old', 'serving', this.#effects(), (state) => this.#enter(state))
   }
 
@@ -71,14 +77,14 @@ export class Succession {
 
   /** The operator wants this process to end, with or without a successor. */
   stop(): void {
-    this.#error = this.#failure('ERR_HANDOFF_STOPPING', 'this process is stopping')
+    this.#error = this.#failures.make('ERR_HANDOFF_STOPPING', 'this process is stopping')
     this.#runner.dispatch('stop')
   }
 
   /** The application closes: who is about to take over has to look elsewhere. */
   close(): void {
     if (this.state !== 'offer' && this.state !== 'send') return
-    this.#fail(this.#failure('ERR_HANDOFF_STOPPING', 'the application has closed'))
+    this.#fail(this.#failures.make('ERR_HANDOFF_STOPPING', 'the application has closed'))
   }
 
   /** Whether connections that arrive here can be served, or go on to the new process. */
@@ -103,7 +109,7 @@ export class Succession {
       'await-hello': (peer) => this.#awaitHello(peer as Peer),
       'refuse-busy': (peer) => {
         const other = peer as Peer
-        other.refuse(this.#busy())
+        other.refuse(this.#failures.busy())
         other.close()
       },
       'refuse-peer': () => this.#peer?.refuse(this.#reason()),
@@ -117,10 +123,7 @@ export class Succession {
       shut: (message) => this.#shut(message as Messages['ready'] | undefined),
       'export-state': () => this.#offering?.exportAtCommit(() => this.#runner.dispatch('exported')),
       'send-committed': () => this.#sendCommitted(),
-      reopen: () => {
-        this.#context.holdings.tally.end()
-        void this.#accept()
-      },
+      reopen: () => this.#takeBack.reopen(),
       'start-probation': () => {
         this.#probation = system.timer(settings.probationMs, () =>
           this.#runner.dispatch('probation'),
@@ -174,13 +177,13 @@ export class Succession {
       if (denied !== undefined) return this.#end('refuse', denied)
     } catch (cause) {
       const reason = 'who connected cannot be told'
-      return this.#end('failure', this.#failure('ERR_HANDOFF_PEER_GONE', reason, cause))
+      return this.#end('failure', this.#failures.make('ERR_HANDOFF_PEER_GONE', reason, cause))
     }
     this.#setDeadline(helloTimeoutMs, 'did not say hello')
     peer.start({
       onMessage: (message) => this.#take(message),
       onEnd: (error) => {
-        if (error === undefined) this.#end('eof', this.#gone())
+        if (error === undefined) this.#end('eof', this.#failures.gone())
         else this.#fail(error)
       },
     })
@@ -194,11 +197,13 @@ export class Succession {
       if (typeof version === 'number') this.#runner.dispatch('hello', version)
       else this.#end('refuse', version)
     } else if (type === 'abort') {
-      this.#end('abort', errorFromPeer(message, { stage: this.#errorStage(), serving: 'old' }))
+      this.#end('abort', errorFromPeer(message, { stage: this.#failures.stage, serving: 'old' }))
     } else if (this.#isInTurn(type)) {
       this.#runner.dispatch(type, message)
     } else {
-      this.#fail(this.#failure('ERR_HANDOFF_PROTOCOL', `${this.#name} sent ${type} out of turn`))
+      this.#fail(
+        this.#failures.make('ERR_HANDOFF_PROTOCOL', `${this.#name} sent ${type} out of turn`),
+      )
     }
   }
 
@@ -256,33 +261,9 @@ export class Succession {
   /** The new process died after the commit: this one accepts again, on the same queues. */
   #resume(): void {
     const drain = this.#drain
-    drain?.cancel()
     this.#drain = undefined
     this.#probation?.cancel()
-    const { code, reason } = this.#reason()
-    const { report, holdings } = this.#context
-    const { tally } = holdings
-    tally.end()
-    void this.#accept(() => {
-      const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
-      const connections = { back, closed }
-      report({
-        type: 'taken-back',
-        code,
-        message: reason,
-        listeners: holdings.places,
-        connections,
-        fates: tally.recent,
-      })
-    })
-  }
-
-  /** Opens every gate, and then, when that was told, the rendezvous socket. */
-  async #accept(tell: () => void = () => {}): Promise<void> {
-    const { report, holdings } = this.#context
-    for (const message of await this.#takeBack.run()) report({ type: 'warning', message })
-    tell()
-    holdings.rendezvous?.open()
+    this.#takeBack.resume(drain, this.#reason())
   }
 
   #enter(state: OldState): void {
@@ -317,18 +298,13 @@ export class Succession {
   }
 
   #fail(error: unknown): void {
-    const { code, reason, cause } =
-      error instanceof HandoffError
-        ? error
-        : this.#failure('ERR_HANDOFF_PROTOCOL', reasonOf(error), error)
-    const details = { stage: this.#errorStage(), serving: 'old' } as const
-    this.#end('failure', new HandoffError(code, reason, { ...details, cause }))
+    this.#end('failure', this.#failures.place(error))
   }
 
   #setDeadline(ms: number, what: string): void {
     this.#peer?.setDeadline(ms, () => {
       const reason = `${this.#name} ${what} within ${ms} ms`
-      this.#end('timeout', this.#failure('ERR_HANDOFF_TIMEOUT', reason))
+      this.#end('timeout', this.#failures.make('ERR_HANDOFF_TIMEOUT', reason))
     })
   }
 
@@ -338,25 +314,6 @@ export class Succession {
 
   /** Why the handoff under way ends. */
   #reason(): HandoffError {
-    return this.#error ?? this.#gone()
-  }
-
-  #gone(): HandoffError {
-    return this.#failure('ERR_HANDOFF_PEER_GONE', `${this.#name} is gone`)
-  }
-
-  #busy(): HandoffError {
-    if (this.state === 'stopping') {
-      return this.#failure('ERR_HANDOFF_STOPPING', 'this process is stopping')
-    }
-    return this.#failure('ERR_HANDOFF_BUSY', `${this.#name} is taking over already`)
-  }
-
-  #failure(code: HandoffError['code'], reason: string, cause?: unknown): HandoffError {
-    return handOverError(code, reason, { stage: this.#errorStage(), cause })
-  }
-
-  #errorStage(): Stage {
-    return this.stage === 'serving' ? 'offer' : this.stage
+    return this.#error ?? this.#failures.gone()
   }
 }

@@ -1,19 +1,25 @@
 // Between commit and exit, old side: what it takes to accept again if the new process dies.
 
 import type { Gate } from '../connections/gate.ts'
-import { reasonOf } from '../errors.ts'
+import type { HandoffEventBody } from '../diagnostics.ts'
+import { type HandoffError, reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
 import { placeOf } from '../protocol/manifest.ts'
+import type { Drain } from './drain.ts'
+
+export interface TakeBackContext {
+  readonly holdings: Holdings
+  report(event: HandoffEventBody): void
+  /** Waits, where need be, until an address that was given up here is free. */
+  settled(): Promise<void> | undefined
+}
 
 export class TakeBack {
-  readonly #holdings: Holdings
-  readonly #settled: () => Promise<void> | undefined
+  readonly #context: TakeBackContext
   readonly #dropped = new Set<Gate>()
 
-  /** @param settled - waits, where need be, until an address that was given up here is free. */
-  constructor(holdings: Holdings, settled: () => Promise<void> | undefined) {
-    this.#holdings = holdings
-    this.#settled = settled
+  constructor(context: TakeBackContext) {
+    this.#context = context
   }
 
   /**
@@ -21,12 +27,46 @@ export class TakeBack {
    * Datagram sockets stay, since they cannot be bound again.
    */
   drop(claimed: ReadonlySet<string>): void {
-    for (const gate of this.#holdings.gates) {
+    const { holdings } = this.#context
+    for (const gate of holdings.gates) {
       const { held } = gate
       if (claimed.has(held.entry.key) || held.entry.protocol === 'udp') continue
       this.#dropped.add(gate)
-      this.#holdings.drop(held, { unlink: true })
+      holdings.drop(held, { unlink: true })
     }
+  }
+
+  /** The handoff aborts before the commit. */
+  reopen(): void {
+    this.#context.holdings.tally.end()
+    void this.#accept()
+  }
+
+  /** The new process died after the commit: connections that it left at rest come back, too. */
+  resume(drain: Drain | undefined, { code, reason }: HandoffError): void {
+    drain?.cancel()
+    const { report, holdings } = this.#context
+    const { tally } = holdings
+    tally.end()
+    void this.#accept(() => {
+      const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
+      report({
+        type: 'taken-back',
+        code,
+        message: reason,
+        listeners: holdings.places,
+        connections: { back, closed },
+        fates: tally.recent,
+      })
+    })
+  }
+
+  /** Opens every gate, and then, when that was told, the rendezvous socket. */
+  async #accept(tell: () => void = () => {}): Promise<void> {
+    const { report, holdings } = this.#context
+    for (const message of await this.#open()) report({ type: 'warning', message })
+    tell()
+    holdings.rendezvous?.open()
   }
 
   /**
@@ -34,15 +74,16 @@ export class TakeBack {
    *
    * @returns what could not be brought back, as sentences.
    */
-  async run(): Promise<string[]> {
+  async #open(): Promise<string[]> {
     const failures: string[] = []
-    const settled = this.#dropped.size > 0 ? this.#settled() : undefined
+    const { holdings } = this.#context
+    const settled = this.#dropped.size > 0 ? this.#context.settled() : undefined
     await Promise.all(
-      [...this.#holdings.gates].map(async (gate) => {
+      [...holdings.gates].map(async (gate) => {
         try {
           if (this.#dropped.delete(gate)) {
             await settled
-            gate.reattach(this.#holdings.listeners.restore(gate.held))
+            gate.reattach(holdings.listeners.restore(gate.held))
           }
           await gate.open()
         } catch (error) {
