@@ -122,10 +122,12 @@ function upgrade(run: Run, response: ServerResponse, query: URLSearchParams): vo
     )
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
     await write({ release })
-    await begin().catch((error: unknown) => {
+    try {
+      begin()
+    } catch (error) {
       if (!(error instanceof HandoffError)) throw error
       response.end(`${JSON.stringify({ code: error.code, message: error.message })}\n`)
-    })
+    }
   }
   upgraded().catch((error: unknown) => refuse(response, error))
 }

@@ -157,10 +157,8 @@ export class Generations {
 
   #resume({ registry, children }: WorkerSnapshot): void {
     this.#registry = resumeRegistry(registry)
-    for (const pid of children) {
-      this.#adopted.add(pid)
-      reaper.adopt(pid)
-    }
+    for (const pid of children) this.#adopted.add(pid)
+    if (children.length > 0) reaper.adopt()
     for (const pid of this.#registry.processes.keys()) this.#meet(pid)
   }
 

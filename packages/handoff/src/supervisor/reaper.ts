@@ -10,8 +10,6 @@ const isInit = process.pid === 1
 /** Of the whole process: what one worker has started is no orphan for another. */
 class Reaper {
   readonly #known = new Set<number>()
-  /** Children that this process had before it became this release. */
-  readonly #adopted = new Set<number>()
   readonly #followers = new Set<(pid: number, exit: Exit) => void>()
   #listens = false
 
@@ -27,11 +25,10 @@ class Reaper {
     if (this.#listens) this.#reap()
   }
 
-  /** Libuv knows nothing of this child. */
-  adopt(pid: number): void {
-    this.#adopted.add(pid)
+  /** This process had children before it became this release: libuv knows nothing of them. */
+  adopt(): void {
     this.#listen()
-    // It may have ended meanwhile, before anybody listened.
+    // One may have ended meanwhile, before anybody listened.
     setImmediate(this.#reap)
   }
 
@@ -57,7 +54,6 @@ class Reaper {
   readonly #reap = (): void => {
     if (!this.#listens) return
     for (const { pid, status } of reapOrphans([...this.#known])) {
-      this.#adopted.delete(pid)
       for (const follower of [...this.#followers]) follower(pid, exitOf(status))
     }
   }

@@ -3,7 +3,7 @@
 import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
 import { close } from '../io/descriptors.ts'
-import { readValueFile, writeValueFile } from '../io/value-file.ts'
+import { readValueFile, writeValueFileSync } from '../io/value-file.ts'
 import type { Program } from './program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
 import type { Status } from './status.ts'
@@ -61,16 +61,13 @@ const variable = 'HANDOFF_RESUME'
 /**
  * Writes a snapshot where the program that this process becomes finds it.
  *
- * @returns the variables to give to it, and the descriptor to keep.
+ * @returns the variables to give to it, and the descriptor to keep, which the caller owns.
  * @throws a system error: `ENOSPC`, `EMFILE`.
  */
-export async function writeSnapshot(
-  snapshot: Snapshot,
-): Promise<{ env: NodeJS.ProcessEnv; fd: number; close(): Promise<void> }> {
+export function writeSnapshot(snapshot: Snapshot): { env: NodeJS.ProcessEnv; fd: number } {
   const bytes = Buffer.from(JSON.stringify(snapshot))
-  const file = await writeValueFile(bytes)
-  const env = { [variable]: `${file.fd}:${bytes.length}` }
-  return { env, fd: file.fd, close: () => file.close() }
+  const fd = writeValueFileSync(bytes)
+  return { env: { [variable]: `${fd}:${bytes.length}` }, fd }
 }
 
 /**

@@ -5,6 +5,7 @@ import { isAbsolute } from 'node:path'
 import { promisify } from 'node:util'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { become } from '../io/become.ts'
+import { close } from '../io/descriptors.ts'
 import { reaper } from './reaper.ts'
 import { checkCommand } from './release.ts'
 import { type Snapshot, writeSnapshot } from './snapshot.ts'
@@ -24,9 +25,9 @@ export interface Upgrade {
   /**
    * Becomes the other release.
    *
-   * @returns only where that fails, and this one goes on: rejects with a {@link HandoffError}.
+   * @throws {@link HandoffError} where that fails, and this one goes on.
    */
-  begin(): Promise<never>
+  begin(): never
 }
 
 export interface UpgradeContext {
@@ -67,12 +68,15 @@ export async function prepareUpgrade(to: Release, context: UpgradeContext): Prom
   return { release, begin: () => begin(to, context) }
 }
 
-async function begin({ command, node }: Release, context: UpgradeContext): Promise<never> {
+/** In one turn: what a process tells after the snapshot waits in our socket for the other release. */
+function begin({ command, node }: Release, context: UpgradeContext): never {
   // Taken once more: processes may have come, gone or told something since the check.
   const snapshot = context.snapshot()
-  const file = await openSnapshot(command, snapshot)
+  let fd: number | undefined
   try {
-    become({
+    const file = writeSnapshot(snapshot)
+    fd = file.fd
+    return become({
       file: node,
       args: [...process.execArgv, command, ...commandLine(context.name)],
       env: { ...process.env, ...file.env },
@@ -81,15 +85,7 @@ async function begin({ command, node }: Release, context: UpgradeContext): Promi
   } catch (cause) {
     throw failed(command, reasonOf(cause), cause)
   } finally {
-    await file.close()
-  }
-}
-
-async function openSnapshot(command: string, snapshot: Snapshot) {
-  try {
-    return await writeSnapshot(snapshot)
-  } catch (cause) {
-    throw failed(command, reasonOf(cause), cause)
+    if (fd !== undefined) close(fd)
   }
 }
 
