@@ -71,6 +71,17 @@ test.runIf(hasProc)('once for each rest, with the place and the item', async () 
   expect(second?.read).toBe((first[0]?.read as number) + get('/').length)
 })
 
+test.runIf(hasProc)('whoever else is connected, and has not spoken yet', async () => {
+  const { peer, next, server, client, fd } = await serving(['rested'])
+  const { port } = server.address() as AddressInfo
+  const silent = net.connect(port, '127.0.0.1')
+  onTestFinished(() => void silent.destroy())
+  await once(silent, 'connect')
+  await until('both are open', () => next.handoff.metrics().connections === 2)
+  client.socket.write(get('/'))
+  expect((await peer.hear('rested')).rests).toMatchObject([readProgress([fd])[0]])
+})
+
 test.runIf(hasProc)('with the count of requests where one is kept', async () => {
   const { peer, server, client } = await serving(['rested'], 5_000, 3)
   server.maxRequestsPerSocket = 10

@@ -242,8 +242,8 @@ export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
 }
 
 /**
- * Tells which connections of a server `closeIdleConnections()` would close now, without closing them:
- * no byte of a request was read that is not answered.
+ * Tells which connections of a server `closeIdleConnections()` would close now, without closing them,
+ * of those that have been used: no byte of a request was read that is not answered.
  *
  * @returns undefined where this Node does not tell.
  * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
@@ -261,7 +261,8 @@ export function idleConnections(server: HttpServer | HttpsServer): Set<Socket> |
   const idle = new Set<Socket>()
   for (const { socket } of list.idle()) {
     if (!(socket instanceof Socket)) continue
-    if (!('_httpMessage' in socket)) return undefined
+    // Node 26 lists those as well on which nobody has spoken yet.
+    if (!('_httpMessage' in socket)) continue
     const { _httpMessage: response } = socket as { _httpMessage: { finished: boolean } | null }
     // Of a request that came behind the one that was answered.
     if (response === null || response.finished) idle.add(socket)
