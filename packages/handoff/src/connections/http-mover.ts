@@ -21,6 +21,7 @@ import { PickedConnections } from './picked.ts'
 import { pickRested, type Sorted, sortConnections } from './quiescent.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Rested, RestWatch } from './rest-watch.ts'
+import type { Sockets } from './socket-set.ts'
 import { isStill } from './still.ts'
 
 interface HttpHandlers {
@@ -38,7 +39,7 @@ export class HttpMover implements Mover {
   readonly kind = 'http'
   readonly adopts = true
   readonly #server: Server
-  readonly #sockets: ReadonlySet<Socket>
+  readonly #sockets: Sockets
   readonly #parking: Parking
   readonly #forget: (socket: Socket) => void
   readonly #onExpired: () => void
@@ -53,12 +54,7 @@ export class HttpMover implements Mover {
   readonly limit: RequestLimit
 
   /** @param sockets - the connections that the server has. */
-  constructor(
-    server: Server,
-    sockets: ReadonlySet<Socket>,
-    system: System,
-    handlers: HttpHandlers,
-  ) {
+  constructor(server: Server, sockets: Sockets, system: System, handlers: HttpHandlers) {
     this.#server = server
     this.#sockets = sockets
     this.#forget = handlers.forget

@@ -29,7 +29,7 @@ export interface Sorted {
  */
 export function sortConnections(
   server: Server,
-  sockets: ReadonlySet<Socket>,
+  sockets: Iterable<Socket>,
   others: Iterable<Socket> = [],
 ): Sorted {
   const named = new Set<Socket>()

@@ -6,6 +6,7 @@ import { markAdopted } from './adopted.ts'
 import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
 import type { Arriving, Departing, Mover, Origin } from './mover.ts'
+import type { Sockets } from './socket-set.ts'
 import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 
@@ -39,7 +40,7 @@ export class RawMover implements Mover {
   readonly parked = 0
   readonly leaving = 0
   readonly #server: Server
-  readonly #sockets: ReadonlySet<Socket>
+  readonly #sockets: Sockets
   readonly #hooks: () => ConnectionHooks | undefined
   readonly #handlers: RawHandlers
   /** Their state could not be had. */
@@ -52,7 +53,7 @@ export class RawMover implements Mover {
   /** @param sockets - the connections that the server has. */
   constructor(
     server: Server,
-    sockets: ReadonlySet<Socket>,
+    sockets: Sockets,
     hooks: () => ConnectionHooks | undefined,
     handlers: RawHandlers,
   ) {

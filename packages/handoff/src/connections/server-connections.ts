@@ -17,6 +17,7 @@ import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { giveNotice } from './notice.ts'
 import { RawMover } from './raw-mover.ts'
+import { SocketSet } from './socket-set.ts'
 import type { Tally } from './tally.ts'
 import { WebSocketMover } from './websocket-mover.ts'
 import { WebSockets } from './websockets.ts'
@@ -34,7 +35,7 @@ export class ServerConnections {
   readonly movers: Mover[] = []
   readonly #server: Server
   readonly #handlers: ConnectionsHandlers
-  readonly #sockets = new Set<Socket>()
+  readonly #sockets = new SocketSet()
   readonly #census: Census
   readonly #sessions: ReadonlySet<Http2Session>
   readonly #undo: (() => void)[] = []
