@@ -26,6 +26,16 @@ constexpr size_t kBatch = 256;
 // How often the two questions are asked anew because something arrived between them.
 constexpr int kAttempts = 8;
 
+// tcpi_state, by the kernel's include/net/tcp_states.h: <linux/tcp.h> has no names for them, and
+// <netinet/tcp.h>, which has, an older tcp_info.
+enum State : uint8_t {
+  kTimeWait = 6,
+  kClose = 7,
+  kCloseWait = 8,
+  kLastAck = 9,
+  kClosing = 11,
+};
+
 struct Progress {
   double read = kUnknownProgress;
   double written = kUnknownProgress;
@@ -36,13 +46,28 @@ int ReadInfo(int fd, tcp_info* info) {
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length) < 0) return -errno;
   // tcpi_bytes_retrans is of Linux 4.19; an older kernel fills less.
   size_t needed = offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info->tcpi_bytes_retrans);
-  return length < needed ? -ENOTSUP : 0;
+  if (length < needed) return -ENOTSUP;
+  return info->tcpi_state == kClose ? -ENOTCONN : 0;
+}
+
+// The kernel counts the end of the stream among the bytes that it has received, as a segment does.
+bool HasEnded(const tcp_info& info) {
+  switch (info.tcpi_state) {
+    case kCloseWait:
+    case kLastAck:
+    case kClosing:
+    case kTimeWait:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Progress ProgressOf(const tcp_info& info, int unread) {
   // What was sent, each byte once, and what still waits to be sent.
   uint64_t written = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
-  uint64_t read = info.tcpi_bytes_received - static_cast<uint64_t>(unread);
+  uint64_t received = info.tcpi_bytes_received - (HasEnded(info) ? 1 : 0);
+  uint64_t read = received - static_cast<uint64_t>(unread);
   return {static_cast<double>(read), static_cast<double>(written)};
 }
 

@@ -132,6 +132,30 @@ TEST(progress_counts_what_a_process_has_read_and_written) {
 }
 
 #if defined(__linux__)
+TEST(the_end_of_a_stream_is_no_byte) {
+  Tcp tcp;
+  int fds[] = {tcp.server.get()};
+  double progress[2];
+  char bytes[4];
+  CHECK_EQ(write(tcp.client.get(), "hello", 5), 5);
+  CHECK_EQ(shutdown(tcp.client.get(), SHUT_WR), 0);
+  ReadProgressOfEach(fds, 1, progress);
+  CHECK_EQ(progress[0], 0);
+  CHECK_EQ(read(tcp.server.get(), bytes, 4), 4);
+  ReadProgressOfEach(fds, 1, progress);
+  CHECK_EQ(progress[0], 4);
+  CHECK_EQ(read(tcp.server.get(), bytes, 4), 1);
+  ReadProgressOfEach(fds, 1, progress);
+  CHECK_EQ(progress[0], 5);
+  CHECK_EQ(read(tcp.server.get(), bytes, 4), 0);
+  ReadProgressOfEach(fds, 1, progress);
+  CHECK_EQ(progress[0], 5);
+  CHECK_EQ(shutdown(tcp.server.get(), SHUT_WR), 0);
+  ReadProgressOfEach(fds, 1, progress);
+  CHECK_EQ(progress[0],
+           kUnknownProgress);  // both sides have closed: there is no connection any more
+}
+
 TEST(progress_of_many_is_that_of_each) {
   constexpr int kCount = 300;  // more than one poll asks for
   Tcp tcp;

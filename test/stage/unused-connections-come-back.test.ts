@@ -97,6 +97,21 @@ describe.runIf(hasProc).each(Object.entries(kinds))('%s', (name, talk) => {
     }
   })
 
+  test('unused, and its client has closed its side meanwhile: it is answered', async () => {
+    const place = openPlace()
+    const { generation, server } = await talk.serve(place)
+    const client = await talk.open(server)
+    await until('it is open', () => generation.handoff.metrics().connections === 1)
+    const peer = await takeAll(place, kind, 1)
+    await new Promise<void>((resolve) => client.socket.end(talk.question, resolve))
+    peer.die()
+    const { connections } = await generation.told('taken-back')
+    expect(connections).toEqual({ back: 1, closed: 0 })
+    await client.hears(talk.answer)
+    await until('it ends', () => client.ended)
+    client.socket.destroy()
+  })
+
   test.each<[string, (peer: NewPeer, fd: number, client: Client) => unknown]>([
     [
       'read from',
