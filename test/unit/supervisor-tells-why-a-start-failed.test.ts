@@ -88,6 +88,13 @@ test('an entry that never listens is told so', async () => {
   expect(message).toContain('none of its servers listens through a handoff')
 })
 
+test('one that was killed may have been about to listen', async () => {
+  const { attempt } = begin()
+  const { message } = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  expect(message).toContain('was killed by SIGKILL before it served; by hand, or by the kernel')
+  expect(message).not.toContain('listens')
+})
+
 test('an exception says more than an exit, the word of the process more than its exception', async () => {
   const { attempt } = begin()
   attempt.heard(own, { exception: 'SyntaxError: x' })

@@ -101,9 +101,11 @@ export class Attempt {
   /** Takes note of the end of the process. */
   exited(exit: Exit): void {
     const why = reasonFor(exit, this.#words)
-    const how = `the process ${exitText(exit)} before it served${this.#hint()}`
+    const how = `the process ${exitText(exit)} before it served`
     const reason = why === undefined ? how : `${how}; ${why}`
-    this.#fail(1, 'ERR_HANDOFF_EXITED', reason)
+    // Whoever was killed may have been about to listen.
+    const hint = exit.signal === null ? this.#hint() : ''
+    this.#fail(1, 'ERR_HANDOFF_EXITED', `${reason}${hint}`)
     const { failure } = this.#explanation as Explanation
     this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
   }
