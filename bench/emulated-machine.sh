@@ -9,8 +9,19 @@
 # apt, and is not installed.
 set -euo pipefail
 
-command=${1:?which command?}
+fail() {
+  echo "emulated-machine.sh: $1" >&2
+  exit 1
+}
+
+command=${1:-}
 repository=$(cd "$(dirname "$0")/.." && pwd)
+[ -n "$command" ] || fail 'cannot run nothing: say which command, as one argument'
+[ "$(id -u)" = 0 ] || fail "cannot read every file of this machine: run it as root"
+case $repository/ in /tmp/*) fail "cannot run in $repository: the emulated machine has a /tmp of its own" ;; esac
+for tool in apt-get dpkg qemu-system-x86_64 busybox cpio; do
+  command -v "$tool" >/dev/null || fail "cannot find $tool: install qemu-system-x86, busybox-static and cpio (Debian)"
+done
 memory=${MEMORY_MIB:-8192}
 descriptors=${DESCRIPTORS:-400000}
 work=$(mktemp -d)

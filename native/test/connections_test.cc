@@ -134,26 +134,25 @@ TEST(progress_counts_what_a_process_has_read_and_written) {
 #if defined(__linux__)
 TEST(the_end_of_a_stream_is_no_byte) {
   Tcp tcp;
-  int fds[] = {tcp.server.get()};
-  double progress[2];
+  int fd = tcp.server.get();
+  auto bytes_read = [fd] {
+    double progress[2];
+    ReadProgressOfEach(&fd, 1, progress);
+    return progress[0];
+  };
   char bytes[4];
   CHECK_EQ(write(tcp.client.get(), "hello", 5), 5);
   CHECK_EQ(shutdown(tcp.client.get(), SHUT_WR), 0);
-  ReadProgressOfEach(fds, 1, progress);
-  CHECK_EQ(progress[0], 0);
-  CHECK_EQ(read(tcp.server.get(), bytes, 4), 4);
-  ReadProgressOfEach(fds, 1, progress);
-  CHECK_EQ(progress[0], 4);
-  CHECK_EQ(read(tcp.server.get(), bytes, 4), 1);
-  ReadProgressOfEach(fds, 1, progress);
-  CHECK_EQ(progress[0], 5);
-  CHECK_EQ(read(tcp.server.get(), bytes, 4), 0);
-  ReadProgressOfEach(fds, 1, progress);
-  CHECK_EQ(progress[0], 5);
-  CHECK_EQ(shutdown(tcp.server.get(), SHUT_WR), 0);
-  ReadProgressOfEach(fds, 1, progress);
-  CHECK_EQ(progress[0],
-           kUnknownProgress);  // both sides have closed: there is no connection any more
+  CHECK_EQ(bytes_read(), 0);
+  CHECK_EQ(read(fd, bytes, 4), 4);
+  CHECK_EQ(bytes_read(), 4);
+  CHECK_EQ(read(fd, bytes, 4), 1);
+  CHECK_EQ(bytes_read(), 5);
+  CHECK_EQ(read(fd, bytes, 4), 0);
+  CHECK_EQ(bytes_read(), 5);
+  // Both sides have closed: there is no connection any more.
+  CHECK_EQ(shutdown(fd, SHUT_WR), 0);
+  CHECK_EQ(bytes_read(), kUnknownProgress);
 }
 
 TEST(progress_of_many_is_that_of_each) {

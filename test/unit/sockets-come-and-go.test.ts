@@ -1,4 +1,4 @@
-// The set of a server's sockets: it holds whom a Set would hold, and makes no garbage of them.
+// The set of a server's sockets holds whom a Set would hold.
 
 import { Socket } from 'node:net'
 import fc from 'fast-check'

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 
-/** What others may do with them. */
+/** The set, for whoever only looks. */
 export interface Sockets extends Iterable<Socket> {
   readonly size: number
 }
@@ -24,12 +24,8 @@ export class SocketSet implements Sockets {
     return this.#size
   }
 
-  has(socket: Socket): boolean {
-    return this.#placeOf(socket) !== undefined
-  }
-
   add(socket: Socket): void {
-    if (this.has(socket)) return
+    if (this.#placeOf(socket) !== undefined) return
     this.#put(socket, this.#size)
     this.#size += 1
   }
