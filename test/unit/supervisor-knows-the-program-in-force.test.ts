@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest'
-import {
-  describeProgram,
-  Programs,
-  readChange,
-  writeChange,
-} from '../../packages/handoff/src/supervisor/program.ts'
+import { describeProgram, Programs } from '../../packages/handoff/src/supervisor/program.ts'
 
 const first = { entry: 'server.js', args: [], workingDirectory: '/srv/1', node: '/bin/node' }
 const second = { ...first, entry: '/srv/2/server.js' }
@@ -40,22 +35,6 @@ test('a server that restarts itself goes on with the program in force', () => {
   programs.serves(3)
   programs.gone(2)
   expect(programs.inForce).toBe(second)
-})
-
-test('a change is read as it was written', () => {
-  const change = { entry: '/srv/a b/&=.js', workingDirectory: '/srv', node: '/opt/node' }
-  const query = new URLSearchParams()
-  writeChange(change, query)
-  expect(readChange(new URLSearchParams(`${query}`))).toEqual(change)
-  expect(readChange(new URLSearchParams('wait=exit'))).toEqual({})
-})
-
-test.each(['server.js', './server.js', '', '/srv/\0.js'])('the path %j is refused', (path) => {
-  const invalid = expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' })
-  for (const name of ['entry', 'cwd', 'node']) {
-    const query = new URLSearchParams({ [name]: path })
-    expect(() => readChange(query), name).toThrow(invalid)
-  }
 })
 
 test('a status has the whole path of the entry', () => {

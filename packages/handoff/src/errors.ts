@@ -105,7 +105,7 @@ export function errorFromPeer(
   { code, reason }: { code: string; reason: string },
   details: HandoffErrorDetails,
 ): HandoffError {
-  const known = code in help ? (code as HandoffErrorCode) : 'ERR_HANDOFF_PEER_GONE'
+  const known = Object.hasOwn(help, code) ? (code as HandoffErrorCode) : 'ERR_HANDOFF_PEER_GONE'
   return new HandoffError(known, reason, details)
 }
 

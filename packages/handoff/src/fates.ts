@@ -60,10 +60,15 @@ export function total(kinds: KindCounts): number {
 export function addKinds(left: KindCounts, right: KindCounts, sign: 1 | -1 = 1): KindCounts {
   const sum: Partial<Record<CountedKind, number>> = {}
   for (const kind of new Set(Object.keys({ ...left, ...right }) as CountedKind[])) {
-    const count = (left[kind] ?? 0) + sign * (right[kind] ?? 0)
+    const count = countOf(left, kind) + sign * countOf(right, kind)
     if (count > 0) sum[kind] = count
   }
   return sum
+}
+
+/** A kind may be any word, such as `constructor`: only what stands there itself counts. */
+function countOf(kinds: KindCounts, kind: CountedKind): number {
+  return Object.hasOwn(kinds, kind) ? (kinds[kind] ?? 0) : 0
 }
 
 export function addFates(left: Fates, right: Fates, sign: 1 | -1 = 1): Fates {

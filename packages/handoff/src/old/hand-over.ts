@@ -170,7 +170,8 @@ export class HandOver {
   }
 
   #moversOf({ held, movers }: Gate): Mover[] {
-    const kinds = this.#takes[held.entry.key] ?? []
+    const { key } = held.entry
+    const kinds = (Object.hasOwn(this.#takes, key) ? this.#takes[key] : undefined) ?? []
     return movers.filter(({ kind }) => kinds.includes(kind))
   }
 

@@ -4,16 +4,19 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
-import { HandoffError } from '../errors.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import { bindUnix } from '../io/bind.ts'
-import type { Fleet, ReloadRequest } from './fleet.ts'
-import { changeNames, readChange } from './program.ts'
+import type { Fleet } from './fleet.ts'
 import { reloadWithLines } from './reload.ts'
-import { type Release, readRelease, type Upgrade } from './upgrade.ts'
-import { mostWorkers, readWorkerCount } from './worker-count.ts'
+import { findPath, type Parameters, type Path, readParameters, schemas } from './request.ts'
+import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
 
 /** How long a client that does not read may delay the end of the supervisor. */
 const farewellTimeoutMs = 1_000
+/** How long a client may take to send its request, in milliseconds. */
+const requestTimeoutMs = 10_000
+/** No request has a body. One that comes is skipped, up to this many bytes. */
+const bodyLimitBytes = 64 * 1024
 
 /** What the commands act on. */
 export interface Run {
@@ -22,18 +25,19 @@ export interface Run {
   upgrade(to: Release): Promise<Upgrade>
 }
 
-type Handler = (run: Run, response: ServerResponse, query: URLSearchParams) => void
+type Handler<P extends Path> = (
+  run: Run,
+  response: ServerResponse,
+  parameters: Parameters<P>,
+) => Promise<void> | void
 
-/** Path → its method and what it does. */
-const routes: Record<string, { method: 'GET' | 'POST'; handle: Handler }> = {
-  '/status': {
-    method: 'GET',
-    handle: ({ fleet }, response) => answer(response, 200, fleet.status()),
-  },
-  '/reload': { method: 'POST', handle: reload },
-  '/upgrade': { method: 'POST', handle: upgrade },
+/** What each path does. A handler that throws has not answered yet, or has sent lines only. */
+const handlers: { readonly [P in Path]: Handler<P> } = {
+  '/status': ({ fleet }, response) => answer(response, 200, fleet.status()),
+  '/reload': reload,
+  '/upgrade': upgrade,
   // Answered when the run has ended: see close().
-  '/stop': { method: 'POST', handle: ({ fleet }) => fleet.stop() },
+  '/stop': ({ fleet }) => fleet.stop(),
 }
 
 export class Control {
@@ -47,7 +51,12 @@ export class Control {
   private constructor(run: Run, path: string, fd: number) {
     this.fd = fd
     this.#path = path
-    this.#server = createServer((request, response) => this.#handle(run, request, response))
+    const limits = { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs }
+    this.#server = createServer(limits, (request, response) => {
+      // A client may go away at any time.
+      response.on('error', () => {})
+      this.#handle(run, request, response).catch((error: unknown) => fail(response, error))
+    })
   }
 
   /**
@@ -75,98 +84,95 @@ export class Control {
     }
   }
 
-  #handle(run: Run, request: IncomingMessage, response: ServerResponse): void {
-    request.resume()
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
-    const route = Object.hasOwn(routes, path) ? routes[path] : undefined
-    if (route === undefined) {
-      const message = `no such path: ${path} (there are ${Object.keys(routes).join(', ')})`
+  /** Rejects with the reason if the request cannot be done; {@link fail} makes an answer of it. */
+  async #handle(run: Run, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [name = '', query = ''] = (request.url ?? '').split('?', 2)
+    const path = findPath(name)
+    if (path === undefined) {
+      const message = `no such path: ${name.slice(0, 100)} (there are ${Object.keys(schemas).join(', ')})`
       return answer(response, 404, { code: 'NOT_FOUND', message })
     }
-    if (request.method !== route.method) {
-      response.setHeader('Allow', route.method)
-      const message = `${path} takes ${route.method}, not ${request.method}`
+    const { method } = schemas[path]
+    if (request.method !== method) {
+      response.setHeader('Allow', method)
+      const message = `${path} takes ${method}, not ${request.method}`
       return answer(response, 405, { code: 'METHOD_NOT_ALLOWED', message })
+    }
+    const parameters = readParameters(path, new URLSearchParams(query))
+    if (!(await skipBody(request))) {
+      response.setHeader('Connection', 'close')
+      const message = `${path} takes no body, and skips ${bodyLimitBytes} bytes of one at most`
+      return answer(response, 413, { code: 'TOO_LARGE', message })
     }
     if (path === '/stop') {
       this.#waiting.add(response)
       response.once('close', () => this.#waiting.delete(response))
     }
-    route.handle(run, response, new URLSearchParams(query))
+    await (handlers[path] as Handler<Path>)(run, response, parameters)
   }
 }
 
-function reload({ fleet }: Run, response: ServerResponse, query: URLSearchParams): void {
-  try {
-    const done = reloadWithLines(fleet, {
-      ...readRequest(query),
-      write: (line) => response.write(`${JSON.stringify(line)}\n`),
-    })
-    // Sent now, so that the client knows that the reload has begun.
-    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
-    void done.finally(() => response.end())
-  } catch (error) {
-    refuse(response, error)
+/** Reads the request to its end. Returns false if its body is longer than what is skipped. */
+async function skipBody(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length
+    if (bytes > bodyLimitBytes) return false
   }
+  return true
+}
+
+async function reload(
+  { fleet }: Run,
+  response: ServerResponse,
+  { wait, workers, parallel, entry, cwd, node }: Parameters<'/reload'>,
+): Promise<void> {
+  const done = reloadWithLines(fleet, {
+    waitForExit: wait === 'exit',
+    workers,
+    parallel,
+    change: {
+      ...(entry !== undefined && { entry }),
+      ...(cwd !== undefined && { workingDirectory: cwd }),
+      ...(node !== undefined && { node }),
+    },
+    write: (line) => response.write(`${JSON.stringify(line)}\n`),
+  })
+  // Sent now, so that the client knows that the reload has begun.
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+  await done
+  response.end()
 }
 
 /**
  * Answers before it happens. The answer has no end then: that of the connection comes from the kernel,
  * when this process is another program. A second line tells why it is not.
  */
-function upgrade(run: Run, response: ServerResponse, query: URLSearchParams): void {
-  const upgraded = async () => {
-    const { release, begin } = await run.upgrade(readRelease(query))
-    const write = promisify((line: object, written: () => void) =>
-      response.write(`${JSON.stringify(line)}\n`, written),
-    )
-    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
-    await write({ release })
-    try {
-      begin()
-    } catch (error) {
-      if (!(error instanceof HandoffError)) throw error
-      response.end(`${JSON.stringify({ code: error.code, message: error.message })}\n`)
-    }
-  }
-  upgraded().catch((error: unknown) => refuse(response, error))
+async function upgrade(
+  run: Run,
+  response: ServerResponse,
+  parameters: Parameters<'/upgrade'>,
+): Promise<void> {
+  const { release, begin } = await run.upgrade(releaseOf(parameters))
+  const write = promisify((line: object, written: () => void) =>
+    response.write(`${JSON.stringify(line)}\n`, written),
+  )
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+  await write({ release })
+  begin()
 }
 
-function refuse(response: ServerResponse, error: unknown): void {
-  if (!(error instanceof HandoffError)) throw error
-  const status = error.code === 'ERR_HANDOFF_INVALID_OPTION' ? 400 : 409
-  answer(response, status, { code: error.code, message: error.message })
+/** HTTP status of the errors that are not a conflict with what the supervisor does now. */
+const statuses: { readonly [code in HandoffErrorCode]?: number } = {
+  ERR_HANDOFF_INVALID_OPTION: 400,
 }
 
-const parameters = ['wait', 'workers', 'parallel', ...changeNames]
-
-/** @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
-function readRequest(query: URLSearchParams): ReloadRequest & { waitForExit: boolean } {
-  const unknown = [...query.keys()].find((name) => !parameters.includes(name))
-  if (unknown !== undefined) {
-    throw invalid(`cannot reload with ${unknown}: /reload takes ${parameters.join(', ')}`)
-  }
-  const wait = query.get('wait')
-  if (wait !== null && wait !== 'exit') throw invalid(`cannot wait for ${wait}: wait takes exit`)
-  const parallel = query.get('parallel')
-  if (parallel !== null && parallel !== 'true' && parallel !== 'false') {
-    throw invalid(`cannot reload with parallel=${parallel}: parallel takes true or false`)
-  }
-  const count = query.get('workers')
-  const workers = count === null ? undefined : readWorkerCount(count)
-  if (count !== null && workers === undefined) {
-    throw invalid(`cannot run ${count} workers: workers takes 1 to ${mostWorkers}, or max`)
-  }
-  return {
-    waitForExit: wait === 'exit',
-    workers,
-    parallel: parallel === null ? undefined : parallel === 'true',
-    change: readChange(query),
-  }
-}
-
-function invalid(message: string): HandoffError {
-  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', message)
+/** Answers with the reason why a request was not done: no request ends the supervisor. */
+function fail(response: ServerResponse, error: unknown): void {
+  const known = error instanceof HandoffError
+  const body = { code: known ? error.code : 'INTERNAL', message: reasonOf(error) }
+  if (response.headersSent) response.end(`${JSON.stringify(body)}\n`)
+  else answer(response, known ? (statuses[error.code] ?? 409) : 500, body)
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

@@ -1,6 +1,6 @@
 // Starts one new process at a time, and tells how it went.
 
-import { HandoffError } from '../errors.ts'
+import { HandoffError, reasonOf } from '../errors.ts'
 import { Attempt, type Outcome } from './attempt.ts'
 import type { Report } from './event.ts'
 import type { Exit } from './exit.ts'
@@ -68,8 +68,7 @@ export class Launcher {
       this.#attempt = new Attempt({ pid, entry, readyTimeoutMs, kill: () => kill(pid) })
       return await this.#attempt.outcome
     } catch (error) {
-      if (!(error instanceof HandoffError)) throw error
-      const { code, message } = error
+      const { code, message } = error instanceof HandoffError ? error : cannotStart(program, error)
       return { ok: false, failure: { code, message } }
     } finally {
       this.#attempt = undefined
@@ -86,4 +85,10 @@ export class Launcher {
   exited(pid: number, exit: Exit): void {
     if (pid === this.pid) this.#attempt?.exited(exit)
   }
+}
+
+/** An error that nobody foresaw is the failure of this start, and not the end of the supervisor. */
+function cannotStart({ entry }: Program, cause: unknown): HandoffError {
+  const what = `cannot start ${entry}: ${reasonOf(cause)}`
+  return new HandoffError('ERR_HANDOFF_SPAWN_FAILED', what, { cause })
 }

@@ -1,7 +1,6 @@
 // What is started: the program of a run, and which one of several is in force.
 
-import { isAbsolute, resolve } from 'node:path'
-import { HandoffError } from '../errors.ts'
+import { resolve } from 'node:path'
 
 /** What to start, again and again. */
 export interface Program {
@@ -16,35 +15,10 @@ export interface Program {
 /** What a reload starts instead: all absolute paths; what is absent stays. */
 export type ProgramChange = Partial<Pick<Program, 'entry' | 'workingDirectory' | 'node'>>
 
-/** The names that the control endpoint and the command line have for the parts of a change. */
+/** The names that the control endpoint has for the parts of a change: see request.ts. */
 const names = { entry: 'entry', workingDirectory: 'cwd', node: 'node' } as const
 
-/** The same names, for whoever checks what else was asked for. */
-export const changeNames: readonly string[] = Object.values(names)
-
-/**
- * Reads a change from the query of a request.
- *
- * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION for what is no absolute path: the
- * supervisor does not know where its client is.
- */
-export function readChange(query: URLSearchParams): ProgramChange {
-  const change: { -readonly [Part in keyof ProgramChange]: ProgramChange[Part] } = {}
-  for (const part of Object.keys(names) as (keyof typeof names)[]) {
-    const path = query.get(names[part])
-    if (path === null) continue
-    if (!isAbsolute(path) || path.includes('\0')) {
-      throw new HandoffError(
-        'ERR_HANDOFF_INVALID_OPTION',
-        `cannot start with ${names[part]}=${JSON.stringify(path)}: it is no absolute path`,
-      )
-    }
-    change[part] = path
-  }
-  return change
-}
-
-/** Writes a change as {@link readChange} reads it. */
+/** Writes a change as a request has it. */
 export function writeChange(change: ProgramChange, query: URLSearchParams): void {
   for (const part of Object.keys(names) as (keyof typeof names)[]) {
     const path = change[part]

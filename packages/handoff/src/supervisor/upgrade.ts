@@ -1,7 +1,6 @@
 // This supervisor becomes another release of itself, in the same process: its servers notice nothing.
 
 import { execFile } from 'node:child_process'
-import { isAbsolute } from 'node:path'
 import { promisify } from 'node:util'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { become } from '../io/become.ts'
@@ -40,21 +39,15 @@ export interface UpgradeContext {
 const checkTimeoutMs = 10_000
 
 /**
- * Reads from the query of a request which release is meant.
+ * Returns the release that a request names.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION for what is no absolute path: the
- * supervisor does not know where its client is.
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION if it names none.
  */
-export function readRelease(query: URLSearchParams): Release {
-  const read = (name: string) => {
-    const path = query.get(name) ?? ''
-    if (isAbsolute(path) && !path.includes('\0')) return path
-    throw new HandoffError(
-      'ERR_HANDOFF_INVALID_OPTION',
-      `cannot upgrade with ${name}=${JSON.stringify(path)}: it is no absolute path`,
-    )
-  }
-  return { command: read('command'), node: read('node') }
+export function releaseOf({ command, node }: Partial<Release>): Release {
+  if (command !== undefined && node !== undefined) return { command, node }
+  const missing = command === undefined ? 'command' : 'node'
+  const what = `cannot upgrade: the request has no ${missing}`
+  throw new HandoffError('ERR_HANDOFF_INVALID_OPTION', what)
 }
 
 /**
@@ -109,13 +102,15 @@ function descriptorsOf({ lock, control, inherited, workers }: Snapshot): number[
 
 async function check({ command, node }: Release, snapshot: Snapshot): Promise<string> {
   const args = [...process.execArgv, command, checkCommand]
-  const asked = promisify(execFile)(node, args, { timeout: checkTimeoutMs })
-  const { pid = 0, stdin } = asked.child
-  reaper.started(pid)
-  // It may have ended without reading it; what it says counts.
-  stdin?.on('error', () => {})
-  stdin?.end(JSON.stringify(snapshot))
+  let pid = 0
   try {
+    // Most errors come later. A few (ENOTDIR, ENAMETOOLONG, E2BIG) are thrown here.
+    const asked = promisify(execFile)(node, args, { timeout: checkTimeoutMs })
+    pid = asked.child.pid ?? 0
+    reaper.started(pid)
+    // It may have ended without reading it; what it says counts.
+    asked.child.stdin?.on('error', () => {})
+    asked.child.stdin?.end(JSON.stringify(snapshot))
     return (await asked).stdout.trim()
   } catch (cause) {
     const { stderr = '' } = cause as { stderr?: string }
