@@ -90,7 +90,8 @@ export class FakeSystem implements System {
   spawn(command: readonly string[], { env = {} }: { env?: NodeJS.ProcessEnv }): Spawned {
     const listeners: ((end: End) => void)[] = []
     const child: FakeChild = {
-      pid: ++lastPid,
+      // The kernel says this of every peer of a test.
+      pid: process.pid,
       command,
       env,
       killed: false,

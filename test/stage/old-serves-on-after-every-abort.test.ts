@@ -224,23 +224,93 @@ describe('refuses', () => {
     await servesOn('ERR_HANDOFF_VERSION')
   })
 
-  test.each(['offer', 'send'])('a second peer while the first is at %s', async (stage) => {
+  test('a second peer while the first has its listeners', async () => {
     const { place, old } = await serve()
     const first = place.newPeer()
-    if (stage === 'send') await first.receive()
-    await old.reaches(stage)
+    await first.receive()
+    await old.reaches('send')
     const second = place.newPeer()
     second.say({ type: 'hello', versions: [1], pid: 7 })
     const heard = await second.end()
     expect(heard).toMatchObject([{ type: 'refuse', code: 'ERR_HANDOFF_BUSY' }])
 
     // The first one has noticed nothing of it.
-    if (stage === 'send') {
-      first.say({ type: 'ready', claimed: [], takes: {} })
-      await first.hear('committed')
-    } else await first.takeOver()
+    first.say({ type: 'ready', claimed: [], takes: {} })
+    await first.hear('committed')
     expect(old.all('aborted')).toEqual([])
   })
+})
+
+describe('a peer that connects and does not say hello keeps nobody out:', () => {
+  test('the one that says hello first is served, and the silent one is refused', async () => {
+    const { place, old } = await serve()
+    const stray = place.newPeer()
+    await old.reaches('offer')
+    await place.newPeer().takeOver()
+    expect(await stray.end()).toMatchObject([{ type: 'refuse', code: 'ERR_HANDOFF_BUSY' }])
+    expect(old.all('aborted')).toEqual([])
+  })
+
+  test('one that waits, and says hello when the first has gone, is served', async () => {
+    const { place, old } = await serve()
+    const stray = place.newPeer()
+    await old.reaches('offer')
+    const second = place.newPeer()
+    const third = place.newPeer()
+    third.say({ type: 'ack', received: 1 })
+    await third.end() // So the second has been accepted.
+    stray.die()
+    await old.told('aborted')
+    await second.takeOver()
+  })
+
+  test.each<[string, (stray: NewPeer) => unknown]>([
+    ['goes away', (stray) => stray.die()],
+    ['says nonsense', (stray) => stray.blurt(nonsense)],
+    ['says another message', (stray) => stray.say({ type: 'release' })],
+  ])('a second one that %s changes nothing for the first', async (_, act) => {
+    const { place, old } = await serve()
+    const first = place.newPeer()
+    await old.reaches('offer')
+    const stray = place.newPeer()
+    act(stray)
+    if (!stray.over) await stray.end()
+    await first.takeOver()
+    expect(old.all('aborted')).toEqual([])
+    stray.die()
+    first.die()
+  })
+
+  test('a second one that is silent is hung up on in time', async () => {
+    const { place, old } = await serve()
+    await place.newPeer()
+    await old.reaches('offer')
+    const second = place.newPeer()
+    const third = place.newPeer()
+    third.say({ type: 'ack', received: 1 })
+    await third.end() // So the second has been accepted.
+    old.system.advance(5_000)
+    expect(await second.end()).toEqual([])
+  })
+
+  test('many are refused at once', async () => {
+    const { place, old } = await serve()
+    await place.newPeer()
+    await old.reaches('offer')
+    const strays = Array.from({ length: 17 }, () => place.newPeer())
+    expect(await strays.at(-1)?.end()).toMatchObject([{ code: 'ERR_HANDOFF_BUSY' }])
+    old.system.advance(5_000)
+    await place.newPeer().takeOver()
+  })
+})
+
+test('an abort names the process that had connected, by the word of the kernel', async () => {
+  const { place, old } = await serve()
+  const peer = place.newPeer()
+  peer.say({ type: 'hello', versions: [1], pid: 7 })
+  await peer.hear('manifest')
+  peer.die()
+  expect(await old.told('aborted')).toMatchObject({ peer: process.pid })
 })
 
 test('a peer that is refused learns why, whoever it is: a real new process', async () => {

@@ -150,9 +150,23 @@ test('a replacement that never connects is killed at the ready timeout', async (
 test('one that has connected is left to the deadlines of its handoff', async () => {
   const { system, restart, run } = start()
   const done = run()
-  restart.connected()
+  restart.connected(system.children[0]?.pid ?? 0)
   system.advance(2_000)
   expect(system.children[0]?.killed).toBe(false)
   restart.end()
   await done
+})
+
+test('a process that is not the replacement neither extends nor ends the restart', async () => {
+  const { system, restart, run } = start()
+  const done = run()
+  const replacement = system.children[0]?.pid ?? 0
+  restart.connected(replacement + 1)
+  restart.handoffEnded(replacement + 1, new Error('a stray peer has gone'))
+  system.advance(1_000)
+  await expect(done).rejects.toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' })
+
+  const again = run()
+  restart.handoffEnded(replacement + 1)
+  await again
 })

@@ -112,6 +112,21 @@ test('an exception says more than an exit, the word of the process more than its
   })
 })
 
+test('that the old process gave up on another process is not its reason, and ends nothing', async () => {
+  const { attempt, kill } = begin()
+  const { event: stray } = aborted(old, 'ERR_HANDOFF_UNHEALTHY')
+  attempt.heard(old, { event: { ...stray, peer: own + 1 } as HandoffEvent })
+  vi.advanceTimersByTime(10_000)
+  expect(kill).not.toHaveBeenCalled()
+  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+
+  const { attempt: other, kill: killOther } = begin()
+  other.heard(old, { event: { ...stray, peer: own } as HandoffEvent })
+  vi.advanceTimersByTime(10_000)
+  expect(killOther).toHaveBeenCalled()
+  expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
+})
+
 test('an exception of another process is not its reason', async () => {
   const { attempt } = begin()
   attempt.heard(old, { exception: 'SyntaxError: x' })

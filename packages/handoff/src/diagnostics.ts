@@ -34,6 +34,8 @@ export type HandoffEventBody =
       code: HandoffErrorCode
       message: string
       serving: Serving
+      /** From the old process: the pid of the process that connected to it, by the kernel's word. */
+      peer?: number
     }
   | {
       type: 'taken-back'

@@ -11,6 +11,7 @@ export class Restart {
   readonly #system: System
   readonly #timeoutMs: number
   #outcome: Deferred<void> | undefined
+  #child: number | undefined
   #deadline: Timer | undefined
 
   constructor(system: System, timeoutMs: number) {
@@ -32,6 +33,7 @@ export class Restart {
     this.#outcome = outcome
     try {
       const child = spawn(this.#system, variables())
+      this.#child = child.pid
       child.onEnd((end) => {
         // A later replacement has nothing to do with the end of this one.
         if (this.#outcome === outcome) this.end(endError(child, end))
@@ -47,12 +49,20 @@ export class Restart {
     return outcome.promise
   }
 
-  /** A new process has connected: from here on the handoff has its own deadlines. */
-  connected(): void {
-    this.#deadline?.cancel()
+  /** A process has connected: if it is the replacement, the handoff has its own deadlines from here on. */
+  connected(pid: number): void {
+    if (pid === this.#child) this.#deadline?.cancel()
   }
 
-  /** The handoff has ended: the new process serves, or the error says why not. */
+  /**
+   * The handoff with this process has ended: it serves, or the error says why not. The failure of a
+   * process that is not the replacement ends nothing.
+   */
+  handoffEnded(pid: number, error?: Error): void {
+    if (error === undefined || pid === this.#child) this.end(error)
+  }
+
+  /** The restart has ended: the new process serves, or the error says why not. */
   end(error?: Error): void {
     this.#deadline?.cancel()
     const outcome = this.#outcome

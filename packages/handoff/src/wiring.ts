@@ -97,9 +97,9 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const succession: Succession = new Succession({
     ...shared,
     generation,
-    begin: () => {
+    begin: (peer) => {
       reporter.begin()
-      restart.connected()
+      restart.connected(peer)
     },
     progress: () => reporter.tellStatus(),
     releaseOld: () => {
@@ -107,10 +107,10 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       joinings.succeeded()
     },
     settled: () => manager.settled(),
-    ended: (error) => {
+    ended: (peer, error) => {
       self.handoffEnded(error === undefined ? 'completed' : 'aborted')
       if (error === undefined) manager.succeeded()
-      restart.end(error)
+      restart.handoffEnded(peer, error)
       leadership.check()
     },
     leave,

@@ -31,6 +31,8 @@ export class Peer {
   readonly wire: Wire
   readonly #system: System
   #name = 'the new process'
+  #pid = 0
+  #started = false
   #deadline: Timer | undefined
   #deaf = false
   #closed = false
@@ -48,6 +50,16 @@ export class Peer {
     return this.#name
   }
 
+  /** Its pid, by the kernel's word; 0 until it is identified. */
+  get pid(): number {
+    return this.#pid
+  }
+
+  /** Whether its messages are being read. */
+  get started(): boolean {
+    return this.#started
+  }
+
   /**
    * Asks the kernel who it is.
    *
@@ -55,11 +67,14 @@ export class Peer {
    */
   identify(): { pid: number; uid: number } {
     const peer = this.wire.peer()
+    this.#pid = peer.pid
     this.#name = `the new process (pid ${peer.pid})`
     return peer
   }
 
+  /** Begins to read; call once. */
   start({ onMessage, onEnd }: PeerHandlers): void {
+    this.#started = true
     this.wire.start({
       onFrame: ({ message, descriptors }) => {
         // It has nothing to send them for.

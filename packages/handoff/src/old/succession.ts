@@ -12,19 +12,21 @@ import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { Drain, drainedMessage } from './drain.ts'
 import { Failures } from './failures.ts'
+import { helloTimeoutMs, Lobby } from './lobby.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { Offering, type OfferingContext } from './offering.ts'
-import { type Answer, isAnswer, Peer } from './peer.ts'
+import { type Answer, isAnswer, Peer, type PeerHandlers } from './peer.ts'
 import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
 
-/** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */
-const helloTimeoutMs = 5_000
-
 /** What the old side asks of the process around it. */
 export interface SuccessionContext extends OfferingContext {
-  /** A handoff begins here: its events count their time from now. */
-  begin(): void
+  /**
+   * A handoff begins here: its events count their time from now.
+   *
+   * @param peer - the pid of the new process, by the kernel's word.
+   */
+  begin(peer: number): void
   report(event: HandoffEventBody): void
   /** The generation before this one need not take back any more. */
   releaseOld(): void
@@ -32,8 +34,8 @@ export interface SuccessionContext extends OfferingContext {
   progress(): void
   /** Waits, where need be, until an address that was given up here is free. */
   settled(): Promise<void> | undefined
-  /** A handoff has ended: committed, or aborted with its reason. */
-  ended(error?: HandoffError): void
+  /** The handoff with this peer has ended: committed, or aborted with its reason. */
+  ended(peer: number, error?: HandoffError): void
   /** The end: exit hooks, then exit. */
   leave(): void
 }
@@ -49,6 +51,9 @@ export class Succession {
   }))
   #state: OldState = 'serving'
   #peer: Peer | undefined
+  /** The pid of the peer of the handoff that is under way, or was last. */
+  #peerPid = 0
+  readonly #lobby: Lobby
   #offering: Offering | undefined
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
@@ -58,6 +63,12 @@ export class Succession {
   constructor(context: SuccessionContext) {
     this.#context = context
     this.#takeBack = new TakeBack(context)
+    this.#lobby = new Lobby({
+      deny: (peer) => refusePeer(peer.identify(), context.system, context.settings),
+      isFree: () => this.state === 'serving' || this.state === 'offer',
+      busy: () => this.#failures.busy(),
+      onHello: (peer, hello) => this.#prefer(peer, hello),
+    })
     this.#runner = new Runner('old', 'serving', this.#effects(), (state) => this.#enter(state))
   }
 
@@ -72,7 +83,10 @@ export class Succession {
 
   /** A process connected to the rendezvous socket. Owns the descriptor. */
   connect(fd: number): void {
-    this.#runner.dispatch('connect', new Peer(new Wire(Channel.from(fd)), this.#context.system))
+    const peer = new Peer(new Wire(Channel.from(fd)), this.#context.system)
+    // The first one may be a stray that never says hello.
+    if (this.state === 'offer') this.#lobby.enter(peer, this.#listenerTo(peer))
+    else this.#runner.dispatch('connect', peer)
   }
 
   /** The operator wants this process to end, with or without a successor. */
@@ -169,24 +183,49 @@ export class Succession {
 
   #awaitHello(peer: Peer): void {
     const { system, settings, begin } = this.#context
-    begin()
     this.#peer = peer
+    this.#peerPid = 0
     this.#error = undefined
     try {
-      const denied = refusePeer(peer.identify(), system, settings)
+      const credentials = peer.identify()
+      this.#peerPid = credentials.pid
+      begin(credentials.pid)
+      const denied = refusePeer(credentials, system, settings)
       if (denied !== undefined) return this.#end('refuse', denied)
     } catch (cause) {
       const reason = 'who connected cannot be told'
       return this.#end('failure', this.#failures.make('ERR_HANDOFF_PEER_GONE', reason, cause))
     }
     this.#setDeadline(helloTimeoutMs, 'did not say hello')
-    peer.start({
-      onMessage: (message) => this.#take(message),
+    if (!peer.started) peer.start(this.#listenerTo(peer))
+  }
+
+  #listenerTo(peer: Peer): PeerHandlers {
+    return {
+      onMessage: (message) => {
+        if (peer === this.#peer) this.#take(message)
+      },
       onEnd: (error) => {
+        if (peer !== this.#peer) return
         if (error === undefined) this.#end('eof', this.#failures.gone())
         else this.#fail(error)
       },
-    })
+    }
+  }
+
+  /** Another peer has said hello first: the silent one is refused. */
+  #prefer(peer: Peer, hello: Message): void {
+    const silent = this.#peer
+    if (this.state === 'offer' && silent !== undefined) {
+      const { begin, report } = this.#context
+      this.#peer = peer
+      this.#peerPid = peer.pid
+      begin(peer.pid)
+      report({ type: 'stage', stage: 'offer', detail: `to ${this.#name}` })
+      silent.refuse(this.#failures.busy())
+      silent.close()
+    } else this.#runner.dispatch('connect', peer)
+    this.#take(hello)
   }
 
   #take(message: Message): void {
@@ -230,7 +269,7 @@ export class Succession {
   #sendCommitted(): void {
     if (this.#ready !== undefined) this.#takeBack.drop(new Set(this.#ready.claimed))
     this.#peer?.send({ type: 'committed' })
-    this.#context.ended()
+    this.#context.ended(this.#peerPid)
   }
 
   #shut(ready: Messages['ready'] | undefined): void {
@@ -279,9 +318,10 @@ export class Succession {
     const error = this.#reason()
     const { code, reason } = error
     const stage = before === 'offer' ? 'offer' : 'send'
-    report({ type: 'aborted', stage, code, message: reason, serving: 'old' })
+    const peer = this.#peerPid
+    report({ type: 'aborted', stage, code, message: reason, serving: 'old', peer })
     this.#offering = undefined
-    ended(error)
+    ended(peer, error)
   }
 
   #end(event: OldEvent, error: HandoffError): void {

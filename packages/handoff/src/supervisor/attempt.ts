@@ -95,7 +95,7 @@ export class Attempt {
       const { generation, listeners } = event
       this.#end({ ok: true, pid, generation, listeners, replaces: null })
     }
-    if (event.type === 'aborted') this.#aborted(own, event)
+    if (event.type === 'aborted' && (own || this.#isMine(event))) this.#aborted(own, event)
   }
 
   /** Takes note of the end of the process. */
@@ -108,6 +108,11 @@ export class Attempt {
     this.#fail(1, 'ERR_HANDOFF_EXITED', `${reason}${hint}`)
     const { failure } = this.#explanation as Explanation
     this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
+  }
+
+  /** Whether the old process gave up on this process, and not on another one that had connected. */
+  #isMine({ peer = this.pid }: Extract<HandoffEvent, { type: 'aborted' }>): boolean {
+    return peer === this.pid
   }
 
   #aborted(own: boolean, event: Extract<HandoffEvent, { type: 'aborted' }>): void {

@@ -26,7 +26,7 @@ export interface Report {
 const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => boolean>> = {
   stage: { stage: isStage, detail: isText },
   serving: { listeners: isTexts, replaces: isReplaced },
-  aborted: { stage: isStage, code: isText, message: isText, serving: isText },
+  aborted: { stage: isStage, code: isText, message: isText, serving: isText, peer: isCountOrNone },
   'taken-back': { code: isText, message: isText, listeners: isTexts, connections: isReturned },
   drained: { counts: isCounts },
   joined: { from: isProcess, listeners: isTexts },
@@ -124,6 +124,10 @@ function isTexts(value: unknown): boolean {
 
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && value >= 0
+}
+
+function isCountOrNone(value: unknown): boolean {
+  return value === undefined || isCount(value)
 }
 
 function isReturned(value: unknown): boolean {
