@@ -36,6 +36,7 @@ export type { HandoffMetrics } from './metrics.ts'
 export type { BindSocketOptions } from './new/adopt.ts'
 export type { ExitHook } from './old/exit.ts'
 export type { HandoffOptions } from './options.ts'
+export { printable } from './protocol/printable.ts'
 export type { StateOptions } from './states.ts'
 
 // A program that imports this says itself what is handed over; a preload leaves it alone.

@@ -1,14 +1,15 @@
 // How a command ends when it cannot do its work: one line on stderr, and the exit code.
 
 import { HandoffError, reasonOf } from '../errors.ts'
+import { printable } from '../protocol/printable.ts'
 import { Refusal } from './client.ts'
 import { styleFor } from './style.ts'
 
-/** Prints `handoff: <message> [CODE]`. */
+/** Prints `handoff: <message> [CODE]`, in one line whatever the message has in it. */
 export function printError(message: string, code?: string): void {
   const style = styleFor(process.stderr)
-  const suffix = code === undefined ? '' : ` ${style.dim(`[${code}]`)}`
-  process.stderr.write(`${style.bad('handoff:')} ${message}${suffix}\n`)
+  const suffix = code === undefined ? '' : ` ${style.dim(`[${printable(code)}]`)}`
+  process.stderr.write(`${style.bad('handoff:')} ${printable(message)}${suffix}\n`)
 }
 
 /** Prints a failure for people; one that nobody foresaw keeps its stack, for the bug report. */
@@ -16,7 +17,14 @@ export function printFailure(error: unknown): void {
   if (error instanceof HandoffError || error instanceof Refusal) {
     printError(error.message, error.code)
   } else if (isSystemError(error)) printError(error.message)
-  else printError(error instanceof Error ? (error.stack ?? error.message) : reasonOf(error))
+  else printStack(error instanceof Error ? (error.stack ?? error.message) : reasonOf(error))
+}
+
+/** Lines after the first are indented: none of them can pass for a line of ours. */
+function printStack(stack: string): void {
+  const [message = '', ...frames] = stack.split('\n')
+  printError(message)
+  for (const frame of frames) process.stderr.write(`    ${printable(frame.trim())}\n`)
 }
 
 /** An errno with its system call: the text says all. */

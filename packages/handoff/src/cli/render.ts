@@ -1,6 +1,7 @@
 // What the commands print for people: pure functions from data to lines.
 
 import { countsOf, total } from '../fates.ts'
+import { printable } from '../protocol/printable.ts'
 import { drainedText, drainingText, kindsText } from '../supervisor/fates-text.ts'
 import type { Told } from '../supervisor/old-connections.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
@@ -12,7 +13,8 @@ import type { Style } from './style.ts'
 import { table } from './table.ts'
 
 /** One line of a reload; undefined for what only programs want to know. */
-export function reloadLine(line: ReloadLine, style: Style): string | undefined {
+export function reloadLine(reported: ReloadLine, style: Style): string | undefined {
+  const line = printable(reported)
   switch (line.type) {
     case 'stage':
       return step(line, sideOf(line.stage), line.stage, line.detail, style)
@@ -39,7 +41,8 @@ function joinedText({ from }: { from: { pid: number; generation: number } }): st
 }
 
 /** What closes a reload which went well: a line for each worker. */
-export function reloadSummary(result: ReloadResult & { atMs: number }, style: Style): string[] {
+export function reloadSummary(told: ReloadResult & { atMs: number }, style: Style): string[] {
+  const result = printable(told)
   const { workers, atMs } = result
   if (workers === undefined) return [`${style.tick}${servesText(result, atMs)}`]
   return workers.map((one) => {
@@ -70,7 +73,8 @@ function connectionsText({ pid, generation, drained, connections, counts, fates 
 }
 
 /** The whole of `handoff status`. */
-export function statusLines(status: Status, style: Style, now: number): string[] {
+export function statusLines(told: Status, style: Style, now: number): string[] {
+  const status = printable(told)
   const { name, pid, processes, handoffs, program } = status
   return [
     `${style.bold(name)}  ${servesWord(status, style)}  ${style.dim(`supervisor pid ${pid}`)}`,

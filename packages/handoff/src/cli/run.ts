@@ -1,5 +1,6 @@
 // `handoff run`: supervises one server in the foreground.
 
+import { printable } from '../protocol/printable.ts'
 import type { Line } from '../supervisor/announce.ts'
 import { findEntry, nameOf, workingDirectory } from '../supervisor/entry.ts'
 import { run as supervise } from '../supervisor/run.ts'
@@ -40,8 +41,8 @@ export async function run(entry: string, args: string[], options: RunOptions): P
 }
 
 /** On stderr: stdout is the server's, and may well be a stream of JSON. */
-function announce({ tone, text }: Line): void {
+export function announce({ tone, text }: Line): void {
   const style = styleFor(process.stderr)
   const mark = tone === 'good' ? style.tick : tone === 'bad' ? style.cross : ''
-  process.stderr.write(`${style.dim('handoff:')} ${mark}${text}\n`)
+  process.stderr.write(`${style.dim('handoff:')} ${mark}${printable(text)}\n`)
 }

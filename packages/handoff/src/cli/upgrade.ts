@@ -1,6 +1,7 @@
 // `handoff upgrade`: the supervisor becomes the release that this command is of.
 
 import { resolve } from 'node:path'
+import { printable } from '../protocol/printable.ts'
 import { findRun } from './find-run.ts'
 import { styleFor } from './style.ts'
 
@@ -13,6 +14,6 @@ export async function upgrade(name: string | undefined): Promise<number> {
   const instead = before.release === null ? '' : `, in place of ${before.release}`
   const style = styleFor(process.stdout)
   const line = `the supervisor of ${client.name} (pid ${pid}) is release ${release}${instead}`
-  process.stdout.write(`${style.tick}${line}\n`)
+  process.stdout.write(`${style.tick}${printable(line)}\n`)
   return 0
 }

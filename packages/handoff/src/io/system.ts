@@ -2,6 +2,7 @@
 
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { printable } from '../protocol/printable.ts'
 
 export interface Timer {
   cancel(): void
@@ -104,7 +105,7 @@ export const realSystem: System = {
       },
     }
   },
-  warn: (text) => process.stderr.write(`${text}\n`),
+  warn: (text) => process.stderr.write(`${printable(text)}\n`),
   exit: (code) => process.exit(code),
 }
 

@@ -2,6 +2,7 @@
 
 import { HandoffError } from '../errors.ts'
 import { type ManifestEntry, parseManifestEntry } from './manifest.ts'
+import { printable } from './printable.ts'
 
 /** Versions that this release speaks. Version 0 is never among them, so that tests can use it. */
 export const supportedVersions: readonly number[] = [1]
@@ -117,7 +118,10 @@ export type Message = { [T in MessageType]: { type: T } & Messages[T] }[MessageT
 
 type Fields = Record<string, unknown>
 
-/** Longest reason that is taken from a peer, in characters: it goes to logs. */
+/**
+ * Longest reason that is taken from a peer, in characters. It becomes the message of an error, which the
+ * application may print by itself: so it is made printable here.
+ */
 const reasonLimit = 4_096
 
 const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
@@ -208,8 +212,8 @@ function readAccepts(fields: Fields): { accepts?: string[] } {
 
 function readReason(fields: Fields): { code: string; reason: string } {
   return {
-    code: text(fields, 'code').slice(0, 100),
-    reason: text(fields, 'reason').slice(0, reasonLimit),
+    code: printable(text(fields, 'code').slice(0, 100)),
+    reason: printable(text(fields, 'reason').slice(0, reasonLimit)),
   }
 }
 

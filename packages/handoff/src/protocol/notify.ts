@@ -1,5 +1,7 @@
 // The text of a notification: lines of `NAME=value`, as sd_notify(3) has them.
 
+import { printable } from './printable.ts'
+
 /** Fields of one notification, such as `READY=1`. */
 export type NotifyFields = Readonly<Record<string, string>>
 
@@ -12,11 +14,18 @@ export const exceptionField = 'X_HANDOFF_EXCEPTION'
 /** The field that carries what a process that fails had written to stderr last, as a JSON string. */
 export const wordsField = 'X_HANDOFF_LAST_WORDS'
 
-/** Writes a notification. A line break would end a value early, so it becomes a space. */
+/**
+ * Writes a notification. A line break would end a value early, so it becomes a space; a STATUS is for
+ * people.
+ */
 export function formatNotify(fields: NotifyFields): string {
   return Object.entries(fields)
-    .map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, ' ')}`)
+    .map(([name, value]) => `${name}=${name === 'STATUS' ? printable(value) : oneLine(value)}`)
     .join('\n')
+}
+
+function oneLine(value: string): string {
+  return value.replace(/[\r\n]+/g, ' ')
 }
 
 /** Reads a notification. What is not `NAME=value` is skipped, as systemd does. */

@@ -1,11 +1,13 @@
 // The findings as people read them: one line each, and below it why and what to do.
 
 import { plural } from '../../plural.ts'
+import { printable } from '../../protocol/printable.ts'
 import type { Style } from '../style.ts'
 import type { Finding } from './finding.ts'
 
 export function findingLines(findings: readonly Finding[], style: Style): string[] {
-  return [...findings.flatMap((finding) => lines(finding, style)), '', summary(findings, style)]
+  const shown = printable(findings)
+  return [...shown.flatMap((finding) => lines(finding, style)), '', summary(shown, style)]
 }
 
 function lines(finding: Finding, style: Style): string[] {
