@@ -22,6 +22,7 @@ const runs = [
     '--project',
     'e2e',
     'test/e2e/servers-run-on-this-node.test.ts',
+    'test/e2e/programs-notice-nothing.test.ts',
     'test/e2e/drops-no-request.test.ts',
     'test/e2e/websockets-outlive-the-process.test.ts',
     'test/e2e/nobody-loses-anything-to-handoffs.test.ts',
