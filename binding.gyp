@@ -10,6 +10,7 @@
         # Windows has no SCM_RIGHTS: nothing is built there, and the loader says so.
         ["OS=='win'", { "type": "none" }, {
           "sources": [
+            "native/arguments.cc",
             "native/binding.cc",
             "native/connections.cc",
             "native/descriptor.cc",

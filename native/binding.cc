@@ -1,5 +1,7 @@
 // Marshals between JavaScript and the core, and nothing else. io/native.ts has the signatures;
 // every function returns a number, >= 0 or -errno, and fills the typed arrays that it was given.
+// An argument that is not what the signature says is answered with -EBADF or -EINVAL, and nothing
+// is done.
 
 #include <sys/socket.h>
 
@@ -8,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "arguments.h"
 #include "connections.h"
 #include "descriptor.h"
 #include "facts.h"
@@ -24,19 +27,29 @@ namespace {
 
 using Info = const Napi::CallbackInfo&;
 
-// What is not a number becomes -1, which every call answers with EBADF; 0 would be stdin.
-int Int(const Napi::Value& value) {
-  return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1;
-}
-std::string String(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
-Napi::Int32Array Ints(const Napi::Value& value) { return value.As<Napi::Int32Array>(); }
-Napi::Uint8Array Bytes(const Napi::Value& value) { return value.As<Napi::Uint8Array>(); }
 Napi::Value Result(Info info, double result) { return Napi::Number::New(info.Env(), result); }
-int SocketType(const Napi::Value& value) { return Int(value) == 1 ? SOCK_DGRAM : SOCK_STREAM; }
 
-InternetOptions Options(const Napi::Value& value) {
-  int flags = Int(value);
+// Reads the arguments, and calls the core only if all are what they should be.
+template <typename Call>
+Napi::Value Checked(Info info, const Arguments& arguments, Call call) {
+  return Result(info, arguments.error() < 0 ? arguments.error() : call());
+}
+
+int ReadSocketType(Arguments& in, size_t index) {
+  return in.Integer(index, 0, 1) == 1 ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+InternetOptions ReadOptions(Arguments& in, size_t index) {
+  int flags = in.Integer(index, 0, 7);
   return {(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0};
+}
+
+int ReadPort(Arguments& in, size_t index) { return in.Integer(index, 0, 65535); }
+
+int ReadMode(Arguments& in, size_t index) { return in.Integer(index, kModeFromUmask, 07777); }
+
+int ReadBacklog(Arguments& in, size_t index) {
+  return in.Integer(index, std::numeric_limits<int>::min(), kLargest);
 }
 
 // Uids are unsigned; JavaScript reads them back from the signed array with >>> 0.
@@ -46,182 +59,247 @@ void Write(const Credentials& from, int32_t* to) {
   to[2] = static_cast<int32_t>(from.gid);
 }
 
-Napi::Value DupJs(Info info) { return Result(info, Dup(Int(info[0]))); }
-Napi::Value CloseJs(Info info) { return Result(info, Close(Int(info[0]))); }
+Napi::Value DupJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return Dup(fd); });
+}
+
+Napi::Value CloseJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return Close(fd); });
+}
 
 Napi::Value SocketPairJs(Info info) {
-  return Result(info, SocketPair(SocketType(info[0]), Ints(info[1]).Data()));
+  Arguments in(info);
+  int type = ReadSocketType(in, 0);
+  auto fds = in.Ints(1, 2);
+  return Checked(info, in, [&] { return SocketPair(type, fds.data); });
 }
 
 Napi::Value SendJs(Info info) {
-  auto bytes = Bytes(info[1]);
-  auto fds = Ints(info[2]);
-  return Result(
-      info, Send(Int(info[0]), bytes.Data(), bytes.ByteLength(), fds.Data(), fds.ElementLength()));
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  auto bytes = in.Bytes(1);
+  auto fds = in.Ints(2);
+  return Checked(info, in,
+                 [&] { return Send(fd, bytes.data, bytes.count, fds.data, fds.count); });
 }
 
 Napi::Value SendDatagramJs(Info info) {
-  auto path = String(info[0]);
-  auto bytes = Bytes(info[1]);
-  auto fds = Ints(info[2]);
-  return Result(info, SendDatagram(path.data(), path.size(), bytes.Data(), bytes.ByteLength(),
-                                   fds.Data(), fds.ElementLength()));
+  Arguments in(info);
+  auto path = in.Text(0, true);
+  auto bytes = in.Bytes(1);
+  auto fds = in.Ints(2);
+  return Checked(info, in, [&] {
+    return SendDatagram(path.data(), path.size(), bytes.data, bytes.count, fds.data, fds.count);
+  });
 }
 
 // Facts: descriptors, truncated, cut, has credentials, pid, uid, gid.
 Napi::Value ReceiveJs(Info info) {
-  auto buffer = Bytes(info[1]);
-  auto fds = Ints(info[2]);
-  auto facts = Ints(info[3]);
-  if (fds.ElementLength() < kMaxDescriptors || facts.ElementLength() < 7) {
-    return Result(info, -EINVAL);
-  }
-  Ancillary ancillary;
-  ssize_t received =
-      Receive(Int(info[0]), buffer.Data(), buffer.ByteLength(), fds.Data(), &ancillary);
-  facts[0] = static_cast<int32_t>(ancillary.count);
-  facts[1] = ancillary.truncated;
-  facts[2] = ancillary.cut;
-  facts[3] = ancillary.has_credentials;
-  Write(ancillary.credentials, facts.Data() + 4);
-  return Result(info, received);
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  auto buffer = in.Bytes(1, 1);
+  auto fds = in.Ints(2, kMaxDescriptors);
+  auto facts = in.Ints(3, 7);
+  return Checked(info, in, [&] {
+    Ancillary ancillary;
+    ssize_t received = Receive(fd, buffer.data, buffer.count, fds.data, &ancillary);
+    facts.data[0] = static_cast<int32_t>(ancillary.count);
+    facts.data[1] = ancillary.truncated;
+    facts.data[2] = ancillary.cut;
+    facts.data[3] = ancillary.has_credentials;
+    Write(ancillary.credentials, facts.data + 4);
+    return received;
+  });
 }
 
 // What a descriptor needs to serve as an end of a channel.
 Napi::Value PrepareChannelJs(Info info) {
-  SuppressSigpipe(Int(info[0]));
-  return Result(info, PassCredentials(Int(info[0]), Int(info[1]) == 1));
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  bool record_senders = in.Integer(1, 0, 1) == 1;
+  return Checked(info, in, [&] {
+    SuppressSigpipe(fd);
+    return PassCredentials(fd, record_senders);
+  });
 }
 
 Napi::Value ConnectUnixJs(Info info) {
-  auto path = String(info[0]);
-  return Result(info, ConnectUnix(path.data(), path.size()));
+  Arguments in(info);
+  auto path = in.Text(0, true);
+  return Checked(info, in, [&] { return ConnectUnix(path.data(), path.size()); });
 }
 
-Napi::Value AcceptJs(Info info) { return Result(info, Accept(Int(info[0]))); }
+Napi::Value AcceptJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return Accept(fd); });
+}
 
 Napi::Value PeerCredentialsJs(Info info) {
-  Credentials peer = {-1, 0, 0};
-  int err = PeerCredentials(Int(info[0]), &peer);
-  Write(peer, Ints(info[1]).Data());
-  return Result(info, err);
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  auto out = in.Ints(1, 3);
+  return Checked(info, in, [&] {
+    Credentials peer = {-1, 0, 0};
+    int err = PeerCredentials(fd, &peer);
+    Write(peer, out.data);
+    return err;
+  });
 }
 
-Napi::Value ReserveTcpJs(Info info) { return Result(info, ReserveTcp(Int(info[0]))); }
+Napi::Value ReserveTcpJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return ReserveTcp(fd); });
+}
 
 Napi::Value ListenTcpJs(Info info) {
-  return Result(info,
-                ListenTcp(String(info[0]).c_str(), Int(info[1]), Options(info[2]), Int(info[3])));
+  Arguments in(info);
+  auto address = in.Text(0);
+  int port = ReadPort(in, 1);
+  auto options = ReadOptions(in, 2);
+  int backlog = ReadBacklog(in, 3);
+  return Checked(info, in, [&] { return ListenTcp(address.c_str(), port, options, backlog); });
 }
 
 Napi::Value BindUdpJs(Info info) {
-  return Result(info, BindUdp(String(info[0]).c_str(), Int(info[1]), Options(info[2])));
+  Arguments in(info);
+  auto address = in.Text(0);
+  int port = ReadPort(in, 1);
+  auto options = ReadOptions(in, 2);
+  return Checked(info, in, [&] { return BindUdp(address.c_str(), port, options); });
 }
 
 Napi::Value ListenUnixJs(Info info) {
-  auto path = String(info[0]);
-  return Result(info, ListenUnix(path.data(), path.size(), Int(info[1]), Int(info[2])));
+  Arguments in(info);
+  auto path = in.Text(0, true);
+  int mode = ReadMode(in, 1);
+  int backlog = ReadBacklog(in, 2);
+  return Checked(info, in, [&] { return ListenUnix(path.data(), path.size(), mode, backlog); });
 }
 
 Napi::Value BindUnixDatagramJs(Info info) {
-  auto path = String(info[0]);
-  return Result(info, BindUnixDatagram(path.data(), path.size(), Int(info[1])));
+  Arguments in(info);
+  auto path = in.Text(0, true);
+  int mode = ReadMode(in, 1);
+  return Checked(info, in, [&] { return BindUnixDatagram(path.data(), path.size(), mode); });
 }
 
 // Facts: family (0 other, 1 inet, 2 inet6, 3 unix), type (0 other, 1 stream, 2 dgram), protocol,
 // listening, IPv6 only, reuse port, port. Returns the length of the name.
 Napi::Value DescribeJs(Info info) {
+  Arguments in(info);
   Facts facts;
-  int err = Describe(Int(info[0]), &facts);
-  if (err < 0) return Result(info, err);
-  auto out = Ints(info[1]);
-  auto name = Bytes(info[2]);
-  if (out.ElementLength() < 7 || name.ByteLength() < sizeof(facts.name)) {
-    return Result(info, -EINVAL);
-  }
-  out[0] = facts.family == AF_INET    ? 1
-           : facts.family == AF_INET6 ? 2
-           : facts.family == AF_UNIX  ? 3
-                                      : 0;
-  out[1] = facts.type == SOCK_STREAM ? 1 : facts.type == SOCK_DGRAM ? 2 : 0;
-  out[2] = facts.protocol;
-  out[3] = facts.listening;
-  out[4] = facts.ipv6_only;
-  out[5] = facts.reuse_port;
-  out[6] = facts.port;
-  std::copy_n(facts.name, facts.name_length, name.Data());
-  return Result(info, facts.name_length);
+  int fd = in.Descriptor(0);
+  auto out = in.Ints(1, 7);
+  auto name = in.Bytes(2, sizeof(facts.name));
+  return Checked(info, in, [&] {
+    int err = Describe(fd, &facts);
+    if (err < 0) return err;
+    out.data[0] = facts.family == AF_INET    ? 1
+                  : facts.family == AF_INET6 ? 2
+                  : facts.family == AF_UNIX  ? 3
+                                             : 0;
+    out.data[1] = facts.type == SOCK_STREAM ? 1 : facts.type == SOCK_DGRAM ? 2 : 0;
+    out.data[2] = facts.protocol;
+    out.data[3] = facts.listening;
+    out.data[4] = facts.ipv6_only;
+    out.data[5] = facts.reuse_port;
+    out.data[6] = facts.port;
+    std::copy_n(facts.name, facts.name_length, name.data);
+    return static_cast<int>(facts.name_length);
+  });
 }
 
 Napi::Value OpenReadinessJs(Info info) { return Result(info, OpenReadiness()); }
 
 Napi::Value AddToReadinessJs(Info info) {
-  auto fds = Ints(info[1]);
-  return Result(info, AddEachToReadiness(Int(info[0]), fds.Data(), fds.ElementLength()));
+  Arguments in(info);
+  int set = in.Descriptor(0);
+  auto fds = in.Ints(1);
+  return Checked(info, in, [&] { return AddEachToReadiness(set, fds.data, fds.count); });
 }
 
 Napi::Value RemoveFromReadinessJs(Info info) {
-  return Result(info, RemoveFromReadiness(Int(info[0]), Int(info[1])));
+  Arguments in(info);
+  int set = in.Descriptor(0);
+  int fd = in.Descriptor(1);
+  return Checked(info, in, [&] { return RemoveFromReadiness(set, fd); });
 }
 
 Napi::Value TakeReadyJs(Info info) {
-  auto fds = Ints(info[1]);
-  return Result(info, TakeReady(Int(info[0]), fds.Data(), fds.ElementLength()));
+  Arguments in(info);
+  int set = in.Descriptor(0);
+  auto fds = in.Ints(1, 1);
+  return Checked(info, in, [&] { return TakeReady(set, fds.data, fds.count); });
 }
 
 Napi::Value DupEachJs(Info info) {
-  auto fds = Ints(info[0]);
-  auto out = Ints(info[1]);
-  if (out.ElementLength() < fds.ElementLength()) return Result(info, -EINVAL);
-  return Result(info, DupEach(fds.Data(), fds.ElementLength(), out.Data()));
+  Arguments in(info);
+  auto fds = in.Ints(0);
+  auto out = in.Ints(1, fds.count);
+  return Checked(info, in, [&] { return DupEach(fds.data, fds.count, out.data); });
 }
 
 Napi::Value FindOtherJs(Info info) {
-  auto fds = Ints(info[0]);
-  return Result(info, FindOther(fds.Data(), fds.ElementLength(), Int(info[1]) == 1));
+  Arguments in(info);
+  auto fds = in.Ints(0);
+  bool unix_domain = in.Integer(1, 0, 1) == 1;
+  return Checked(info, in, [&] { return FindOther(fds.data, fds.count, unix_domain); });
 }
 
 // Fills pairs of read and written, as doubles: exact up to 8 PiB; -1 for what is not known.
 Napi::Value ReadProgressJs(Info info) {
-  auto fds = Ints(info[0]);
-  auto out = info[1].As<Napi::Float64Array>();
-  if (out.ElementLength() < 2 * fds.ElementLength()) return Result(info, -EINVAL);
-  ReadProgressOfEach(fds.Data(), fds.ElementLength(), out.Data());
-  return Result(info, 0);
+  Arguments in(info);
+  auto fds = in.Ints(0);
+  auto out = in.Doubles(1, 2 * fds.count);
+  return Checked(info, in, [&] {
+    ReadProgressOfEach(fds.data, fds.count, out.data);
+    return 0;
+  });
 }
 
-Napi::Value LockJs(Info info) { return Result(info, LockExclusively(Int(info[0]))); }
+Napi::Value LockJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return LockExclusively(fd); });
+}
 
 Napi::Value ReapOrphansJs(Info info) {
-  auto known = Ints(info[0]);
-  auto out = Ints(info[1]);  // pairs of pid and status
-  return Result(info, ReapOrphans(known.Data(), known.ElementLength(),
-                                  reinterpret_cast<Orphan*>(out.Data()), out.ElementLength() / 2));
+  Arguments in(info);
+  auto known = in.Ints(0);
+  auto out = in.Ints(1);  // pairs of pid and status
+  return Checked(info, in, [&] {
+    return ReapOrphans(known.data, known.count, reinterpret_cast<Orphan*>(out.data),
+                       out.count / 2);
+  });
 }
 
-// Strings that live as long as it does, as execve(2) wants them.
-class Texts {
- public:
-  explicit Texts(const Napi::Array& values) {
-    for (uint32_t i = 0; i < values.Length(); ++i) texts_.push_back(String(values.Get(i)));
-    for (std::string& text : texts_) pointers_.push_back(text.data());
-    pointers_.push_back(nullptr);
-  }
-  char* const* pointers() { return pointers_.data(); }
-
- private:
-  std::vector<std::string> texts_;
-  std::vector<char*> pointers_;
-};
+// As execve(2) wants them: the texts must outlive it.
+std::vector<char*> Pointers(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
 
 Napi::Value BecomeProgramJs(Info info) {
-  std::string path = String(info[0]);
-  Texts argv(info[1].As<Napi::Array>());
-  Texts envp(info[2].As<Napi::Array>());
-  auto fds = Ints(info[3]);
-  return Result(info, BecomeProgram(path.c_str(), argv.pointers(), envp.pointers(), fds.Data(),
-                                    fds.ElementLength()));
+  Arguments in(info);
+  auto path = in.Text(0);
+  auto argv = in.Texts(1);
+  auto env = in.Texts(2);
+  auto fds = in.Ints(3);  // last: a getter in a list may detach its buffer
+  return Checked(info, in, [&] {
+    return BecomeProgram(path.c_str(), Pointers(argv).data(), Pointers(env).data(), fds.data,
+                         fds.count);
+  });
 }
+
+Napi::Value CloseOnExecAboveStdioJs(Info info) { return Result(info, CloseOnExecAboveStdio()); }
 
 // Runs once for each environment: a worker thread loads the addon again. The core has no state of
 // its own, and a Poll takes itself down with its environment.
@@ -254,6 +332,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"lock", LockJs},
       {"reapOrphans", ReapOrphansJs},
       {"becomeProgram", BecomeProgramJs},
+      {"closeOnExecAboveStdio", CloseOnExecAboveStdioJs},
   };
   for (const auto& [name, function] : functions) {
     exports[name] = Napi::Function::New(env, function, name);

@@ -1,5 +1,7 @@
 #include "poll.h"
 
+#include "arguments.h"
+
 namespace handoff {
 
 // Outlives its Poll: libuv needs the memory until the close callback has run.
@@ -43,9 +45,10 @@ Napi::Function Poll::Define(Napi::Env env) {
 
 Poll::Poll(const Napi::CallbackInfo& info)
     : ObjectWrap(info),
-      fd_(info[0].As<Napi::Number>().Int32Value()),
-      callback_(Napi::Persistent(info[1].As<Napi::Function>())),
-      context_(info.Env(), "socket-handoff:poll") {}
+      fd_(Arguments(info).Descriptor(0)),
+      context_(info.Env(), "socket-handoff:poll") {
+  if (info[1].IsFunction()) callback_ = Napi::Persistent(info[1].As<Napi::Function>());
+}
 
 int Poll::Open() {
   uv_loop_t* loop;
@@ -66,10 +69,12 @@ int Poll::Open() {
 }
 
 Napi::Value Poll::Start(const Napi::CallbackInfo& info) {
-  int err = closed_ ? UV_EINVAL : 0;
+  Arguments in(info);
+  int events = in.Integer(0, UV_READABLE, UV_READABLE | UV_WRITABLE);
+  int err = closed_ || callback_.IsEmpty() ? UV_EINVAL : in.error();
+  if (err == 0 && fd_ == kNoDescriptor) err = UV_EBADF;
   if (err == 0 && !handle_) err = Open();
   if (err == 0) {
-    int events = info[0].As<Napi::Number>().Int32Value();
     err = uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int events) {
       Handle::Of(poll)->owner->Emit(status, events);
     });

@@ -1,8 +1,13 @@
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +53,26 @@ int BecomeProgram(const char* path, char* const* argv, char* const* envp, const 
   int err = -errno;
   for (size_t i = 0; i < kept.size(); ++i) fcntl(kept[i], F_SETFD, flags[i]);
   return err;
+}
+
+int CloseOnExecAboveStdio() {
+#if defined(SYS_close_range)
+  constexpr unsigned kCloseOnExec = 1u << 2;  // CLOSE_RANGE_CLOEXEC, Linux 5.11
+  if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, kCloseOnExec) == 0) return 0;
+#endif
+#if defined(__linux__)
+  DIR* directory = opendir("/proc/self/fd");
+#else
+  DIR* directory = opendir("/dev/fd");
+#endif
+  if (directory == nullptr) return -errno;
+  while (const dirent* entry = readdir(directory)) {
+    int fd = atoi(entry->d_name);  // 0 for the entries that are no number
+    if (fd <= STDERR_FILENO) continue;
+    SetCloseOnExec(fd);
+  }
+  closedir(directory);
+  return 0;
 }
 
 }  // namespace handoff

@@ -28,4 +28,8 @@ int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_
 int BecomeProgram(const char* path, char* const* argv, char* const* envp, const int32_t* fds,
                   size_t fd_count);
 
+// Makes every descriptor close-on-exec but those of stdio: libuv does it only up to the first hole
+// above 15. Returns 0 or, on a kernel without close_range(2), -errno: EMFILE, ENOENT (no /proc).
+int CloseOnExecAboveStdio();
+
 }  // namespace handoff

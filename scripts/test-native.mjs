@@ -14,8 +14,8 @@ const sanitizers = args.includes('--no-sanitizers')
   ? []
   : ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 
-// These two belong to Node; everything else must link without it.
-const nodes = ['binding.cc', 'poll.cc']
+// These belong to Node; everything else must link without it.
+const nodes = ['arguments.cc', 'binding.cc', 'poll.cc']
 const sourcesIn = (folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.cc') && !nodes.includes(name))

@@ -9,6 +9,8 @@ import { inodeField } from './listeners.ts'
 
 /** SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const firstInherited = 3
+/** The kernel's limit on the descriptors of a process: fs.nr_open of proc_sys_fs(5), its default. */
+const mostInherited = 2 ** 20
 
 /**
  * What a supervisor says of the descriptors that a process inherits: `3=NAME:4=NAME`.
@@ -48,7 +50,7 @@ export function takeInherited(env: NodeJS.ProcessEnv, pid: number): Named[] {
   const count = Number(env.LISTEN_FDS)
   const names = (env.LISTEN_FDNAMES ?? '').split(':')
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[name]
-  if (!Number.isInteger(count) || count < 0) return own
+  if (!Number.isInteger(count) || count < 0 || count > mostInherited) return own
   const activated = Array.from({ length: count }, (_, index) => ({
     fd: firstInherited + index,
     name: names[index] ?? '',

@@ -1,5 +1,6 @@
 // This process becomes another program, and stays the same process to everybody else.
 
+import { descriptorArray } from './descriptors.ts'
 import { check, loadNative } from './native.ts'
 
 /** The program to become. */
@@ -26,7 +27,7 @@ export function become({ file, args, env, keep }: Become): never {
     value === undefined ? [] : [`${name}=${value}`],
   )
   const argv = [file, ...args]
-  check(loadNative().becomeProgram(file, argv, pairs, Int32Array.from(keep)), 'execve', {
+  check(loadNative().becomeProgram(file, argv, pairs, descriptorArray(keep)), 'execve', {
     path: file,
   })
   throw new Error('execve has returned')

@@ -10,6 +10,9 @@ const BACKLOG = 511
 const flags = (o: { ipv6Only?: boolean; reuseAddr?: boolean; reusePort?: boolean }) =>
   (o.ipv6Only ? 1 : 0) | (o.reuseAddr ? 2 : 0) | (o.reusePort ? 4 : 0)
 
+/** As Node's own binding reads it: 32 bits of whatever number a program gives. */
+const backlogOf = ({ backlog = BACKLOG }: { backlog?: number }) => backlog | 0
+
 /**
  * Binds a TCP address and listens on it; the caller owns the descriptor.
  *
@@ -26,10 +29,13 @@ export function bindTcp(o: {
   /** @defaultValue 511, as Node's */
   backlog?: number
 }): number {
-  const { address, port, backlog = BACKLOG } = o
+  const { address, port } = o
   // SO_REUSEADDR, as Node: without it a restart would fail while old connections are in TIME_WAIT.
   const options = flags({ ...o, reuseAddr: true })
-  return check(loadNative().listenTcp(address, port, options, backlog), 'listen', { address, port })
+  return check(loadNative().listenTcp(address, port, options, backlogOf(o)), 'listen', {
+    address,
+    port,
+  })
 }
 
 /**
@@ -78,7 +84,7 @@ export function bindUnix(o: {
   /** @defaultValue what the umask leaves of 0777, as Node */
   mode?: number
 }): number {
-  const fd = loadNative().listenUnix(o.path, o.mode ?? MODE_FROM_UMASK, o.backlog ?? BACKLOG)
+  const fd = loadNative().listenUnix(o.path, o.mode ?? MODE_FROM_UMASK, backlogOf(o))
   if (fd >= 0) return fd
   // libuv says EACCES for a directory that does not exist, and Node's users match on that.
   const errno = fd === -constants.errno.ENOENT ? -constants.errno.EACCES : fd

@@ -1,6 +1,7 @@
 // What a handoff does to many connections at once: a call for each would cost more than it does.
 
 import { constants } from 'node:os'
+import { descriptorArray } from './descriptors.ts'
 import { check, loadNative } from './native.ts'
 
 const NO_ROOM = -constants.errno.EMFILE
@@ -14,7 +15,7 @@ const NO_ROOM = -constants.errno.EMFILE
  */
 export function dupEach(fds: readonly number[]): number[] {
   const dups = new Int32Array(fds.length)
-  const result = loadNative().dupEach(Int32Array.from(fds), dups)
+  const result = loadNative().dupEach(descriptorArray(fds), dups)
   const count = result === NO_ROOM ? 0 : check(result, 'dup')
   return [...dups.subarray(0, count)]
 }
@@ -27,7 +28,7 @@ export function dupEach(fds: readonly number[]): number[] {
  * @internal
  */
 export function findOther(fds: readonly number[], isUnix: boolean): number | undefined {
-  return fds[loadNative().findOther(Int32Array.from(fds), isUnix ? 1 : 0)]
+  return fds[loadNative().findOther(descriptorArray(fds), isUnix ? 1 : 0)]
 }
 
 /** Bytes that a process has read from a connection, and written to it, since it was opened. */
@@ -46,7 +47,7 @@ export interface Progress {
  */
 export function readProgress(fds: readonly number[]): (Progress | undefined)[] {
   const numbers = new Float64Array(2 * fds.length)
-  check(loadNative().readProgress(Int32Array.from(fds), numbers), 'getsockopt')
+  check(loadNative().readProgress(descriptorArray(fds), numbers), 'getsockopt')
   return fds.map((_, index) => {
     const read = numbers[2 * index] as number
     return read < 0 ? undefined : { read, written: numbers[2 * index + 1] as number }

@@ -37,6 +37,32 @@ export function socketPair(type: 'stream' | 'dgram' = 'stream'): [number, number
   return [...fds] as [number, number]
 }
 
+/** Whether a value can be a descriptor at all: a whole number that the kernel could have given. */
+export function isDescriptor(value: unknown): value is number {
+  const inRange = Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
+  return inRange && !Object.is(value, -0)
+}
+
+/**
+ * Copies descriptors into the form that the native core takes. What can be none becomes -1, which
+ * every system call answers with EBADF: an Int32Array would make 0 of it, which is stdin.
+ *
+ * @internal
+ */
+export function descriptorArray(values: readonly number[]): Int32Array {
+  return Int32Array.from(values, (value) => (isDescriptor(value) ? value : -1))
+}
+
+/**
+ * Makes all descriptors of this process but those of stdio close-on-exec.
+ *
+ * @throws a system error: `EMFILE`, or `ENOENT` without /proc, on a kernel without close_range(2)
+ * @internal
+ */
+export function closeOnExecAboveStdio(): void {
+  check(loadNative().closeOnExecAboveStdio(), 'close_range')
+}
+
 /** What a descriptor is. */
 export interface DescriptorFacts {
   /** `other` for what is not a socket. */

@@ -17,7 +17,12 @@ export interface Poll {
   close(): void
 }
 
-/** The functions of `native/binding.cc`: each returns a number, ≥ 0 or −errno. */
+/**
+ * The functions of `native/binding.cc`: each returns a number, ≥ 0 or −errno.
+ *
+ * @remarks An argument that is no integer of its range, no text or no typed array of its type and
+ * least length is answered with −EBADF (a descriptor) or −EINVAL; none is converted.
+ */
 export interface Native {
   /** Leaves the descriptor alone until the first start; then it is non-blocking. */
   readonly Poll: new (
@@ -50,6 +55,7 @@ export interface Native {
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
   becomeProgram(path: string, argv: string[], env: string[], fds: Int32Array): number
+  closeOnExecAboveStdio(): number
 }
 
 /** The events of libuv's `uv_poll_start`. */

@@ -1,6 +1,6 @@
 // Waits for many descriptors at the price of one: an epoll or kqueue under a single uv_poll_t.
 
-import { close } from './descriptors.ts'
+import { close, descriptorArray } from './descriptors.ts'
 import { check, loadNative, type Poll, READABLE } from './native.ts'
 
 /** Most descriptors that are told of in one go. */
@@ -51,7 +51,7 @@ export class Readiness {
     let watched = 0
     try {
       this.#open ??= this.#begin()
-      watched = Math.max(0, loadNative().addToReadiness(this.#open.set, Int32Array.from(fds)))
+      watched = Math.max(0, loadNative().addToReadiness(this.#open.set, descriptorArray(fds)))
     } catch {
       // No descriptor for the set itself.
     }

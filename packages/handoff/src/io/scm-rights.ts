@@ -1,7 +1,7 @@
 // One sendmsg, one recvmsg: bytes, and the descriptors on them.
 
 import { HandoffError } from '../errors.ts'
-import { close } from './descriptors.ts'
+import { close, isDescriptor } from './descriptors.ts'
 import { check, loadNative, WOULD_BLOCK } from './native.ts'
 
 /** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
@@ -52,7 +52,7 @@ export function toDescriptors(values: readonly number[]): Int32Array {
   }
   for (const value of values) {
     // An Int32Array would make 0 of anything else: stdin.
-    if (Number.isInteger(value) && value >= 0) continue
+    if (isDescriptor(value)) continue
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',
       `cannot send descriptor ${String(value)}: it is not a number from 0`,

@@ -2,7 +2,7 @@
 
 import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
-import { close } from '../io/descriptors.ts'
+import { close, isDescriptor } from '../io/descriptors.ts'
 import { readValueFile, writeValueFileSync } from '../io/value-file.ts'
 import type { Program } from './program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
@@ -81,6 +81,7 @@ export function takeSnapshot(env: NodeJS.ProcessEnv): Snapshot | undefined {
   delete env[variable]
   if (text === undefined) return undefined
   const [fd = Number.NaN, length = Number.NaN] = text.split(':').map(Number)
+  if (!isDescriptor(fd)) return parseSnapshot('')
   const bytes = readValueFile(fd, length)
   close(fd)
   return parseSnapshot(bytes?.toString() ?? '')
