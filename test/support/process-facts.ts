@@ -36,6 +36,23 @@ export function descriptors(pid: number): string[] {
   })
 }
 
+/** The numbers above stdio that a program started by this process would have, too: proc_pid_fdinfo(5). */
+export function keptOnExec(pid: number): number[] {
+  const closeOnExec = 0o2000000
+  return readdirSync(`/proc/${pid}/fdinfo`)
+    .map(Number)
+    .filter((fd) => {
+      if (fd <= 2) return false
+      try {
+        const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')
+        const [, flags = '0'] = /^flags:\s+(\d+)/m.exec(info) ?? []
+        return (Number.parseInt(flags, 8) & closeOnExec) === 0
+      } catch {
+        return false // It was closed since it was listed.
+      }
+    })
+}
+
 /** The file that a process runs. */
 export function executableOf(pid: number): string {
   return readlinkSync(`/proc/${pid}/exe`)

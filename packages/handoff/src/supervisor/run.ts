@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { takeInherited } from '../io/activation.ts'
+import { closeOnExecAboveStdio } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
 import { openRunDirectory, type RunDirectory } from '../io/run-directory.ts'
 import * as say from './announce.ts'
@@ -42,6 +43,7 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const { name, program, watch } = options
   const resumed = takeSnapshot(process.env)
+  if (resumed !== undefined) keepDescriptorsToOurselves(options.announce)
   // What was started once may be gone; the next reload says so.
   if (resumed === undefined) findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
@@ -98,6 +100,19 @@ export async function run(options: RunOptions): Promise<number> {
     return await fleet.ended
   } finally {
     for (const step of undo.reverse()) await step()
+  }
+}
+
+/**
+ * The release before has kept its descriptors open for this program. Node makes them close-on-exec
+ * only up to the first number above 15 that is free (uv_disable_stdio_inheritance); what a generation
+ * inherits, it would keep when this process dies: the lock among others.
+ */
+function keepDescriptorsToOurselves(announce: (line: say.Line) => void): void {
+  try {
+    closeOnExecAboveStdio()
+  } catch (error) {
+    announce(say.trouble(error))
   }
 }
 
