@@ -10,6 +10,7 @@ test.each([
   ['30', 30_000],
   ['0', 0],
   [' 5 s ', 5_000],
+  ['infinity', 2 ** 31 - 1],
 ])('%j is %d ms', (text, ms) => {
   expect(parseDuration(text)).toBe(ms)
 })

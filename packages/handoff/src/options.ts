@@ -69,7 +69,7 @@ export interface Settings {
   onEvent: ((event: HandoffEvent) => void) | undefined
 }
 
-/** Longest timeout, 24.8 days: setTimeout takes 32 signed bits of milliseconds. */
+/** Longest timeout of an option, 24.8 days: what setTimeout takes. */
 export const longestMs = 2 ** 31 - 1
 
 /** What the supervisor tells a process, beside the variables of systemd. */
@@ -165,6 +165,9 @@ export function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 
+/** systemd's USEC_INFINITY, UINT64_MAX: a time that never comes. */
+const usecInfinity = 2 ** 64
+
 /**
  * How long systemd's watchdog waits for a word of this process, in milliseconds.
  *
@@ -173,8 +176,9 @@ export function numberOf(text: string): number {
  */
 export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = env
-  const ms = Number(WATCHDOG_USEC) / 1000
-  return WATCHDOG_PID === String(pid) && ms >= 1 && ms <= longestMs ? ms : undefined
+  const usec = Number(WATCHDOG_USEC)
+  const isTime = usec >= 1_000 && usec < usecInfinity
+  return WATCHDOG_PID === String(pid) && isTime ? usec / 1_000 : undefined
 }
 
 function checkMs(name: string, value: unknown, least = 0): number {

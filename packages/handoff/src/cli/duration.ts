@@ -5,11 +5,13 @@ import { longestMs } from '../options.ts'
 const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
 /**
- * Reads a duration. A plain number is seconds, as in systemd's units.
+ * Reads a duration. A plain number is seconds, as in systemd's units, and `infinity` is the longest
+ * that there is, 24 days.
  *
  * @returns milliseconds; undefined for what is no duration.
  */
 export function parseDuration(text: string): number | undefined {
+  if (text.trim() === 'infinity') return longestMs
   const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim()) ?? []
   const factor = units[unit || 's']
   if (number === '' || factor === undefined) return undefined

@@ -141,7 +141,7 @@ function timeText(what: string, usual: string): string {
 }
 
 const times = `
-A <time> is 500ms, 30s, 2m or 1h; a plain number is seconds.`
+A <time> is 500ms, 30s, 2m or 1h; a plain number is seconds; infinity is 24 days.`
 
 const examples = `
 Examples:

@@ -2,6 +2,7 @@
 
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { longestMs } from '../options.ts'
 import { printable } from '../protocol/printable.ts'
 
 export interface Timer {
@@ -35,7 +36,7 @@ export interface System {
   now(): number
   /** Microseconds of CLOCK_MONOTONIC, which systemd compares with its own. */
   monotonicUsec(): bigint
-  /** Calls back once after `ms`; keeps the process alive unless `background`. */
+  /** Calls back once after `ms`, however long; keeps the process alive unless `background`. */
   timer(ms: number, callback: () => void, background?: boolean): Timer
   onSignal(
     signals: readonly NodeJS.Signals[],
@@ -46,6 +47,23 @@ export interface System {
   spawn(command: readonly string[], options: SpawnOptions): Spawned
   warn(text: string): void
   exit(code: number): void
+}
+
+/**
+ * Calls back once after `ms`, however long that is; never for Infinity.
+ *
+ * @remarks setTimeout takes 32 signed bits of milliseconds, and fires after 1 ms for more.
+ * @param background - whether the process may end before.
+ */
+export function startTimer(ms: number, callback: () => void, background = false): Timer {
+  let timer: NodeJS.Timeout
+  const wait = (leftMs: number) => {
+    const stepMs = Math.min(leftMs, longestMs)
+    timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : callback()), stepMs)
+    if (background) timer.unref()
+  }
+  wait(ms)
+  return { cancel: () => clearTimeout(timer) }
 }
 
 /** Listeners to signals that are ours. */
@@ -76,11 +94,7 @@ export const realSystem: System = {
   now: () => performance.now(),
   // libuv reads CLOCK_MONOTONIC: uv_hrtime.
   monotonicUsec: () => process.hrtime.bigint() / 1000n,
-  timer(ms, callback, background = false) {
-    const timer = setTimeout(callback, ms)
-    if (background) timer.unref()
-    return { cancel: () => clearTimeout(timer) }
-  },
+  timer: startTimer,
   onSignal: hearSignals('on'),
   onDeath(listener) {
     const onError = (error: unknown) => listener({ error })

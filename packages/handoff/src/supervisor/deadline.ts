@@ -1,8 +1,10 @@
 // A time limit that can be set again: what a process asks for may move it.
 
+import { startTimer, type Timer } from '../io/system.ts'
+
 export class Deadline {
   readonly #onExpired: (ms: number) => void
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   /** By performance.now. */
   #expires = 0
 
@@ -11,11 +13,11 @@ export class Deadline {
     this.#onExpired = onExpired
   }
 
-  /** Gives this much time from now on, in milliseconds. */
+  /** Gives this much time from now on, in milliseconds, however long; Infinity is no limit. */
   set(ms: number): void {
-    clearTimeout(this.#timer)
+    this.clear()
     this.#expires = performance.now() + ms
-    this.#timer = setTimeout(() => this.#onExpired(ms), ms)
+    this.#timer = startTimer(ms, () => this.#onExpired(ms))
   }
 
   /** The same, where it is more than what is left: to ask for more is not to get less, sd_notify(3). */
@@ -24,6 +26,6 @@ export class Deadline {
   }
 
   clear(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.cancel()
   }
 }

@@ -2,6 +2,7 @@
 
 import type { HandoffEvent } from '../diagnostics.ts'
 import { mapFates } from '../fates.ts'
+import { numberOf } from '../options.ts'
 import { eventField, exceptionField, parseNotify, wordsField } from '../protocol/notify.ts'
 import { isStage } from './side.ts'
 
@@ -53,7 +54,7 @@ export function readReport(text: string): Report {
   const exception = readJson(fields[exceptionField])
   const words = readJson(fields[wordsField])
   // sd_notify(3): microseconds from now on.
-  const extendMs = Number(fields.EXTEND_TIMEOUT_USEC) / 1000
+  const extendMs = readUsec(fields.EXTEND_TIMEOUT_USEC)
   return {
     ...(event && { event }),
     ...(typeof exception === 'string' && { exception }),
@@ -63,6 +64,11 @@ export function readReport(text: string): Report {
     ...(fields.FDSTOREREMOVE === '1' && { unstore: fields.FDNAME ?? '' }),
     ...(fields.STOPPING === '1' && { stopping: true }),
   }
+}
+
+/** Milliseconds of a number of microseconds; systemd's word for all of them is `infinity`. */
+function readUsec(text: string | undefined): number {
+  return text === 'infinity' ? Number.POSITIVE_INFINITY : numberOf(text ?? '') / 1000
 }
 
 function readEvent(text: string | undefined): HandoffEvent | undefined {
