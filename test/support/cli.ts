@@ -7,6 +7,9 @@ import { Output } from './output.ts'
 
 const main = fileURLToPath(new URL('../../packages/handoff/dist/cli/main.js', import.meta.url))
 
+/** `handoff` as built. */
+export const command = { file: process.execPath, args: [main] }
+
 export interface Finished {
   exitCode: number | null
   signal: NodeJS.Signals | null

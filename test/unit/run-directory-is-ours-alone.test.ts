@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
+  findRunDirectory,
   openRunDirectory,
   pathLimitBytes,
   runDirectory,
@@ -136,4 +138,47 @@ test('runs are found by their directories', () => {
 
   expect(runNames(env)).toEqual(['api', 'web'])
   expect(runNames({ HANDOFF_DIR: join(root, 'none') })).toEqual([])
+})
+
+test('a client finds a run without making anything', () => {
+  const env = { HANDOFF_DIR: join(root, 'new') }
+  expect(findRunDirectory('web', env)).toEqual({
+    directory: runDirectory('web', env),
+    owner: process.getuid?.(),
+  })
+  expect(existsSync(join(root, 'new'))).toBe(false)
+})
+
+test('a client refuses what a supervisor refuses', () => {
+  const env = { HANDOFF_DIR: root }
+  mkdirSync(join(root, 'web'), { mode: 0o700 })
+  expect(findRunDirectory('web', env).owner).toBe(process.getuid?.())
+  chmodSync(join(root, 'web'), 0o750)
+  expect(() => findRunDirectory('web', env)).toThrow(unsafe)
+  rmSync(join(root, 'web'), { recursive: true })
+  symlinkSync('elsewhere', join(root, 'web'))
+  expect(() => findRunDirectory('web', env)).toThrow(unsafe)
+  chmodSync(root, 0o777)
+  expect(() => findRunDirectory('api', env)).toThrow(unsafe)
+  expect(() => runNames(env)).toThrow(unsafe)
+  const runtime = { XDG_RUNTIME_DIR: join(root, 'runtime') }
+  mkdirSync(join(root, 'runtime', 'handoff'), { recursive: true })
+  chmodSync(join(root, 'runtime', 'handoff'), 0o755)
+  expect(() => runNames(runtime)).toThrow(unsafe)
+})
+
+test.skipIf(process.getuid?.() !== 0)('root manages the runs of another user (needs root)', () => {
+  const env = { HANDOFF_DIR: root }
+  mkdirSync(join(root, 'web'), { mode: 0o700 })
+  chownSync(join(root, 'web'), 1234, 1234)
+  expect(findRunDirectory('web', env).owner).toBe(1234)
+  expect(() => openRunDirectory('web', env), 'but runs none there').toThrow(unsafe)
+  chownSync(root, 1235, 1235)
+  expect(() => findRunDirectory('web', env), 'of two users').toThrow(unsafe)
+  chownSync(root, 1234, 1234)
+  expect(findRunDirectory('web', env).owner).toBe(1234)
+
+  chownSync(root, 0, 0)
+  chmodSync(root, 0o1777)
+  expect(() => findRunDirectory('web', env), 'where anybody can make one').toThrow(unsafe)
 })

@@ -2,10 +2,11 @@
 
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
+import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
+import { connectTrusted, isAnswered } from '../io/trusted-socket.ts'
 import { type ProgramChange, writeChange } from '../supervisor/program.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
@@ -19,17 +20,22 @@ export interface Wanted {
   readonly change?: ProgramChange
 }
 
-/** Speaks to the supervisor of the run `name`, which has its files in `directory`. */
+/** Speaks to the supervisor of the run `name`, which has its files in `directory`, of the uid `owner`. */
 export class Client {
   readonly name: string
   readonly #directory: RunDirectory
+  readonly #owner: number
 
-  constructor(name: string, directory: RunDirectory) {
+  constructor(name: string, directory: RunDirectory, owner: number) {
     this.name = name
     this.#directory = directory
+    this.#owner = owner
   }
 
-  /** @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE. */
+  /**
+   * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE;
+   * ERR_HANDOFF_DIRECTORY_UNSAFE if a stranger listens there.
+   */
   async status(): Promise<Status> {
     const status = JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
     return completeStatus(status)
@@ -91,17 +97,29 @@ export class Client {
   }
 
   async #send(method: string, path: string): Promise<IncomingMessage> {
-    const outgoing = request({ socketPath: this.#directory.control, method, path, agent: false })
+    const socket = this.#connect()
+    const outgoing = request({ createConnection: () => socket, method, path, host: 'handoff' })
     outgoing.end()
     let response: IncomingMessage
     try {
       ;[response] = await once(outgoing, 'response')
     } catch (cause) {
-      throw isNobody(cause) ? await this.#notRunning(cause) : this.#gone(cause)
+      throw this.#gone(cause)
     }
     if (response.statusCode === 200) return response
     const { code, message } = JSON.parse(await this.#text(response))
     throw new Refusal(code, message)
+  }
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_DIRECTORY_UNSAFE. */
+  #connect(): Socket {
+    try {
+      const fd = connectTrusted(this.#directory.control, this.#owner)
+      return new Socket({ fd, readable: true, writable: true })
+    } catch (cause) {
+      if (cause instanceof HandoffError) throw cause
+      throw isNobody(cause) ? this.#notRunning(cause) : this.#gone(cause)
+    }
   }
 
   async #text(response: IncomingMessage): Promise<string> {
@@ -114,8 +132,8 @@ export class Client {
     }
   }
 
-  async #notRunning(cause: unknown): Promise<HandoffError> {
-    const serves = await answers(this.#directory.rendezvous)
+  #notRunning(cause: unknown): HandoffError {
+    const serves = isAnswered(this.#directory.rendezvous, this.#owner)
     const still = serves
       ? ': a server without supervisor still serves there, and `handoff run` takes over from it'
       : ''
@@ -144,19 +162,6 @@ export class Refusal extends Error {
   constructor(code: HandoffErrorCode, message: string) {
     super(message)
     this.code = code
-  }
-}
-
-/** Whether anyone listens on the Unix socket. */
-export async function answers(path: string): Promise<boolean> {
-  const socket = connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }
 

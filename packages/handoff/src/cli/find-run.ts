@@ -1,21 +1,22 @@
 // Which run a command means when it names none.
 
 import { HandoffError } from '../errors.ts'
-import { runDirectory, runNames, runsDirectory } from '../io/run-directory.ts'
+import { findRunDirectory, runNames, runsDirectory } from '../io/run-directory.ts'
+import { isAnswered } from '../io/trusted-socket.ts'
 import { packageDirectory, packageName } from '../supervisor/entry.ts'
-import { answers, Client } from './client.ts'
+import { Client } from './client.ts'
 
 /**
  * Finds the run: the one that is named; that of the package in the working directory, if it runs;
  * else the only one that does.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING when none does; ERR_HANDOFF_NAME when
- * several do.
+ * several do; ERR_HANDOFF_DIRECTORY_UNSAFE when another user could answer in its place.
  */
-export async function findRun(name: string | undefined): Promise<Client> {
+export function findRun(name: string | undefined): Client {
   if (name !== undefined) return clientOf(name)
   const here = packageHere()
-  const running = await runningNames()
+  const running = runningNames()
   const found = here !== undefined && running.includes(here) ? here : running[0]
   if (found === undefined) {
     // Its supervisor may be gone while the server still serves: the client tells.
@@ -35,7 +36,8 @@ export async function findRun(name: string | undefined): Promise<Client> {
 }
 
 function clientOf(name: string): Client {
-  return new Client(name, runDirectory(name))
+  const { directory, owner } = findRunDirectory(name)
+  return new Client(name, directory, owner)
 }
 
 function packageHere(): string | undefined {
@@ -43,8 +45,15 @@ function packageHere(): string | undefined {
   return directory === undefined ? undefined : packageName(directory)
 }
 
-async function runningNames(): Promise<string[]> {
-  const names = runNames()
-  const alive = await Promise.all(names.map((name) => answers(runDirectory(name).control)))
-  return names.filter((_, i) => alive[i])
+function runningNames(): string[] {
+  return runNames().filter((name) => {
+    try {
+      const { directory, owner } = findRunDirectory(name)
+      return isAnswered(directory.control, owner)
+    } catch (error) {
+      // Whatever is there is no run of ours; the directory of the runs itself has been checked.
+      if (error instanceof HandoffError) return false
+      throw error
+    }
+  })
 }

@@ -20,7 +20,7 @@ export interface ReloadOptions {
 
 /** @returns the exit code: 0 when the new generation serves, 1 when it does not. */
 export async function reload(name: string | undefined, options: ReloadOptions): Promise<number> {
-  const client = await findRun(name)
+  const client = findRun(name)
   const style = styleFor(process.stdout)
   const { wait, workers, parallel } = options
   for await (const line of client.reload({ wait, workers, parallel, change: changeOf(options) })) {

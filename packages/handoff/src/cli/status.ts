@@ -21,7 +21,7 @@ const intervalMs = 1_000
 const clear = '\x1b[2J\x1b[H'
 
 export async function status(name: string | undefined, options: StatusOptions): Promise<number> {
-  const client = await findRun(name)
+  const client = findRun(name)
   const style = styleFor(process.stdout)
   for (;;) {
     const current = await client.status()

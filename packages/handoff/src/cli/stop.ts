@@ -5,7 +5,7 @@ import { findRun } from './find-run.ts'
 import { styleFor } from './style.ts'
 
 export async function stop(name: string | undefined): Promise<number> {
-  const client = await findRun(name)
+  const client = findRun(name)
   await client.stop()
   process.stdout.write(`${styleFor(process.stdout).tick}${printable(client.name)} has stopped\n`)
   return 0

@@ -6,7 +6,7 @@ import { findRun } from './find-run.ts'
 import { styleFor } from './style.ts'
 
 export async function upgrade(name: string | undefined): Promise<number> {
-  const client = await findRun(name)
+  const client = findRun(name)
   const before = await client.status()
   // As it was called: a symbolic link may lead to the next release some day.
   const command = resolve(process.argv[1] ?? '')

@@ -82,18 +82,38 @@ export function workersFound({ path }: RunDirectory): number[] {
 export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
   const directory = runDirectory(name, env)
   const { outer, inner } = base(env)
-  checkOuter(outer)
+  make(outer, true)
+  checkOuter(outer, statSync(outer), uid())
   let level = outer
   for (const part of [...inner, name]) {
     level = join(level, part)
     make(level)
-    checkPrivate(level)
+    checkPrivate(level, lstatSync(level), uid())
   }
   return directory
 }
 
-/** The names that have a directory here, running or not. */
+/**
+ * Returns the places of the run `name` to a client of it, and the uid whose processes it may believe
+ * there. Checks the directory as {@link openRunDirectory} does, if there is one, and makes nothing.
+ *
+ * @remarks Root may name the directory of another user in HANDOFF_DIR, to manage the runs of that user.
+ * @throws {@link HandoffError} as {@link openRunDirectory}.
+ */
+export function findRunDirectory(
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly directory: RunDirectory; readonly owner: number } {
+  return { directory: runDirectory(name, env), owner: checkFound(env, [name]) }
+}
+
+/**
+ * The names that have a directory here, running or not.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE
+ */
 export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
+  checkFound(env, [])
   try {
     return readdirSync(runsDirectory(env), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
@@ -135,29 +155,61 @@ function make(path: string, recursive = false): void {
   }
 }
 
-/** A directory in which nobody but us (or root) can put another one in the place of ours. */
-function checkOuter(path: string): void {
-  make(path, true)
-  const stat = statSync(path)
-  if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
-  if (stat.uid !== uid() && stat.uid !== 0) {
-    throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid()}`)
+/**
+ * Checks the levels that exist, down to the first that does not.
+ *
+ * @returns the uid to which they belong.
+ */
+function checkFound(env: NodeJS.ProcessEnv, names: readonly string[]): number {
+  const { outer, inner } = base(env)
+  const found = statSync(outer, { throwIfNoEntry: false })
+  if (found === undefined) return uid()
+  const owner = ownerBelow(outer, found, env, names)
+  checkOuter(outer, found, owner)
+  let level = outer
+  for (const part of [...inner, ...names]) {
+    level = join(level, part)
+    const stat = lstatSync(level, { throwIfNoEntry: false })
+    if (stat === undefined) break
+    checkPrivate(level, stat, owner)
   }
+  return owner
+}
+
+/** Returns the uid to which a run must belong: ours, unless root names the directory of another user. */
+function ownerBelow(
+  outer: string,
+  found: Stats,
+  env: NodeJS.ProcessEnv,
+  names: readonly string[],
+): number {
+  const mayBeOther = uid() === 0 && Boolean(env.HANDOFF_DIR) && (found.mode & 0o022) === 0
+  if (!mayBeOther) return uid()
+  // Only root or that user can have put it there.
+  if (found.uid !== 0) return found.uid
+  return lstatSync(join(outer, ...names), { throwIfNoEntry: false })?.uid ?? 0
+}
+
+/** A directory in which nobody but `owner` (or root) can put another one in the place of ours. */
+function checkOuter(path: string, stat: Stats, owner: number): void {
+  if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
+  if (stat.uid !== owner && stat.uid !== 0) throw foreign(path, stat, owner)
   // The sticky bit of /tmp keeps others from renaming what is ours: inode(7).
   const sticky = (stat.mode & 0o1000) !== 0
   if ((stat.mode & 0o022) !== 0 && !sticky)
     throw unsafe(path, `others may write to it${mode(stat)}`)
 }
 
-/** A directory that is ours alone: whoever can enter it can connect to the server's sockets. */
-function checkPrivate(path: string): void {
-  const stat = lstatSync(path)
+/** A directory that is the owner's alone: whoever can enter it can connect to the server's sockets. */
+function checkPrivate(path: string, stat: Stats, owner: number): void {
   if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
   if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
-  if (stat.uid !== uid()) {
-    throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid()}`)
-  }
+  if (stat.uid !== owner) throw foreign(path, stat, owner)
   if ((stat.mode & 0o077) !== 0) throw unsafe(path, `others may enter it${mode(stat)}`)
+}
+
+function foreign(path: string, stat: Stats, owner: number): HandoffError {
+  return unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${owner}`)
 }
 
 function mode(stat: Stats): string {
