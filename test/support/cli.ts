@@ -19,17 +19,22 @@ export interface Finished {
 
 export interface SpawnOptions {
   env: NodeJS.ProcessEnv
+  cwd?: string
   /** The limit on open descriptors, for it and all that it starts. */
   openFiles?: number | undefined
 }
 
 /** Starts `handoff ARGS…` and gives the process; its standard input is empty. */
-export function spawnCli(args: readonly string[], { env, openFiles }: SpawnOptions): ChildProcess {
+export function spawnCli(
+  args: readonly string[],
+  { env, cwd, openFiles }: SpawnOptions,
+): ChildProcess {
   const command = [process.execPath, main, ...args]
   const limited = ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh', ...command]
   const [file = '', ...rest] = openFiles === undefined ? command : limited
   return spawn(file, rest, {
     env: { ...process.env, NO_COLOR: '1', ...env },
+    ...(cwd !== undefined && { cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
