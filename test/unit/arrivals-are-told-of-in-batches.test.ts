@@ -11,12 +11,17 @@ const rest = (read: number) => ({ progress: { read, written: 2 * read }, item: {
 function arrivals() {
   const told: { rests: RestMessage[]; take: () => void }[] = []
   const ended: number[][] = []
+  const taking: (() => void)[] = []
   const arrivals = new Arrivals({
-    ended: (numbers) => ended.push(numbers),
+    ended: (numbers) =>
+      new Promise<void>((take) => {
+        ended.push(numbers)
+        taking.push(take)
+      }),
     rested: (rests) => new Promise<void>((take) => told.push({ rests, take })),
   })
   arrivals.tellRests(true)
-  return { arrivals, told, ended }
+  return { arrivals, told, ended, takeEnded: () => taking.shift()?.() }
 }
 
 test('rests of one tick are one message', async () => {
@@ -61,11 +66,30 @@ test('many take several messages, which a frame has room for', async () => {
 })
 
 test('the ends of many take several messages too', async () => {
-  const { arrivals: all, ended } = arrivals()
+  const { arrivals: all, ended, takeEnded } = arrivals()
   for (let n = 0; n < 25_000; n++) all.next().onEnd()
-  await turn()
+  for (let message = 0; message < 3; message++) {
+    await turn()
+    expect(ended).toHaveLength(message + 1)
+    takeEnded()
+  }
   expect(ended.map(({ length }) => length)).toEqual([10_000, 10_000, 5_000])
   expect(ended.flat()).toEqual(Array.from({ length: 25_000 }, (_, number) => number))
+})
+
+test('an old process that does not read is sent one message of each kind, and no other', async () => {
+  const { arrivals: all, told, ended } = arrivals()
+  const connections = Array.from({ length: 100 }, () => all.next())
+  for (const connection of connections) {
+    connection.onRest(rest(1))
+    await turn()
+  }
+  for (const connection of connections) {
+    connection.onEnd()
+    await turn()
+  }
+  expect(told).toHaveLength(1)
+  expect(ended).toHaveLength(1)
 })
 
 test('of one that has ended only that is told', async () => {

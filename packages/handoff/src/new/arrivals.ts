@@ -11,8 +11,8 @@ const endsAtOnce = 10_000
 
 /** What the old process is told; it holds a descriptor of each connection for the case that we die. */
 export interface ArrivalHandlers {
-  /** Ours is not the last descriptor of these. */
-  ended(numbers: number[]): void
+  /** Ours is not the last descriptor of these. Resolves when the kernel has the message. */
+  ended(numbers: number[]): Promise<void>
   /** These stand between two requests. Resolves when the kernel has the message. */
   rested(rests: RestMessage[]): Promise<void>
 }
@@ -25,6 +25,7 @@ export class Arrivals {
   /** By number; what comes later takes the place of what was not told yet. */
   readonly #rests = new Map<number, Rest>()
   #telling = false
+  #tellingEnds = false
 
   constructor(handlers: ArrivalHandlers) {
     this.#handlers = handlers
@@ -50,11 +51,15 @@ export class Arrivals {
   end(number: number): void {
     this.#rests.delete(number)
     this.#ended.push(number)
-    if (this.#ended.length === 1) queueMicrotask(() => this.#tellEnds())
+    if (this.#tellingEnds) return
+    this.#tellingEnds = true
+    queueMicrotask(() => void this.#tellEnds())
   }
 
-  #tellEnds(): void {
-    while (this.#ended.length > 0) this.#handlers.ended(this.#ended.splice(0, endsAtOnce))
+  /** As {@link #tell}: what waits is a number for each connection that came, and each ends once. */
+  async #tellEnds(): Promise<void> {
+    while (this.#ended.length > 0) await this.#handlers.ended(this.#ended.splice(0, endsAtOnce))
+    this.#tellingEnds = false
   }
 
   rest(number: number, rest: Rest): void {

@@ -27,7 +27,7 @@ export class Intake {
   constructor(context: IntakeContext) {
     this.#context = context
     this.#arrivals = new Arrivals({
-      ended: (numbers) => void context.send({ type: 'ended', numbers }),
+      ended: (numbers) => context.send({ type: 'ended', numbers }),
       rested: (rests) => context.send({ type: 'rested', rests }),
     })
   }
