@@ -17,7 +17,8 @@ class Loop:
         self._selector.register(fileobj, selectors.EVENT_READ, callback)
 
     def unwatch(self, fileobj):
-        self._selector.unregister(fileobj)
+        if fileobj in self._selector.get_map():
+            self._selector.unregister(fileobj)
 
     def after(self, seconds, callback):
         """Calls back once. Returns the undo."""

@@ -11,6 +11,7 @@ import sys
 
 from http_server import HttpServer
 from loop import Loop
+from mark import RELEASED, SERVES
 from new_side import NewSide, Refused, connect
 from old_side import OldSide
 from wire import Violation
@@ -35,15 +36,19 @@ def main():
     listeners.sort(key=lambda listener: listener.key == "rendezvous")
     keys = [listener.key for listener in listeners[:-1]]
 
-    process = Process(birth.wire, listeners, manifest["generation"] + 1)
-    process.serve(birth.commit(keys, http=keys))
+    process = Process(birth.wire, birth.mark, listeners, manifest["generation"] + 1)
+    try:
+        process.serve(birth.commit(keys, http=keys))
+    except Refused as refused:
+        sys.exit(f"refused: {refused}")
 
 
 class Process:
     """What happens after the commit."""
 
-    def __init__(self, before, listeners, generation):
+    def __init__(self, before, mark, listeners, generation):
         self._before = before
+        self._mark = mark  # Absent where the process before knows none.
         self._by_key = {listener.key: listener for listener in listeners}
         self._generation = generation
         self._adopted = 0
@@ -56,6 +61,7 @@ class Process:
     def serve(self, messages):
         """`messages` are those that came behind `committed` in one read."""
         self._old_side.open()
+        self._leave(SERVES)
         self._tell("serving")
         self._loop.watch(self._before, self._hear)
         self._take(messages)
@@ -63,8 +69,13 @@ class Process:
 
     def _release(self):
         """The process before this one need not take back any more."""
+        self._leave(RELEASED)
         if self._before is not None:
             self._before.send("release")
+
+    def _leave(self, word):
+        if self._mark is not None:
+            self._mark.leave(word)
 
     def _hear(self):
         try:
@@ -77,6 +88,9 @@ class Process:
         self._loop.unwatch(self._before)
         self._before.close()
         self._before = None
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
 
     def _take(self, messages):
         for name, fields, descriptors in messages:

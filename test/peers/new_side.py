@@ -5,6 +5,7 @@ import socket
 import stat
 from dataclasses import dataclass
 
+from mark import ABORTED, Mark
 from wire import Violation, Wire
 
 VERSIONS = [1]
@@ -46,10 +47,11 @@ class NewSide:
     def __init__(self, wire):
         self.wire = wire
         self._messages = iter(())
+        self.mark = None
 
     def receive(self):
         """Returns the manifest and its listeners, in their order."""
-        self.wire.send("hello", versions=VERSIONS, pid=os.getpid())
+        self.wire.send("hello", versions=VERSIONS, pid=os.getpid(), accepts=["mark"])
         manifest, _ = self._expect("manifest")
         entries = manifest["listeners"]
         check_manifest(manifest, entries)
@@ -69,6 +71,10 @@ class NewSide:
             self._expect("committed")
         except EOFError:
             pass  # It may have committed before it died, and nobody else will serve.
+        except TimeoutError:
+            # It died just now, and the end of the channel is on its way.
+            if self.mark is None or self.mark.says(ABORTED) or not self.mark.ended:
+                raise
         self.wire.sock.settimeout(None)
         return list(self._messages)
 
@@ -78,6 +84,9 @@ class NewSide:
 
     def _expect(self, wanted):
         name, fields, descriptors = self._next()
+        if name == "mark" and wanted == "manifest" and self.mark is None:
+            self.mark = take_mark(descriptors)
+            return self._expect(wanted)
         if name == wanted:
             return fields, descriptors
         for descriptor in descriptors:
@@ -92,8 +101,14 @@ class NewSide:
                 return message
             messages = self.wire.receive()
             if messages is None:
+                self._check_not_aborted()
                 raise EOFError("the old process is gone")
             self._messages = iter(messages)
+
+    def _check_not_aborted(self):
+        """An end that was written on the mark before is no death."""
+        if self.mark is not None and self.mark.says(ABORTED):
+            raise Refused("ERR_HANDOFF_PEER_GONE the old process gave up")
 
     @staticmethod
     def _check_batch(batch, descriptors, entries, received):
@@ -106,6 +121,13 @@ class NewSide:
                 sock.close()
             raise Violation("a batch is not as announced", "ERR_HANDOFF_DESCRIPTOR_MISMATCH")
         return [Listener(entry, sock) for entry, sock in pairs]
+
+
+def take_mark(descriptors):
+    try:
+        return Mark.of(descriptors)
+    except ValueError as error:
+        raise Violation(str(error), "ERR_HANDOFF_DESCRIPTOR_MISMATCH") from error
 
 
 def check_manifest(manifest, entries):

@@ -3,6 +3,7 @@
 import os
 
 from hand_over import HandOver
+from mark import ABORTED, RELEASED, SERVES, Mark
 from wire import MAX_DESCRIPTORS, Violation, Wire
 
 VERSIONS = [1]
@@ -28,6 +29,7 @@ class OldSide:
         self._release_before = release
         self._tell = tell
         self._wire = None
+        self._mark = None
         self._timers = []
 
     def open(self):
@@ -75,7 +77,7 @@ class OldSide:
             case (_, "abort"):
                 self._end(fields["code"])
             case ("offer", "hello"):
-                self._offer(fields["versions"])
+                self._offer(fields["versions"], fields.get("accepts", []))
             case ("send", "ack") if self._acked < fields["received"] <= self._sent:
                 self._acked = fields["received"]
                 self._send_batch()
@@ -89,17 +91,17 @@ class OldSide:
             case ("committed" | "released", "ended"):
                 pass  # Nothing is kept here of what is acked.
             case ("committed" | "released", "release"):
-                self._state = "released"
-                self._hand_over.stop()
-                self._exit_if_done()
+                self._note_release()
             case _:
                 raise Violation(f"{name} in {self._state}")
 
-    def _offer(self, versions):
+    def _offer(self, versions, accepts):
         common = set(versions) & set(VERSIONS)
         if not common:
             self._wire.send("refuse", code="ERR_HANDOFF_VERSION", reason="cannot hand over")
             return self._end("ERR_HANDOFF_VERSION")
+        if "mark" in accepts:
+            self._send_mark()
         # If this process dies now, its successor goes on alone: nobody else may take back.
         self._release_before()
         self._state = "send"
@@ -115,6 +117,31 @@ class OldSide:
         for _ in range(BATCHES_IN_FLIGHT):
             self._send_batch()
 
+    def _send_mark(self):
+        self._mark, other = Mark.pair()
+        self._wire.send("mark", [other.fileno()])
+        other.close()
+        self._loop.watch(self._mark, self._look)
+
+    def _look(self):
+        """The new process has left a word, or has died: then the channel ends too."""
+        mark = self._mark
+        mark.look()
+        if mark.ended:
+            self._loop.unwatch(mark)
+        if self._state != "committed":
+            return
+        if mark.says(RELEASED):
+            self._note_release()
+        elif mark.says(SERVES) and not self._served:
+            self._served = True
+            self._exit_if_done()
+
+    def _note_release(self):
+        self._state = "released"
+        self._hand_over.stop()
+        self._exit_if_done()
+
     def _send_batch(self):
         batch = self._listeners[self._sent : self._sent + MAX_DESCRIPTORS]
         if batch:
@@ -128,6 +155,7 @@ class OldSide:
         self._wire.send("committed")
         self._tell("committed")
         self._drained = self._probation_over = False
+        self._served = self._mark is None  # One that knows no mark has to be believed.
         self._forced = 0
         self._at_start = len(self._server.connections)
         self._timers = [
@@ -171,15 +199,20 @@ class OldSide:
 
     def _end_probation(self):
         self._probation_over = True
+        if self._mark is not None:
+            self._mark.look()
         self._exit_if_done()
 
     def _exit_if_done(self):
-        if self._drained and (self._probation_over or self._state == "released"):
+        over = self._probation_over and self._served and not (self._mark and self._mark.ended)
+        if self._drained and (over or self._state == "released"):
             self._tell("exit")
             self._loop.stop()
 
     def _end(self, code):
         """The new process has died or given up: abort, or take back, or nothing any more."""
+        if self._state == "committed" and self._mark and self._mark.says(RELEASED):
+            self._state = "released"
         self._hang_up()
         if self._state == "released":
             return self._check_drained()
@@ -193,6 +226,8 @@ class OldSide:
     def _fail(self, code, reason):
         """The new process broke the protocol; after the commit it serves nevertheless."""
         if self._state in ("offer", "send"):
+            if self._mark is not None:
+                self._mark.leave(ABORTED)
             self._wire.send("abort", code=code, reason=reason)
             return self._end(code)
         self._turn_deaf()
@@ -202,6 +237,10 @@ class OldSide:
 
     def _hang_up(self):
         self._turn_deaf().close()
+        if self._mark is not None:
+            self._loop.unwatch(self._mark)
+            self._mark.close()
+            self._mark = None
 
     def _turn_deaf(self):
         """Says nothing more. The channel stays open where nobody closes it: its end means death."""

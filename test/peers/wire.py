@@ -18,6 +18,8 @@ TYPES = {
     "abort": 10,
     "connections": 11,
     "adopted": 12,
+    "ended": 14,
+    "mark": 17,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
