@@ -15,30 +15,39 @@ export interface Committed {
   request: InFlight | undefined
 }
 
-async function commit(busy: boolean, options: HandoffOptions): Promise<Committed> {
+/** What a test says of the old process, and of the new one. */
+export interface CommitOptions extends HandoffOptions {
+  /** Whether the new process knows the mark; it then serves when it says so there. */
+  mark?: boolean
+}
+
+async function commit(busy: boolean, options: CommitOptions): Promise<Committed> {
+  const { mark = false, ...settings } = options
   const place = openPlace()
-  const { generation: old, server } = await place.serve(options)
+  const { generation: old, server } = await place.serve(settings)
   const request = busy ? await old.inFlight(whereIs(server)) : undefined
   const peer = place.newPeer()
+  if (mark) peer.accepts.push('mark')
   await peer.takeOver()
   return { place, old, server, peer, request }
 }
 
 /** A request is in flight. */
-export async function inDrain(options: HandoffOptions = {}): Promise<Committed> {
+export async function inDrain(options: CommitOptions = {}): Promise<Committed> {
   return await commit(true, options)
 }
 
 /** Drained, and on probation. */
-export async function inGuard(options: HandoffOptions = {}): Promise<Committed> {
+export async function inGuard(options: CommitOptions = {}): Promise<Committed> {
   const committed = await commit(false, options)
   await committed.old.told('drained')
   return committed
 }
 
 /** Past its probation, with a request in flight. */
-export async function inLinger(): Promise<Committed> {
-  const committed = await inDrain()
+export async function inLinger(options: CommitOptions = {}): Promise<Committed> {
+  const committed = await inDrain(options)
+  if (options.mark) committed.peer.leave('serves')
   committed.old.system.advance(5_000)
   return committed
 }

@@ -3,10 +3,12 @@
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
 import { Channel } from '../../packages/handoff/src/io/channel.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
+import { Mark } from '../../packages/handoff/src/io/mark.ts'
 import { UnixAcceptor } from '../../packages/handoff/src/io/unix-socket.ts'
 import { closeAll } from '../../packages/handoff/src/io/wire.ts'
 import { Decoder, encode, type Frame } from '../../packages/handoff/src/protocol/codec.ts'
 import { type ManifestEntry, rendezvousKey } from '../../packages/handoff/src/protocol/manifest.ts'
+import type { MarkWord } from '../../packages/handoff/src/protocol/mark.ts'
 import type { Message, MessageType } from '../../packages/handoff/src/protocol/messages.ts'
 import { until } from '../support/until.ts'
 
@@ -101,6 +103,9 @@ export class Peer {
 /** A new process by hand. */
 export class NewPeer extends Peer {
   manifest: Said<'manifest'> | undefined
+  /** Messages of later releases that it knows. */
+  accepts = ['older', 'state']
+  #mark: Mark | undefined
 
   static connect(rendezvous: string): NewPeer {
     return new NewPeer(Channel.connect(rendezvous))
@@ -108,7 +113,8 @@ export class NewPeer extends Peer {
 
   /** Up to the manifest. */
   async discover(versions = [1]): Promise<Said<'manifest'>> {
-    this.say({ type: 'hello', versions, pid: process.pid, accepts: ['older', 'state'] })
+    this.say({ type: 'hello', versions, pid: process.pid, accepts: this.accepts })
+    if (this.accepts.includes('mark')) await this.#takeMark()
     this.manifest = await this.hear('manifest')
     return this.manifest
   }
@@ -130,6 +136,23 @@ export class NewPeer extends Peer {
     const takes = Object.fromEntries(http.map((key) => [key, ['http']]))
     this.say({ type: 'ready', claimed: [...(claimed ?? keys)], takes })
     await this.hear('committed')
+  }
+
+  /** Leaves a word on the mark. */
+  leave(word: MarkWord): void {
+    if (this.#mark === undefined) throw new Error('this peer has no mark')
+    this.#mark.leave(word)
+  }
+
+  override die(): void {
+    super.die()
+    this.#mark?.close()
+  }
+
+  async #takeMark(): Promise<void> {
+    await this.hear('mark')
+    this.received -= 1
+    this.#mark = Mark.from([this.descriptors.shift() as number])
   }
 
   /** The descriptor that came for an entry of the manifest. */

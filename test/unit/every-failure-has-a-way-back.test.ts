@@ -119,8 +119,21 @@ describe('old process', () => {
     })
   })
 
-  test('lets the generation before go as the first thing of a handoff', () => {
-    expect(find('old', 'offer', 'hello')?.effects).toEqual(['release-old', 'send-manifest'])
+  test('probation begins at the commit, and anew when the new process accepts', () => {
+    const begins = rows.filter(({ effects }) => effects.includes('start-probation'))
+    expect(begins.map(({ state, event }) => `${state} ${event}`)).toEqual([
+      'commit exported',
+      'drain served',
+      'guard served',
+    ])
+  })
+
+  test('lets the generation before go before a new process can serve', () => {
+    expect(find('old', 'offer', 'hello')?.effects).toEqual([
+      'send-line',
+      'release-old',
+      'send-manifest',
+    ])
   })
 
   test('hangs up on a new process that lives only where that cannot serve', () => {

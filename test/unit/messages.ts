@@ -57,6 +57,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   rested: fc.record({
     rests: fc.array(fc.record({ number: count, read: count, written: count, item: json })),
   }),
+  mark: fc.constant({}),
 }
 
 /** Any message at all. */

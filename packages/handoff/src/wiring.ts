@@ -103,8 +103,8 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     },
     progress: () => reporter.tellStatus(),
     releaseOld: () => {
-      birth.succeeded()
-      joinings.succeeded()
+      const releasing = [birth.succeeded() ?? [], ...joinings.succeeded()].flat()
+      return releasing.length === 0 ? undefined : Promise.all(releasing)
     },
     settled: () => manager.settled(),
     ended: (peer, error) => {

@@ -157,9 +157,15 @@ export class Birth {
     if (this.state !== 'serving') this.#takeover.fail(error)
   }
 
-  /** This process has committed to its own successor: the old one need not take back any more. */
-  succeeded(): void {
+  /**
+   * This process has a successor, or stops: the old one need not take back any more.
+   *
+   * @returns a promise where the old process cannot know it yet: it resolves when the kernel has the
+   * message.
+   */
+  succeeded(): Promise<void> | undefined {
     this.#takeover.dispatch('succeeded')
+    return this.#takeover.releasing
   }
 
   #effects(): Effects {
@@ -200,7 +206,7 @@ export class Birth {
       },
       'send-release': () => {
         this.#intake.endRests()
-        void this.#takeover.send({ type: 'release' })
+        this.#takeover.release()
       },
       'hang-up': () => {
         this.#intake.endRests()
@@ -234,6 +240,7 @@ export class Birth {
       () => {
         report({ type: 'serving', replaces: this.replaces, listeners: holdings.places })
         this.#served = true
+        this.#takeover.leave('serves')
         this.#serving.resolve()
         this.#context.changed()
       },

@@ -78,9 +78,10 @@ export class Joining {
     return this.#settled.promise
   }
 
-  /** This process has committed to its own successor: the other need not take back any more. */
-  succeeded(): void {
+  /** As that of the birth: the other process need not take back any more. */
+  succeeded(): Promise<void> | undefined {
     this.#takeover.dispatch('succeeded')
+    return this.#takeover.releasing
   }
 
   /** Gives up what is not committed yet: the other process serves on. */
@@ -131,6 +132,7 @@ export class Joining {
     const { pid = 0, generation = 0 } = this.#takeover.manifest ?? {}
     this.#opened.then(
       () => {
+        this.#takeover.leave('serves')
         follow()
         report({ type: 'joined', from: { pid, generation }, listeners: holdings.places })
         this.#settled.resolve()

@@ -38,9 +38,9 @@ export class Joinings {
     for (const joining of this.#joinings) joining.fail(stopping())
   }
 
-  /** This process has committed to its own successor. */
-  succeeded(): void {
-    for (const joining of this.#joinings) joining.succeeded()
+  /** As that of the birth, for each of them. */
+  succeeded(): Promise<void>[] {
+    return this.#joinings.flatMap((joining) => joining.succeeded() ?? [])
   }
 }
 

@@ -10,13 +10,14 @@ export interface Carried<T extends MessageType> {
 }
 
 /** Messages that come with descriptors. */
-export type Carrier = 'listeners' | 'connections' | 'state' | 'older'
+export type Carrier = 'listeners' | 'connections' | 'state' | 'older' | 'mark'
 
 const carriers: ReadonlySet<MessageType> = new Set<Carrier>([
   'listeners',
   'connections',
   'state',
   'older',
+  'mark',
 ])
 
 export function isCarrier(type: MessageType): type is Carrier {

@@ -1,10 +1,12 @@
 // The new side of one handoff, as far as it is the same for all: its table, and the talk with the old process.
 
 import { errorFromPeer, type HandoffError } from '../errors.ts'
+import { Mark } from '../io/mark.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll } from '../io/wire.ts'
 import type { NewEvent, NewState } from '../protocol/machine.ts'
 import type { ManifestEntry } from '../protocol/manifest.ts'
+import { type MarkWord, newEventsAfterLook } from '../protocol/mark.ts'
 import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { sendHello } from './discover.ts'
@@ -33,6 +35,11 @@ export class Takeover {
   readonly #options: TakeoverOptions
   readonly #runner: Runner<'new'>
   #old: OldProcess | undefined
+  /** Absent where the old process knows none. */
+  #mark: Mark | undefined
+  #released = false
+  /** Until the kernel has a release that stands in the channel alone. */
+  #releasing: Promise<void> | undefined
   #manifest: Messages['manifest'] | undefined
   #receipt: Receipt | undefined
   #deadline: Timer | undefined
@@ -73,7 +80,7 @@ export class Takeover {
     old.start({
       onFrame: ({ message, descriptors }) => this.#take(message, descriptors),
       onEnd: (error) => {
-        if (error === undefined) this.dispatch('eof')
+        if (error === undefined) this.#dispatchAfterLook('eof')
         else this.fail(error)
       },
     })
@@ -90,7 +97,7 @@ export class Takeover {
     this.clearDeadline()
     this.#deadline = this.#options.system.timer(ms, () => {
       this.#error = late()
-      this.dispatch('timeout')
+      this.#dispatchAfterLook('timeout')
     })
   }
 
@@ -122,9 +129,33 @@ export class Takeover {
     this.#old?.unref()
   }
 
+  /** Leaves a word where the old process finds it, however late it looks. */
+  leave(word: MarkWord): void {
+    this.#mark?.leave(word)
+  }
+
+  /** The old process need not take back any more. */
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.leave('released')
+    const sent = this.send({ type: 'release' })
+    if (this.#old !== undefined && this.#mark === undefined) this.#releasing = sent
+  }
+
+  /**
+   * Resolves when the old process will find the release, however late it looks; undefined where it
+   * does so already.
+   */
+  get releasing(): Promise<void> | undefined {
+    return this.#releasing
+  }
+
   hangUp(): void {
     this.#old?.close()
     this.#old = undefined
+    this.#mark?.close()
+    this.#mark = undefined
   }
 
   #take(message: Message, descriptors: number[]): void {
@@ -142,18 +173,39 @@ export class Takeover {
     this.dispatch(type, message)
   }
 
+  #dispatchAfterLook(event: NewEvent): void {
+    const news = this.#mark?.look()
+    const events = news === undefined ? [event] : newEventsAfterLook(this.state, event, news)
+    // Its reason has not come, and never will.
+    if (events.includes('abort')) {
+      this.#error = this.failures.make('ERR_HANDOFF_PEER_GONE', 'the old process gave up')
+    }
+    for (const next of events) this.dispatch(next)
+  }
+
+  #takeMark({ descriptors }: Carried<'mark'>): void {
+    const mark = Mark.from(descriptors)
+    if (this.#mark === undefined) {
+      this.#mark = mark
+    } else {
+      mark.close()
+      throw this.failures.make('ERR_HANDOFF_PROTOCOL', 'the old process sent two marks')
+    }
+  }
+
   #effects(): Effects {
     return {
       'send-hello': () => {
         const { system, accepts } = this.#options
         if (this.#old === undefined) return
-        sendHello(this.#old, system.pid, accepts).catch((error) => this.fail(error))
+        sendHello(this.#old, system.pid, [...accepts, 'mark']).catch((error) => this.fail(error))
       },
+      'take-mark': (frame) => this.attempt(() => this.#takeMark(frame as Carried<'mark'>)),
       'take-manifest': (message) =>
         this.attempt(() => this.#takeManifest(message as Messages['manifest'])),
       'take-listeners': (frame) =>
         this.attempt(() => this.#takeListeners(frame as Carried<'listeners'>)),
-      'send-release': () => void this.send({ type: 'release' }),
+      'send-release': () => this.release(),
       'send-abort': () => {
         const { code, reason } = this.error
         void this.send({ type: 'abort', code, reason })

@@ -4,6 +4,7 @@ import type { Holdings } from '../holdings.ts'
 import type { System } from '../io/system.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
+import type { MarkNews } from '../protocol/mark.ts'
 import type { Messages } from '../protocol/messages.ts'
 import type { States } from '../states.ts'
 import { exportStates } from './export-state.ts'
@@ -25,6 +26,8 @@ export interface OfferingContext {
 interface OfferingHandlers {
   /** Whether the new process is still the one to be handed over to. */
   isCurrent(): boolean
+  /** The new process has left words on the mark. */
+  onWords(news: MarkNews): void
   onError(error: unknown): void
 }
 
@@ -58,19 +61,26 @@ export class Offering {
     return this.#sending?.complete ?? false
   }
 
+  /**
+   * Sends what a new process has to have before it can go on alone: its mark, and the older ones. One
+   * that knows no mark expects them after the manifest.
+   */
+  sendLine(): void {
+    if (!this.#accepts.has('mark')) return
+    this.#sendLives()
+    const { onWords, onError } = this.#handlers
+    this.#peer.sendMark(onWords).catch(onError)
+  }
+
   send(version: number): void {
-    const { system, settings, holdings, line, generation } = this.#context
+    const { settings, holdings } = this.#context
     const { listeners, rendezvous } = holdings
     if (rendezvous === undefined) return
-    const self = { generation: generation(), pid: system.pid }
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
     const sending = new Sending(this.#peer.wire, offered, this.#handlers.onError)
     this.#sending = sending
-    sending.sendManifest({ version, ...self, accepts: ['rested'] })
-    const lives = this.#accepts.has('older') ? line.lives(self) : []
-    for (const { message, descriptors } of lives) {
-      this.#peer.deliver(message, descriptors).catch(this.#handlers.onError)
-    }
+    sending.sendManifest({ version, ...this.#self, accepts: ['rested'] })
+    if (!this.#accepts.has('mark')) this.#sendLives()
     // The other half of the time is for the new process to boot.
     this.#export('start', settings.readyTimeoutMs / 2, () => sending.sendListeners())
   }
@@ -83,6 +93,17 @@ export class Offering {
   /** Nobody accepts any more: exports what must not change from now on. */
   exportAtCommit(next: () => void): void {
     this.#export('commit', commitExportTimeoutMs, next)
+  }
+
+  get #self(): { generation: number; pid: number } {
+    return { generation: this.#context.generation(), pid: this.#context.system.pid }
+  }
+
+  #sendLives(): void {
+    const lives = this.#accepts.has('older') ? this.#context.line.lives(this.#self) : []
+    for (const { message, descriptors } of lives) {
+      this.#peer.deliver(message, descriptors).catch(this.#handlers.onError)
+    }
   }
 
   /** Sends what is to be exported at this moment, then goes on, unless the attempt has ended. */

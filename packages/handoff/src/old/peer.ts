@@ -1,8 +1,11 @@
 // The new process as the old one sees it: who it is, what it says, and how long it may take.
 
 import type { HandoffErrorCode } from '../errors.ts'
+import { close } from '../io/descriptors.ts'
+import { Mark } from '../io/mark.ts'
 import type { System, Timer } from '../io/system.ts'
 import { closeAll, type Wire } from '../io/wire.ts'
+import { type MarkNews, noMark } from '../protocol/mark.ts'
 import type { Message, MessageType } from '../protocol/messages.ts'
 
 /** What it says after its hello, each an event of the table. */
@@ -34,6 +37,8 @@ export class Peer {
   #pid = 0
   #started = false
   #deadline: Timer | undefined
+  /** Absent where the new process knows none. */
+  #mark: Mark | undefined
   #deaf = false
   #closed = false
   /** Resolves when the kernel has all that was said. */
@@ -104,6 +109,36 @@ export class Peer {
     return sent
   }
 
+  /**
+   * Makes the mark of this handoff, and sends its other end. What the new process leaves there is
+   * told as it comes, and by {@link look} at any time.
+   *
+   * @throws the system's error.
+   */
+  async sendMark(onWords: (news: MarkNews) => void): Promise<void> {
+    const { mark, other } = Mark.pair()
+    this.#mark = mark
+    try {
+      mark.watch((news) => {
+        if (!this.#closed) onWords(news)
+      })
+      await this.deliver({ type: 'mark' }, [other])
+    } finally {
+      close(other)
+    }
+  }
+
+  /** What the new process has left on the mark since the last look. */
+  look(): MarkNews {
+    return this.#mark?.look() ?? noMark
+  }
+
+  /** Says that this side gives up, where the new process finds it however late it looks. */
+  abort({ code, reason }: { code: HandoffErrorCode; reason: string }): void {
+    this.#mark?.leave('aborted')
+    this.send({ type: 'abort', code, reason })
+  }
+
   refuse({ code, reason }: { code: HandoffErrorCode; reason: string }): void {
     this.send({ type: 'refuse', code, reason })
   }
@@ -131,6 +166,9 @@ export class Peer {
   close(): void {
     this.#closed = true
     this.clearDeadline()
-    void this.#said.then(() => this.wire.close())
+    void this.#said.then(() => {
+      this.wire.close()
+      this.#mark?.close()
+    })
   }
 }

@@ -8,6 +8,7 @@ import type { Timer } from '../io/system.ts'
 import { Wire } from '../io/wire.ts'
 import { plural } from '../plural.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
+import { type MarkNews, noMark, oldEventsAfterLook } from '../protocol/mark.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { type Effects, Runner } from '../runner.ts'
 import { Drain, drainedMessage } from './drain.ts'
@@ -28,8 +29,12 @@ export interface SuccessionContext extends OfferingContext {
    */
   begin(peer: number): void
   report(event: HandoffEventBody): void
-  /** The generation before this one need not take back any more. */
-  releaseOld(): void
+  /**
+   * The generation before this one need not take back any more.
+   *
+   * @returns a promise where it cannot know that yet: it resolves when it will.
+   */
+  releaseOld(): Promise<unknown> | undefined
   /** All that was at rest has gone over: the supervisor may want to hear how many that were. */
   progress(): void
   /** Waits, where need be, until an address that was given up here is free. */
@@ -55,6 +60,7 @@ export class Succession {
   #peerPid = 0
   readonly #lobby: Lobby
   #offering: Offering | undefined
+  #releasing: Promise<unknown> | undefined
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #probation: Timer | undefined
@@ -127,20 +133,24 @@ export class Succession {
         other.close()
       },
       'refuse-peer': () => this.#peer?.refuse(this.#reason()),
+      'send-line': () => this.#attempt(() => this.#offering?.sendLine()),
       'send-manifest': (version) => {
         this.#setDeadline(settings.readyTimeoutMs, 'was not ready')
-        this.#offering?.send(version as number)
+        this.#sendManifest(version as number)
       },
       'send-next': (message) =>
         this.#attempt(() => this.#offering?.ack(message as Messages['ack'])),
-      'release-old': () => this.#context.releaseOld(),
+      'release-old': () => {
+        this.#releasing = this.#context.releaseOld()
+      },
       shut: (message) => this.#shut(message as Messages['ready'] | undefined),
       'export-state': () => this.#offering?.exportAtCommit(() => this.#runner.dispatch('exported')),
       'send-committed': () => this.#sendCommitted(),
       reopen: () => this.#takeBack.reopen(),
       'start-probation': () => {
+        this.#probation?.cancel()
         this.#probation = system.timer(settings.probationMs, () =>
-          this.#runner.dispatch('probation'),
+          this.#dispatchAfterLook('probation'),
         )
       },
       'start-drain': () => this.#startDrain(),
@@ -166,8 +176,7 @@ export class Succession {
         this.#context.leave()
       },
       'send-abort': () => {
-        const { code, reason } = this.#reason()
-        this.#peer?.send({ type: 'abort', code, reason })
+        this.#peer?.abort(this.#reason())
       },
       'turn-deaf': () => {
         this.#peer?.turnDeaf()
@@ -261,6 +270,7 @@ export class Succession {
     if (peer === undefined) return undefined
     return new Offering(this.#context, peer, accepts, {
       isCurrent: () => this.#peer === peer,
+      onWords: (news) => this.#act(undefined, news),
       onError: (error) => this.#fail(error),
     })
   }
@@ -289,7 +299,7 @@ export class Succession {
       onDrained: (fates) => {
         const counts = countsOf(fates)
         report({ type: 'drained', counts, fates })
-        this.#runner.dispatch('drained', counts)
+        this.#dispatchAfterLook('drained', counts)
       },
       onRest: () => this.#context.progress(),
       onWarning: (message) => report({ type: 'warning', message }),
@@ -324,9 +334,32 @@ export class Succession {
     ended(peer, error)
   }
 
+  /**
+   * Not before the generation before will find its release, however late it looks: one that knows no
+   * mark finds it in the channel, once the kernel has it.
+   */
+  #sendManifest(version: number): void {
+    const offering = this.#offering
+    const send = () => this.#attempt(() => offering?.send(version))
+    if (this.#releasing === undefined) return send()
+    void this.#releasing.then(() => {
+      if (this.#offering === offering && this.state === 'send') send()
+    })
+  }
+
   #end(event: OldEvent, error: HandoffError): void {
     this.#error = error
-    this.#runner.dispatch(event)
+    this.#dispatchAfterLook(event)
+  }
+
+  #dispatchAfterLook(event: OldEvent, detail?: unknown): void {
+    this.#act(event, this.#peer?.look() ?? noMark, detail)
+  }
+
+  #act(event: OldEvent | undefined, news: MarkNews, detail?: unknown): void {
+    for (const next of oldEventsAfterLook(this.state, event, news)) {
+      this.#runner.dispatch(next, next === event ? detail : undefined)
+    }
   }
 
   #attempt(effect: () => void): void {

@@ -4,12 +4,14 @@
 // as the old process of the next. The table does not know sockets, clocks or promises: whoever
 // runs it feeds it events and carries out the effects, in their order.
 //
-// Three rules carry the whole design:
+// Four rules carry the whole design:
 //   - Before `commit` the old process has never stopped accepting, and until `drain` nobody else
 //     has begun to: every failure leads to `serving`.
 //   - The end of the channel is the death of the peer: only it holds the other end. So a new
 //     process whose old one died goes on alone, and an old process whose new one died takes back.
 //     Who has no use for the peer any more, but lives, is deaf to it instead of hanging up.
+//   - An end that is no death is written down first, on the mark (mark.ts), where the kernel keeps it:
+//     a process that was released, or aborted on, sees that before it acts on the end.
 //   - At most one process stands behind the one that serves: a handoff that begins ends the
 //     probation of the generation before.
 

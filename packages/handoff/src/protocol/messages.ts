@@ -25,6 +25,7 @@ export const messageTypes = {
   ended: 14,
   older: 15,
   rested: 16,
+  mark: 17,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -92,6 +93,11 @@ export interface Messages {
    * with which items they would go over.
    */
   rested: { rests: RestMessage[] }
+  /**
+   * old → new, with a descriptor: the new process's end of the mark, a socket pair on which each side
+   * leaves words that the kernel keeps.
+   */
+  mark: Record<never, never>
 }
 
 export interface RestMessage {
@@ -167,6 +173,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
       item: rest.item,
     })),
   }),
+  mark: () => ({}),
 }
 
 /**

@@ -7,6 +7,9 @@ export const newTable: Table<NewState, NewEvent> = {
     absent: go('alone'),
     connected: go('discover', 'send-hello'),
     refuse: go('aborted', 'hang-up', 'give-up'),
+    // Before the manifest: a process that has one knows the older ones, and has its mark.
+    older: go('discover', 'take-older'),
+    mark: go('discover', 'take-mark'),
     manifest: go('receive', 'take-manifest'),
     abort: go('aborted', 'hang-up', 'give-up'),
     failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
@@ -14,6 +17,7 @@ export const newTable: Table<NewState, NewEvent> = {
     eof: go('alone', 'hang-up'),
   },
   receive: {
+    // Of an old process that knows no mark.
     older: go('receive', 'take-older'),
     state: go('receive', 'take-state'),
     listeners: go('receive', 'take-listeners'),

@@ -22,9 +22,10 @@ export const oldTable: Table<OldState, OldEvent> = {
   },
   offer: {
     connect: go('offer', 'refuse-busy'),
-    // The generation before is let go first. Were this process killed between here and its
-    // commit, a take-back there and the new process, which goes on alone, would both serve.
-    hello: go('send', 'release-old', 'send-manifest'),
+    // The generation before is let go before anything else can serve. Were this process killed
+    // between here and its commit, a take-back there and the new process, which goes on alone, would
+    // both serve. The line goes first, so that a process that is alone knows of the older ones.
+    hello: go('send', 'send-line', 'release-old', 'send-manifest'),
     refuse: go('serving', 'refuse-peer', 'hang-up'),
     abort: go('serving', 'hang-up'),
     failure: go('serving', 'send-abort', 'hang-up'),
@@ -64,6 +65,8 @@ export const oldTable: Table<OldState, OldEvent> = {
     adopted: go('drain', 'note-adopted'),
     ended: go('drain', 'note-ended'),
     rested: go('drain', 'note-rested'),
+    // Probation begins anew when the new process accepts: it is not over before that (mark.ts).
+    served: go('drain', 'start-probation'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
     release: go('released', 'stop-hand-over', 'end-listening'),
@@ -76,6 +79,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   guard: {
     ended: go('guard', 'note-ended'),
     rested: go('guard', 'note-rested'),
+    served: go('guard', 'start-probation'),
     probation: go('exit', 'end-listening', 'leave'),
     release: go('exit', 'end-listening', 'leave'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -98,6 +102,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     adopted: go('released', 'note-adopted'),
     ended: go('released', 'note-ended'),
     rested: go('released'),
+    served: go('released'),
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
@@ -115,6 +120,7 @@ export const oldTable: Table<OldState, OldEvent> = {
   exit: {
     ended: go('exit'),
     rested: go('exit'),
+    served: go('exit'),
     abort: go('exit', 'turn-deaf'),
     failure: go('exit', 'turn-deaf'),
     eof: go('exit', 'hang-up'),

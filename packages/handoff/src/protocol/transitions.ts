@@ -20,8 +20,9 @@ export type NewEvent =
   | 'absent' // nobody answers at the rendezvous socket
   | 'connected'
   | 'refuse' // message
-  | 'manifest' // message
   | 'older' // message: the processes of the line that may still live
+  | 'mark' // message: the mark of this handoff
+  | 'manifest' // message
   | 'state' // message: a value of the application
   | 'listeners' // message: a batch of descriptors
   | 'complete' // every descriptor of the manifest has arrived and was checked
@@ -29,7 +30,7 @@ export type NewEvent =
   | 'committed' // message
   | 'connections' // message: a batch of connections at rest
   | 'drained' // message
-  | 'abort' // message: the old process gave up
+  | 'abort' // message, or word on the mark: the old process gave up
   | 'failure' // the application failed, or the old process broke the protocol
   | 'timeout'
   | 'eof'
@@ -49,16 +50,18 @@ export type OldEvent =
   | 'adopted' // message: a batch of connections has arrived
   | 'ended' // message: connections that went over are closed
   | 'rested' // message: connections that went over stand between two requests again
+  | 'served' // word on the mark: the new process accepts
   | 'drained' // no connection is left
   | 'probation' // its time is over
-  | 'release' // message: a later handoff began
+  | 'release' // message, or word on the mark: a later handoff began
   | 'stop' // the operator wants this process to end
 
 export type Effect =
   // new side
   | 'send-hello'
-  | 'take-manifest'
   | 'take-older'
+  | 'take-mark'
+  | 'take-manifest'
   | 'take-state'
   | 'take-listeners'
   | 'close-unclaimed'
@@ -75,6 +78,7 @@ export type Effect =
   | 'await-hello'
   | 'refuse-busy'
   | 'refuse-peer'
+  | 'send-line'
   | 'send-manifest'
   | 'send-next'
   | 'release-old'
