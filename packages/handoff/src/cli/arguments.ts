@@ -19,6 +19,13 @@ export function positiveDuration(text: string): number {
   return ms
 }
 
+/** Ports and Unix paths, one a flag. */
+export function listenerPlace(text: string, before: readonly string[] = []): string[] {
+  // A comma stands between two of them in HANDOFF_DROP.
+  if (text !== '' && !text.includes(',')) return [...before, text]
+  throw new InvalidArgumentError('Give a port or a Unix path; repeat the flag for more.')
+}
+
 /** A number of workers. */
 export function workerCount(text: string): number {
   const count = readWorkerCount(text)

@@ -17,6 +17,8 @@ export interface Wanted {
   readonly wait?: 'exit' | undefined
   readonly workers?: number | undefined
   readonly parallel?: boolean | undefined
+  /** Listeners of the old process that the new one may leave out. */
+  readonly drop?: readonly string[] | undefined
   readonly change?: ProgramChange
 }
 
@@ -51,10 +53,17 @@ export class Client {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
    */
-  async *reload({ wait, workers, parallel, change = {} }: Wanted): AsyncGenerator<ReloadLine> {
+  async *reload({
+    wait,
+    workers,
+    parallel,
+    drop = [],
+    change = {},
+  }: Wanted): AsyncGenerator<ReloadLine> {
     const query = new URLSearchParams(wait && { wait })
     if (workers !== undefined) query.set('workers', String(workers))
     if (parallel) query.set('parallel', 'true')
+    if (drop.length > 0) query.set('drop', drop.join())
     writeChange(change, query)
     const path = query.size === 0 ? '/reload' : `/reload?${query}`
     const response = await this.#send('POST', path)

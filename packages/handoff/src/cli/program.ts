@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander'
 import { checkCommand } from '../supervisor/release.ts'
-import { duration, positiveDuration, runName, workerCount } from './arguments.ts'
+import { duration, listenerPlace, positiveDuration, runName, workerCount } from './arguments.ts'
 
 /**
  * Makes the program; `exit` gets the exit code of the command that ran.
@@ -69,6 +69,11 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     )
     .option('--cwd <path>', 'start it in another working directory')
     .option('--node <path>', 'start it by another Node.js')
+    .option(
+      '--drop <place>',
+      'the new process need not listen on this port or Unix path; may be repeated',
+      listenerPlace,
+    )
     .option('--json', 'one JSON object a line')
     .action(async (name, options) => {
       const { reload } = await import('./reload.ts')

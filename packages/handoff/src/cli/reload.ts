@@ -13,6 +13,7 @@ export interface ReloadOptions {
   readonly workers?: number
   readonly parallel?: true
   readonly json?: true
+  readonly drop?: readonly string[]
   readonly entry?: string
   readonly cwd?: string
   readonly node?: string
@@ -22,8 +23,9 @@ export interface ReloadOptions {
 export async function reload(name: string | undefined, options: ReloadOptions): Promise<number> {
   const client = findRun(name)
   const style = styleFor(process.stdout)
-  const { wait, workers, parallel } = options
-  for await (const line of client.reload({ wait, workers, parallel, change: changeOf(options) })) {
+  const { wait, workers, parallel, drop } = options
+  const wanted = { wait, workers, parallel, drop, change: changeOf(options) }
+  for await (const line of client.reload(wanted)) {
     if (options.json) print(JSON.stringify(line))
     else if (line.type !== 'result') print(reloadLine(line, style))
     else if (line.ok) for (const text of reloadSummary(line, style)) print(text)

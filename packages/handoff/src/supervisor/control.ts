@@ -125,12 +125,13 @@ async function skipBody(request: IncomingMessage): Promise<boolean> {
 async function reload(
   { fleet }: Run,
   response: ServerResponse,
-  { wait, workers, parallel, entry, cwd, node }: Parameters<'/reload'>,
+  { wait, workers, parallel, drop, entry, cwd, node }: Parameters<'/reload'>,
 ): Promise<void> {
   const done = reloadWithLines(fleet, {
     waitForExit: wait === 'exit',
     workers,
     parallel,
+    ...(drop !== undefined && { drop }),
     change: {
       ...(entry !== undefined && { entry }),
       ...(cwd !== undefined && { workingDirectory: cwd }),

@@ -60,8 +60,8 @@ export function generationFlags(execArgv: readonly string[], nodeOptions = ''): 
   return collides ? [...execArgv, '--inspect-port=0'] : [...execArgv]
 }
 
-/** Where runs are kept, which listeners are left alone, and when a program is ready. */
-const operators = new Set(['HANDOFF_DIR', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
+/** Where runs are kept, which listeners are not handed over, and when a program is ready. */
+const operators = new Set(['HANDOFF_DIR', 'HANDOFF_DROP', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
 
 function ofPreviousOwner(name: string): boolean {
   return name.startsWith('HANDOFF_') && !operators.has(name)

@@ -4,8 +4,8 @@ import { deferred } from '../deferred.ts'
 import { HandoffError } from '../errors.ts'
 import * as say from './announce.ts'
 import { hasLeft, stays, stopped } from './announce-fleet.ts'
-import type { Program, ProgramChange } from './program.ts'
-import { Rollout } from './rollout.ts'
+import type { ProgramChange } from './program.ts'
+import { type Plan, Rollout } from './rollout.ts'
 import { type FleetObserver, Roster, type RosterOptions } from './roster.ts'
 import type { Service } from './service.ts'
 import type { FleetSnapshot } from './snapshot.ts'
@@ -26,6 +26,8 @@ export interface ReloadRequest {
   /** How many workers there are to be from now on. */
   readonly workers?: number | undefined
   readonly parallel?: boolean | undefined
+  /** Listeners of the old processes that the new ones may leave out: ports, Unix paths, places. */
+  readonly drop?: readonly string[]
 }
 
 export class Fleet {
@@ -87,7 +89,12 @@ export class Fleet {
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while a start is on its way;
    * ERR_HANDOFF_STOPPING; ERR_HANDOFF_PATH_TOO_LONG.
    */
-  reload({ change = {}, workers = this.#count, parallel }: ReloadRequest = {}): Rollout {
+  reload({
+    change = {},
+    workers = this.#count,
+    parallel = this.#options.parallel,
+    drop = [],
+  }: ReloadRequest = {}): Rollout {
     if (this.#stopping) throw this.#isStopping()
     if (this.#isBusy) throw this.#busy()
     this.#roster.checkPaths(workers)
@@ -95,7 +102,7 @@ export class Fleet {
     const { first, placed } = this.#roster
     if (placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
     const program = { ...first.program, ...change }
-    const rollout = this.#rollOut(workers, program, parallel ?? this.#options.parallel)
+    const rollout = this.#rollOut(workers, { program, parallel, drop })
     this.#rollout = rollout
     void rollout.done.then((ok) => this.#rolledOut(rollout, ok, workers))
     return rollout
@@ -152,7 +159,7 @@ export class Fleet {
     return this.#rollout !== undefined || this.#roster.all.some(({ busy }) => busy)
   }
 
-  #rollOut(count: number, program: Program, parallel: boolean): Rollout {
+  #rollOut(count: number, what: Pick<Plan, 'program' | 'parallel' | 'drop'>): Rollout {
     const { first, placed } = this.#roster
     const others = placed.filter(
       ({ number, hasServed }) => number > 1 && number <= count && hasServed,
@@ -160,7 +167,7 @@ export class Fleet {
     const staying = new Set([first, ...others].map(({ number }) => number))
     const numbers = Array.from({ length: count }, (_, index) => index + 1)
     return new Rollout({
-      ...{ program, parallel, first, others },
+      ...{ ...what, first, others },
       entering: numbers.filter((number) => !staying.has(number)),
       leaving: placed.filter(({ number }) => number > count),
       enter: (number) => this.#roster.enter(number),

@@ -10,9 +10,10 @@ export interface LauncherOptions {
   readonly readyTimeoutMs?: number | undefined
   /**
    * @param joins - rendezvous sockets at which it takes over, too.
+   * @param drop - listeners of the old process that it may leave out.
    * @throws {@link HandoffError} when it cannot be started.
    */
-  spawn(program: Program, joins: readonly string[]): Promise<number>
+  spawn(program: Program, joins: readonly string[], drop: readonly string[]): Promise<number>
   kill(pid: number): void
 }
 
@@ -45,7 +46,11 @@ export class Launcher {
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way.
    */
-  launch(program: Program, joins: readonly string[] = []): Promise<Outcome> {
+  launch(
+    program: Program,
+    joins: readonly string[] = [],
+    drop: readonly string[] = [],
+  ): Promise<Outcome> {
     if (this.#busy) {
       const which = this.pid === undefined ? '' : ` (pid ${this.pid})`
       throw new HandoffError(
@@ -54,17 +59,20 @@ export class Launcher {
       )
     }
     this.#busy = true
-    const launch = this.#launch(program, joins)
+    const launch = this.#launch(program, joins, drop)
     // Whoever has asked for it hears of its failure.
     this.#ends = launch.catch(() => {})
     return launch
   }
 
-  async #launch(program: Program, joins: readonly string[]): Promise<Outcome> {
+  async #launch(
+    program: Program,
+    ...how: [joins: readonly string[], drop: readonly string[]]
+  ): Promise<Outcome> {
     try {
       const { readyTimeoutMs, spawn, kill } = this.#options
       const { entry } = program
-      const pid = await spawn(program, joins)
+      const pid = await spawn(program, ...how)
       this.#attempt = new Attempt({ pid, entry, readyTimeoutMs, kill: () => kill(pid) })
       return await this.#attempt.outcome
     } catch (error) {

@@ -22,6 +22,7 @@ export const schemas = {
       wait: oneOf('exit'),
       workers: readWorkers,
       parallel: readFlag,
+      drop: readPlaces,
       entry: readPath,
       cwd: readPath,
       node: readPath,
@@ -83,6 +84,13 @@ function readWorkers(text: string): number {
 
 function readFlag(text: string, name: string): boolean {
   return oneOf('true', 'false')(text, name) === 'true'
+}
+
+/** Ports and Unix paths, with a comma between two of them, as in HANDOFF_DROP. */
+function readPlaces(text: string, name: string): string[] {
+  const places = text.split(',')
+  if (!places.includes('') && !text.includes('\0')) return places
+  throw invalid(`cannot use ${name}=${quote(text)}: ${name} takes ports and Unix paths`)
 }
 
 function oneOf<const T extends string>(...values: T[]): Reader<T> {

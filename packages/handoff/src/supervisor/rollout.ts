@@ -16,6 +16,8 @@ export interface Plan {
   readonly entering: readonly number[]
   /** Those that have no place any more; each hands over to one that stays. */
   readonly leaving: readonly Worker[]
+  /** Listeners of the old processes that the new ones may leave out. */
+  readonly drop: readonly string[]
   /** Whether the others start all at once, instead of one after the other. */
   readonly parallel: boolean
   /** Gives one that comes, when its place is free. */
@@ -97,7 +99,8 @@ export class Rollout {
     if (worker.busy) await worker.idle()
     const joins = new Joins(worker, this.#leavingTo(worker))
     if (joins.leaving.length > 0) this.joins.push(joins)
-    const request = { program: this.plan.program, joins: joins.paths }
+    const { program, drop } = this.plan
+    const request = { program, joins: joins.paths, drop }
     const part = new WorkerReload(worker, request, this.#began)
     this.parts.push(part)
     const launched = await part.launched

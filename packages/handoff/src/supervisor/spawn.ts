@@ -33,6 +33,8 @@ export interface Start {
   readonly reserved: readonly Named[]
   /** Rendezvous sockets of processes from which it takes over, too. */
   readonly joins: readonly string[]
+  /** Listeners of the old process that it may leave out. */
+  readonly drop: readonly string[]
 }
 
 /**
@@ -46,7 +48,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  { worker, inherited, generation, reserved, joins }: Start,
+  { worker, inherited, generation, reserved, joins, drop }: Start,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -59,6 +61,7 @@ export async function spawnGeneration(
         PWD: workingDirectory,
         HANDOFF_GENERATION: String(generation),
         ...inheritedVariables(inherited, reserved),
+        ...(drop.length > 0 && { HANDOFF_DROP: drop.join(',') }),
         ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
       },
       // A session of its own: Ctrl-C reaches the supervisor alone, which owns the signals, and the

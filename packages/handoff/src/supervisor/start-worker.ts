@@ -7,6 +7,15 @@ import type { Program } from './program.ts'
 import { reserve } from './reserved.ts'
 import type { WorkerOptions } from './worker-options.ts'
 
+/** What is asked for at one start. */
+export interface StartRequest {
+  readonly program: Program
+  /** Rendezvous sockets of processes from which it takes over, too. */
+  readonly joins: readonly string[]
+  /** Listeners of the old process that it may leave out. */
+  readonly drop: readonly string[]
+}
+
 /**
  * Starts a process.
  *
@@ -17,7 +26,7 @@ export async function startWorker(
   generations: Generations,
   store: ListenerStore,
   { number, directory, timeouts, first: getFirst }: WorkerOptions,
-  { program, joins }: { program: Program; joins: readonly string[] },
+  { program, joins, drop }: StartRequest,
 ): Promise<number> {
   const first = getFirst()
   // The kept listeners also where one serves that can hand over: it may die before it has.
@@ -26,7 +35,7 @@ export async function startWorker(
   try {
     const { youngest } = generations.registry
     const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
-    const start = { worker: number, inherited, generation, reserved, joins }
+    const start = { worker: number, inherited, generation, reserved, joins, drop }
     return await generations.spawn(program, directory, timeouts, start)
   } finally {
     // The process has its own.

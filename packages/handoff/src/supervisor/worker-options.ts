@@ -56,6 +56,8 @@ export interface LaunchRequest {
   readonly program?: Program | undefined
   /** Rendezvous sockets. */
   readonly joins?: readonly string[]
+  /** Listeners of the old process that the new one may leave out. */
+  readonly drop?: readonly string[] | undefined
 }
 
 /** How a start ended, and who serves. */

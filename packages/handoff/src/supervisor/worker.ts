@@ -17,7 +17,7 @@ import { type Program, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
 import type { WorkerSnapshot } from './snapshot.ts'
-import { startWorker } from './start-worker.ts'
+import { type StartRequest, startWorker } from './start-worker.ts'
 import type { Status } from './status.ts'
 import { Stopping } from './stopping.ts'
 import type { LaunchRequest, LaunchResult, Observer, WorkerOptions } from './worker-options.ts'
@@ -54,7 +54,7 @@ export class Worker {
     this.#narrator = new Narrator(this.#generations, (line) => options.announce(line))
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: (program, joins) => this.#spawn(program, joins),
+      spawn: (program, joins, drop) => this.#spawn({ program, joins, drop }),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
     })
     this.#recovery = new Recovery({
@@ -167,9 +167,9 @@ export class Worker {
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
    * ERR_HANDOFF_STOPPING.
    */
-  launch({ program = this.program, joins = [] }: LaunchRequest = {}): Promise<LaunchResult> {
+  launch({ program = this.program, joins, drop }: LaunchRequest = {}): Promise<LaunchResult> {
     if (this.#stopping !== undefined) throw this.#isStopping()
-    const launch = this.#launcher.launch(program, joins)
+    const launch = this.#launcher.launch(program, joins, drop)
     this.#place = 'held'
     this.#recovery.cancel()
     const began = now()
@@ -226,10 +226,9 @@ export class Worker {
     for (const [pid, program] of programs) this.#programs.started(pid, program)
   }
 
-  async #spawn(program: Program, joins: readonly string[]): Promise<number> {
-    const request = { program, joins }
+  async #spawn(request: StartRequest): Promise<number> {
     const pid = await startWorker(this.#generations, this.#store, this.#options, request)
-    this.#programs.started(pid, program)
+    this.#programs.started(pid, request.program)
     return pid
   }
 
