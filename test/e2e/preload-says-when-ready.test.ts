@@ -30,15 +30,40 @@ test('with the last listener of the old process, at once', async () => {
   expect(process?.listeners).toHaveLength(2)
 })
 
-test('without a listener that it has given up, a while after its last listen', async () => {
+test('HANDOFF_READY=500: without the others so long after its last listen', async () => {
   const project = makeProject({ 'server.mjs': plainServer('first') + second(0) })
   const ports = [await freePort(), await freePort()]
-  const run = project.run(['--name', 'web', 'server.mjs', ...ports.map(String)])
+  const run = project.run(['--name', 'web', 'server.mjs', ...ports.map(String)], {
+    HANDOFF_READY: '500',
+  })
   await run.prints(/^second listens/)
   project.write('server.mjs', plainServer('new'))
   const { exitCode, stdout, stderr } = await project.handoff('reload', 'web', '--json')
   expect(exitCode, stderr).toBe(0)
   expect(stdout).toContain(`${ports[1]} is no longer listened on`)
+  await expect(ask(ports[1] as number)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('without a listener of the old process never, unless the operator gives that up', async () => {
+  const project = makeProject({ 'server.mjs': plainServer('first') + second(0) })
+  const ports = [await freePort(), await freePort()]
+  const flags = ['--ready-timeout', '3s', '--name', 'web']
+  const run = project.run([...flags, 'server.mjs', ...ports.map(String)])
+  await run.prints(/^second listens/)
+  project.write('server.mjs', plainServer('new'))
+  const missing = `this process does not listen on tcp:127.0.0.1:${ports[1]}, and the old process does`
+
+  const { exitCode, stderr } = await project.handoff('reload', 'web')
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain(`cannot take over: ${missing}`)
+  expect(stderr).toContain('[ERR_HANDOFF_LISTENER_MISSING]')
+  expect(`${run.output}`).toContain(`handoff: not ready yet: ${missing}`)
+  expect(await ask(ports[0] as number)).toBe('first')
+  expect(await ask(ports[1] as number)).toBe('second')
+
+  const dropped = await project.handoff('reload', 'web', '--drop', String(ports[1]))
+  expect(dropped.exitCode, dropped.stderr).toBe(0)
+  expect(await ask(ports[0] as number)).toBe('new')
   await expect(ask(ports[1] as number)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 

@@ -10,11 +10,14 @@ import { interceptListen } from '../../packages/handoff/src/io/listen-hook.ts'
 import { StandIn } from '../../packages/handoff/src/register/stand-in.ts'
 import { WhenReady } from '../../packages/handoff/src/register/when-ready.ts'
 import { freePort } from '../support/free-port.ts'
+import { until } from '../support/until.ts'
 import { ask } from './clients.ts'
 import { type Generation, openPlace } from './place.ts'
 
 /** Has every listen and bind on a port go through a handoff; the next generation replaces this one. */
-async function preload(options: { create?: () => Promise<never> } = {}) {
+async function preload(
+  options: { create?: () => Promise<never>; dropped?: readonly string[] } = {},
+) {
   const place = openPlace()
   let generation = place.generation()
   let started: Promise<unknown> | undefined
@@ -26,7 +29,8 @@ async function preload(options: { create?: () => Promise<never> } = {}) {
   }
   const standInFor = (own: Generation) => {
     const { system } = own
-    return new StandIn(create, new WhenReady(1_000, (ms, callback) => system.timer(ms, callback)))
+    const whenReady = new WhenReady('listeners', (ms, callback) => system.timer(ms, callback))
+    return new StandIn(create, whenReady, new Set(options.dropped))
   }
   let standIn = standInFor(generation)
   const undo = [
@@ -61,20 +65,90 @@ async function preload(options: { create?: () => Promise<never> } = {}) {
 
 const host = '127.0.0.1'
 
+/** Lets the moment pass after which the listeners of a program count. */
+async function serves({ system, events }: Generation): Promise<void> {
+  await until(`process ${system.pid} serves`, () => {
+    system.advance(10)
+    return events.some(({ type }) => type === 'serving')
+  })
+}
+
+const closing = (server: net.Server) => new Promise((resolve) => server.close(resolve))
+
 test('the first generation serves from its first listen, and the next takes over', async () => {
   const program = await preload()
   const port = await freePort()
   const first = program.generation
   await once(program.server().listen(port, host), 'listening')
-  await first.told('serving')
   expect(await ask({ host, port })).toBe('hello')
+  await serves(first)
 
   const second = program.next()
   await once(program.server().listen({ port, host }), 'listening')
-  await second.told('serving')
+  await serves(second)
   await first.told('drained')
   expect(await ask({ host, port })).toBe('hello')
   expect(second.handoff.generation).toBe(2)
+})
+
+test('a program that tries its port first is ready when it listens there for good', async () => {
+  const program = await preload()
+  const port = await freePort()
+  await once(program.server().listen(port, host), 'listening')
+  const first = program.generation
+  await serves(first)
+
+  const second = program.next()
+  for (let probe = 0; probe < 3; probe++) {
+    const server = program.server().listen(port, host)
+    await once(server, 'listening')
+    second.system.advance(20)
+    await closing(server)
+    second.system.advance(200)
+  }
+  expect(second.all('serving')).toEqual([])
+  expect(await ask({ host, port })).toBe('hello')
+  await once(program.server().listen(port, host), 'listening')
+  await serves(second)
+  expect(second.all('warning')).toEqual([])
+})
+
+test('a program that listens elsewhere first is not ready, says so, and gives up in the end', async () => {
+  const program = await preload()
+  const ports = [await freePort(), await freePort()] as const
+  for (const port of ports) await once(program.server().listen(port, host), 'listening')
+  const first = program.generation
+  await serves(first)
+
+  const second = program.next()
+  await once(program.server().listen(ports[1], host), 'listening')
+  await until('it is named', () => {
+    second.system.advance(100)
+    return second.all('warning')[0]
+  })
+  expect(second.all('warning')[0]?.message).toMatch(
+    `not ready yet: this process does not listen on tcp:${host}:${ports[0]}, and the old process does`,
+  )
+  second.system.advance(60_000)
+  expect(await second.told('aborted')).toMatchObject({
+    code: 'ERR_HANDOFF_LISTENER_MISSING',
+    serving: 'old',
+  })
+  expect(second.all('warning')).toHaveLength(1)
+  for (const port of ports) expect(await ask({ host, port })).toBe('hello')
+})
+
+test('a program leaves out what the operator gives up', async () => {
+  const dropped = await freePort()
+  const program = await preload({ dropped: [String(dropped)] })
+  const port = await freePort()
+  for (const one of [port, dropped]) await once(program.server().listen(one, host), 'listening')
+  await serves(program.generation)
+
+  const second = program.next()
+  await once(program.server().listen(port, host), 'listening')
+  await serves(second)
+  await expect(ask({ host, port: dropped })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
 test('a server whose socket is in use says so by its error event, and may try another', async () => {
@@ -117,7 +191,7 @@ test('one close after the listen is the close of the program', async () => {
   const port = await freePort()
   const server = program.server().listen(port, host)
   await once(server, 'listening')
-  await program.generation.told('serving')
+  await serves(program.generation)
   expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined()
   await expect(ask({ host, port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })

@@ -1,23 +1,45 @@
 import { describe, expect, test, vi } from 'vitest'
-import { readReadyRule, WhenReady } from '../../packages/handoff/src/register/when-ready.ts'
+import {
+  type ReadyRule,
+  readReadyRule,
+  WhenReady,
+} from '../../packages/handoff/src/register/when-ready.ts'
 import { FakeSystem } from '../stage/fake-system.ts'
 
-/** A process of a generation, which lacks so many listeners of the old process. */
-function begin(rule: 'message' | number, generation: number, unclaimed: number) {
+/** Longer than the listeners have to be quiet, in milliseconds. */
+const quietMs = 100
+
+/** A process that lacks these listeners of the old process. */
+function begin(rule: ReadyRule, missing: string[] = []) {
   const system = new FakeSystem()
   const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
-  const candidate = { generation, unclaimed, ready: vi.fn(async () => {}) }
-  const listen = (left: number) => {
+  const candidate = {
+    listens: false,
+    missing,
+    ready: vi.fn(async () => {}),
+    onMissing: vi.fn(),
+  }
+  const listen = (...left: string[]) => {
     whenReady.begin()
-    candidate.unclaimed = left
+    candidate.listens = true
+    candidate.missing = left
     whenReady.end(candidate)
   }
-  return { system, whenReady, candidate, listen, ready: candidate.ready }
+  const close = (...left: string[]) => {
+    candidate.listens = false
+    candidate.missing = left
+    whenReady.changed()
+  }
+  const fail = () => {
+    whenReady.begin()
+    whenReady.end(candidate)
+  }
+  return { system, whenReady, candidate, listen, close, fail, ready: candidate.ready }
 }
 
 test('HANDOFF_READY is empty, a time, or "message"', () => {
-  expect(readReadyRule(undefined)).toBe(1_000)
-  expect(readReadyRule('')).toBe(1_000)
+  expect(readReadyRule(undefined)).toBe('listeners')
+  expect(readReadyRule('')).toBe('listeners')
   expect(readReadyRule('0')).toBe(0)
   expect(readReadyRule('250')).toBe(250)
   expect(readReadyRule('message')).toBe('message')
@@ -27,75 +49,183 @@ test('HANDOFF_READY is empty, a time, or "message"', () => {
 })
 
 describe('by its listeners', () => {
-  test('the first generation with its first listen', () => {
-    const { listen, ready } = begin(1_000, 1, 0)
-    listen(0)
-    expect(ready).toHaveBeenCalledOnce()
-  })
-
-  test('but not while another listen is under way', () => {
-    const { whenReady, listen, candidate, ready } = begin(1_000, 1, 0)
-    whenReady.begin()
-    listen(0)
+  test('with the last one, when nothing has changed for a moment', () => {
+    const { listen, ready, system } = begin('listeners')
+    listen('a', 'b')
+    listen('a')
+    system.advance(60_000)
     expect(ready).not.toHaveBeenCalled()
-    whenReady.end(candidate)
-    expect(ready).toHaveBeenCalledOnce()
-  })
-
-  test('a replacement when it has every listener of the old process', () => {
-    const { listen, ready, system } = begin(1_000, 2, 3)
-    listen(2)
-    listen(1)
-    expect(ready).not.toHaveBeenCalled()
-    listen(0)
+    listen()
+    expect(ready, 'it may be a probe').not.toHaveBeenCalled()
+    system.advance(quietMs)
     expect(ready).toHaveBeenCalledOnce()
     expect(system.pendingTimers).toBe(0)
   })
 
-  test('without all of them so long after its last listen', () => {
-    const { listen, ready, system } = begin(1_000, 2, 3)
-    listen(2)
-    system.advance(999)
-    listen(1)
-    system.advance(999)
+  test('each part of the moment takes a turn of the event loop', () => {
+    const { whenReady, candidate, system, ready } = begin('listeners')
+    candidate.listens = true
+    const timers: (() => void)[] = []
+    const turns = new WhenReady('listeners', (ms, callback) => {
+      timers.push(callback)
+      return system.timer(ms, () => {})
+    })
+    turns.begin()
+    turns.end(candidate)
+    // A program that computes for a second finds one timer due after it, not all of them.
+    for (let turn = 1; turn < 5; turn++) timers.shift()?.()
     expect(ready).not.toHaveBeenCalled()
-    system.advance(1)
+    timers.shift()?.()
+    expect(ready).toHaveBeenCalledOnce()
+    whenReady.changed()
+  })
+
+  test('a probe that listens, closes and listens again is not taken for ready', () => {
+    const { listen, close, ready, system } = begin('listeners', ['a'])
+    for (let probe = 0; probe < 5; probe++) {
+      listen()
+      system.advance(quietMs / 4)
+      close('a')
+      system.advance(quietMs)
+    }
+    expect(ready).not.toHaveBeenCalled()
+    listen()
+    system.advance(quietMs)
     expect(ready).toHaveBeenCalledOnce()
   })
 
-  test('a listen that fails is none', () => {
-    const { whenReady, ready, system } = begin(1_000, 2, 0)
-    whenReady.begin()
-    whenReady.end(undefined)
+  test('the first generation when it listens, and not between two probes', () => {
+    const { listen, close, ready, system } = begin('listeners')
+    listen()
+    close()
     system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+    listen()
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
+  test('not while another listen is under way', () => {
+    const { whenReady, listen, candidate, ready, system } = begin('listeners')
+    whenReady.begin()
+    listen()
+    system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+    whenReady.end(candidate)
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
+  test('a missing one is named once, after a second without another listen', () => {
+    const { listen, close, candidate, ready, system } = begin('listeners', ['a', 'b', 'c'])
+    listen('a', 'b')
+    system.advance(999)
+    listen('a')
+    system.advance(999)
+    expect(candidate.onMissing).not.toHaveBeenCalled()
+    system.advance(1)
+    expect(candidate.onMissing.mock.calls).toEqual([[['a']]])
+    listen('a')
+    system.advance(60_000)
+    expect(candidate.onMissing).toHaveBeenCalledOnce()
+    close('a', 'b')
+    system.advance(1_000)
+    expect(candidate.onMissing.mock.lastCall).toEqual([['a', 'b']])
     expect(ready).not.toHaveBeenCalled()
   })
 
-  test('one that fails after another has succeeded does not hold it up', () => {
-    const { whenReady, listen, ready, system } = begin(1_000, 2, 2)
-    listen(1)
-    whenReady.begin()
-    whenReady.end(undefined)
-    system.advance(1_000)
+  test('a listen that fails is none, and holds up no other', () => {
+    const { fail, listen, ready, system } = begin('listeners')
+    fail()
+    system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+    listen()
+    fail()
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
+  test('once: what listens later changes nothing', () => {
+    const { listen, close, ready, system } = begin('listeners')
+    listen()
+    system.advance(quietMs)
+    close()
+    listen()
+    system.advance(60_000)
     expect(ready).toHaveBeenCalledOnce()
   })
 })
 
+describe('so many milliseconds after its last listen', () => {
+  test('without all of them', () => {
+    const { listen, candidate, ready, system } = begin(1_000)
+    listen('a', 'b')
+    system.advance(999)
+    listen('a')
+    system.advance(999)
+    expect(ready).not.toHaveBeenCalled()
+    system.advance(1)
+    expect(ready).toHaveBeenCalledOnce()
+    expect(candidate.onMissing).not.toHaveBeenCalled()
+  })
+
+  test('with all of them without that time', () => {
+    const { listen, ready, system } = begin(60_000)
+    listen()
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
+  test('not if it does not listen any more', () => {
+    const { listen, close, ready, system } = begin(1_000)
+    listen('a')
+    close('a', 'b')
+    system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+  })
+})
+
 describe('by its message', () => {
-  test.each([1, 2])('generation %i: after it listens', (generation) => {
-    const { whenReady, listen, ready, system } = begin('message', generation, 0)
-    listen(0)
+  test('after it listens', () => {
+    const { whenReady, listen, ready, system } = begin('message')
+    listen()
     system.advance(60_000)
     expect(ready).not.toHaveBeenCalled()
     whenReady.tell()
     expect(ready).toHaveBeenCalledOnce()
   })
 
-  test('told before it listens, with its listen', () => {
-    const { whenReady, listen, ready } = begin('message', 2, 5)
+  test('before it listens: with its listen', () => {
+    const { whenReady, listen, ready } = begin('message')
     whenReady.tell()
     expect(ready).not.toHaveBeenCalled()
-    listen(4)
+    listen('a')
+    expect(ready).toHaveBeenCalledOnce()
+  })
+})
+
+describe('a program that listens on nothing', () => {
+  test('is ready after a moment where the old process listens on nothing', () => {
+    const { whenReady, candidate, ready, system } = begin('listeners')
+    whenReady.idle(candidate)
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
+  test('waits where the old process listens', () => {
+    const { whenReady, candidate, ready, system } = begin('listeners', ['a'])
+    whenReady.idle(candidate)
+    system.advance(1_000)
+    expect(candidate.onMissing).toHaveBeenCalledWith(['a'])
+    system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+  })
+
+  test('is ready by its message', () => {
+    const { whenReady, candidate, ready } = begin('message')
+    whenReady.idle(candidate)
+    expect(ready).not.toHaveBeenCalled()
+    whenReady.tell()
     expect(ready).toHaveBeenCalledOnce()
   })
 })

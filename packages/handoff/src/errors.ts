@@ -43,6 +43,8 @@ const help = {
 
   // The new process.
   ERR_HANDOFF_TIMEOUT: 'Raise the timeout if the work really takes that long.',
+  ERR_HANDOFF_LISTENER_MISSING:
+    'Listen there, set HANDOFF_READY, or give the listener up: handoff reload --drop PORT|PATH.',
   ERR_HANDOFF_LISTEN_FAILED: 'The new process could not listen; its cause says why.',
   ERR_HANDOFF_UNHEALTHY: 'The health check of the new process refused it; see its output.',
   ERR_HANDOFF_APP_FAILED: 'The new process failed before it was ready; see its output.',

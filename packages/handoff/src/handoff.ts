@@ -19,6 +19,7 @@ import type { BindSocketOptions } from './new/adopt.ts'
 import { errorOfDeath } from './new/death.ts'
 import { type ExitHook, runExitHooks } from './old/exit.ts'
 import type { Settings } from './options.ts'
+import type { ManifestEntry } from './protocol/manifest.ts'
 import { handleSignals, restartSignals } from './signals.ts'
 import type { StateOptions } from './states.ts'
 import { type Parts, wire } from './wiring.ts'
@@ -48,9 +49,41 @@ export class HandoffProcess {
     return this.#parts.birth.generation
   }
 
-  /** How many listeners of the old process nobody has asked for yet. */
-  get unclaimed(): number {
+  /** Whether this process has its listeners from an old process. */
+  get replaces(): boolean {
+    return this.#parts.birth.replaces !== null
+  }
+
+  /** Whether a server of the application listens through this handoff. */
+  get listens(): boolean {
+    return this.#parts.holdings.gates.size > 0
+  }
+
+  /** Listeners that came to this process, and on which nothing here listens. */
+  get unclaimed(): readonly ManifestEntry[] {
     return this.#parts.holdings.listeners.unclaimed
+  }
+
+  /** Ports of the listeners that came to this process, in use or not. */
+  get receivedPorts(): readonly number[] {
+    const { listeners } = this.#parts.holdings
+    const used = listeners.all().filter(({ receivedAs }) => receivedAs !== undefined)
+    return [...listeners.unclaimed, ...used.map(({ entry }) => entry)].map(({ port }) => port)
+  }
+
+  /** Calls back whenever a listener was closed; one callback at most. */
+  onListenerClosed(callback: () => void): void {
+    this.#parts.holdings.onClosed = callback
+  }
+
+  /** Sets what explains that this process is not ready in time; undefined where nothing does. */
+  explainDelay(explain: () => string | undefined): void {
+    this.#parts.birth.explainDelay = explain
+  }
+
+  /** Reports a warning. */
+  warn(message: string): void {
+    this.#parts.report({ type: 'warning', message })
   }
 
   get leadership(): Promise<void> {
@@ -141,8 +174,8 @@ export class HandoffProcess {
           throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
         }
         const { path } = this.#parts.holdings.needRendezvous()
-        // What was joined comes with the rest.
-        const { HANDOFF_JOINS: _, ...variables } = this.#settings.variables
+        // What was joined comes with the rest; what was dropped is gone.
+        const { HANDOFF_JOINS: _, HANDOFF_DROP: __, ...variables } = this.#settings.variables
         return {
           ...variables,
           HANDOFF_RENDEZVOUS: path,

@@ -20,6 +20,8 @@ export class Holdings {
   readonly #handlers: RendezvousHandlers
   readonly #warn: (message: string) => void
   #rendezvous: Rendezvous | undefined
+  /** Called when a listener was closed. */
+  onClosed: () => void = () => {}
 
   constructor(system: System, onPeer: (fd: number) => void, warn: (message: string) => void) {
     this.#system = system
@@ -82,11 +84,22 @@ export class Holdings {
     await Promise.all([...this.gates].map((gate) => gate.open()))
   }
 
-  /** The application closed a server: its listener goes at once, its path only if `unlink`. */
+  /**
+   * The application closed a server. A listener of the old process waits for the next request until
+   * the commit. Any other is closed, and its path is removed if `unlink`.
+   */
   dropGate(gate: Gate, unlink: boolean): void {
     if (!this.gates.delete(gate)) return
     if (gate.connections > 0) this.#closing.add(gate)
-    this.drop(gate.held, { unlink })
+    if (!this.listeners.giveBack(gate.held)) this.drop(gate.held, { unlink })
+    this.onClosed()
+  }
+
+  /** Closes the listeners that the application has not asked for. Returns their entries. */
+  closeUnclaimed(): ManifestEntry[] {
+    const closed = this.listeners.closeUnclaimed()
+    if (closed.length > 0) this.onClosed()
+    return closed
   }
 
   /** The last connection behind a gate has ended. */

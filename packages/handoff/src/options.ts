@@ -81,6 +81,7 @@ const ownVariables = [
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
   'HANDOFF_JOINS',
+  'HANDOFF_DROP',
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
 ] as const

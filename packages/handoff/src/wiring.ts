@@ -35,6 +35,7 @@ export interface Parts {
   readonly leadership: Leadership
   /** Whether this process serves, outside of any handoff. */
   serves(): boolean
+  report(event: HandoffEventBody): void
 }
 
 /** What becomes of the process itself. */
@@ -125,6 +126,6 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const listening = new Listening({ system, holdings, consents, ticketKeys, ...both })
   return {
     ...{ holdings, reporter, self, birth, succession, listening, joinings },
-    ...{ consents, restart, manager, states, line, leadership, serves },
+    ...{ consents, restart, manager, states, line, leadership, serves, report },
   }
 }

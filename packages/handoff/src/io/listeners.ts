@@ -14,6 +14,8 @@ export interface Held {
   readonly fd: number
   /** The key in the old process's manifest, where it came from there. */
   readonly receivedAs?: string
+  /** As the supervisor bound it for this process, where it did. */
+  readonly reservedAs?: ManifestEntry
   /** How to bind it again, should it have to be dropped for a while. */
   readonly options: BindOptions
 }
@@ -33,10 +35,11 @@ export class Listeners {
   /** Bound for this process by its supervisor, for servers that would bind here. */
   readonly #reserved = new Map<string, { entry: ManifestEntry; fd: number }>()
   readonly #held = new Set<Held>()
-  /** Dropped ones that others share their place with (SO_REUSEPORT). */
-  readonly #shared = new WeakSet<Held>()
+  /** Keys of dropped listeners whose place other processes share (SO_REUSEPORT). */
+  readonly #shared = new Set<string>()
   /** Before the commit what was received is the old process's: its paths are not ours to remove. */
   #committed = false
+  #abandoned = false
 
   /** Takes over a descriptor that was checked against its entry. */
   receive(entry: ManifestEntry, fd: number): void {
@@ -112,8 +115,23 @@ export class Listeners {
    */
   restore(held: Held): Held {
     const { entry, options } = held
-    const reusePort = options.reusePort ?? this.#shared.has(held)
-    return this.#bind(entry.key, requestOf(entry), { ...options, reusePort })
+    return this.#bind(entry.key, requestOf(entry), options)
+  }
+
+  /**
+   * Returns a listener that the application closed to those that it has not asked for yet, if it came
+   * from elsewhere: the next request for its place gets it again.
+   *
+   * @returns false, and changes nothing, if this process bound the listener itself or has committed.
+   */
+  giveBack(held: Held): boolean {
+    const { entry, fd, receivedAs, reservedAs } = held
+    if (this.#committed || this.#abandoned) return false
+    if (receivedAs === undefined && reservedAs === undefined) return false
+    if (!this.#held.delete(held)) return false
+    if (receivedAs !== undefined) this.receive({ ...entry, key: receivedAs }, fd)
+    else if (reservedAs !== undefined) this.reserve(reservedAs, fd)
+    return true
   }
 
   /** Whether the listener is this process's still, and its descriptor open. */
@@ -126,9 +144,9 @@ export class Listeners {
     return [...this.#held]
   }
 
-  /** How many were received and nobody has asked for yet. */
-  get unclaimed(): number {
-    return this.#received.size
+  /** Listeners that were received, and that the application has not asked for. */
+  get unclaimed(): ManifestEntry[] {
+    return [...this.#received.values()].map(({ entry }) => entry)
   }
 
   /** What was received and nobody asked for: open, it would swallow clients without an answer. */
@@ -141,18 +159,25 @@ export class Listeners {
     return unclaimed.map((held) => held.entry)
   }
 
+  /** This process will not serve: closes what was not asked for, now and later. */
+  abandon(): void {
+    this.#abandoned = true
+    this.closeUnclaimed()
+  }
+
   /**
    * Closes one listener. Its path goes only when this was its last holder: with `unlink`, before
    * the close, while our descriptor still keeps the inode from being recycled.
    */
   drop(held: Held, { unlink }: { unlink: boolean }): void {
     if (!this.#held.delete(held)) return
-    if (held.entry.protocol !== 'unix' && describe(held.fd).reusePort) this.#shared.add(held)
+    const { entry, fd } = held
+    if (entry.protocol !== 'unix' && describe(fd).reusePort) this.#shared.add(entry.key)
     const isOurs = this.#committed || held.receivedAs === undefined
     try {
-      if (unlink && isOurs) unlinkOwn(held.entry)
+      if (unlink && isOurs) unlinkOwn(entry)
     } finally {
-      close(held.fd)
+      close(fd)
     }
   }
 
@@ -181,13 +206,15 @@ export class Listeners {
     const { fd, entry } = this.#reserved.get(found.key) as { entry: ManifestEntry; fd: number }
     this.#reserved.delete(found.key)
     const { inode: _, ...place } = entry
-    const held = { entry: { ...place, key }, fd, options: { ...options, reusePort: true } }
+    const shared = { ...options, reusePort: true }
+    const held = { entry: { ...place, key }, fd, reservedAs: entry, options: shared }
     this.#held.add(held)
     return held
   }
 
   #bind(key: string, request: ListenerRequest, options: BindOptions): Held {
-    return this.#hold(key, request, bind(request, options), options)
+    const { reusePort = this.#shared.has(key) } = options
+    return this.#hold(key, request, bind(request, { ...options, reusePort }), options)
   }
 
   #take(received: { entry: ManifestEntry; fd: number }, key: string, options: BindOptions): Held {

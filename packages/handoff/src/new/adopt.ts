@@ -80,7 +80,7 @@ export async function adoptServer(
     adoption.gates.delete(gate)
     dropJoined(gate, adoption)
     gate.detach()
-    if (held !== undefined) adoption.listeners.drop(held, { unlink: true })
+    if (held !== undefined) release(held, adoption)
     throw error
   }
   return gate
@@ -90,8 +90,13 @@ function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
   for (const other of gates) {
     if (other.joins !== gate) continue
     gates.delete(other)
-    listeners.drop(other.held, { unlink: false })
+    if (!listeners.giveBack(other.held)) listeners.drop(other.held, { unlink: false })
   }
+}
+
+/** The listener could not be used: it waits for the next request, or is closed if we bound it. */
+function release(held: Held, { listeners }: Adoption): void {
+  if (!listeners.giveBack(held)) listeners.drop(held, { unlink: true })
 }
 
 /** As Node's `signal` option; gives back its undo. */
@@ -146,7 +151,7 @@ export async function adoptSocket(
   try {
     return DatagramGate.attach(socket, held, adoption.accept(), adoption.handlers)
   } catch (error) {
-    adoption.listeners.drop(held, { unlink: true })
+    release(held, adoption)
     throw error
   }
 }

@@ -49,6 +49,8 @@ export class Birth {
   readonly #inheritance: Inheritance
   readonly #unclaimed: Unclaimed
   readonly #intake: Intake
+  /** Says why this process is not ready in time, where the application knows. */
+  explainDelay: () => string | undefined = () => undefined
   #opening = false
   #opened: Promise<void> = Promise.resolve()
   #served = false
@@ -221,6 +223,8 @@ export class Birth {
   #open(): Promise<void> {
     const { holdings, takesConnections } = this.#context
     this.#opening = true
+    // The application may have closed a server between our `ready` and the commit.
+    this.#unclaimed.close()
     if (takesConnections()) return holdings.open()
     holdings.endListening(true)
     return new Promise(() => {}) // It ends.
@@ -264,7 +268,7 @@ export class Birth {
     const { report, holdings, gaveUp } = this.#context
     this.#takeover.clearDeadline()
     this.#inheritance.close()
-    holdings.listeners.closeUnclaimed()
+    holdings.listeners.abandon()
     this.#takeover.receipt?.close()
     const { code, reason } = error
     const stage = error.stage ?? stageOf(this.state)
@@ -277,8 +281,10 @@ export class Birth {
   #late(ms: number): HandoffError {
     const { late } = this.#imports
     const { failures } = this.#takeover
-    return late === undefined
+    if (late !== undefined) return failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
+    const missing = this.explainDelay()
+    return missing === undefined
       ? failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
-      : failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
+      : failures.make('ERR_HANDOFF_LISTENER_MISSING', missing)
   }
 }

@@ -25,7 +25,7 @@ export class Unclaimed {
   /** Open, they would swallow clients without an answer. */
   close(): void {
     const { holdings, report } = this.#context
-    for (const entry of holdings.listeners.closeUnclaimed()) {
+    for (const entry of holdings.closeUnclaimed()) {
       this.#keys.push(entry.key)
       const message = `${placeOf(entry)} is no longer listened on: nothing here asked for it`
       report({ type: 'warning', message })

@@ -17,7 +17,7 @@ import { programsOwn } from './programs-own.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
-import { isTaken, readIgnored } from './taken.ts'
+import { isTaken, readList } from './taken.ts'
 import { readReadyRule, WhenReady } from './when-ready.ts'
 
 /** Where our own modules are, and the name of the preload. */
@@ -36,7 +36,7 @@ export function preloadMainThread(
   program: Program = realProgram,
 ): void {
   loadNative()
-  const ignored = readIgnored(system.env.HANDOFF_IGNORE)
+  const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)
   if (ignored.has('*')) return
@@ -45,7 +45,8 @@ export function preloadMainThread(
   // A child that the program starts before it listens must not take itself for a replacement.
   const variables = takeVariables(system.env)
   const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
-  const standIn = new StandIn(() => create(variables, system, program), whenReady)
+  const create = () => createHandoff(variables, system, program)
+  const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP))
   const undo = [
     interceptListen({
       claims: (_, options) => isTaken(options, ignored) && claimForPreload(),
@@ -80,7 +81,7 @@ function hearWord(
     : [undoSend, hearNotifications(supervisor, system, onReady)]
 }
 
-async function create(
+async function createHandoff(
   variables: Readonly<Record<string, string>>,
   system: System,
   program: Program,

@@ -6,17 +6,30 @@ import { shadow } from '../connections/shadow.ts'
 import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
-import type { WhenReady } from './when-ready.ts'
+import { listeningPorts } from '../io/listening-ports.ts'
+import type { Dropped } from './dropped.ts'
+import { missingPlaces, missingText } from './missing-text.ts'
+import type { Candidate, WhenReady } from './when-ready.ts'
 
 export class StandIn {
   readonly #create: () => Promise<HandoffProcess>
   readonly #whenReady: WhenReady
+  readonly #dropped: Dropped
   #handoff: Promise<HandoffProcess> | undefined
+  #candidate: Candidate | undefined
 
-  /** @param create - makes the handoff, at the first server that listens. */
-  constructor(create: () => Promise<HandoffProcess>, whenReady: WhenReady) {
+  /**
+   * @param create - makes the handoff, at the first server that listens.
+   * @param dropped - listeners of the old process that the operator gives up.
+   */
+  constructor(
+    create: () => Promise<HandoffProcess>,
+    whenReady: WhenReady,
+    dropped: Dropped = new Set(),
+  ) {
     this.#create = create
     this.#whenReady = whenReady
+    this.#dropped = dropped
   }
 
   listen(server: Server, options: ListenOptions): Promise<void> {
@@ -24,39 +37,65 @@ export class StandIn {
     return this.#run(async (handoff) => {
       // From here on the handoff itself watches for a close.
       watch.end()
-      if (watch.closed) return false
-      await handoff.listen(server, options)
-      return true
+      if (!watch.closed) await handoff.listen(server, options)
     })
   }
 
   bind(socket: Socket, request: BindRequest): Promise<void> {
-    return this.#run(async (handoff) => {
-      await handoff.bind(socket, request)
-      return true
-    })
+    return this.#run((handoff) => handoff.bind(socket, request))
   }
 
   /** A program that listens again after an error gets a second try. */
   #join(): Promise<HandoffProcess> {
-    this.#handoff ??= this.#create().catch((error: unknown) => {
-      this.#handoff = undefined
-      throw error
-    })
+    this.#handoff ??= this.#create().then(
+      (handoff) => {
+        this.#candidate = this.#candidateOf(handoff)
+        return handoff
+      },
+      (error: unknown) => {
+        this.#handoff = undefined
+        throw error
+      },
+    )
     return this.#handoff
   }
 
-  /** Runs the listen once there is a handoff. @param listen - tells whether it has listened. */
-  async #run(listen: (handoff: HandoffProcess) => Promise<boolean>): Promise<void> {
-    let candidate: HandoffProcess | undefined
+  /** Runs the listen once there is a handoff. */
+  async #run(listen: (handoff: HandoffProcess) => Promise<void>): Promise<void> {
     this.#whenReady.begin()
     try {
-      const handoff = await this.#join()
-      if (await listen(handoff)) candidate = handoff
+      await listen(await this.#join())
     } finally {
-      this.#whenReady.end(candidate)
+      this.#whenReady.end(this.#candidate)
     }
   }
+
+  #candidateOf(handoff: HandoffProcess): Candidate {
+    const missing = () => missingPlaces(handoff.unclaimed, this.#dropped)
+    const text = (places: readonly string[]) =>
+      missingText(places, handoff.replaces, otherPorts(handoff))
+    handoff.onListenerClosed(() => this.#whenReady.changed())
+    handoff.explainDelay(() => {
+      const places = missing()
+      return places.length === 0 ? undefined : text(places)
+    })
+    return {
+      get listens() {
+        return handoff.listens
+      },
+      get missing() {
+        return missing()
+      },
+      ready: () => handoff.ready(),
+      onMissing: (places) => handoff.warn(`not ready yet: ${text(places)}`),
+    }
+  }
+}
+
+/** Ports on which the program listens, and the old process does not. */
+function otherPorts({ receivedPorts }: HandoffProcess): number[] {
+  const known = new Set([...receivedPorts, process.debugPort])
+  return listeningPorts(process.pid).filter((port) => !known.has(port))
 }
 
 /** Notices that the program closes a server which does not listen yet: Node's own close would say so. */

@@ -8,8 +8,8 @@ export type Ignored = ReadonlySet<string>
 /** Where a server listens, or a datagram socket is bound. */
 export type Place = Pick<ListenOptions, 'port' | 'path'>
 
-/** Reads `HANDOFF_IGNORE`, such as `9464,/tmp/admin.sock`. */
-export function readIgnored(text = ''): Ignored {
+/** Reads `HANDOFF_IGNORE` or `HANDOFF_DROP`, such as `9464,/tmp/admin.sock`. */
+export function readList(text = ''): ReadonlySet<string> {
   return new Set(
     text
       .split(',')

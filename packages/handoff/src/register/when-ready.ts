@@ -1,21 +1,30 @@
-// When a program that does not say so is ready to serve in place of the old process.
+// Decides when a program that knows nothing of handoffs is ready to serve in place of the old process.
 
 import { HandoffError } from '../errors.ts'
 import type { System, Timer } from '../io/system.ts'
 import { longestMs, numberOf } from '../options.ts'
 
-/** The program's own word, or so many milliseconds after its last listen. */
-export type ReadyRule = 'message' | number
+/**
+ * `listeners`: the program listens wherever the old process does. A number: the same, or so many
+ * milliseconds after its last listen. `message`: the program says so.
+ */
+export type ReadyRule = 'listeners' | 'message' | number
 
 /**
- * How long to wait for listeners of the old process that nobody has asked for, in milliseconds:
- * a program listens at its start, in one go; what it does not ask for by then it has given up.
+ * How long nothing may change before the listeners count: so many turns of the event loop, so many
+ * milliseconds apart. A program that probes a port (get-port, detect-port, portfinder) closes its
+ * listener within one or two turns. Each timer takes a turn of its own, so that a program that
+ * computes for a while in between gets its turns all the same.
  */
-const defaultGraceMs = 1_000
+const quietTurns = 5
+const turnMs = 10
+
+/** How long a listener may be missing before the operator hears of it, in milliseconds. */
+const patienceMs = 1_000
 
 /** Reads `HANDOFF_READY`. @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
 export function readReadyRule(text: string | undefined): ReadyRule {
-  if (text === undefined || text === '') return defaultGraceMs
+  if (text === undefined || text === '') return 'listeners'
   if (text === 'message') return text
   const ms = numberOf(text)
   if (ms >= 0 && ms <= longestMs) return ms
@@ -27,11 +36,13 @@ export function readReadyRule(text: string | undefined): ReadyRule {
 
 /** What it asks of the process. */
 export interface Candidate {
-  /** 1 where there is no old process. */
-  readonly generation: number
-  /** How many listeners of the old process nobody has asked for yet. */
-  readonly unclaimed: number
+  /** Whether a server of the program listens through the handoff. */
+  readonly listens: boolean
+  /** Where the old process listens, and this one has to and does not. */
+  readonly missing: readonly string[]
   ready(): Promise<void>
+  /** Called once for each set of listeners that is missing for a while. */
+  onMissing(places: readonly string[]): void
 }
 
 export class WhenReady {
@@ -40,7 +51,11 @@ export class WhenReady {
   #candidate: Candidate | undefined
   #underWay = 0
   #told = false
-  #grace: Timer | undefined
+  /** Whether the program is not expected to listen through the handoff. */
+  #idle = false
+  #ended = false
+  #pending: Timer | undefined
+  #reported = ''
 
   constructor(rule: ReadyRule, timer: System['timer']) {
     this.#rule = rule
@@ -50,35 +65,63 @@ export class WhenReady {
   /** A listen begins. */
   begin(): void {
     this.#underWay += 1
-    this.#grace?.cancel()
+    this.#pending?.cancel()
   }
 
-  /** A listen has ended. @param candidate - who listens; undefined where it failed. */
+  /** A listen has ended. @param candidate - the process, if there is a handoff. */
   end(candidate: Candidate | undefined): void {
     this.#underWay -= 1
     this.#candidate ??= candidate
-    this.#check()
+    this.changed()
   }
 
   /** The program says that it is ready. */
   tell(): void {
     this.#told = true
-    this.#check()
+    this.changed()
   }
 
-  #check(): void {
+  /** The program has listened on nothing so far: it may serve without. */
+  idle(candidate: Candidate): void {
+    this.#candidate ??= candidate
+    this.#idle = true
+    this.changed()
+  }
+
+  /** Call this whenever a listener was closed. */
+  changed(): void {
+    this.#pending?.cancel()
     const candidate = this.#candidate
-    if (candidate === undefined || this.#underWay > 0) return
+    if (candidate === undefined || this.#ended || this.#underWay > 0) return
+    const { missing } = candidate
+    const mayServe = candidate.listens || this.#idle
     if (this.#rule === 'message') {
-      if (this.#told) this.#ready(candidate)
-    } else if (candidate.generation === 1 || candidate.unclaimed === 0) {
-      this.#ready(candidate)
-    } else {
-      this.#grace = this.#timer(this.#rule, () => this.#ready(candidate))
+      if (this.#told && mayServe) this.#ready(candidate)
+    } else if (missing.length === 0) {
+      if (mayServe) this.#waitForQuiet(candidate, quietTurns)
+    } else if (this.#rule === 'listeners') {
+      this.#pending = this.#timer(patienceMs, () => this.#report(candidate, missing))
+    } else if (mayServe) {
+      this.#pending = this.#timer(this.#rule, () => this.#ready(candidate))
     }
   }
 
+  #waitForQuiet(candidate: Candidate, turns: number): void {
+    this.#pending = this.#timer(turnMs, () => {
+      if (turns > 1) this.#waitForQuiet(candidate, turns - 1)
+      else this.#ready(candidate)
+    })
+  }
+
+  #report(candidate: Candidate, missing: readonly string[]): void {
+    const text = missing.join()
+    if (text === this.#reported) return
+    this.#reported = text
+    candidate.onMissing(missing)
+  }
+
   #ready(candidate: Candidate): void {
+    this.#ended = true
     // Rejects only where the process exits by itself, saying why.
     candidate.ready().catch(() => {})
   }

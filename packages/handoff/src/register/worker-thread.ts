@@ -6,7 +6,7 @@ import { HandoffError } from '../errors.ts'
 import { realSystem } from '../io/system.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseListeners } from './refuse.ts'
-import { readIgnored } from './taken.ts'
+import { readList } from './taken.ts'
 
 export function preloadWorkerThread(): void {
   refuseListeners(
@@ -15,7 +15,7 @@ export function preloadWorkerThread(): void {
         'ERR_HANDOFF_WORKER_THREAD',
         'cannot listen: this is a worker thread, and a process is replaced as a whole',
       ),
-    readIgnored(realSystem.env.HANDOFF_IGNORE),
+    readList(realSystem.env.HANDOFF_IGNORE),
     () => !isProgramsOwn() && getEnvironmentData(programsOwn) !== true,
   )
 }

@@ -1,0 +1,133 @@
+// A program closes a server and listens at the same place again: nothing of the old process is lost.
+
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import type http from 'node:http'
+import { expect, describe as group, test } from 'vitest'
+import { inheritedVariable, reservedVariable } from '../../packages/handoff/src/io/activation.ts'
+import { bindTcp, reserveTcp } from '../../packages/handoff/src/io/bind.ts'
+import { describe } from '../../packages/handoff/src/io/descriptors.ts'
+import type { ListenOptions } from '../../packages/handoff/src/io/listen-arguments.ts'
+import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
+import { freePort } from '../support/free-port.ts'
+import { ask, whereIs } from './clients.ts'
+import { type Generation, openPlace, type Place } from './place.ts'
+import { descriptorOfListener, inodeOf, listeningInode } from './sockets.ts'
+
+const host = '127.0.0.1'
+
+const closing = (server: http.Server) => new Promise((resolve) => server.close(resolve))
+
+/** Listens, closes and listens again, by each of these forms of the place. */
+async function listenAgain(generation: Generation, ...forms: ListenOptions[]) {
+  for (const form of forms.slice(0, -1)) await closing(await generation.listen(form))
+  return await generation.listen(forms.at(-1) as ListenOptions)
+}
+
+group('before the commit it gets the listener of the old process again', () => {
+  const forms: [string, (place: Place, port: number) => ListenOptions[]][] = [
+    ['at its address', (_, port) => [{ host, port }]],
+    ['at every address', (_, port) => [{ port }, { port, host: '::' }, { port }]],
+    ['at a path', (place) => [{ path: place.path('s') }]],
+  ]
+  test.each(forms)('%s', async (_, formsOf) => {
+    const place = openPlace()
+    const [form, ...others] = formsOf(place, await freePort())
+    const first = form as ListenOptions
+    const { generation: old, server } = await place.serve({}, first)
+    const inode = listeningInode(server)
+    const next = await place.start()
+    const again = await listenAgain(next, first, ...others, first, first)
+    expect(await ask(whereIs(server)), 'the old process serves').toBe(String(old.system.pid))
+    await next.handoff.ready()
+    expect(listeningInode(again)).toBe(inode)
+    expect(await ask(whereIs(again))).toBe(String(next.system.pid))
+    expect(next.all('warning')).toEqual([])
+  })
+
+  test('a datagram socket', async () => {
+    const place = openPlace()
+    const where = { port: await freePort(), address: host }
+    const bind = async (generation: Generation) => {
+      const socket = generation.ownDatagram(dgram.createSocket('udp4'))
+      socket.on('message', (_, from) => socket.send(`${generation.system.pid}`, from.port, host))
+      await generation.handoff.bind(socket, where)
+      return socket
+    }
+    const old = await place.start()
+    await bind(old)
+    await old.handoff.ready()
+    const next = await place.start()
+    const probe = await bind(next)
+    probe.close()
+    await once(probe, 'close')
+    await bind(next)
+    await next.handoff.ready()
+    await old.told('drained')
+    const client = next.ownDatagram(dgram.createSocket('udp4').bind(0, host))
+    await once(client, 'listening')
+    client.send('who', where.port, host)
+    const [answer] = await once(client, 'message')
+    expect(`${answer}`).toBe(String(next.system.pid))
+  })
+
+  test('what it does not ask for again is closed when it is ready', async () => {
+    const place = openPlace()
+    const port = await freePort()
+    const { server } = await place.serve({}, { host, port }, { host, port: await freePort() })
+    const other = { host, port: await freePort() }
+    const next = await place.start()
+    await closing(await next.listen({ host, port }))
+    await next.listen(other)
+    expect(next.handoff.unclaimed.map(({ port }) => port)).toContain(port)
+    await next.handoff.ready()
+    expect(next.all('warning').map(({ message }) => message)).toContain(
+      `tcp:${host}:${port} is no longer listened on: nothing here asked for it`,
+    )
+    await expect(ask(whereIs(server))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+})
+
+test('a listener that was kept for a crash: clients that wait in its queue are answered', async () => {
+  const place = openPlace()
+  const fd = bindTcp({ address: host, port: 0 })
+  const { port } = describe(fd)
+  const inode = inodeOf(fd)
+  const key = `tcp:${host}:${port}`
+  const next = await place.start({}, { [inheritedVariable]: `${fd}=${storeNameOf(key)}` })
+  await closing(await next.listen({ host, port }))
+  const waiting = ask({ host, port })
+  const server = await next.listen({ host, port })
+  expect(await waiting).toBe(String(next.system.pid))
+  await next.handoff.ready()
+  expect(listeningInode(server)).toBe(inode)
+})
+
+group('a worker at the place of another one', () => {
+  const second = async () => {
+    const place = openPlace()
+    const port = await freePort()
+    const { generation: first, server } = await place.serve({}, { host, port })
+    const fd = reserveTcp(descriptorOfListener(server))
+    const env = { [reservedVariable]: `${fd}=${storeNameOf(`tcp:${host}:${port}`)}` }
+    const worker = await place.start({ rendezvous: place.path('second.sock') }, env)
+    return { worker, first, server, port }
+  }
+
+  test('before it serves', async () => {
+    const { worker, port } = await second()
+    await listenAgain(worker, { host, port }, { host, port }, { host, port })
+    await worker.handoff.ready()
+  })
+
+  test('while it serves; and the other one, whose place is shared since then', async () => {
+    const { worker, first, server, port } = await second()
+    const own = await worker.listen({ host, port })
+    await worker.handoff.ready()
+    await closing(own)
+    await worker.listen({ host, port })
+    await closing(server)
+    expect(await ask({ host, port })).toBe(String(worker.system.pid))
+    await first.listen({ host, port })
+  })
+})
