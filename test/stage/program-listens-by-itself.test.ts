@@ -138,6 +138,66 @@ test('a program that listens elsewhere first is not ready, says so, and gives up
   for (const port of ports) expect(await ask({ host, port })).toBe('hello')
 })
 
+test('a program finds its port free at every address, though the old process listens there', async () => {
+  const program = await preload()
+  const port = await freePort()
+  await once(program.server().listen(port, host), 'listening')
+  const first = program.generation
+  await serves(first)
+
+  const second = program.next()
+  for (const address of [undefined, '0.0.0.0', host, '127.0.0.2']) {
+    const probe = program.server().listen({ port, host: address })
+    await once(probe, 'listening')
+    expect(probe.address()).toMatchObject({ port })
+    await closing(probe)
+    second.system.advance(200)
+  }
+  expect(await ask({ host, port })).toBe('hello')
+  await once(program.server().listen(port, host), 'listening')
+  await serves(second)
+  expect(second.all('warning')).toEqual([])
+})
+
+test('a program that stays at an address which overlaps with the old one gives up', async () => {
+  const program = await preload()
+  const port = await freePort()
+  await once(program.server().listen(port, host), 'listening')
+  const first = program.generation
+  await serves(first)
+
+  const second = program.next()
+  await once(program.server().listen(port), 'listening')
+  await until('it gives up', () => {
+    second.system.advance(100)
+    return second.all('aborted')[0]
+  })
+  expect(await second.told('aborted')).toMatchObject({
+    code: 'ERR_HANDOFF_LISTEN_FAILED',
+    message: expect.stringContaining('EADDRINUSE'),
+    serving: 'old',
+  })
+  expect(await ask({ host, port })).toBe('hello')
+})
+
+test('a port that somebody else has is in use', async () => {
+  const program = await preload()
+  const port = await freePort()
+  await once(program.server().listen(port, host), 'listening')
+  await serves(program.generation)
+  const other = http.createServer().listen(0, '127.0.0.2')
+  await once(other, 'listening')
+  onTestFinished(() => void other.close())
+  const taken = other.address() as { port: number }
+
+  const second = program.next()
+  const probe = program.server().listen(taken.port, '127.0.0.2')
+  const [error] = await once(probe, 'error')
+  expect(error).toMatchObject({ code: 'EADDRINUSE', port: taken.port })
+  await once(program.server().listen(port, host), 'listening')
+  await serves(second)
+})
+
 test('a program leaves out what the operator gives up', async () => {
   const dropped = await freePort()
   const program = await preload({ dropped: [String(dropped)] })

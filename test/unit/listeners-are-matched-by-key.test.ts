@@ -6,6 +6,7 @@ import {
   keyOf,
   type ListenerRequest,
   type ManifestEntry,
+  overlaps,
   placeOf,
   rendezvousKey,
   requestOf,
@@ -124,6 +125,29 @@ describe('another place is another listener', () => {
   test('a listener on port 0 is not taken by whoever asks for another port 0', () => {
     const offered = entry({ ...loopback, port: 0, name: 'a' }, { port: 0 })
     expect(findEntry([offered], { ...loopback, port: 0, name: 'b' })).toBeUndefined()
+  })
+})
+
+describe('a listener keeps another one from being bound', () => {
+  const six = request({ address: '::1' })
+  const allFour = request({ address: '0.0.0.0' })
+  const onlySix = request({ address: '::', ipv6Only: true })
+  test.each<[boolean, string, ListenerRequest, ListenerRequest]>([
+    [true, 'the same address', loopback, loopback],
+    [true, 'IPv4, and every IPv4 address', loopback, allFour],
+    [true, 'IPv4, and every address', loopback, request()],
+    [true, 'IPv6, and every address', six, request()],
+    [true, 'IPv6, and every IPv6 address', six, onlySix],
+    [true, 'every IPv4 address, and every address', allFour, request()],
+    [false, 'IPv4, and every IPv6 address', loopback, onlySix],
+    [false, 'IPv6, and every IPv4 address', six, allFour],
+    [false, 'two IPv4 addresses', loopback, request({ address: '127.0.0.2' })],
+    [false, 'IPv4 and IPv6', loopback, six],
+    [false, 'another port', loopback, { ...loopback, port: 3001 }],
+    [false, 'another protocol', { ...loopback, protocol: 'udp' }, loopback],
+  ])('%s: %s', (expected, _, one, other) => {
+    expect(overlaps(entry(one), other)).toBe(expected)
+    expect(overlaps(entry(other), one)).toBe(expected)
   })
 })
 

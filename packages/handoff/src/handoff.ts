@@ -56,7 +56,7 @@ export class HandoffProcess {
 
   /** Whether a server of the application listens through this handoff. */
   get listens(): boolean {
-    return this.#parts.holdings.gates.size > 0
+    return [...this.#parts.holdings.gates].some(({ held }) => held.refusal === undefined)
   }
 
   /** Listeners that came to this process, and on which nothing here listens. */
@@ -118,6 +118,11 @@ export class HandoffProcess {
     await this.#parts.listening.listen(server, options)
   }
 
+  /** As {@link listen}, for a program that knows nothing of its handoff. */
+  async listenForProgram(server: Server, options: ListenOptions): Promise<void> {
+    await this.#parts.listening.adopt(server, options, true)
+  }
+
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
     await this.#parts.listening.bind(socket, options)
   }
@@ -160,6 +165,7 @@ export class HandoffProcess {
   }
 
   ready(): Promise<void> {
+    this.#parts.listening.checkStandIns()
     return this.#parts.birth.ready()
   }
 

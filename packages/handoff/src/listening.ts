@@ -3,6 +3,7 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server } from 'node:net'
 import type { Consents } from './connections/consents.ts'
+import type { Gate } from './connections/gate.ts'
 import type { ReceivedTicketKeys } from './connections/ticket-keys.ts'
 import { HandoffError } from './errors.ts'
 import type { Holdings } from './holdings.ts'
@@ -10,9 +11,16 @@ import { type ListenOptions, readListenArguments } from './io/listen-arguments.t
 import type { System } from './io/system.ts'
 import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './new/adopt.ts'
 import type { Birth } from './new/birth.ts'
+import { errorOfDeath } from './new/death.ts'
 import { beforeCommit } from './old/stage-of.ts'
 import type { Succession } from './old/succession.ts'
 import type { ServiceManager } from './service-manager.ts'
+
+/**
+ * How long a server may listen on a stand-in, in milliseconds: one that only tries its port closes
+ * within a few turns of the event loop.
+ */
+const standInMs = 1_000
 
 export interface ListeningContext {
   readonly system: System
@@ -87,9 +95,15 @@ export class Listening {
     await this.adopt(server, call.options)
   }
 
-  /** As {@link listen}, with options that have been read. */
-  async adopt(server: Server, options: ListenOptions): Promise<void> {
-    const gate = await this.#keepError(adoptServer(server, options, this.#adoption))
+  /**
+   * As {@link listen}, with options that have been read.
+   *
+   * @param mayStandIn - for a program that knows nothing of its handoff.
+   */
+  async adopt(server: Server, options: ListenOptions, mayStandIn = false): Promise<void> {
+    const adoption = { ...this.#adoption, mayStandIn }
+    const gate = await this.#keepError(adoptServer(server, options, adoption))
+    if (gate?.held.refusal !== undefined) return this.#endStandIn(gate)
     this.#context.manager.follow()
     // The commit may have come while it was on its way.
     if (!this.#adoption.accept() || gate === undefined) return
@@ -103,6 +117,26 @@ export class Listening {
     holdings.gates.add(gate)
     manager.follow()
     if (this.#adoption.accept()) await gate.open()
+  }
+
+  /** Fails the start if a server still listens on nothing but a stand-in. */
+  checkStandIns(): void {
+    const { holdings, birth } = this.#context
+    for (const { held } of holdings.gates) {
+      const { refusal } = held
+      if (refusal === undefined) continue
+      this.#error = refusal
+      const serving = birth.replaces === null ? 'none' : 'old'
+      birth.fail(errorOfDeath({ error: refusal }, refusal, serving))
+    }
+  }
+
+  #endStandIn(gate: Gate): void {
+    const { system, holdings } = this.#context
+    const check = () => {
+      if (holdings.gates.has(gate)) this.checkStandIns()
+    }
+    system.timer(standInMs, check, true)
   }
 
   async #keepError<T>(adopted: Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@
 
 import { lstatSync, unlinkSync } from 'node:fs'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
-import { findEntry, joinedKey, joinedTo, keyOf, requestOf } from '../protocol/manifest.ts'
+import { findEntry, joinedKey, joinedTo, keyOf, overlaps, requestOf } from '../protocol/manifest.ts'
 import { bindTcp, bindUdp, bindUnix } from './bind.ts'
 import { close, describe } from './descriptors.ts'
 import { connectUnix } from './unix-socket.ts'
@@ -18,6 +18,11 @@ export interface Held {
   readonly reservedAs?: ManifestEntry
   /** How to bind it again, should it have to be dropped for a while. */
   readonly options: BindOptions
+  /**
+   * Why the kernel refused to bind, for a stand-in without a descriptor: see {@link
+   * Listeners.standIn}.
+   */
+  readonly refusal?: unknown
 }
 
 /** How to bind where nothing was received. */
@@ -74,6 +79,22 @@ export class Listeners {
     const received = offered === undefined ? undefined : this.#received.get(offered.key)
     if (received !== undefined) return this.#take(received, key, options)
     return this.#claimReserved(request, key, options) ?? this.#bind(key, request, options)
+  }
+
+  /**
+   * Returns a stand-in for a listener that could not be bound only because one overlaps with it that
+   * was received and not asked for yet. A program that tries whether its port is free, at another
+   * address than it listens on, closes it again at once.
+   *
+   * @param refusal - the error of {@link claim}.
+   * @returns undefined if that is not the reason.
+   */
+  standIn(request: ListenerRequest, refusal: unknown): Held | undefined {
+    if ((refusal as NodeJS.ErrnoException).code !== 'EADDRINUSE') return undefined
+    if (!this.unclaimed.some((entry) => overlaps(entry, request))) return undefined
+    const { protocol, address = '::', port, ipv6Only } = request
+    const entry = { key: `try:${keyOf(request)}`, protocol, address, port, ipv6Only }
+    return { entry, fd: -1, options: {}, refusal }
   }
 
   /** Gives, of what was received, the listeners that have joined this one. */

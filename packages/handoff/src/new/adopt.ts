@@ -26,6 +26,11 @@ export interface Adoption {
   accept(): boolean
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
   checkOpen(): void
+  /**
+   * Whether a server may stand in for one that cannot be bound: see {@link Listeners.standIn}. A
+   * program that knows of its handoff gets the error.
+   */
+  readonly mayStandIn?: boolean
   /** Waits, where need be, until an address that was given up here is free. */
   settled(): Promise<void> | undefined
   /** The name of the next listener on port 0 that was given none. */
@@ -68,7 +73,7 @@ export async function adoptServer(
     adoption.checkOpen()
     held = claim(address, options, backlog, adoption)
     adoption.ticketKeys.giveTo(server, held.receivedAs)
-    const attached = gate.attach(held, adoption.accept())
+    const attached = gate.attach(held, adoption.accept() && held.refusal === undefined)
     // Before `listening` is told: whoever hears it may say that this process is ready.
     adoption.gates.add(gate)
     for (const more of adoption.listeners.claimJoined(held)) adoption.gates.add(gate.join(more))
@@ -160,7 +165,7 @@ function claim(
   address: string | undefined,
   options: ListenOptions,
   backlog: number,
-  { listeners, nextName }: Adoption,
+  { listeners, nextName, mayStandIn }: Adoption,
 ): Held {
   const bindOptions: BindOptions = { backlog }
   if (options.reusePort !== undefined) bindOptions.reusePort = options.reusePort
@@ -179,7 +184,13 @@ function claim(
     ipv6Only: options.ipv6Only ?? false,
     name: port === 0 ? (options.name ?? nextName()) : '',
   }
-  return listeners.claim(request, bindOptions)
+  try {
+    return listeners.claim(request, bindOptions)
+  } catch (error) {
+    const standIn = mayStandIn ? listeners.standIn(request, error) : undefined
+    if (standIn === undefined) throw error
+    return standIn
+  }
 }
 
 /** The listener that this process was started with as this descriptor, or a dup of what the application has from elsewhere. */

@@ -89,6 +89,28 @@ function samePlace(entry: ManifestEntry, request: ListenerRequest): boolean {
   return entry.address === request.address && entry.ipv6Only === request.ipv6Only
 }
 
+/**
+ * Whether a TCP listener at the place of the entry keeps another one from being bound as requested.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html: `::` takes IPv4 as well, unless it is
+ * IPv6 alone
+ */
+export function overlaps(entry: ManifestEntry, request: ListenerRequest): boolean {
+  if (entry.protocol !== 'tcp' || request.protocol !== 'tcp') return false
+  if (entry.port !== request.port || request.port === 0) return false
+  const { address = '::', ipv6Only } = request
+  if (entry.address === address) return true
+  return covers(entry, address) || covers({ address, ipv6Only }, entry.address)
+}
+
+function covers(
+  { address, ipv6Only }: Pick<ManifestEntry, 'address' | 'ipv6Only'>,
+  other: string,
+): boolean {
+  const isIpv6 = other.includes(':')
+  return (address === '0.0.0.0' && !isIpv6) || (address === '::' && (isIpv6 || !ipv6Only))
+}
+
 const protocols: readonly string[] = ['tcp', 'udp', 'unix'] satisfies ListenerProtocol[]
 
 /**

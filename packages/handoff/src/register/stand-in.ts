@@ -37,7 +37,7 @@ export class StandIn {
     return this.#run(async (handoff) => {
       // From here on the handoff itself watches for a close.
       watch.end()
-      if (!watch.closed) await handoff.listen(server, options)
+      if (!watch.closed) await handoff.listenForProgram(server, options)
     })
   }
 
