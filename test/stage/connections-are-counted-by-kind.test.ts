@@ -260,7 +260,7 @@ test('a WebSocket over TLS and HTTP/2 in clear are what they are', async () => {
   const socket = new WebSocket(`wss://localhost:${portOf(secure)}`, { rejectUnauthorized: false })
   await once(socket, 'open')
   const session = http2.connect(`http://localhost:${portOf(clear)}`)
-  session.request().resume()
+  await once(session.request().resume(), 'end')
   await until('both are known', () => {
     const { websocket, http2: sessions } = old.handoff.metrics().open
     return websocket === 1 && sessions === 1

@@ -83,6 +83,49 @@ describe('an HTTPS server', () => {
   })
 })
 
+describe('an HTTP/2 server with allowHTTP1', () => {
+  async function start(place = openPlace()) {
+    const generation = await place.start()
+    const server = generation.own(
+      http2.createSecureServer({ ...tls, allowHTTP1: true }, (_, response) =>
+        response.end(String(generation.system.pid)),
+      ),
+    )
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+    onTestFinished(() => agent.destroy())
+    const request = async () => {
+      const { port } = server.address() as AddressInfo
+      const sent = https.get({ host: '127.0.0.1', port, agent })
+      const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
+      const { socket } = response
+      let body = ''
+      for await (const piece of response) body += piece
+      return { body, connection: response.headers.connection, socket }
+    }
+    return { place, generation, request }
+  }
+
+  test('closes idle HTTP/1.1 connections at a stop', async () => {
+    const { generation, request } = await start()
+    const { socket } = await request()
+    const closed = once(socket, 'close')
+    void generation.handoff.stop()
+    await closed
+    expect(await generation.exit()).toBe(0)
+    expect((await generation.told('drained')).fates).toMatchObject({ closed: { tls: 1 } })
+  })
+
+  test('gives notice to HTTP/1.1 connections', async () => {
+    const { place, generation, request } = await start()
+    expect(await request()).toMatchObject({ connection: 'keep-alive' })
+    await place.newPeer().takeOver()
+    await generation.reaches('drain')
+    expect(await request()).toMatchObject({ connection: 'close' })
+  })
+})
+
 describe('an HTTP/2 server', () => {
   async function serve(place = openPlace()) {
     const generation = await place.start()
@@ -149,5 +192,66 @@ describe('an HTTP/2 server', () => {
     for (let count = 0; count < 3; count++) expect(await request()).toBe(String(old.system.pid))
     expect(goaways).toEqual([])
     expect(session.closed).toBe(false)
+  })
+
+  test('that destroys a session in its `session` event serves on', async () => {
+    const generation = await openPlace().start()
+    const server = generation.own(http2.createServer() as unknown as net.Server)
+    const sessions: http2.Http2Session[] = []
+    server.on('session', (session: http2.Http2Session) => {
+      if (sessions.push(session) === 1) session.destroy()
+    })
+    server.on('stream', (stream: http2.ServerHttp2Stream) => {
+      stream.respond()
+      stream.end('whole')
+    })
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    const { port } = server.address() as AddressInfo
+    const refused = http2.connect(`http://127.0.0.1:${port}`).on('error', () => {})
+    await once(refused, 'close')
+    await until('it is forgotten', () => generation.handoff.metrics().connections === 0)
+    expect(await open(port).request()).toBe('whole')
+    await until('it is counted', () => generation.handoff.metrics().connections === 1)
+  })
+
+  test('that answers streams itself, with trailers, answers each once through a handoff', async () => {
+    const place = openPlace()
+    const waiting: (() => void)[] = []
+    const start = async () => {
+      const generation = await place.start()
+      const server = generation.own(http2.createServer() as unknown as net.Server)
+      server.on('stream', (stream: http2.ServerHttp2Stream, headers) => {
+        const answer = () => {
+          stream.respond({ ':status': 200 }, { waitForTrailers: true })
+          stream.once('wantTrailers', () => stream.sendTrailers({ status: 'ok' }))
+          stream.end(String(generation.system.pid))
+        }
+        if (headers[':path'] === '/slow') waiting.push(answer)
+        else answer()
+      })
+      await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+      await generation.handoff.ready()
+      return { generation, server, port: (server.address() as AddressInfo).port }
+    }
+    const { generation: old, server, port } = await start()
+    const { session } = open(port)
+    const trailers = (path: string) => {
+      const stream = session.request({ ':path': path })
+      const told = once(stream, 'trailers').then(([{ status }]) => status)
+      stream.resume()
+      return told
+    }
+    const slow = [trailers('/slow'), trailers('/slow')]
+    await until('both are open', () => waiting.length === 2)
+    const listeners = server.eventNames()
+    const { generation: next } = await start()
+    await old.reaches('drain')
+    expect(server.eventNames()).toEqual(listeners)
+    const late = [trailers('/'), trailers('/')]
+    for (const answer of waiting) answer()
+    expect(await Promise.all([...slow, ...late])).toEqual(['ok', 'ok', 'ok', 'ok'])
+    await until('the session is over', () => session.closed)
+    expect(await open(port).request()).toBe(String(next.system.pid))
   })
 })

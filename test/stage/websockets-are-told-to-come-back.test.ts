@@ -277,7 +277,7 @@ test('a server without WebSockets answers an upgrade as any other request', asyn
   // So does one that had a listener and took it away.
   const listener = () => {}
   server.on('upgrade', listener)
-  expect(server.listenerCount('upgrade')).toBe(2)
+  expect(server.listenerCount('upgrade')).toBe(1)
   server.off('upgrade', listener)
   expect(server.listenerCount('upgrade')).toBe(0)
   expect(await ask(whereIs(server))).toBe(String(generation.system.pid))

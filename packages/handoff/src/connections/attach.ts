@@ -3,6 +3,7 @@
 import net, { type Server, type Socket } from 'node:net'
 import { close } from '../io/descriptors.ts'
 import { allowsHalfOpen, countConnection } from '../io/node-internals.ts'
+import { reportConnection } from '../io/observe.ts'
 import type { Arriving } from './mover.ts'
 
 /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
@@ -44,4 +45,5 @@ export function announce(server: Server, socket: Socket): void {
       throw error
     })
   }
+  reportConnection(server, socket)
 }

@@ -1,7 +1,7 @@
 // A server's own ways to close connections reach those that are parked.
 
 import type { Server } from 'node:http'
-import { shadow } from './shadow.ts'
+import { shadow } from '../io/shadow.ts'
 
 /**
  * Lets `closeIdleConnections()` and `closeAllConnections()` close parked connections as well.

@@ -4,9 +4,9 @@ import type { Socket } from 'node:dgram'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { setDatagramReading } from '../io/node-internals.ts'
+import { shadow } from '../io/shadow.ts'
 import { ConnectionlessGate } from './connectionless-gate.ts'
 import type { GateHandlers } from './gate.ts'
-import { shadow } from './shadow.ts'
 
 /** A datagram is a whole conversation: none is ever under way. */
 export class DatagramGate extends ConnectionlessGate {

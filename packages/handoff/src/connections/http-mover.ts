@@ -15,7 +15,7 @@ import { adoptEach, announce, attach } from './attach.ts'
 import { canDepart, Dropper, departing, resume, silence } from './depart.ts'
 import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './http-item.ts'
 import { isAway, markClosed } from './marks.ts'
-import type { Arriving, Departing, Mover } from './mover.ts'
+import type { Arriving, Departing, Mover, Origin } from './mover.ts'
 import { Parking } from './parking.ts'
 import { PickedConnections } from './picked.ts'
 import { pickRested, type Sorted, sortConnections } from './quiescent.ts'
@@ -49,6 +49,8 @@ export class HttpMover implements Mover {
   #leaving = 0
   readonly #dropper: Dropper
   readonly #rests: RestWatch
+  /** Whom to tell of the end of a connection, if it came from another process. */
+  readonly #origins = new WeakMap<Socket, Origin>()
   /** Requests whose end is waited for. */
   readonly #awaited = new WeakSet<IncomingMessage>()
   readonly limit: RequestLimit
@@ -93,6 +95,11 @@ export class HttpMover implements Mover {
   settle(): void {
     this.#picked.set([])
     this.#dropper.hold(false)
+  }
+
+  ended(socket: Socket): void {
+    this.#origins.get(socket)?.onEnd()
+    this.#origins.delete(socket)
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -148,7 +155,7 @@ export class HttpMover implements Mover {
     const { requests = 0 } = item
     const socket = attach(this.#server, fd)
     if (requests > 0) this.limit.carry(socket, requests)
-    if (origin !== undefined) socket.once('close', () => origin.onEnd())
+    if (origin !== undefined) this.#origins.set(socket, origin)
     if (origin?.wantsRests) this.#rests.add(socket, (rest) => origin.onRest(rest))
     announce(this.#server, socket)
     return socket

@@ -1,5 +1,6 @@
 // A mover knows one kind of connection: when it is quiescent, how it goes over, how it comes back.
 
+import type { Socket } from 'node:net'
 import type { Progress } from '../io/connections.ts'
 
 /** What a connection speaks, as far as a handoff is concerned; names are permanent (the wire). */
@@ -55,6 +56,8 @@ export interface Mover {
   take(limit: number): Departing[]
   /** Nothing more goes over: what was silenced for it is served here. */
   settle(): void
+  /** A connection of the server was destroyed. */
+  ended(socket: Socket): void
   /**
    * Serves connections, and owns all of them from the call on.
    *

@@ -1,44 +1,56 @@
-// What cannot be handed over is told to leave, with its next response.
+// Gives notice to connections that cannot be handed over: they end with their next response.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
-import type { Server } from 'node:net'
-import { endSessionAtNextStream } from './http2.ts'
+import type { Server, Socket } from 'node:net'
+import { observeRequests } from '../io/observe-requests.ts'
+import { shadow } from '../io/shadow.ts'
+import { endSessionAtNextStream, type Sessions } from './http2.ts'
 import { markClosed } from './marks.ts'
-import { shadow } from './shadow.ts'
+
+export interface Notice {
+  /** A session has begun since: it gets notice as well. */
+  addSession(session: Http2Session, transport: Socket): void
+  /** Connections that have not got notice yet get none. */
+  undo(): void
+}
 
 /**
  * Ends the connections of a server without cutting any: the next HTTP/1.1 response says
  * `Connection: close`, HTTP/2 sessions get GOAWAY with their next stream.
  *
- * @returns the undo, for whoever was not told yet.
+ * @remarks Requests are observed, not listened to: a `request` listener on an HTTP/2 server makes
+ * Node.js answer every stream through its compatibility layer as well, which breaks servers that
+ * use streams (gRPC).
  */
-export function giveNotice(server: Server, sessions: ReadonlySet<Http2Session>): () => void {
+export function giveNotice(server: Server, sessions: Sessions): Notice {
   const undo: (() => void)[] = []
   let given = true
-  const tell = (request: IncomingMessage, response: ServerResponse) => {
+  const end = (request: IncomingMessage, response: ServerResponse) => {
     if (!given || response.headersSent) return
     response.setHeader('Connection', 'close')
     markClosed(request.socket)
   }
-  const closeAfter = (request: IncomingMessage, response: ServerResponse) => {
-    if (request.httpVersionMajor !== 1) return
-    if (!hasBody(request)) return tell(request, response)
-    // A close with a body still on its way is a reset, which cuts the answer: this one keeps its
-    // connection until the next.
-    beforeHead(response, () => {
-      if (request.complete) tell(request, response)
-    })
+  undo.push(
+    observeRequests(server, (request, response) => {
+      if (!hasBody(request)) return end(request, response)
+      // A close with a body still on its way is a reset, which cuts the answer: this connection
+      // stays open until the response after it.
+      beforeHead(response, () => {
+        if (request.complete) end(request, response)
+      })
+    }),
+  )
+  const addSession = (session: Http2Session, transport: Socket) => {
+    undo.push(endSessionAtNextStream(session, transport))
   }
-  const endSession = (session: Http2Session) => undo.push(endSessionAtNextStream(session))
-  server.prependListener('request', closeAfter)
-  server.on('session', endSession)
-  for (const session of sessions) endSession(session)
-  return () => {
-    given = false
-    server.off('request', closeAfter)
-    server.off('session', endSession)
-    for (const forget of undo) forget()
+  for (const [transport, session] of sessions) addSession(session, transport)
+  return {
+    addSession,
+    undo() {
+      given = false
+      for (const forget of undo) forget()
+    },
   }
 }
 

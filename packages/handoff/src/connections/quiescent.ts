@@ -3,7 +3,7 @@
 import { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { idleConnections } from '../io/node-internals.ts'
-import { shadow } from './shadow.ts'
+import { shadow } from '../io/shadow.ts'
 import { isStill } from './still.ts'
 import { webSocketOf } from './websocket-connection.ts'
 
@@ -39,11 +39,12 @@ export function sortConnections(
   }
   // On the prototype, since to change each of ten thousand objects and back takes 50 ms.
   const undo = [shadow(net.Socket.prototype, 'destroy', name)]
+  const naming = net.Socket.prototype.destroy
   try {
     for (const group of [sockets, others]) {
       for (const socket of group) {
         // Of its own, or of another class.
-        if (socket.destroy !== name) undo.push(shadow(socket, 'destroy', name))
+        if (socket.destroy !== naming) undo.push(shadow(socket, 'destroy', name))
       }
     }
     // The server's own may be shadowed, to close parked connections as well.

@@ -24,8 +24,6 @@ export interface ConnectionHooks {
 }
 
 interface RawHandlers {
-  /** The connection is no longer this process's. */
-  forget(socket: Socket): void
   /** Something was read or has gone out: what was busy may rest now. */
   onChange(): void
   warn(message: string): void
@@ -80,6 +78,11 @@ export class RawMover implements Mover {
 
   settle(): void {}
 
+  ended(socket: Socket): void {
+    this.#origins.get(socket)?.onEnd()
+    this.#origins.delete(socket)
+  }
+
   adopt(arriving: readonly Arriving[]): void {
     adoptEach(arriving, (one) => this.#adopt(one))
   }
@@ -88,10 +91,7 @@ export class RawMover implements Mover {
     const { state } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
-    if (origin !== undefined) {
-      this.#origins.set(socket, origin)
-      socket.once('close', () => origin.onEnd())
-    }
+    if (origin !== undefined) this.#origins.set(socket, origin)
     announce(this.#server, socket)
     try {
       this.#hooks()?.import?.(socket, state)
@@ -126,13 +126,7 @@ export class RawMover implements Mover {
         atRest: () => hooks.atRest(socket),
         item: (): Item => ({ state: hooks.export?.(socket) }),
         socket,
-        silence: () => {
-          socket.removeAllListeners()
-          socket.once('close', () => {
-            this.#handlers.forget(socket)
-            this.#origins.get(socket)?.onEnd()
-          })
-        },
+        silence: () => void socket.removeAllListeners(),
         stay: (reason) => {
           this.#stay.add(socket)
           this.#handlers.warn(`a connection stays in this process: ${reason}`)

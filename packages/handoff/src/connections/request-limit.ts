@@ -1,18 +1,8 @@
 // maxRequestsPerSocket counts the requests that a connection made in older processes, too.
 
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-
-/** Node publishes it before anything else is done with a request. */
-const requestStarts = 'http.server.request.start'
-
-interface RequestStart {
-  request: IncomingMessage
-  response: ServerResponse
-  socket: Socket
-  server: Server
-}
+import { observeRequests } from '../io/observe-requests.ts'
 
 /**
  * @remarks Node keeps its own count where nobody can read or set it. So we keep another, but only
@@ -24,7 +14,7 @@ export class RequestLimit {
   readonly #counts = new WeakMap<Socket, number>()
   /** Those that began in an older process: to Node they are new. */
   readonly #carried = new WeakSet<Socket>()
-  #counting = false
+  #stop: (() => void) | undefined
 
   constructor(server: Server) {
     this.#server = server
@@ -33,13 +23,16 @@ export class RequestLimit {
   /** Counts from now on if there is a limit. Called for each connection, before its first request. */
   begin(): void {
     if (this.#counting || !(this.#server.maxRequestsPerSocket as number)) return
-    this.#counting = true
-    subscribe(requestStarts, this.#count)
+    this.#stop = observeRequests(this.#server, this.#count)
   }
 
   end(): void {
-    if (this.#counting) unsubscribe(requestStarts, this.#count)
-    this.#counting = false
+    this.#stop?.()
+    this.#stop = undefined
+  }
+
+  get #counting(): boolean {
+    return this.#stop !== undefined
   }
 
   /** How many requests were made on a connection; undefined where nobody counts. */
@@ -63,10 +56,9 @@ export class RequestLimit {
     return limit > 0 && requests >= limit
   }
 
-  readonly #count = (message: unknown) => {
-    const { request, response, socket, server } = message as RequestStart
+  readonly #count = (request: IncomingMessage, response: ServerResponse, socket: Socket) => {
     // As Node: older clients do not keep connections.
-    if (server !== this.#server || request.httpVersion !== '1.1') return
+    if (request.httpVersion !== '1.1') return
     const requests = (this.#counts.get(socket) ?? 0) + 1
     this.#counts.set(socket, requests)
     if (this.#carried.has(socket) && this.#reaches(requests)) {

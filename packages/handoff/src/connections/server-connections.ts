@@ -6,16 +6,18 @@ import https from 'node:https'
 import type { Server, Socket } from 'node:net'
 import tls from 'node:tls'
 import type { Fate, KindCounts } from '../fates.ts'
+import { httpConnections, transportOf } from '../io/node-internals.ts'
+import { observeServer } from '../io/observe.ts'
 import type { System } from '../io/system.ts'
 import { Census } from './census.ts'
 import { closeIdleTls } from './close-idle-tls.ts'
 import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import { HttpMover } from './http-mover.ts'
-import { closeSession, trackSessions } from './http2.ts'
+import { closeSession } from './http2.ts'
 import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
-import { giveNotice } from './notice.ts'
+import { giveNotice, type Notice } from './notice.ts'
 import { RawMover } from './raw-mover.ts'
 import { SocketSet } from './socket-set.ts'
 import type { Tally } from './tally.ts'
@@ -37,9 +39,12 @@ export class ServerConnections {
   readonly #handlers: ConnectionsHandlers
   readonly #sockets = new SocketSet()
   readonly #census: Census
-  readonly #sessions: ReadonlySet<Http2Session>
+  /** By the connections below them. */
+  readonly #sessions = new Map<Socket, Http2Session>()
   readonly #undo: (() => void)[] = []
-  readonly #onSocketClose: (this: Socket) => void
+  readonly #stopObserving: () => void
+  #detached = false
+  #notice: Notice | undefined
   #webSockets: WebSockets | undefined
   #httpMover: HttpMover | undefined
   #webSocketMover: WebSocketMover | undefined
@@ -49,18 +54,18 @@ export class ServerConnections {
     this.#server = server
     this.#handlers = handlers
     this.#census = new Census(server, handlers.tally)
-    const { sessions, undo } = trackSessions(server, this.#census)
-    this.#sessions = sessions
     if (server instanceof http.Server || server instanceof https.Server) {
       this.#trackWebSockets(server, system, consents)
     } else if (!(server instanceof tls.Server)) this.#moveRaw(consents)
-    const connections = this
-    this.#onSocketClose = function () {
-      connections.#forget(this)
-    }
-    const track = (socket: Socket) => this.#track(socket)
-    server.on('connection', track)
-    this.#undo.push(undo, () => server.off('connection', track))
+    this.#stopObserving = observeServer(server, {
+      onConnection: (socket) => this.#track(socket),
+      onEnd: (socket) => this.#end(socket),
+      onSession: (session, transport) => this.#trackSession(session, transport),
+      onUpgrade: (request, socket) => {
+        this.#track(transportOf(socket))
+        this.#webSockets?.onUpgrade(request, socket)
+      },
+    })
   }
 
   get count(): number {
@@ -74,7 +79,13 @@ export class ServerConnections {
   }
 
   giveNotice(): () => void {
-    return giveNotice(this.#server, this.#sessions)
+    this.#trackInjected()
+    const notice = giveNotice(this.#server, this.#sessions)
+    this.#notice = notice
+    return () => {
+      notice.undo()
+      if (this.#notice === notice) this.#notice = undefined
+    }
   }
 
   dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void {
@@ -87,9 +98,10 @@ export class ServerConnections {
   }
 
   closeQuiescent(drainMs: number): void {
+    this.#trackInjected()
     this.#webSockets?.dismissSoon(drainMs)
-    if (this.#server instanceof https.Server) closeIdleTls(this.#server)
-    for (const session of this.#sessions) closeSession(session)
+    if (this.#server instanceof tls.Server) closeIdleTls(this.#server)
+    for (const [transport, session] of this.#sessions) closeSession(session, transport)
     for (const mover of this.movers) {
       this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
     }
@@ -111,9 +123,11 @@ export class ServerConnections {
     mover.leaveToServer()
   }
 
-  /** Leaves the server as it was. */
+  /** Leaves the server as it was; the ends of its connections are counted until the last. */
   detach(): void {
+    this.#detached = true
     for (const restore of this.#undo.splice(0)) restore()
+    if (this.#sockets.size === 0) this.#stopObserving()
   }
 
   #trackWebSockets(
@@ -122,10 +136,10 @@ export class ServerConnections {
     { webSockets: servers }: Consents,
   ): void {
     const { onQuiescent, onWarning } = this.#handlers
-    const webSockets = new WebSockets(server, this.#census, system, onQuiescent)
-    this.#webSockets = webSockets
-    this.#undo.push(() => webSockets.stop())
     // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
+    const mayMove = () => server instanceof http.Server && servers.any
+    const webSockets = new WebSockets(this.#census, system, mayMove, onQuiescent)
+    this.#webSockets = webSockets
     if (!(server instanceof http.Server)) return
     const httpMover = new HttpMover(server, this.#sockets, system, {
       forget: (socket) => this.#forget(socket),
@@ -150,7 +164,6 @@ export class ServerConnections {
     const { onQuiescent, onWarning } = this.#handlers
     const hooks = () => consents.connectionsOf(this.#server)
     this.#rawMover = new RawMover(this.#server, this.#sockets, hooks, {
-      forget: (socket) => this.#forget(socket),
       onChange: onQuiescent,
       warn: onWarning,
     })
@@ -165,17 +178,48 @@ export class ServerConnections {
     if (this.count === 0) this.#handlers.onEmpty()
   }
 
-  /** Runs for every connection: one listener for all of them, and nothing made for each. */
+  /** Runs for every connection: nothing is made for each. */
   #track(socket: Socket): void {
+    if (this.#detached || this.#sockets.has(socket)) return
     this.#sockets.add(socket)
-    socket.on('close', this.#onSocketClose)
     this.#httpMover?.limit.begin()
     if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
+  }
+
+  #trackSession(session: Http2Session, transport: Socket): void {
+    if (this.#detached) return
+    this.#track(transport)
+    this.#sessions.set(transport, session)
+    this.#census.enter(transport, 'http2')
+    this.#notice?.addSession(session, transport)
+  }
+
+  /**
+   * Tracks connections that the program has given to its server itself, by `emit('connection')`.
+   *
+   * @remarks They count among another server's, or no server's: only a listener notices their end.
+   */
+  #trackInjected(): void {
+    for (const connection of httpConnections(this.#server)) {
+      const socket = transportOf(connection)
+      if (this.#sockets.has(socket) || socket.destroyed) continue
+      this.#track(socket)
+      socket.once('close', () => this.#end(socket))
+    }
+  }
+
+  #end(socket: Socket): void {
+    this.#sessions.delete(socket)
+    this.#webSockets?.end(socket)
+    for (const mover of this.movers) mover.ended(socket)
+    this.#forget(socket)
   }
 
   #forget(socket: Socket): void {
     if (!this.#sockets.delete(socket)) return
     this.#census.end(socket)
-    if (this.#sockets.size === 0) this.#checkEmpty()
+    if (this.#sockets.size > 0) return
+    if (this.#detached) this.#stopObserving()
+    this.#checkEmpty()
   }
 }

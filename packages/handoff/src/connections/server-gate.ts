@@ -6,6 +6,7 @@ import type { KindCounts } from '../fates.ts'
 import { close, dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
+import { shadow } from '../io/shadow.ts'
 import type { System } from '../io/system.ts'
 import { addressOf } from './address.ts'
 import type { Consents } from './consents.ts'
@@ -13,7 +14,6 @@ import type { Gate, GateHandlers } from './gate.ts'
 import { JoinedGate } from './joined-gate.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { ServerConnections } from './server-connections.ts'
-import { shadow } from './shadow.ts'
 
 // The server's own methods may be shadowed, by us and by others.
 const { close: stopAccepting } = net.Server.prototype

@@ -7,17 +7,51 @@ export interface Sockets extends Iterable<Socket> {
   readonly size: number
 }
 
+/** Returns its argument: so a class can add private fields to an object that is not its own. */
+const Given = class {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: this is how the fields get there.
+    return object
+  }
+} as new (
+  object: object,
+) => object
+
+/** Where a socket stands, kept on the socket: no program can find private fields of another class. */
+class Place extends Given {
+  #set: SocketSet | undefined
+  #index = 0
+
+  static of(socket: Socket, set: SocketSet): number | undefined {
+    return #set in socket && socket.#set === set ? socket.#index : undefined
+  }
+
+  /** @returns whether the socket had room: it notes its place in one set. */
+  static note(socket: Socket, set: SocketSet, index: number): boolean {
+    if (!(#set in socket)) new Place(socket)
+    const place = socket as unknown as Place
+    if (place.#set !== undefined && place.#set !== set) return false
+    place.#set = set
+    place.#index = index
+    return true
+  }
+
+  static forget(socket: Socket): void {
+    ;(socket as unknown as Place).#set = undefined
+  }
+}
+
 /**
  * @remarks A Set that lives long lets go of its table, with all sockets in it, each time that so many
  * have come and gone; and since V8 puts such a table among the old objects, each of those sockets
  * outlives every collection of the young ones. That took 7 % of the processor time of a server with
- * new connections only. This one changes in place. The place of a socket is kept on the socket.
+ * new connections only. This one changes in place.
  */
 export class SocketSet implements Sockets {
-  /** A socket may be in several sets. */
-  readonly #place = Symbol('place')
   /** Longer than the set, where it had more members. */
   readonly #sockets: (Socket | undefined)[] = []
+  /** The places of sockets that are in another set as well. */
+  readonly #shared = new Map<Socket, number>()
   #size = 0
 
   get size(): number {
@@ -25,9 +59,13 @@ export class SocketSet implements Sockets {
   }
 
   add(socket: Socket): void {
-    if (this.#placeOf(socket) !== undefined) return
+    if (this.has(socket)) return
     this.#put(socket, this.#size)
     this.#size += 1
+  }
+
+  has(socket: Socket): boolean {
+    return this.#placeOf(socket) !== undefined
   }
 
   /** @returns whether it was a member. */
@@ -38,7 +76,7 @@ export class SocketSet implements Sockets {
     const last = this.#sockets[this.#size] as Socket
     this.#sockets[this.#size] = undefined
     if (last !== socket) this.#put(last, place)
-    this.#note(socket, undefined)
+    if (!this.#shared.delete(socket)) Place.forget(socket)
     return true
   }
 
@@ -52,14 +90,12 @@ export class SocketSet implements Sockets {
 
   #put(socket: Socket, place: number): void {
     this.#sockets[place] = socket
-    this.#note(socket, place)
+    if (this.#shared.has(socket) || !Place.note(socket, this, place)) {
+      this.#shared.set(socket, place)
+    }
   }
 
   #placeOf(socket: Socket): number | undefined {
-    return (socket as unknown as Record<symbol, number | undefined>)[this.#place]
-  }
-
-  #note(socket: Socket, place: number | undefined): void {
-    ;(socket as unknown as Record<symbol, number | undefined>)[this.#place] = place
+    return Place.of(socket, this) ?? (this.#shared.size > 0 ? this.#shared.get(socket) : undefined)
   }
 }

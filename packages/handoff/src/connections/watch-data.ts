@@ -1,22 +1,18 @@
-// Looks on while someone else reads a socket.
+// Observes what is read from a socket.
 
 import type { Socket } from 'node:net'
+import { shadow } from '../io/shadow.ts'
 
 /**
- * Shows every piece of data to a listener before those who read it.
+ * Reports every piece of data before the listeners of the socket get it.
  *
- * @remarks A data listener makes a socket flow; so this one waits for the first of another, or
- * what comes before anybody reads would be lost.
+ * @remarks A `data` listener would make the socket flow, so that data is lost that comes before the
+ * program reads. Data that is read by `read()` is emitted as well.
  */
-export function watchData(socket: Socket, listener: (data: Buffer) => void): void {
-  if (socket.listenerCount('data') > 0) {
-    socket.prependListener('data', listener)
-    return
-  }
-  const begin = (event: string | symbol) => {
-    if (event !== 'data' && event !== 'readable') return
-    socket.off('newListener', begin)
-    socket.prependListener('data', listener)
-  }
-  socket.on('newListener', begin)
+export function watchData(socket: Socket, onData: (data: Buffer) => void): void {
+  const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
+  shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    if (event === 'data') onData(args[0] as Buffer)
+    return Reflect.apply(emit, socket, [event, ...args])
+  })
 }

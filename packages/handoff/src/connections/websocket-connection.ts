@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { shadow } from './shadow.ts'
+import { shadow } from '../io/shadow.ts'
 import { isStill } from './still.ts'
 import { watchData } from './watch-data.ts'
 import { type CloseCode, closeCodes, closeFrame, FrameReader } from './websocket-frames.ts'
@@ -48,7 +48,12 @@ export class WebSocketConnection {
     this.#state = replays === undefined ? 'opening' : 'replaying'
     this.#write = socket.write.bind(socket) as Socket['write']
     const end = socket.end.bind(socket) as (callback?: Callback) => Socket
-    const undoWrite = shadow(socket, 'write', (...args: unknown[]) => this.#take(readCall(args)))
+    const undoWrite = shadow(socket, 'write', (...args: unknown[]) => {
+      const call = readCall(args)
+      // What is no data is Node's to refuse.
+      if (call.chunk === undefined) return Reflect.apply(this.#write, socket, args)
+      return this.#take(call)
+    })
     const undoEnd = shadow(socket, 'end', (...args: unknown[]) => {
       const { chunk, encoding, callback } = readCall(args)
       if (chunk !== undefined) this.#take({ chunk, encoding, callback: undefined })
@@ -171,10 +176,12 @@ export class WebSocketConnection {
   }
 
   #pass(chunk: Chunk, encoding?: BufferEncoding, callback?: Callback): boolean {
-    const done: Callback = (error) => {
+    const noted: Callback = (error) => {
       callback?.(error)
       if (this.socket.writableLength === 0) this.onChange()
     }
+    // Only a connection that may move has to be seen at rest.
+    const done = this.#request === undefined ? callback : noted
     return encoding === undefined
       ? this.#write(chunk, done)
       : this.#write(chunk as string, encoding, done)

@@ -2,7 +2,7 @@
 // its handlers is still at work.
 
 import { EventEmitter } from 'node:events'
-import { shadow } from './shadow.ts'
+import { shadow } from '../io/shadow.ts'
 
 /** The events with which the ws library tells of a frame that arrived. */
 const frameEvents = new Set<string | symbol>(['message', 'ping', 'pong'])

@@ -1,12 +1,12 @@
 // WebSockets between two messages go over; the new process replays the upgrade that opened them.
 
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { HandoffError } from '../errors.ts'
-import type { System } from '../io/system.ts'
+import type { System, Timer } from '../io/system.ts'
 import { markAdopted } from './adopted.ts'
 import { adoptEach, announce, attach } from './attach.ts'
 import { type Candidate, fillBatch } from './batch.ts'
-import type { Arriving, Departing, Mover } from './mover.ts'
+import type { Arriving, Departing, Mover, Origin } from './mover.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
 import { closeCodes } from './websocket-frames.ts'
 import type { Agreement } from './websocket-head.ts'
@@ -32,6 +32,10 @@ export class WebSocketMover implements Mover {
   readonly #servers: WebSocketServers
   readonly #system: System
   readonly #warn: (message: string) => void
+  /** Whom to tell of the end of a connection, if it came from another process. */
+  readonly #origins = new WeakMap<Socket, Origin>()
+  /** For the answer to a replayed upgrade. */
+  readonly #deadlines = new WeakMap<Socket, Timer>()
 
   constructor(
     server: Server,
@@ -63,6 +67,13 @@ export class WebSocketMover implements Mover {
 
   settle(): void {}
 
+  ended(socket: Socket): void {
+    this.#deadlines.get(socket)?.cancel()
+    this.#deadlines.delete(socket)
+    this.#origins.get(socket)?.onEnd()
+    this.#origins.delete(socket)
+  }
+
   adopt(arriving: readonly Arriving[]): void {
     adoptEach(arriving, (one) => this.#adopt(one))
   }
@@ -75,7 +86,7 @@ export class WebSocketMover implements Mover {
     const { request, state, ...agreement } = readItem(item)
     const socket = attach(this.#server, fd)
     markAdopted(socket)
-    if (origin !== undefined) socket.once('close', () => origin.onEnd())
+    if (origin !== undefined) this.#origins.set(socket, origin)
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
     this.#servers.expect(connection, state)
@@ -85,8 +96,8 @@ export class WebSocketMover implements Mover {
       socket.resume().end()
     }
     const deadline = this.#system.timer(answerTimeoutMs, late, true)
+    this.#deadlines.set(socket, deadline)
     connection.onAnswer = () => deadline.cancel()
-    socket.once('close', () => deadline.cancel())
     socket.unshift(Buffer.from(request, 'latin1'))
     announce(this.#server, socket)
   }

@@ -1,12 +1,12 @@
 // The WebSockets behind one gate: seen at their upgrade, ended in order where they cannot go over.
 
 import type { IncomingMessage } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { transportOf } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import type { Census } from './census.ts'
 import { Dismissal, type Plan } from './dismissal.ts'
 import { markClosed } from './marks.ts'
-import { watchUpgrades } from './upgrades.ts'
 import { WebSocketConnection, webSocketOf } from './websocket-connection.ts'
 import { closeCodes } from './websocket-frames.ts'
 
@@ -23,20 +23,24 @@ const stop = { eachMs: 10, longestMs: 5_000 }
 
 export class WebSockets {
   readonly #connections = new Set<WebSocketConnection>()
+  readonly #byTransport = new Map<Socket, WebSocketConnection>()
   readonly #census: Census
   readonly #system: System
+  readonly #mayMove: () => boolean
   readonly #onChange: () => void
-  readonly #unwatch: () => void
   #dismissal: Dismissal | undefined
   /** When those that are left have to have been told, by the drain under way. */
   #lastAt = Number.POSITIVE_INFINITY
 
-  /** @param onChange - told each time that something was read or has gone out. */
-  constructor(server: Server, census: Census, system: System, onChange: () => void) {
+  /**
+   * @param mayMove - whether the application has let WebSockets change process.
+   * @param onChange - called each time that something was read or has gone out.
+   */
+  constructor(census: Census, system: System, mayMove: () => boolean, onChange: () => void) {
     this.#census = census
     this.#system = system
+    this.#mayMove = mayMove
     this.#onChange = onChange
-    this.#unwatch = watchUpgrades(server, (request, socket) => this.#upgrade(request, socket))
   }
 
   [Symbol.iterator](): IterableIterator<WebSocketConnection> {
@@ -48,11 +52,17 @@ export class WebSockets {
     this.#connections.add(connection)
     this.#census.enter(connection.socket, 'websocket')
     connection.onChange = this.#onChange
-    connection.socket.once('close', () => {
-      this.#connections.delete(connection)
-      this.#dismissal?.remove(connection)
-    })
+    this.#byTransport.set(transportOf(connection.socket), connection)
     this.#dismissal?.add(connection)
+  }
+
+  /** A connection of the server has ended. */
+  end(transport: Socket): void {
+    const connection = this.#byTransport.get(transport)
+    if (connection === undefined) return
+    this.#byTransport.delete(transport)
+    this.#connections.delete(connection)
+    this.#dismissal?.remove(connection)
   }
 
   /**
@@ -89,18 +99,14 @@ export class WebSockets {
     this.#dismiss((connection, atRandom) => atRandom(0, withinMs, () => end(connection)))
   }
 
-  /** Leaves the server as it was. */
-  stop(): void {
-    this.#unwatch()
-  }
-
   #dismiss(plan: Plan): void {
     this.#dismissal?.cancel()
     this.#dismissal = new Dismissal(this.#system, plan)
     for (const connection of this.#connections) this.#dismissal.add(connection)
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket): void {
+  /** A request is about to become an upgrade. */
+  onUpgrade(request: IncomingMessage, socket: Socket): void {
     const known = webSocketOf(socket)
     if (known !== undefined) {
       // Replayed. Or Fastify's: it passes the upgrades of its further servers on to the first one.
@@ -112,7 +118,8 @@ export class WebSockets {
       return
     }
     const connection = new WebSocketConnection(socket)
-    connection.begin(request)
+    // What is read matters only to connections that may move.
+    if (this.#mayMove()) connection.begin(request)
     this.track(connection)
   }
 }

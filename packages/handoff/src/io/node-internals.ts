@@ -1,8 +1,8 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import { type Server as HttpServer, IncomingMessage } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
+import { IncomingMessage } from 'node:http'
+import type { Http2Session } from 'node:http2'
 import { type Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
@@ -245,18 +245,12 @@ export function requestBeingRead(socket: Socket): IncomingMessage | undefined {
  * Tells which connections of a server `closeIdleConnections()` would close now, without closing them,
  * of those that have been used: no byte of a request was read that is not answered.
  *
- * @returns undefined where this Node does not tell.
+ * @returns undefined where this Node does not tell, and for servers that do not speak HTTP/1.1.
  * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
  * src/node_http_parser.cc `ConnectionsList::Idle` (Node 20 to 26)
  */
-export function idleConnections(server: HttpServer | HttpsServer): Set<Socket> | undefined {
-  connectionsKey ??= Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  )
-  if (connectionsKey === undefined) return undefined
-  const list = (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[
-    connectionsKey
-  ]
+export function idleConnections(server: Server): Set<Socket> | undefined {
+  const list = connectionsOf(server)
   if (typeof list?.idle !== 'function') return undefined
   const idle = new Set<Socket>()
   for (const { socket } of list.idle()) {
@@ -270,9 +264,30 @@ export function idleConnections(server: HttpServer | HttpsServer): Set<Socket> |
   return idle
 }
 
+/**
+ * Returns the connections on which a server reads HTTP/1.1, upgraded ones excepted.
+ *
+ * @returns none where this Node does not tell, and for servers that do not speak HTTP/1.1.
+ * @see src/node_http_parser.cc `ConnectionsList::All` (Node 20 to 26)
+ */
+export function httpConnections(server: Server): Socket[] {
+  const list = connectionsOf(server)
+  if (typeof list?.all !== 'function') return []
+  return list.all().flatMap(({ socket }) => (socket instanceof Socket ? [socket] : []))
+}
+
+function connectionsOf(server: Server): Partial<ConnectionsList> | undefined {
+  connectionsKey ??= Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  )
+  if (connectionsKey === undefined) return undefined
+  return (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[connectionsKey]
+}
+
 let connectionsKey: symbol | undefined
 
 interface ConnectionsList {
+  all(): { socket?: unknown }[]
   idle(): { socket?: unknown }[]
 }
 
@@ -288,20 +303,62 @@ export function allowsHalfOpen(server: Server): boolean {
 }
 
 /**
- * Tells the connection below a socket: that of a TLS socket, or that behind the stand-in which an
- * HTTP/2 session shows.
+ * Returns the connection below a TLS socket.
  *
- * @returns the socket itself where there is none, or this Node does not tell.
+ * @returns undefined where there is none, or this Node does not tell.
  * @see lib/internal/tls/wrap.js `TLSSocket.prototype._init` (Node 20 to 26)
  */
-export function transportOf(socket: Socket): Socket {
-  // To the stand-in all methods are those of the real one, and this one gives back its object.
-  const real = socket.off('close', nothing)
-  const parent = (real as unknown as { _parent?: unknown })._parent
-  return parent instanceof Socket ? parent : real
+export function parentOf(socket: Socket): Socket | undefined {
+  const parent = (socket as unknown as { _parent?: unknown })._parent
+  return parent instanceof Socket ? parent : undefined
 }
 
-function nothing(): void {}
+/** Returns the connection below a socket, or the socket itself. */
+export function transportOf(socket: Socket): Socket {
+  return parentOf(socket) ?? socket
+}
+
+/**
+ * Returns the server among whose connections a socket counts.
+ *
+ * @see lib/net.js `onconnection`, `Socket.prototype._destroy` (Node 20 to 26)
+ */
+export function serverOf(socket: Socket): Server | undefined {
+  return (socket as unknown as { _server?: Server | null })._server ?? undefined
+}
+
+/**
+ * Returns the HTTP/2 session that a socket is bound to.
+ *
+ * @remarks lib/internal/stream_base_commons.js does not export the symbol that
+ * lib/internal/http2/core.js imports: the name of the property is "undefined" (Node 20 to 26).
+ * @see lib/internal/http2/core.js `Http2Session`, `cleanupSession`
+ */
+export function boundSession(socket: Socket): Http2Session | undefined {
+  const fields = socket as unknown as Record<symbol | string, unknown>
+  const session = fields.undefined ?? fields[boundSessionKey(socket) ?? '']
+  const isSession = typeof (session as Partial<Http2Session> | undefined)?.goaway === 'function'
+  return isSession ? (session as Http2Session) : undefined
+}
+
+function boundSessionKey(socket: Socket): symbol | undefined {
+  return Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'kBoundSession',
+  )
+}
+
+/**
+ * Returns the request that is about to become an upgrade: all of its head has been read.
+ *
+ * @returns undefined for every other request, CONNECT included.
+ * @see lib/_http_server.js `onParserExecuteCommon` (Node 20 to 26)
+ */
+export function upgradeBeingMade(socket: Socket): IncomingMessage | undefined {
+  const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
+  const incoming = parser?.incoming
+  if (!(incoming instanceof IncomingMessage) || incoming.method === 'CONNECT') return undefined
+  return (incoming as { upgrade?: unknown }).upgrade === true ? incoming : undefined
+}
 
 /**
  * Tells whether the application chose the ticket keys of a TLS server when it made it.

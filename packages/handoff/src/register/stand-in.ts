@@ -2,11 +2,11 @@
 
 import type { Socket } from 'node:dgram'
 import type { Server } from 'node:net'
-import { shadow } from '../connections/shadow.ts'
 import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import { listeningPorts } from '../io/listening-ports.ts'
+import { shadow } from '../io/shadow.ts'
 import type { Dropped } from './dropped.ts'
 import { missingPlaces, missingText } from './missing-text.ts'
 import type { Candidate, WhenReady } from './when-ready.ts'
@@ -101,11 +101,13 @@ function otherPorts({ receivedPorts }: HandoffProcess): number[] {
 /** Notices that the program closes a server which does not listen yet: Node's own close would say so. */
 function watchClose(server: Server): { readonly closed: boolean; end(): void } {
   let closed = false
+  const { close } = server
   const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
     closed = true
     undo()
-    if (callback !== undefined) server.once('close', () => callback())
-    return server.close()
+    // To the program the server listens.
+    if (callback !== undefined) server.once('close', callback)
+    return close.call(server)
   })
   return {
     get closed() {

@@ -1,7 +1,7 @@
 // The last lines that a process writes to its stderr, for the case that it ends badly.
 
 import { stripVTControlCharacters } from 'node:util'
-import { shadow } from '../connections/shadow.ts'
+import { shadow } from '../io/shadow.ts'
 
 /** In characters: of them, and of what is told in the end, without colours and stack frames. */
 const kept = 4_000
