@@ -100,13 +100,17 @@ describe.each(['adopt', 'ready'])('in %s, the new process gives up when', (stage
   })
 
   test.each<[HandoffErrorCode, Parameters<Generation['system']['die']>[0]]>([
-    ['ERR_HANDOFF_APP_FAILED', { error: new Error('no database') }],
+    ['ERR_HANDOFF_APP_FAILED', { code: 1, exception: { error: new Error('no database') } }],
     ['ERR_HANDOFF_EXITED', { code: 3 }],
   ])('it dies: %s', async (code, death) => {
     const { peer, next } = await advance()
     next.system.die(death)
     expect((await peer.end()).at(-1)).toMatchObject({ type: 'abort', code })
     expect(next.all('aborted')).toMatchObject([{ code, serving: 'old' }])
+    expect([next.system.exits, next.system.warnings], 'it dies as it does without us').toEqual([
+      [],
+      [],
+    ])
   })
 
   test('it is told to stop', async () => {
@@ -127,7 +131,7 @@ test('a listen that failed is told as what it was, when the process ends by it',
     .listen({ host: '127.0.0.1', port: taken.entry.port })
     .catch((reason: unknown) => reason)
   expect(error).toMatchObject({ code: 'EADDRINUSE' })
-  next.system.die({ error })
+  next.system.die({ code: 1, exception: { error } })
   expect((await (await old.peer()).end()).at(-1)).toMatchObject({
     type: 'abort',
     code: 'ERR_HANDOFF_LISTEN_FAILED',

@@ -1,20 +1,25 @@
+import { createRequire } from 'node:module'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 
-const failure = vi.hoisted(() => ({ next: undefined as Error | undefined }))
+/** What the next load finds. */
+const failure = vi.hoisted(() => ({ next: undefined as Error | undefined, absent: false }))
 
-vi.mock('node:module', async (original) => {
-  const real = await original<typeof import('node:module')>()
-  const createRequire = (url: string) => (path: string) => {
-    if (failure.next) throw failure.next
-    return real.createRequire(url)(path)
-  }
-  return { ...real, createRequire }
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  return { ...real, existsSync: (path: string) => !failure.absent && real.existsSync(path) }
 })
+
+const { dlopen } = process
+process.dlopen = (...args: Parameters<typeof dlopen>) => {
+  if (failure.next) throw failure.next
+  dlopen(...args)
+}
 
 const platform = process.platform
 
 afterEach(() => {
   failure.next = undefined
+  failure.absent = false
   Object.defineProperty(process, 'platform', { value: platform })
   vi.resetModules()
 })
@@ -38,8 +43,14 @@ test('the addon is loaded once', async () => {
   expect(loadNative()).toBe(native)
 })
 
+test('it is not in the cache of require, which is the program’s', async () => {
+  ;(await freshLoader())()
+  const { cache } = createRequire(import.meta.url)
+  expect(Object.keys(cache).filter((path) => path.endsWith('.node'))).toEqual([])
+})
+
 test('an addon that is nowhere: the error names each place', async () => {
-  failure.next = Object.assign(new Error('nothing there'), { code: 'MODULE_NOT_FOUND' })
+  failure.absent = true
   const error = thrownBy(await freshLoader())
   expect(error.code).toBe('ERR_HANDOFF_ADDON_NOT_FOUND')
   expect(error.message).toContain(`prebuilds/${platform}-${process.arch}/socket_handoff.node`)

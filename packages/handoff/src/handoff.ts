@@ -32,6 +32,7 @@ export class HandoffProcess {
   readonly #undo: (() => void)[] = []
   readonly #onClose: () => void
   #closed = false
+  #dying = false
   #stopping: Deferred<never> | undefined
 
   /** @param onClose - told when the application gives the handoff up. */
@@ -98,7 +99,7 @@ export class HandoffProcess {
   async start(): Promise<void> {
     const { rendezvous, signals, readyTimeoutMs } = this.#settings
     this.#parts.reporter.extend(readyTimeoutMs)
-    this.#undo.push(this.#system.onDeath((death) => this.#parts.birth.fail(this.#errorOf(death))))
+    this.#undo.push(this.#system.onDeath((death) => this.#dies(death)))
     try {
       await this.#parts.birth.start()
       this.#parts.line.open()
@@ -231,9 +232,11 @@ export class HandoffProcess {
     this.#parts.manager.follow()
   }
 
-  #errorOf(death: Death): HandoffError {
+  /** The process ends, in the way of the program: that is reported, and changes nothing of it. */
+  #dies(death: Death): void {
+    this.#dying = true
     const serving = this.#parts.birth.replaces === null ? 'none' : 'old'
-    return errorOfDeath(death, this.#parts.listening.error, serving)
+    this.#parts.birth.fail(errorOfDeath(death, this.#parts.listening.error, serving))
   }
 
   #letGo(): void {
@@ -246,6 +249,7 @@ export class HandoffProcess {
     // Until createHandoff has returned, its caller gets the error and decides; so does the
     // application that closed by itself.
     this.#parts.line.end()
+    if (this.#dying) return
     if (error.stage === 'discover' || error.stage === 'receive' || this.#closed) return
     this.#system.warn(`handoff: ${error.message} [${error.code}]`)
     this.#system.exit(1)

@@ -49,7 +49,7 @@ export async function runProgram(file: string, mode: Mode, notifySocket: string)
   chmodSync(directory, 0o755)
   const runs = realpathSync(mkdtempSync(join(tmpdir(), 'handoff-presence-')))
   try {
-    const ports = await Promise.all(portNames.map(() => freePort()))
+    const ports = await Promise.all(portNames.map(() => portOfOnesOwn()))
     const child = spawn(process.execPath, [...preloads[mode], ...flagsOf(source), file], {
       cwd: directory,
       env: {
@@ -80,6 +80,18 @@ export async function runProgram(file: string, mode: Mode, notifySocket: string)
   } finally {
     rmSync(directory, { recursive: true, force: true })
     rmSync(runs, { recursive: true, force: true })
+  }
+}
+
+const given = new Set<number>()
+
+/** A free port that no other program of this test has had. */
+async function portOfOnesOwn(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    if (given.has(port)) continue
+    given.add(port)
+    return port
   }
 }
 

@@ -1,6 +1,7 @@
 // The only file that touches undocumented fields of Node. Each use is checked before it is relied on.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
+import type { EventEmitter } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { type Server, type ServerOpts, Socket } from 'node:net'
@@ -367,4 +368,20 @@ export function upgradeBeingMade(socket: Socket): IncomingMessage | undefined {
  */
 export function hasOwnTicketKeys(server: TlsServer): boolean {
   return (server as unknown as { ticketKeys?: unknown }).ticketKeys !== undefined
+}
+
+/**
+ * Adds listeners that do not count for the limit at which Node.js warns of a leak.
+ *
+ * @see lib/events.js `_addListener` (Node 20 to 26)
+ */
+export function withoutListenerLimit(emitter: EventEmitter, add: () => void): void {
+  const limited = emitter as unknown as { _maxListeners?: number | undefined }
+  const { _maxListeners: limit } = limited
+  limited._maxListeners = 0
+  try {
+    add()
+  } finally {
+    limited._maxListeners = limit
+  }
 }

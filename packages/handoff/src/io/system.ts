@@ -4,6 +4,7 @@ import { type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { longestMs } from '../options.ts'
 import { printable } from '../protocol/printable.ts'
+import { unseenListeners } from './unseen-listeners.ts'
 
 export interface Timer {
   cancel(): void
@@ -19,8 +20,11 @@ export interface Spawned {
   ): void
 }
 
-/** An uncaught error, or an exit with its code. */
-export type Death = { error: unknown } | { code: number }
+/** The end of this process, with its exit code and the exception of which it dies, if it does. */
+export interface Death {
+  readonly code: number
+  readonly exception?: { readonly error: unknown }
+}
 
 export interface System {
   readonly pid: number
@@ -42,7 +46,7 @@ export interface System {
     signals: readonly NodeJS.Signals[],
     listener: (signal: NodeJS.Signals) => void,
   ): () => void
-  /** Tells that this process is about to end, while it can still say so to its peer. */
+  /** Reports that this process ends, while it can still say so to its peer. */
   onDeath(listener: (death: Death) => void): () => void
   spawn(command: readonly string[], options: SpawnOptions): Spawned
   warn(text: string): void
@@ -66,17 +70,12 @@ export function startTimer(ms: number, callback: () => void, background = false)
   return { cancel: () => clearTimeout(timer) }
 }
 
-/** Listeners to signals that are ours. */
-const ownListeners = new Set<unknown>()
-
 /** Hears signals after, or before, those that have heard them so far. */
-function hearSignals(add: 'on' | 'prependListener'): System['onSignal'] {
+function hearSignals(first: boolean): System['onSignal'] {
   return (signals, listener) => {
-    ownListeners.add(listener)
-    for (const signal of signals) process[add](signal, listener)
+    const undo = signals.map((signal) => unseenListeners().add(signal, listener, first))
     return () => {
-      ownListeners.delete(listener)
-      for (const signal of signals) process.off(signal, listener)
+      for (const remove of undo) remove()
     }
   }
 }
@@ -95,15 +94,24 @@ export const realSystem: System = {
   // libuv reads CLOCK_MONOTONIC: uv_hrtime.
   monotonicUsec: () => process.hrtime.bigint() / 1000n,
   timer: startTimer,
-  onSignal: hearSignals('on'),
+  onSignal: hearSignals(false),
   onDeath(listener) {
-    const onError = (error: unknown) => listener({ error })
-    const onExit = (code: number) => listener({ code })
-    process.on('uncaughtExceptionMonitor', onError)
-    process.on('exit', onExit)
+    let exception: { error: unknown } | undefined
+    const undo = [
+      unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
+        const thrown = { error }
+        exception = thrown
+        // A handler of the program's lets the process live: it goes on to the next turn.
+        setImmediate(() => {
+          if (exception === thrown) exception = undefined
+        }).unref()
+      }),
+      unseenListeners().add('exit', (code: number) => {
+        listener({ code, ...(exception !== undefined && { exception }) })
+      }),
+    ]
     return () => {
-      process.off('uncaughtExceptionMonitor', onError)
-      process.off('exit', onExit)
+      for (const remove of undo) remove()
     }
   },
   spawn(command, options) {
@@ -139,9 +147,8 @@ export const realProgram: Program = {
   listeners: (signal) =>
     process
       .rawListeners(signal)
-      .filter((listener) => !ownListeners.has(listener))
       .map((listener) => () => listener.call(process, signal, constants.signals[signal])),
-  onSignal: hearSignals('prependListener'),
+  onSignal: hearSignals(true),
   onSend(listener) {
     const { send } = process
     process.send = (message: unknown, ...rest: unknown[]) => {

@@ -9,16 +9,26 @@ import { takeOverError } from './failure.ts'
  *
  * @param listenError - of the last listen that failed: the operator is told if the process dies of it.
  */
-export function errorOfDeath(death: Death, listenError: unknown, serving: Serving): HandoffError {
-  const cause = 'error' in death ? death.error : listenError
+export function errorOfDeath(
+  { code, exception }: Death,
+  listenError: unknown,
+  serving: Serving,
+): HandoffError {
+  const cause = exception === undefined ? listenError : exception.error
   const details = { stage: 'adopt', serving, cause } as const
-  if (cause !== undefined && cause === listenError) {
+  if (cause !== undefined && (cause === listenError || isListenError(cause))) {
     const reason = `${reasonOf(cause)}${remedyFor(cause, serving)}`
     return takeOverError('ERR_HANDOFF_LISTEN_FAILED', reason, details)
   }
-  return 'error' in death
-    ? takeOverError('ERR_HANDOFF_APP_FAILED', reasonOf(death.error), details)
-    : takeOverError('ERR_HANDOFF_EXITED', `it exited with code ${death.code}`, details)
+  return exception === undefined
+    ? takeOverError('ERR_HANDOFF_EXITED', `it exited with code ${code}`, details)
+    : takeOverError('ERR_HANDOFF_APP_FAILED', reasonOf(cause), details)
+}
+
+/** Node.js's own error of a listen or a bind. */
+function isListenError(error: unknown): boolean {
+  const { syscall } = error as Partial<NodeJS.ErrnoException>
+  return error instanceof Error && (syscall === 'listen' || syscall === 'bind')
 }
 
 /** The kernel does not say who has the address; whoever may ask can be told. */

@@ -38,9 +38,7 @@ export function hearNotifications(
   )
   listener.unref()
   system.env.NOTIFY_SOCKET = path
-  const undo = system.onDeath((death) => {
-    if ('code' in death) end()
-  })
+  const undo = system.onDeath(() => end())
   const end = () => {
     undo()
     listener.close()

@@ -4,6 +4,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { sendDatagram } from '../io/datagram.ts'
+import { unseenListeners } from '../io/unseen-listeners.ts'
 import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
 import { describeException } from './exception.ts'
 import { followStderr, StderrTail } from './stderr-tail.ts'
@@ -22,10 +23,10 @@ if (socket !== undefined && isMainThread) {
   }
   const tail = new StderrTail()
   followStderr(tail)
-  process.on('uncaughtExceptionMonitor', (error: unknown) => {
+  unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
     tell(exceptionField, describeException(error))
   })
-  process.on('exit', (code) => {
+  unseenListeners().add('exit', (code: number) => {
     if (code !== 0 && tail.words !== undefined) tell(wordsField, tail.words)
   })
 }

@@ -1,7 +1,6 @@
 // The last lines that a process writes to its stderr, for the case that it ends badly.
 
 import { stripVTControlCharacters } from 'node:util'
-import { shadow } from '../io/shadow.ts'
 
 /** In characters: of them, and of what is told in the end, without colours and stack frames. */
 const kept = 4_000
@@ -44,14 +43,25 @@ export function followStderr(tail: StderrTail, of: NodeJS.Process = process): vo
     get() {
       Object.defineProperty(of, 'stderr', property)
       const stream: NodeJS.WriteStream = open.call(of)
-      const write = stream.write as (...args: unknown[]) => boolean
-      shadow(stream, 'write', (...args: unknown[]) => {
-        tail.push(args[0])
-        return write.apply(stream, args)
-      })
+      listenToWrites(stream, (chunk) => tail.push(chunk))
       return stream
     },
   })
+}
+
+/** By a prototype in between: the stream itself has no property more than without us. */
+function listenToWrites(stream: NodeJS.WriteStream, onWrite: (chunk: unknown) => void): void {
+  const prototype = Object.getPrototypeOf(stream)
+  const below = stream.write as (...args: unknown[]) => boolean
+  const value = function write(this: unknown, ...args: unknown[]): boolean {
+    onWrite(args[0])
+    return Reflect.apply(below, this, args)
+  }
+  for (const name of ['name', 'length'] as const) {
+    Object.defineProperty(value, name, { value: below[name], configurable: true })
+  }
+  const between = Object.create(prototype, { write: { value, writable: true, configurable: true } })
+  Object.setPrototypeOf(stream, between)
 }
 
 function endOf(chunk: unknown): string {
