@@ -11,9 +11,10 @@ interface Claim {
   stepAside?: () => void
 }
 
-const shared = globalThis as { [key]?: Claim }
-shared[key] ??= {}
-const claim: Claim = shared[key]
+/** What all of them can see, and no program looks at: the object below `globalThis`. */
+const shared: { [key]?: Claim } = Object.getPrototypeOf(globalThis)
+if (shared[key] === undefined) Object.defineProperty(shared, key, { value: {} })
+const claim = shared[key] as Claim
 
 /** The program imports the public surface: it says itself what is handed over. */
 export function claimForProgram(): void {

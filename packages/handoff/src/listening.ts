@@ -127,7 +127,7 @@ export class Listening {
       if (refusal === undefined) continue
       this.#error = refusal
       const serving = birth.replaces === null ? 'none' : 'old'
-      birth.fail(errorOfDeath({ error: refusal }, refusal, serving))
+      birth.fail(errorOfDeath({ code: 1 }, refusal, serving))
     }
   }
 

@@ -1,6 +1,6 @@
 // The door to the native core: loads the addon once, and turns its -errno into Node's own errors.
 
-import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
@@ -102,19 +102,21 @@ function load(): Native {
       'cannot load the native core: Windows has no SCM_RIGHTS',
     )
   }
-  const require = createRequire(import.meta.url)
   const tried = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)))
   for (const path of tried) {
+    if (!existsSync(path)) continue
+    // Not by require, whose cache is the program's.
+    const addon = { exports: {} }
     try {
-      return require(path) as Native
+      process.dlopen(addon, path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') continue
       throw new HandoffError(
         'ERR_HANDOFF_ADDON_NOT_FOUND',
         `cannot load the native core: ${path}: ${reasonOf(error)}`,
         { cause: error },
       )
     }
+    return addon.exports as Native
   }
   throw new HandoffError(
     'ERR_HANDOFF_ADDON_NOT_FOUND',

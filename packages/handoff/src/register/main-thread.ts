@@ -10,20 +10,17 @@ import { interceptBind } from '../io/bind-hook.ts'
 import { interceptListen } from '../io/listen-hook.ts'
 import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
+import { unseenListeners } from '../io/unseen-listeners.ts'
 import { takeVariables } from '../options.ts'
 import { restartSignals } from '../signals.ts'
 import { hearNotifications } from './notify-socket.ts'
+import { isOurs } from './preload-flags.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
 import { isTaken, readList } from './taken.ts'
 import { readReadyRule, WhenReady } from './when-ready.ts'
-
-/** Where our own modules are, and the name of the preload. */
-const packageRoot = new URL('..', import.meta.url).href
-const isOurs = (preload: string) =>
-  preload.startsWith(packageRoot) || preload === 'socket-handoff/register'
 
 /**
  * Hooks listen and bind. Steps aside, for good, when the program imports socket-handoff itself.
@@ -36,6 +33,8 @@ export function preloadMainThread(
   program: Program = realProgram,
 ): void {
   loadNative()
+  // Now, while all listeners of the process are Node.js's own.
+  unseenListeners()
   const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)

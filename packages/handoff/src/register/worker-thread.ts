@@ -3,12 +3,14 @@
 import { getEnvironmentData } from 'node:worker_threads'
 import { isProgramsOwn } from '../claim.ts'
 import { HandoffError } from '../errors.ts'
-import { realSystem } from '../io/system.ts'
+import { realProgram, realSystem } from '../io/system.ts'
+import { isOurs } from './preload-flags.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseListeners } from './refuse.ts'
 import { readList } from './taken.ts'
 
 export function preloadWorkerThread(): void {
+  realProgram.withholdFlags(isOurs)
   refuseListeners(
     () =>
       new HandoffError(
