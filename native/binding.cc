@@ -279,6 +279,19 @@ Napi::Value ReapOrphansJs(Info info) {
   });
 }
 
+Napi::Value OpenProcessJs(Info info) {
+  Arguments in(info);
+  int pid = in.Integer(0, 1, kLargest);
+  return Checked(info, in, [&] { return OpenProcess(pid); });
+}
+
+Napi::Value SignalProcessJs(Info info) {
+  Arguments in(info);
+  int process = in.Descriptor(0);
+  int signal = in.Integer(1, 0, 64);
+  return Checked(info, in, [&] { return SignalProcess(process, signal); });
+}
+
 // As execve(2) wants them: the texts must outlive it.
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -331,6 +344,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"describe", DescribeJs},
       {"lock", LockJs},
       {"reapOrphans", ReapOrphansJs},
+      {"openProcess", OpenProcessJs},
+      {"signalProcess", SignalProcessJs},
       {"becomeProgram", BecomeProgramJs},
       {"closeOnExecAboveStdio", CloseOnExecAboveStdioJs},
   };

@@ -10,6 +10,9 @@
 #endif
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 #include <algorithm>
 #include <vector>
@@ -37,6 +40,35 @@ int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_
     orphans[count++] = {child.si_pid, exited ? child.si_status : 128 + child.si_status};
   }
   return static_cast<int>(count);
+}
+
+// The numbers are those of every architecture but alpha; older headers do not have them.
+#if defined(__linux__) && !defined(SYS_pidfd_open)
+#define SYS_pidfd_open 434
+#endif
+#if defined(__linux__) && !defined(SYS_pidfd_send_signal)
+#define SYS_pidfd_send_signal 424
+#endif
+
+int OpenProcess(pid_t pid) {
+#if defined(__linux__)
+  // Close-on-exec by itself: pidfd_open(2).
+  return static_cast<int>(Retry([=] { return syscall(SYS_pidfd_open, pid, 0); }));
+#else
+  (void)pid;
+  return -ENOSYS;
+#endif
+}
+
+int SignalProcess(int process, int signal) {
+#if defined(__linux__)
+  return static_cast<int>(
+      Retry([=] { return syscall(SYS_pidfd_send_signal, process, signal, nullptr, 0); }));
+#else
+  (void)process;
+  (void)signal;
+  return -ENOSYS;
+#endif
 }
 
 int BecomeProgram(const char* path, char* const* argv, char* const* envp, const int32_t* fds,

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 namespace handoff {
 
@@ -21,6 +22,15 @@ struct Orphan {
 // the same child again; call it again when that one's exit was reported.
 // Returns how many of `orphans` it filled, `capacity` at most, or -errno.
 int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_t capacity);
+
+// Returns a descriptor of the process, close-on-exec, which the caller owns. Its number can be given to
+// another process meanwhile, but the descriptor never means another one; it is readable when the
+// process has ended, a zombie included. Or -errno: ESRCH (there is none), ENOSYS (not Linux 5.3), EMFILE.
+int OpenProcess(pid_t pid);
+
+// Sends a signal to the process of the descriptor; 0 only asks. Returns 0 or -errno: ESRCH (it has
+// ended), EPERM, EBADF, EINVAL (no such signal), ENOSYS.
+int SignalProcess(int process, int signal);
 
 // Becomes another program, as execve(2): same pid, same parent, same children; of the descriptors
 // only those of stdio and `fds` stay. `argv` and `envp` end in a null pointer.

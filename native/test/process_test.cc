@@ -1,6 +1,7 @@
 #include "../process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,5 +148,31 @@ TEST(grandchildren_come_to_us_when_their_parent_ends) {
   CHECK_EQ(orphans[0].pid, ended.si_pid);
   CHECK_EQ(orphans[0].status, 9);
   CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+#endif
+
+#if defined(__linux__)
+TEST(a_process_is_signalled_and_awaited_by_its_descriptor) {
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  Owned process(OpenProcess(child));
+  if (process.get() == -ENOSYS) {  // an old kernel
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    return;
+  }
+  CHECK_EQ(fcntl(process.get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  CHECK_EQ(SignalProcess(process.get(), 0), 0);
+  pollfd wait = {process.get(), POLLIN, 0};
+  CHECK_EQ(poll(&wait, 1, 0), 0);
+  CHECK_EQ(SignalProcess(process.get(), SIGKILL), 0);
+  CHECK_EQ(poll(&wait, 1, 5000), 1);  // a zombie
+  CHECK_EQ(waitpid(child, nullptr, 0), child);
+  CHECK_EQ(SignalProcess(process.get(), 0), -ESRCH);
+  CHECK_EQ(OpenProcess(child), -ESRCH);
+  CHECK_EQ(SignalProcess(-1, 0), -EBADF);
 }
 #endif

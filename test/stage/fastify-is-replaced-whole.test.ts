@@ -133,12 +133,13 @@ test('the old app closes with its hooks before its process exits, and its client
 
 test('the log says what happens, in the words of the glossary', async () => {
   const place = openPlace()
-  const { generation: old } = await place.serve()
+  await place.serve()
   const { app, log } = open(place)
   await app.listen(anywhere)
   await serves(app)
   const lines = log.filter(({ msg }) => msg.startsWith('handoff:'))
   expect(lines).toMatchObject([
-    { level: 30, msg: `handoff: generation 2 serves, replacing pid ${old.system.pid}` },
+    // By the kernel's word: both sides run in this process, whatever number the old one gives itself.
+    { level: 30, msg: `handoff: generation 2 serves, replacing pid ${process.pid}` },
   ])
 })

@@ -54,6 +54,8 @@ export interface Native {
   readProgress(fds: Int32Array, progress: Float64Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
+  openProcess(pid: number): number
+  signalProcess(process: number, signal: number): number
   becomeProgram(path: string, argv: string[], env: string[], fds: Int32Array): number
   closeOnExecAboveStdio(): number
 }

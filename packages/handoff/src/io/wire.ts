@@ -5,6 +5,7 @@ import { Decoder, encode, type Frame } from '../protocol/codec.ts'
 import type { Message } from '../protocol/messages.ts'
 import type { Channel } from './channel.ts'
 import { close } from './descriptors.ts'
+import type { Credentials } from './scm-rights.ts'
 
 export interface WireHandlers {
   /** Owns the descriptors of the frame from now on. */
@@ -21,6 +22,7 @@ export class Wire {
   readonly #channel: Channel
   readonly #decoder = new Decoder<number>()
   #closed = false
+  #sender: Credentials | undefined
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -49,6 +51,11 @@ export class Wire {
     return this.#channel.peerCredentials()
   }
 
+  /** The kernel's word on who sent what was read last; undefined where it does not say (macOS). */
+  get sender(): Credentials | undefined {
+    return this.#sender
+  }
+
   /** Lets the process end although the channel is open. */
   unref(): void {
     this.#channel.unref()
@@ -68,6 +75,7 @@ export class Wire {
         const received = await this.#channel.read()
         if (received === undefined) break
         if (this.#closed) return closeAll(received.fds)
+        this.#sender = received.credentials
         for (const frame of this.#decoder.push(received.data, received.fds)) {
           if (this.#closed) closeAll(frame.descriptors)
           else onFrame(frame)

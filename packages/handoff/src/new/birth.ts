@@ -95,10 +95,7 @@ export class Birth {
 
   /** The process from which this one has its listeners. */
   get replaces(): { pid: number; generation: number } | null {
-    const { manifest } = this.#takeover
-    if (manifest === undefined) return null
-    const { pid, generation } = manifest
-    return { pid, generation }
+    return this.#takeover.oldName
   }
 
   /** Whether servers that listen from now on accept. */

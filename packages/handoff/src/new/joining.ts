@@ -129,12 +129,12 @@ export class Joining {
 
   #announce(): void {
     const { report, holdings, follow } = this.#context
-    const { pid = 0, generation = 0 } = this.#takeover.manifest ?? {}
+    const from = this.#takeover.oldName ?? { pid: 0, generation: 0 }
     this.#opened.then(
       () => {
         this.#takeover.leave('serves')
         follow()
-        report({ type: 'joined', from: { pid, generation }, listeners: holdings.places })
+        report({ type: 'joined', from, listeners: holdings.places })
         this.#settled.resolve()
       },
       (cause: unknown) => {

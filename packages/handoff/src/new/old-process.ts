@@ -68,6 +68,15 @@ export class OldProcess {
     })
   }
 
+  /**
+   * Its pid, by the kernel's word on who sent the last message: the other end of the rendezvous socket
+   * names the first generation, which bound it. 0: it is in a pid namespace that this process does not
+   * see. Undefined: this system does not say.
+   */
+  get pid(): number | undefined {
+    return this.#wire.sender?.pid
+  }
+
   /** Resolves when the kernel has it. One that is gone is told of by the end of the channel. */
   send(message: Message): Promise<void> {
     return this.#wire.send(message).catch(() => {})

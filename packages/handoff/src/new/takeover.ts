@@ -41,6 +41,8 @@ export class Takeover {
   /** Until the kernel has a release that stands in the channel alone. */
   #releasing: Promise<void> | undefined
   #manifest: Messages['manifest'] | undefined
+  /** Of the old process, by the kernel's word; that of the manifest only where the kernel has none. */
+  #pid = 0
   #receipt: Receipt | undefined
   #deadline: Timer | undefined
   #error: HandoffError | undefined
@@ -58,6 +60,12 @@ export class Takeover {
   /** What the old process offers, once it has said so. */
   get manifest(): Messages['manifest'] | undefined {
     return this.#manifest
+  }
+
+  /** Which process the old one is; pid 0: the kernel does not say. */
+  get oldName(): { pid: number; generation: number } | null {
+    if (this.#manifest === undefined) return null
+    return { pid: this.#pid, generation: this.#manifest.generation }
   }
 
   get receipt(): Receipt | undefined {
@@ -223,6 +231,7 @@ export class Takeover {
     }
     this.#receipt = new Receipt(manifest, this.#options)
     this.#manifest = manifest
+    this.#pid = this.#old?.pid ?? manifest.pid
     this.#options.onManifest(manifest)
   }
 

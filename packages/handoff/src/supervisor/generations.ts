@@ -7,7 +7,7 @@ import { now } from './clock.ts'
 import type { Report } from './event.ts'
 import type { Exit } from './exit.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
-import { isStartedFor, Orphans } from './orphans.ts'
+import { isOfRun, isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
@@ -38,18 +38,21 @@ export class Generations {
   readonly #adopted = new Set<number>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
-  readonly #notifyPath: string
+  readonly #directory: RunDirectory
   readonly #unfollow: () => void
   #registry: Registry = emptyRegistry
 
   constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
     this.#handlers = handlers
-    this.#notifyPath = directory.notify
+    this.#directory = directory
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
     this.#notifySocket = openNotifySocket(
       directory.notify,
-      (pid, report, descriptors) => this.#report(pid, report, descriptors),
-      handlers.onError,
+      {
+        knows: (pid) => this.#knows(pid),
+        onReport: (pid, report, descriptors) => this.#report(pid, report, descriptors),
+        onError: handlers.onError,
+      },
       resumed?.notify,
     )
     this.#unfollow = reaper.follow((pid, exit) => this.#reaped(pid, exit))
@@ -98,12 +101,20 @@ export class Generations {
     for (const pid of this.#registry.processes.keys()) this.signal(pid, signal)
   }
 
-  /** Sends a signal; to a process that has just ended, none. */
+  /** Sends a signal; to a process that has just ended, or is not ours, none. */
   signal(pid: number, signal: NodeJS.Signals): void {
     try {
-      process.kill(pid, signal)
+      if (this.#orphans.has(pid)) this.#orphans.signal(pid, signal)
+      // The number of a child that nobody has waited for yet means no other process.
+      else if (this.#isOurChild(pid)) process.kill(pid, signal)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') this.#handlers.onError(error as Error)
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ESRCH') return
+      this.#handlers.onError(error as Error)
+      // A process that is not ours to end is not waited for: a stop would not end either.
+      if (code === 'EPERM' && (signal === 'SIGKILL' || this.#orphans.has(pid))) {
+        setImmediate(() => this.#forget(pid))
+      }
     }
   }
 
@@ -131,24 +142,46 @@ export class Generations {
     this.#notifySocket.close()
   }
 
-  #report(pid: number, report: Report, descriptors: readonly number[]): void {
+  #report(pid: number, given: Report, descriptors: readonly number[]): void {
     if (!this.#knows(pid)) {
       // One that serves or drains after another supervisor, or was spawned by a server itself.
-      const joins = report.event !== undefined && isStartedFor(this.#notifyPath, pid)
+      const { notify } = this.#directory
+      const joins =
+        given.event !== undefined && this.#orphans.add(pid, () => isStartedFor(notify, pid))
       if (!joins) return closeAll(descriptors)
-      this.#orphans.add(pid)
     }
+    const report = this.#withKnownPids(given)
     const { event } = report
-    if (event !== undefined) {
-      this.change({ type: 'event', pid, event, at: now() })
-      if (event.type === 'serving' && event.replaces !== null) this.#meet(event.replaces.pid)
-    }
+    if (event !== undefined) this.change({ type: 'event', pid, event, at: now() })
     this.#handlers.onReport(pid, report, descriptors)
   }
 
-  /** Another process has told of this one: an earlier supervisor may have spawned it. */
-  #meet(pid: number): void {
-    if (!this.#knows(pid)) this.#orphans.add(pid)
+  /** A pid that is not that of a process of this run becomes 0: no process is signalled by it. */
+  #withKnownPids(report: Report): Report {
+    const { event } = report
+    if (event?.type !== 'serving' || event.replaces === null) return report
+    if (this.#meet(event.replaces.pid)) return report
+    return { ...report, event: { ...event, replaces: { ...event.replaces, pid: 0 } } }
+  }
+
+  /**
+   * Another process has reported of this one: an earlier supervisor may have spawned it.
+   *
+   * @returns whether it is one of this run, and lives.
+   */
+  #meet(pid: number): boolean {
+    return this.#knows(pid) || this.#orphans.add(pid, () => isOfRun(this.#directory, pid))
+  }
+
+  #isOurChild(pid: number): boolean {
+    const child = this.#children.get(pid)
+    if (child === undefined) return this.#adopted.has(pid)
+    return child.exitCode === null && child.signalCode === null
+  }
+
+  #forget(pid: number): void {
+    if (this.#orphans.has(pid)) this.#orphans.gone(pid)
+    else this.#gone(pid, undefined)
   }
 
   #knows(pid: number): boolean {
@@ -159,7 +192,9 @@ export class Generations {
     this.#registry = resumeRegistry(registry)
     for (const pid of children) this.#adopted.add(pid)
     if (children.length > 0) reaper.adopt()
-    for (const pid of this.#registry.processes.keys()) this.#meet(pid)
+    for (const pid of this.#registry.processes.keys()) {
+      if (!this.#meet(pid)) afterPoll(() => this.#gone(pid, undefined))
+    }
   }
 
   #reaped(pid: number, exit: Exit): void {

@@ -10,25 +10,37 @@ export interface NotifySocket {
   close(): void
 }
 
+export interface NotifyHandlers {
+  /** Whether the process is one of this run: such a one may have another uid, if it has dropped ours. */
+  knows(pid: number): boolean
+  /** Owns the descriptors, which are to be stored. The pid is the kernel's word. */
+  onReport(pid: number, report: Report, descriptors: readonly number[]): void
+  onError(error: Error): void
+}
+
 /**
  * Listens at `path`, in place of the socket that a killed supervisor left.
  *
- * @remarks Only the holder of the supervisor's lock may call it. Whoever gets a report owns the
- * descriptors that are to be stored; others are closed.
+ * @remarks Only the holder of the supervisor's lock may call it.
  * @param resumed - the socket of the release before in this process, which is there already.
  */
 export function openNotifySocket(
   path: string,
-  onReport: (pid: number, report: Report, descriptors: readonly number[]) => void,
-  onError: (error: Error) => void,
+  { knows, onReport, onError }: NotifyHandlers,
   resumed?: number,
 ): NotifySocket {
   const ours = process.getuid?.() ?? -1
   const onDatagram = ({ data, fds, pid, uid }: Datagram) => {
     // Where the OS does not tell the sender (-1), the directory's mode has kept others out.
-    if (uid !== ours && uid !== 0 && uid !== -1) return closeAll(fds)
-    const report = readReport(data.toString())
-    const sender = pid > 0 ? pid : report.event?.pid
+    const mayReport = uid === ours || uid === 0 || uid === -1 || (pid > 0 && knows(pid))
+    if (!mayReport) return closeAll(fds)
+    const { event, ...rest } = readReport(data.toString())
+    // Pid 0: a process of a pid namespace that we do not see. Its number means another one here.
+    const sender = pid === -1 ? event?.pid : pid > 0 ? pid : undefined
+    const report: Report =
+      event === undefined || sender === undefined
+        ? rest
+        : { ...rest, event: { ...event, pid: sender } }
     // sd_notify(3): a sender of BARRIER=1 waits until its descriptor is closed.
     const kept = sender === undefined || report.store === undefined ? [] : fds
     if (kept.length === 0) closeAll(fds)

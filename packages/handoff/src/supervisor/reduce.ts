@@ -114,8 +114,12 @@ function serves(
   return ended(replaced(next, replaces, at), { outcome: 'completed', at })
 }
 
-/** Enters the process that another one has replaced, which an earlier supervisor may have spawned. */
+/**
+ * Enters the process that another one has replaced, which an earlier supervisor may have spawned. Pid 0:
+ * it is not known here.
+ */
 function replaced(registry: Registry, { pid, generation }: ProcessName, at: number): Registry {
+  if (pid === 0) return registry
   const { stage = 'serving', servingSince = 0 } = registry.processes.get(pid) ?? {}
   // Its own word may have come first.
   const further = stage === 'drain' || stage === 'exit'

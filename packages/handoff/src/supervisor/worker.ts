@@ -242,7 +242,7 @@ export class Worker {
   #succeeded({ pid, generation, listeners, replaces }: Served, ms: number): LaunchResult {
     this.#hasServed = true
     this.#options.announce(say.serves({ pid, generation, listeners }, replaces?.generation, ms))
-    return { ok: true, pid, generation, replaces: replaces?.pid }
+    return { ok: true, pid, generation, replaces: replaces?.pid || undefined }
   }
 
   #failed({ failure, ...outcome }: Failed): LaunchResult {
