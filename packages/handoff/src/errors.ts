@@ -63,6 +63,8 @@ const help = {
   ERR_HANDOFF_ENTRY: 'Give the path of a file that this Node can run.',
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
+  ERR_HANDOFF_UNRESPONSIVE:
+    'It may be stopped (SIGSTOP, a debugger) or short of processor time or memory; its servers serve on without it.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
   ERR_HANDOFF_UPGRADE: 'The supervisor goes on as it was.',
 } as const

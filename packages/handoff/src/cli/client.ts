@@ -7,10 +7,23 @@ import { createInterface } from 'node:readline'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { connectTrusted, isAnswered } from '../io/trusted-socket.ts'
+import { holder } from '../supervisor/lock.ts'
 import { type ProgramChange, writeChange } from '../supervisor/program.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
+import { heartbeatHeader } from '../supervisor/stream-heartbeat.ts'
 import { completeLine, completeStatus } from './complete.ts'
+import { Silence } from './silence.ts'
+
+/**
+ * How long the supervisor may take to begin its answer, in milliseconds. It answers in milliseconds; a start of
+ * a process blocks it for a tenth of a second, and a machine out of memory for seconds.
+ */
+const answerTimeoutMs = 10_000
+/** The same for an upgrade: the other release has ten seconds to check that it can go on. */
+const upgradeTimeoutMs = 20_000
+/** How many heartbeats in a row may be missing from an answer that is not complete. */
+const missingHeartbeats = 5
 
 /** What a reload is to do. */
 export interface Wanted {
@@ -27,6 +40,8 @@ export class Client {
   readonly name: string
   readonly #directory: RunDirectory
   readonly #owner: number
+  /** Of the last request. */
+  #silence: Silence | undefined
 
   constructor(name: string, directory: RunDirectory, owner: number) {
     this.name = name
@@ -36,7 +51,8 @@ export class Client {
 
   /**
    * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE;
-   * ERR_HANDOFF_DIRECTORY_UNSAFE if a stranger listens there.
+   * ERR_HANDOFF_DIRECTORY_UNSAFE if a stranger listens there; ERR_HANDOFF_UNRESPONSIVE if the
+   * supervisor is there and says nothing for {@link answerTimeoutMs}.
    */
   async status(): Promise<Status> {
     const status = JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
@@ -45,7 +61,10 @@ export class Client {
 
   /** Returns when every process has gone. @throws as {@link status}. */
   async stop(): Promise<void> {
-    await this.#text(await this.#send('POST', '/stop'))
+    const { headers } = await this.#send('GET', '/status')
+    // A supervisor of an older release begins its answer when the run has ended.
+    const timeoutMs = heartbeatHeader.toLowerCase() in headers ? answerTimeoutMs : 0
+    await this.#text(await this.#send('POST', '/stop', timeoutMs))
   }
 
   /**
@@ -88,7 +107,8 @@ export class Client {
    * it is as it was; and as {@link status}.
    */
   async upgrade(to: { command: string; node: string }): Promise<Status> {
-    const response = await this.#send('POST', `/upgrade?${new URLSearchParams(to)}`)
+    const path = `/upgrade?${new URLSearchParams(to)}`
+    const response = await this.#send('POST', path, upgradeTimeoutMs)
     let refusal: Refusal | undefined
     try {
       for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
@@ -101,13 +121,18 @@ export class Client {
     } catch {
       // The connection ended before the answer: the supervisor is another program now.
     }
+    if (this.#silence?.error !== undefined) throw this.#silence.error
     if (refusal !== undefined) throw refusal
     return await this.status()
   }
 
-  async #send(method: string, path: string): Promise<IncomingMessage> {
+  /** @param timeoutMs - how long the answer may take to begin; 0: for ever. */
+  async #send(method: string, path: string, timeoutMs = answerTimeoutMs): Promise<IncomingMessage> {
     const socket = this.#connect()
     const outgoing = request({ createConnection: () => socket, method, path, host: 'handoff' })
+    const silence = new Silence(outgoing, (ms) => this.#unresponsive(ms))
+    this.#silence = silence
+    silence.allow(timeoutMs)
     outgoing.end()
     let response: IncomingMessage
     try {
@@ -115,6 +140,9 @@ export class Client {
     } catch (cause) {
       throw this.#gone(cause)
     }
+    // What a supervisor without heartbeats has to say may take as long as a drain.
+    const heartbeatMs = Number(response.headers[heartbeatHeader.toLowerCase()] ?? 0)
+    silence.allow(heartbeatMs * missingHeartbeats)
     if (response.statusCode === 200) return response
     const { code, message } = JSON.parse(await this.#text(response))
     throw new Refusal(code, message)
@@ -153,12 +181,24 @@ export class Client {
     )
   }
 
-  #gone(cause?: unknown): HandoffError {
+  #gone(cause?: unknown): Error {
+    if (this.#silence?.error !== undefined) return this.#silence.error
+    // The queue of its socket is full: it has accepted nothing for a while.
+    if ((cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN') return this.#unresponsive()
     const reason = cause === undefined ? '' : ` (${reasonOf(cause)})`
     return new HandoffError(
       'ERR_HANDOFF_PEER_GONE',
       `cannot hear from ${this.name}: its supervisor went away${reason}`,
       { cause },
+    )
+  }
+
+  #unresponsive(ms?: number): HandoffError {
+    const since =
+      ms === undefined ? 'does not accept connections' : `says nothing for ${ms / 1000} s`
+    return new HandoffError(
+      'ERR_HANDOFF_UNRESPONSIVE',
+      `cannot hear from ${this.name}: its supervisor${holder(this.#directory.lock)} ${since}`,
     )
   }
 }

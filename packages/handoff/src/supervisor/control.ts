@@ -9,6 +9,7 @@ import { bindUnix } from '../io/bind.ts'
 import type { Fleet } from './fleet.ts'
 import { reloadWithLines } from './reload.ts'
 import { findPath, type Parameters, type Path, readParameters, schemas } from './request.ts'
+import { heartbeatHeader, heartbeatMs, sendHeartbeats } from './stream-heartbeat.ts'
 import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
 
 /** How long a client that does not read may delay the end of the supervisor. */
@@ -36,8 +37,12 @@ const handlers: { readonly [P in Path]: Handler<P> } = {
   '/status': ({ fleet }, response) => answer(response, 200, fleet.status()),
   '/reload': reload,
   '/upgrade': upgrade,
-  // Answered when the run has ended: see close().
-  '/stop': ({ fleet }) => fleet.stop(),
+  // The body follows when the run has ended: see close().
+  '/stop': ({ fleet }, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
+    sendHeartbeats(response)
+    fleet.stop()
+  },
 }
 
 export class Control {
@@ -79,13 +84,14 @@ export class Control {
     this.#server.close()
     rmSync(this.#path, { force: true })
     return () => {
-      for (const response of this.#waiting) answer(response, 200, { ok: true })
+      for (const response of this.#waiting) response.end(`${JSON.stringify({ ok: true })}\n`)
       setTimeout(() => this.#server.closeAllConnections(), farewellTimeoutMs).unref()
     }
   }
 
   /** Rejects with the reason if the request cannot be done; {@link fail} makes an answer of it. */
   async #handle(run: Run, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader(heartbeatHeader, heartbeatMs)
     const [name = '', query = ''] = (request.url ?? '').split('?', 2)
     const path = findPath(name)
     if (path === undefined) {
@@ -141,6 +147,7 @@ async function reload(
   })
   // Sent now, so that the client knows that the reload has begun.
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+  sendHeartbeats(response)
   await done
   response.end()
 }

@@ -63,8 +63,8 @@ function alreadyRunning(name: string, path: string): HandoffError {
   )
 }
 
-/** Its pid, unless it has just come or gone. */
-function holder(path: string): string {
+/** The pid of the holder of the lock at `path`, as ` (pid 123)`; empty if it has just come or gone. */
+export function holder(path: string): string {
   try {
     const pid = Number(readFileSync(path, 'utf8'))
     return pid > 0 ? ` (pid ${pid})` : ''
