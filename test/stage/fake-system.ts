@@ -18,6 +18,7 @@ export class FakeSystem implements System {
   readonly pid = ++lastPid
   uid = process.getuid?.() ?? -1
   env: NodeJS.ProcessEnv = {}
+  inspected = false
   command = { file: '/usr/bin/node', flags: [] as string[], args: ['server.js'] }
   readonly warnings: string[] = []
   readonly exits: number[] = []
@@ -105,6 +106,10 @@ export class FakeSystem implements System {
     }
     this.children.push(child)
     return child
+  }
+
+  isInspected(): boolean {
+    return this.inspected
   }
 
   warn(text: string): void {

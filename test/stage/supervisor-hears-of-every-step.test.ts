@@ -162,11 +162,53 @@ describe('time that only the code asks for', () => {
     const request = await old.inFlight(whereIs(server))
     await place.newPeer().takeOver()
     await old.reaches('drain')
-    expect(extensions()).toEqual(['120000000'])
+    // With the probation: how long it may still be here.
+    await until('the drain', () => extensions().length === 2)
+    expect(extensions()).toEqual(['120000000', '95000500'])
     void old.handoff.stop()
-    await until('the stop', () => extensions().length === 2)
+    await until('the stop', () => extensions().length === 3)
     request.finish()
     await old.exit()
+  })
+})
+
+describe('that the event loop turns', () => {
+  const told = (heard: NotifyFields[]) =>
+    heard.flatMap(({ X_HANDOFF_ALIVE }) => X_HANDOFF_ALIVE ?? [])
+
+  test('is told at the start, at each interval, and when this process serves', async () => {
+    const place = openPlace()
+    const { env, heard } = supervisor(place)
+    const { system, handoff } = await place.start({}, { ...env })
+    await until('the start', () => told(heard).length === 1)
+    system.advance(3_000)
+    await until('three intervals', () => told(heard).length === 4)
+    await handoff.ready()
+    system.advance(1)
+    await until('it serves', () => told(heard).length === 5)
+    expect(new Set(told(heard))).toEqual(new Set(['1']))
+  })
+
+  test('is not promised where a debugger may stop it, or after the application has closed', async () => {
+    const place = openPlace()
+    const { env, heard } = supervisor(place)
+    const { system, handoff } = await place.start({}, { ...env })
+    system.inspected = true
+    system.advance(2_000)
+    system.inspected = false
+    system.advance(1_000)
+    handoff.close()
+    system.advance(5_000)
+    await until('the end', () => told(heard).length === 4)
+    expect(told(heard)).toEqual(['1', '0', '1', '0'])
+  })
+
+  test('is told to nobody without a supervisor', async () => {
+    const place = openPlace()
+    const { env, heard } = supervisor(place)
+    const { system } = await place.start({}, { NOTIFY_SOCKET: env.NOTIFY_SOCKET })
+    system.advance(3_000)
+    expect(told(heard)).toEqual([])
   })
 })
 

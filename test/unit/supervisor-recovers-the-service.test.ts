@@ -17,7 +17,13 @@ const somebody = { serves: true, mayTakeBack: false }
 
 function recovery() {
   const mayFinish = vi.fn(() => true)
-  const handlers = { restart: vi.fn(), mayFinish, finish: vi.fn(), onPause: vi.fn() }
+  const handlers = {
+    restart: vi.fn(),
+    mayFinish,
+    finish: vi.fn(),
+    onPause: vi.fn(),
+    onNoTakeBack: vi.fn(),
+  }
   return { ...handlers, recovery: new Recovery(handlers) }
 }
 
@@ -48,10 +54,13 @@ test('while an older process can take back, nothing is started', () => {
 })
 
 test('an older process that neither takes back nor ends is not waited for for ever', () => {
-  const { recovery: it, restart } = recovery()
+  const { recovery: it, restart, onNoTakeBack } = recovery()
   it.lost({ exit: killed, servedMs: 5, why })
   it.settle(olderAlive)
-  vi.advanceTimersByTime(5_000 + 100)
+  vi.advanceTimersByTime(4_999)
+  expect(onNoTakeBack).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1 + 100)
+  expect(onNoTakeBack.mock.calls).toEqual([[5_000]])
   expect(restart).toHaveBeenCalledTimes(1)
 })
 

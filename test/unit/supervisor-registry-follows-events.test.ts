@@ -56,6 +56,24 @@ test('a handoff moves the serving generation, and the old one drains', () => {
   expect(draining(registry).map(({ pid }) => pid)).toEqual([10])
 })
 
+test('a process can take back until a later handoff begins, and whatever becomes of that', () => {
+  const send = { type: 'stage', stage: 'send', detail: '' } as const
+  const before = second()
+  expect(draining(before).map(({ pid }) => pid)).toEqual([10])
+  const begun = heard(before, 20, 2, send)
+  expect(draining(begun)).toEqual([])
+  const message = 'cannot hand over: it is gone'
+  const aborted = heard(begun, 20, 2, {
+    ...{ type: 'aborted', stage: 'send', code: 'ERR_HANDOFF_PEER_GONE', message, serving: 'old' },
+  })
+  expect(draining(aborted)).toEqual([])
+  // Its own next handoff lets it take back, and nobody else.
+  const third = heard(aborted, 30, 3, {
+    ...{ type: 'serving', replaces: { pid: 20, generation: 2 }, listeners },
+  })
+  expect(draining(third).map(({ pid }) => pid)).toEqual([20])
+})
+
 test('generations that have served are counted, gone or not; those that have not are not', () => {
   expect(emptyRegistry.youngest).toBe(0)
   const registry = second()

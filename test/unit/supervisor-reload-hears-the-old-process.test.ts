@@ -20,6 +20,8 @@ function supervise() {
   const fake = {
     serving: { pid: 20, generation: 2 } as { pid: number; generation: number } | undefined,
     has: (pid: number) => alive.has(pid),
+    hasTurned: (_: number) => true,
+    reasonOf: (_: number): string | undefined => undefined,
     number: 1,
     busy: false,
     launch: () => Promise.resolve(launched),
@@ -117,6 +119,40 @@ test('an old process that tells nothing is not waited for long', async () => {
   await done
   expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new', old: null }])
   expect(observers.size).toBe(0)
+})
+
+test('a new process that has said nothing since it serves is waited for, and its end is the reason', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { fake, observers, takeBack, end } = supervise()
+  fake.hasTurned = () => false
+  const { lines, done } = reload(fake, false)
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(lines).toEqual([])
+  fake.reasonOf = () => 'said nothing for 4 s in its probation'
+  end(20)
+  expect(lines).toEqual([])
+  takeBack()
+  await done
+  expect(lines.at(-1)).toMatchObject({
+    ...{ type: 'result', ok: false, serving: 'old', code: 'ERR_HANDOFF_TIMEOUT' },
+    message:
+      'cannot hand over: the new process (pid 20) said nothing for 4 s in its probation, and was killed. Generation 1 (pid 10) serves on.',
+  })
+  expect(observers.size).toBe(0)
+})
+
+test('a new process that shows life ends the waiting', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { fake, observers } = supervise()
+  fake.hasTurned = () => false
+  const { lines, done } = reload(fake, false)
+  await vi.advanceTimersByTimeAsync(2_000)
+  fake.hasTurned = () => true
+  for (const observer of observers) observer.turned?.(20)
+  await done
+  expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new' }])
 })
 
 test('an old process that has gone at once is not waited for', async () => {

@@ -127,6 +127,26 @@ test('that the old process gave up on another process is not its reason, and end
   expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
 })
 
+test('a process that hangs after the commit has that as its reason', async () => {
+  const { attempt } = begin()
+  attempt.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  attempt.hung('said nothing for 4 s after the commit')
+  expect(await failureAfter(attempt, { code: null, signal: 'SIGKILL' })).toMatchObject({
+    code: 'ERR_HANDOFF_TIMEOUT',
+    message: expect.stringContaining('it said nothing for 4 s after the commit, and was killed'),
+  })
+})
+
+test('after the commit of the old process it has 10 s, however long its ready timeout is', () => {
+  const { attempt, kill } = begin(600_000)
+  attempt.heard(own, joined)
+  attempt.heard(old, event(old, { type: 'stage', stage: 'drain', detail: '' }))
+  vi.advanceTimersByTime(9_999)
+  expect(kill).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(kill).toHaveBeenCalled()
+})
+
 test('an exception of another process is not its reason', async () => {
   const { attempt } = begin()
   attempt.heard(old, { exception: 'SyntaxError: x' })

@@ -258,7 +258,8 @@ export class HandoffProcess {
   async #leave(): Promise<void> {
     const { drainTimeoutMs } = this.#settings
     // The exit hooks have as long as the drain had.
-    if (this.#stopping !== undefined) this.#parts.reporter.extend(drainTimeoutMs)
+    const isAwaited = this.#stopping !== undefined || this.#settings.statusIntervalMs !== undefined
+    if (isAwaited) this.#parts.reporter.extend(drainTimeoutMs)
     const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
     this.#parts.reporter.close()
     this.#parts.line.end()

@@ -6,7 +6,7 @@ import { Channel } from './io/channel.ts'
 import { close, socketPair } from './io/descriptors.ts'
 import type { System, Timer } from './io/system.ts'
 import { notify } from './io/systemd.ts'
-import type { NotifyFields } from './protocol/notify.ts'
+import { aliveField, type NotifyFields } from './protocol/notify.ts'
 
 const debug = debuglog('handoff')
 
@@ -46,6 +46,9 @@ export class Notifier {
     if (this.#socket === undefined) return
     if (notification.event?.type === 'status') {
       this.#unsent = this.#unsent.filter(({ event }) => event?.type !== 'status')
+    }
+    if (aliveField in notification.fields) {
+      this.#unsent = this.#unsent.filter(({ fields }) => !(aliveField in fields))
     }
     this.#unsent.push(notification)
     if (this.#retry === undefined) this.#send()

@@ -4,7 +4,7 @@ import { type HandoffEvent, type HandoffEventBody, publish } from './diagnostics
 import type { System, Timer } from './io/system.ts'
 import { Notifier } from './notifier.ts'
 import type { Settings } from './options.ts'
-import type { NotifyFields } from './protocol/notify.ts'
+import { aliveField, type NotifyFields, probationField } from './protocol/notify.ts'
 
 /** What changes while nothing happens: told to the supervisor now and then. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
@@ -19,6 +19,8 @@ export class Reporter {
   #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
+  /** Whether the supervisor was told to expect a report at each interval. */
+  #watched = false
 
   constructor(system: System, settings: Settings, generation: () => number) {
     this.#system = system
@@ -53,7 +55,27 @@ export class Reporter {
    * @see sd_notify(3), EXTEND_TIMEOUT_USEC
    */
   extend(ms: number): void {
-    this.notifier.send({ fields: { EXTEND_TIMEOUT_USEC: String(Math.ceil(ms * 1000)) } })
+    this.notifier.send({ fields: { EXTEND_TIMEOUT_USEC: usec(ms) } })
+  }
+
+  /**
+   * This process has committed: reports how long it may still be here, in milliseconds. The supervisor kills it
+   * after that.
+   */
+  drains(timeouts: { probationMs: number; drainTimeoutMs: number }): void {
+    if (this.#settings.statusIntervalMs === undefined) return
+    const { probationMs, drainTimeoutMs } = timeouts
+    this.notifier.send({
+      fields: {
+        EXTEND_TIMEOUT_USEC: usec(probationMs + drainTimeoutMs),
+        [probationField]: usec(probationMs),
+      },
+    })
+  }
+
+  /** Shows the supervisor that the event loop has turned, when it has. */
+  showLife(): void {
+    if (this.#status !== undefined) this.#system.timer(0, () => this.#beat(), true)
   }
 
   /** An error of the application's own callback is its own, and must not cut a handoff in half. */
@@ -72,10 +94,12 @@ export class Reporter {
     const { statusIntervalMs } = this.#settings
     if (statusIntervalMs === undefined) return
     this.#status = status
+    this.#beat()
     const tick = () => {
       // First: the application may close the handoff as it is told.
       wait()
       this.tellStatus()
+      this.#beat()
     }
     const wait = () => {
       this.#timer = this.#system.timer(statusIntervalMs, tick, true)
@@ -95,5 +119,21 @@ export class Reporter {
   close(): void {
     this.#timer?.cancel()
     this.#status = undefined
+    this.#expect(false)
   }
+
+  #beat(): void {
+    // A breakpoint is no hang.
+    if (this.#status !== undefined) this.#expect(!this.#system.isInspected())
+  }
+
+  #expect(alive: boolean): void {
+    if (!alive && !this.#watched) return
+    this.#watched = alive
+    this.notifier.send({ fields: { [aliveField]: alive ? '1' : '0' } })
+  }
+}
+
+function usec(ms: number): string {
+  return String(Math.ceil(ms * 1000))
 }

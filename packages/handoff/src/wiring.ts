@@ -51,6 +51,8 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const serves = () => birth.state === 'serving' && succession.state === 'serving'
   const report = (event: HandoffEventBody) => {
     self.event(event)
+    if (event.type === 'serving' || event.type === 'taken-back') reporter.showLife()
+    if (event.type === 'stage' && succession.state === 'drain') reporter.drains(settings)
     if (event.type === 'serving') {
       manager.begin(birth.unclaimed)
       void joinings.run(settings.joins)

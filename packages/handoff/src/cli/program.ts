@@ -42,6 +42,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       timeText('in which the old process can take back', '5s'),
       duration,
     )
+    .option(
+      '--watchdog <time>',
+      'a server that says nothing for so long is killed and started again; 0: never ' +
+        '(default: 4s, and only in the probation after a reload)',
+      duration,
+    )
     .addHelpText('after', times)
     .passThroughOptions()
     .action(async (entry, args, options) => {

@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly readyTimeout?: number
   readonly drainTimeout?: number
   readonly probation?: number
+  readonly watchdog?: number
 }
 
 /** @returns the exit code of the run. */
@@ -24,6 +25,7 @@ export async function run(entry: string, args: string[], options: RunOptions): P
     readyTimeout,
     drainTimeout,
     probation,
+    watchdog,
   } = options
   return supervise({
     name,
@@ -32,6 +34,7 @@ export async function run(entry: string, args: string[], options: RunOptions): P
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
       ...(probation !== undefined && { probationMs: probation }),
+      ...(watchdog !== undefined && { watchdogMs: watchdog }),
     },
     workers: options.workers ?? 1,
     parallel: options.parallel ?? false,

@@ -49,6 +49,8 @@ export interface System {
   /** Reports that this process ends, while it can still say so to its peer. */
   onDeath(listener: (death: Death) => void): () => void
   spawn(command: readonly string[], options: SpawnOptions): Spawned
+  /** Whether a debugger can stop this process at a breakpoint. */
+  isInspected(): boolean
   warn(text: string): void
   exit(code: number): void
 }
@@ -82,6 +84,13 @@ function hearSignals(first: boolean): System['onSignal'] {
 
 /** As this process was started: a preload takes its own flags out of process.execArgv. */
 const flags = [...process.execArgv]
+
+/** Not imported: a Node.js that was built without it cannot, and a program that needs none loads none. */
+function inspector(): typeof import('node:inspector') | undefined {
+  // Since Node 22.3 and 20.16.
+  if (process.features.inspector !== true) return undefined
+  return process.getBuiltinModule?.('node:inspector')
+}
 
 export const realSystem: System = {
   pid: process.pid,
@@ -127,6 +136,7 @@ export const realSystem: System = {
       },
     }
   },
+  isInspected: () => inspector()?.url() !== undefined,
   warn: (text) => process.stderr.write(`${printable(text)}\n`),
   exit: (code) => process.exit(code),
 }

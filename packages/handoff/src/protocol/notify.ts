@@ -15,6 +15,15 @@ export const exceptionField = 'X_HANDOFF_EXCEPTION'
 export const wordsField = 'X_HANDOFF_LAST_WORDS'
 
 /**
+ * The field by which a process shows that its event loop turns: `1` at an interval, or `0` for: do not expect
+ * more, since this process closes its handoff or a debugger may stop it.
+ */
+export const aliveField = 'X_HANDOFF_ALIVE'
+
+/** The field that carries how long an old process stays able to take back after its commit, in microseconds. */
+export const probationField = 'X_HANDOFF_PROBATION_USEC'
+
+/**
  * Writes a notification. A line break would end a value early, so it becomes a space; a STATUS is for
  * people.
  */

@@ -2,9 +2,11 @@
 
 import { reasonOf, type Serving } from '../errors.ts'
 import type { DrainCounts, Fates } from '../fates.ts'
+import { plural } from '../plural.ts'
 import type { Failure } from './attempt.ts'
 import { type Exit, endText } from './exit.ts'
 import { drainedText } from './fates-text.ts'
+import type { Hung } from './hang-watch.ts'
 import type { ProcessRecord } from './registry.ts'
 
 /** One line, and how it is meant. */
@@ -100,6 +102,32 @@ export function watches(directory: string): Line {
 
 export function stopping(processes: number): Line {
   return info(`stopping: ${processes} process${processes === 1 ? '' : 'es'} to drain`)
+}
+
+/** The supervisor has killed a process that hung; `reason` is what that had done, or not. */
+export function killedHung({ pid, generation }: ProcessRecord, reason: string): Line {
+  const name =
+    generation === 0 ? `the process (pid ${pid})` : `generation ${generation} (pid ${pid})`
+  return bad(`${name} was killed by this supervisor: it ${reason}`)
+}
+
+export function silenceReason(why: Hung['why'], silentMs: number): string {
+  const when = {
+    probation: ' in its probation',
+    commit: ' after the commit',
+    watchdog: '',
+    past: ' while no process serves',
+  }
+  return `said nothing for ${silentMs / 1000} s${when[why]}`
+}
+
+export function takeBackReason(ms: number): string {
+  return `did not take back within ${ms / 1000} s`
+}
+
+export function drainReason({ connections }: ProcessRecord, ms: number): string {
+  const open = connections === 0 ? '' : `, with ${plural(connections, 'connection')} open`
+  return `was still there ${Math.round(ms / 1000)} s after its handoff, or after it last asked for time${open}`
 }
 
 export function stopDeadline(): Line {

@@ -36,6 +36,8 @@ export type Outcome = Served | Failed
 const defaultReadyTimeoutMs = 60_000
 /** The process keeps its own deadline; ours is for one that hangs or never set any. */
 const marginMs = 5_000
+/** How long a process may import state after the commit (new/imports.ts). */
+const committedMs = 5_000
 
 export interface AttemptOptions {
   readonly pid: number
@@ -95,7 +97,16 @@ export class Attempt {
       const { generation, listeners } = event
       this.#end({ ok: true, pid, generation, listeners, replaces: null })
     }
+    // The old process has committed to it: what is left are imports, which have 5 s, and its first word.
+    if (!own && event.type === 'stage' && event.stage === 'drain') {
+      this.#deadline.set(committedMs + marginMs)
+    }
     if (event.type === 'aborted' && (own || this.#isMine(event))) this.#aborted(own, event)
+  }
+
+  /** The process hangs after the commit, and is being killed. */
+  hung(reason: string): void {
+    this.#fail(5, 'ERR_HANDOFF_TIMEOUT', `it ${reason}, and was killed`)
   }
 
   /** Takes note of the end of the process. */

@@ -9,6 +9,8 @@ export interface Timeouts {
   readonly readyTimeoutMs?: number
   readonly drainTimeoutMs?: number
   readonly probationMs?: number
+  /** How long a process that serves may say nothing; 0: for ever. The supervisor's own. */
+  readonly watchdogMs?: number
 }
 
 /** Set by whoever started the supervisor, for the supervisor alone. */

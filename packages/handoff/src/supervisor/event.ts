@@ -3,7 +3,14 @@
 import type { HandoffEvent } from '../diagnostics.ts'
 import { mapFates } from '../fates.ts'
 import { numberOf } from '../options.ts'
-import { eventField, exceptionField, parseNotify, wordsField } from '../protocol/notify.ts'
+import {
+  aliveField,
+  eventField,
+  exceptionField,
+  parseNotify,
+  probationField,
+  wordsField,
+} from '../protocol/notify.ts'
 import { isStage } from './side.ts'
 
 /** One datagram of a process. */
@@ -13,6 +20,10 @@ export interface Report {
   readonly exception?: string
   /** What a process that is about to fail had written to stderr last. */
   readonly words?: string
+  /** The process reports at an interval that its event loop turns (true), or will do so no more (false). */
+  readonly alive?: boolean
+  /** How long the process stays able to take back from now on. */
+  readonly probationMs?: number
   /** The process asks for this much more time to start or to stop. */
   readonly extendMs?: number
   /** The name under which the descriptor of this datagram is to be kept. */
@@ -55,11 +66,14 @@ export function readReport(text: string): Report {
   const words = readJson(fields[wordsField])
   // sd_notify(3): microseconds from now on.
   const extendMs = readUsec(fields.EXTEND_TIMEOUT_USEC)
+  const probationMs = readUsec(fields[probationField])
   return {
     ...(event && { event }),
     ...(typeof exception === 'string' && { exception }),
     ...(typeof words === 'string' && { words }),
     ...(extendMs > 0 && { extendMs }),
+    ...(aliveField in fields && { alive: fields[aliveField] === '1' }),
+    ...(probationMs >= 0 && { probationMs }),
     ...(fields.FDSTORE === '1' && { store: fields.FDNAME ?? 'stored' }),
     ...(fields.FDSTOREREMOVE === '1' && { unstore: fields.FDNAME ?? '' }),
     ...(fields.STOPPING === '1' && { stopping: true }),

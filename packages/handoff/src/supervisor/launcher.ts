@@ -89,6 +89,11 @@ export class Launcher {
     this.#attempt?.heard(pid, report)
   }
 
+  /** The process on its way hangs, and is being killed. */
+  hung(pid: number, reason: string): void {
+    if (pid === this.pid) this.#attempt?.hung(reason)
+  }
+
   /** Takes note of the end of any process of this run. */
   exited(pid: number, exit: Exit): void {
     if (pid === this.pid) this.#attempt?.exited(exit)

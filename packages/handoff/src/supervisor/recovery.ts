@@ -21,6 +21,8 @@ export interface RecoveryHandlers {
   mayFinish(): boolean
   /** The server has ended by itself. */
   finish(): void
+  /** A process that was to take back has not, for so many milliseconds: it hangs. */
+  onNoTakeBack(ms: number): void
   onPause(delayMs: number, why: string): void
 }
 
@@ -57,7 +59,7 @@ export class Recovery {
     if (serves) {
       this.cancel()
     } else if (this.#loss !== undefined && this.#restart === undefined) {
-      if (mayTakeBack) this.#takeBackTimer ??= setTimeout(() => this.#replace(), takeBackTimeoutMs)
+      if (mayTakeBack) this.#takeBackTimer ??= setTimeout(() => this.#late(), takeBackTimeoutMs)
       else this.#replace()
     }
   }
@@ -69,6 +71,11 @@ export class Recovery {
     this.#takeBackTimer = undefined
     this.#restart = undefined
     this.#loss = undefined
+  }
+
+  #late(): void {
+    this.#handlers.onNoTakeBack(takeBackTimeoutMs)
+    this.#replace()
   }
 
   #replace(): void {

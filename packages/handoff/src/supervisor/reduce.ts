@@ -46,8 +46,11 @@ export function reduce(registry: Registry, change: Change): Registry {
 function report(registry: Registry, pid: number, event: HandoffEvent, at: number): Registry {
   const known = event.generation > 0 ? { generation: event.generation } : {}
   switch (event.type) {
-    case 'stage':
-      return patch(registry, pid, at, { ...known, stage: event.stage })
+    case 'stage': {
+      const next = patch(registry, pid, at, { ...known, stage: event.stage })
+      // It lets go of the process before it when its successor says hello.
+      return event.stage === 'send' && pid === registry.serving ? released(next, [pid]) : next
+    }
     case 'status': {
       const { stage, listeners, connections, open, fates } = event
       const facts = { ...known, stage, listeners, connections, open, fates }
@@ -111,7 +114,19 @@ function serves(
   const left = registry.left === pid ? undefined : registry.left
   const next = { ...patched, serving: pid, left, youngest }
   if (replaces === null) return next
-  return ended(replaced(next, replaces, at), { outcome: 'completed', at })
+  const known = replaced(next, replaces, at)
+  return ended(released(known, [pid, replaces.pid]), { outcome: 'completed', at })
+}
+
+/** No process that has served can take back, but for these. */
+function released(registry: Registry, except: readonly number[]): Registry {
+  const processes = new Map(registry.processes)
+  for (const [pid, record] of processes) {
+    if (record.servingSince > 0 && !except.includes(pid)) {
+      processes.set(pid, { ...record, released: true })
+    }
+  }
+  return { ...registry, processes }
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ProcessRecord {
   readonly startedAt: number
   /** When it began to serve, by the same clock; 0 if it never did. */
   readonly servingSince: number
+  /** Whether a later handoff has begun since it handed over: it cannot take back. */
+  readonly released?: boolean
   readonly listeners: readonly string[]
   readonly connections: number
   /** The same by kind. */
@@ -72,7 +74,7 @@ export function allFates({ processes, past }: Registry): Fates {
 /** The processes that could take back: older ones that still finish their work. */
 export function draining(registry: Registry): ProcessRecord[] {
   return [...registry.processes.values()].filter(
-    ({ pid, stage, servingSince }) =>
-      pid !== registry.serving && servingSince > 0 && stage !== 'exit',
+    ({ pid, stage, servingSince, released }) =>
+      pid !== registry.serving && servingSince > 0 && stage !== 'exit' && !released,
   )
 }

@@ -48,6 +48,8 @@ export interface WorkerOptions {
 export interface Observer {
   heard?(pid: number, event: HandoffEvent): void
   gone?(pid: number): void
+  /** A process has shown that its event loop turns. */
+  turned?(pid: number): void
 }
 
 /** What to start, and from whom it takes over beside the process that serves here. */

@@ -76,10 +76,14 @@ export class WorkerReload {
     let patient = true
     const decide = (): LaunchResult | undefined => {
       const failure = this.#takeBacks.get(old)
-      if (failure !== undefined) return { ok: false, failure, serving: 'old' }
+      if (failure !== undefined) {
+        return { ok: false, failure: this.#reason(launched.pid, failure), serving: 'old' }
+      }
       if (worker.has(old)) {
+        // Else the old one takes back, or is killed for it, within seconds.
+        const lives = worker.has(launched.pid) && worker.hasTurned(launched.pid)
         const enough = this.#connections.isKnown(old) || !patient
-        return enough && !waitForExit ? launched : undefined
+        return lives && enough && !waitForExit ? launched : undefined
       }
       return worker.serving === undefined ? bothGone : launched
     }
@@ -91,13 +95,21 @@ export class WorkerReload {
         undo()
         resolve(decided)
       }
-      const undo = worker.observe({ heard: check, gone: check })
+      const undo = worker.observe({ heard: check, gone: check, turned: check })
       const timer = setTimeout(() => {
         patient = false
         check()
       }, patienceMs)
       check()
     })
+  }
+
+  /** Why the old process has taken back: that its successor has gone is the end of it, not the reason. */
+  #reason(pid: number, failure: Failure): Failure {
+    const reason = this.worker.reasonOf(pid)
+    if (reason === undefined) return failure
+    const message = `cannot hand over: the new process (pid ${pid}) ${reason}, and was killed.`
+    return { code: 'ERR_HANDOFF_TIMEOUT', message }
   }
 
   /** What the old process has told of its connections so far. */

@@ -10,6 +10,7 @@ import type { Failed, Outcome, Served } from './attempt.ts'
 import { now } from './clock.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
+import { HangGuard } from './hang-guard.ts'
 import { Launcher } from './launcher.ts'
 import { ListenerStore } from './listener-store.ts'
 import { Narrator } from './narrator.ts'
@@ -29,6 +30,7 @@ export class Worker {
   readonly #launcher: Launcher
   readonly #programs: Programs
   readonly #recovery: Recovery
+  readonly #guard: HangGuard
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
@@ -61,9 +63,17 @@ export class Worker {
       restart: () => void this.launch(),
       mayFinish: () => options.isAlone(),
       finish: () => this.#endByItself(),
+      onNoTakeBack: (ms) => this.#guard.killLate(draining(this.#generations.registry), ms),
       onPause: (delayMs, why) => {
         options.announce(say.pause(delayMs, this.#store.all.length > 0, why))
       },
+    })
+    this.#guard = new HangGuard({
+      timeouts,
+      registry: () => this.#generations.registry,
+      starting: () => this.#launcher.pid,
+      kill: (pid) => this.#kill(pid),
+      announce: (line) => options.announce(line),
     })
     if (resumed !== undefined) this.#resume(resumed)
   }
@@ -143,6 +153,16 @@ export class Worker {
     return this.#generations.registry.processes.has(pid)
   }
 
+  /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
+  hasTurned(pid: number): boolean {
+    return this.#guard.hasTurned(pid)
+  }
+
+  /** Why this supervisor has killed a process that hung, as words about it; undefined if it has not. */
+  reasonOf(pid: number): string | undefined {
+    return this.#guard.reasonOf(pid)
+  }
+
   /** What the next release needs to know; nothing may be on its way. */
   snapshot(): WorkerSnapshot {
     return {
@@ -215,6 +235,7 @@ export class Worker {
 
   close(): void {
     this.#recovery.cancel()
+    this.#guard.close()
     this.#store.close()
     this.#generations.close()
   }
@@ -277,6 +298,8 @@ export class Worker {
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
     this.#launcher.heard(pid, report)
+    if (this.#stopping === undefined) this.#guard.heard(pid, report)
+    if (report.alive) for (const observer of this.#observers) observer.turned?.(pid)
     if (event === undefined) return
     const { serving } = this.#generations.registry
     if (serving !== undefined) this.#programs.serves(serving)
@@ -301,10 +324,15 @@ export class Worker {
     const { pid, servingSince } = record
     this.#programs.gone(pid)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
-    const line = this.#narrator.endOf(record, exit)
+    const reason = this.#guard.reasonOf(pid)
+    const end = this.#narrator.endOf(record, exit)
+    const line = reason === undefined ? end : say.killedHung(record, reason)
     if (wasServing) this.#recovery.lost({ exit, servedMs, why: line.text })
-    const expected = this.#stopping !== undefined || (!wasServing && exit?.code === 0)
+    // That this supervisor kills it was announced then.
+    const expected =
+      this.#stopping !== undefined || reason !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(line)
+    this.#guard.gone(pid)
     this.#launcher.exited(pid, exit ?? { code: null, signal: null })
     for (const observer of this.#observers) observer.gone?.(pid)
     this.#settle()
@@ -323,6 +351,11 @@ export class Worker {
     }
   }
 
+  #kill(pid: number): void {
+    this.#launcher.hung(pid, this.reasonOf(pid) ?? '')
+    this.#generations.signal(pid, 'SIGKILL')
+  }
+
   #endByItself(): void {
     this.#options.announce(say.endedByItself())
     this.#finish(0)
@@ -332,6 +365,7 @@ export class Worker {
   #finish(code: number): void {
     if (this.#stopping !== undefined) return
     this.#recovery.cancel()
+    this.#guard.close()
     this.#store.close()
     this.#stopping = new Stopping(this.#generations, {
       code,
