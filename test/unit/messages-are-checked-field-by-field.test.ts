@@ -30,6 +30,7 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   ended: { numbers: [3, 4] },
   state: { key: 'counter', when: 'commit', encoding: 'json', length: 70_000 },
   older: { processes: [{ pid: 7, generation: 3 }] },
+  alive: {},
   rested: { rests: [{ number: 3, read: 90, written: 2 ** 40, item: { idleMs: 5_000 } }] },
   mark: {},
 }

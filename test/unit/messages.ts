@@ -54,6 +54,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
     fc.record({ key: text, when, encoding: fc.constantFrom('json', 'bytes'), length: count }),
   ),
   older: fc.record({ processes: fc.array(fc.record({ pid: count, generation: count })) }),
+  alive: fc.constant({}),
   rested: fc.record({
     rests: fc.array(fc.record({ number: count, read: count, written: count, item: json })),
   }),

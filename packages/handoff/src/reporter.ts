@@ -6,6 +6,9 @@ import { Notifier } from './notifier.ts'
 import type { Settings } from './options.ts'
 import { aliveField, type NotifyFields, probationField } from './protocol/notify.ts'
 
+/** While the new process does not answer, the end of the probation is put off by so much (old/succession.ts). */
+const leastDrainMs = 5_000
+
 /** What changes while nothing happens: told to the supervisor now and then. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
 
@@ -67,7 +70,7 @@ export class Reporter {
     const { probationMs, drainTimeoutMs } = timeouts
     this.notifier.send({
       fields: {
-        EXTEND_TIMEOUT_USEC: usec(probationMs + drainTimeoutMs),
+        EXTEND_TIMEOUT_USEC: usec(probationMs + Math.max(drainTimeoutMs, leastDrainMs)),
         [probationField]: usec(probationMs),
       },
     })

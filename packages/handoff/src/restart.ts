@@ -11,7 +11,7 @@ export class Restart {
   readonly #system: System
   readonly #timeoutMs: number
   #outcome: Deferred<void> | undefined
-  #child: number | undefined
+  #child: Spawned | undefined
   #deadline: Timer | undefined
 
   constructor(system: System, timeoutMs: number) {
@@ -33,7 +33,7 @@ export class Restart {
     this.#outcome = outcome
     try {
       const child = spawn(this.#system, variables())
-      this.#child = child.pid
+      this.#child = child
       child.onEnd((end) => {
         // A later replacement has nothing to do with the end of this one.
         if (this.#outcome === outcome) this.end(endError(child, end))
@@ -51,7 +51,7 @@ export class Restart {
 
   /** A process has connected: if it is the replacement, the handoff has its own deadlines from here on. */
   connected(pid: number): void {
-    if (pid === this.#child) this.#deadline?.cancel()
+    if (pid === this.#child?.pid) this.#deadline?.cancel()
   }
 
   /**
@@ -59,7 +59,21 @@ export class Restart {
    * process that is not the replacement ends nothing.
    */
   handoffEnded(pid: number, error?: Error): void {
-    if (error === undefined || pid === this.#child) this.end(error)
+    if (error === undefined || pid === this.#child?.pid) this.end(error)
+  }
+
+  /**
+   * The process with this pid has committed, and hangs.
+   *
+   * @returns whether it is the replacement that was started here, and is being killed: this process then takes
+   * back.
+   */
+  killHung(pid: number): boolean {
+    const child = this.#child
+    if (child === undefined || child.pid !== pid || this.#system.command.flags.some(isInspect))
+      return false
+    child.kill()
+    return true
   }
 
   /** The restart has ended: the new process serves, or the error says why not. */
@@ -70,6 +84,11 @@ export class Restart {
     if (error === undefined) outcome?.resolve()
     else outcome?.reject(error)
   }
+}
+
+/** A debugger may stop the replacement at a breakpoint. */
+function isInspect(flag: string): boolean {
+  return flag.startsWith('--inspect')
 }
 
 function spawn(system: System, variables: Readonly<Record<string, string>>): Spawned {

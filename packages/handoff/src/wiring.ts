@@ -116,6 +116,12 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       restart.handoffEnded(peer, error)
       leadership.check()
     },
+    silent: (peer, ms) => {
+      if (!restart.killHung(peer)) return
+      onWarning(
+        `the new process (pid ${peer}) said nothing for ${ms / 1000} s after its commit: killed`,
+      )
+    },
     leave,
   })
   const leadership: Leadership = new Leadership({

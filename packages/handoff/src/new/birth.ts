@@ -71,7 +71,7 @@ export class Birth {
     })
     this.#takeover = new Takeover({
       system,
-      accepts: ['older', 'state'],
+      accepts: ['older', 'state', 'alive'],
       effects: this.#effects(),
       receive: (entry, fd) => holdings.listeners.receive(entry, fd),
       onManifest: (manifest) => this.#intake.begin(manifest),

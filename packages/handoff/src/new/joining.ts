@@ -55,7 +55,7 @@ export class Joining {
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: [],
+      accepts: ['alive'],
       effects: this.#effects(),
       receive: (entry, fd) => this.#listeners.receive(entry, fd),
       onManifest: () => {},

@@ -168,6 +168,10 @@ export class Takeover {
 
   #take(message: Message, descriptors: number[]): void {
     const { type } = message
+    if (type === 'alive') {
+      closeAll(descriptors)
+      return void this.send({ type: 'alive' })
+    }
     if (!isEvent(type) || !this.#runner.takes(type)) {
       closeAll(descriptors)
       const reason = `the old process sent ${type} too early or late`

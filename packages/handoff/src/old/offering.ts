@@ -51,6 +51,11 @@ export class Offering {
     this.#handlers = handlers
   }
 
+  /** Whether the new process understands a message that a later release added. */
+  accepts(type: string): boolean {
+    return this.#accepts.has(type)
+  }
+
   /** How many listeners are offered, the rendezvous socket not counted. */
   get listeners(): number {
     return Math.max(0, (this.#sending?.keys.length ?? 1) - 1)

@@ -19,6 +19,13 @@ import { Offering, type OfferingContext } from './offering.ts'
 import { type Answer, isAnswer, Peer, type PeerHandlers } from './peer.ts'
 import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
+import { Vigil } from './vigil.ts'
+
+/**
+ * How long the end of the probation may be put off at least while the new process does not answer, in
+ * milliseconds: long enough for the supervisor to notice it.
+ */
+const leastHoldMs = 5_000
 
 /** What the old side asks of the process around it. */
 export interface SuccessionContext extends OfferingContext {
@@ -41,6 +48,8 @@ export interface SuccessionContext extends OfferingContext {
   settled(): Promise<void> | undefined
   /** The handoff with this peer has ended: committed, or aborted with its reason. */
   ended(peer: number, error?: HandoffError): void
+  /** The new process has not answered for so long since its commit. */
+  silent(peer: number, ms: number): void
   /** The end: exit hooks, then exit. */
   leave(): void
 }
@@ -64,6 +73,7 @@ export class Succession {
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
   #probation: Timer | undefined
+  #vigil: Vigil | undefined
   #error: HandoffError | undefined
 
   constructor(context: SuccessionContext) {
@@ -148,10 +158,10 @@ export class Succession {
       'send-committed': () => this.#sendCommitted(),
       reopen: () => this.#takeBack.reopen(),
       'start-probation': () => {
+        const { probationMs } = settings
         this.#probation?.cancel()
-        this.#probation = system.timer(settings.probationMs, () =>
-          this.#dispatchAfterLook('probation'),
-        )
+        this.#probation = system.timer(probationMs, () => this.#endProbation())
+        if (probationMs > 0 && this.#offering?.accepts('alive')) this.#beginVigil()
       },
       'start-drain': () => this.#startDrain(),
       'note-adopted': (message) =>
@@ -168,6 +178,7 @@ export class Succession {
       'take-back': () => this.#resume(),
       'end-listening': () => {
         this.#probation?.cancel()
+        this.#vigil?.stop()
         this.#drain?.forget()
         this.#context.holdings.endListening(this.state === 'stopping')
       },
@@ -239,7 +250,9 @@ export class Succession {
 
   #take(message: Message): void {
     const { type } = message
-    if (type === 'hello' && this.#runner.takes('hello')) {
+    if (type === 'alive') {
+      this.#vigil?.answered()
+    } else if (type === 'hello' && this.#runner.takes('hello')) {
       const version = chooseVersion(message)
       this.#offering = this.#offer(message.accepts)
       if (typeof version === 'number') this.#runner.dispatch('hello', version)
@@ -312,7 +325,28 @@ export class Succession {
     const drain = this.#drain
     this.#drain = undefined
     this.#probation?.cancel()
+    this.#vigil?.stop()
     this.#takeBack.resume(drain, this.#reason())
+  }
+
+  #beginVigil(): void {
+    this.#vigil?.stop()
+    this.#vigil = new Vigil(this.#context.system, {
+      ask: () => this.#peer?.send({ type: 'alive' }),
+      onSilent: (ms) => this.#context.silent(this.#peerPid, ms),
+    })
+  }
+
+  /** Not before the new process has answered once more: one that hangs by now can be taken back from. */
+  #endProbation(): void {
+    const end = () => this.#dispatchAfterLook('probation')
+    if (this.#vigil === undefined) return end()
+    // That it serves, or that this process is released, may stand on the mark already.
+    this.#act(undefined, this.#peer?.look() ?? noMark)
+    this.#probation?.cancel()
+    if (this.state !== 'drain' && this.state !== 'guard') return
+    const { drainTimeoutMs } = this.#context.settings
+    this.#vigil.askOnce(Math.max(drainTimeoutMs, leastHoldMs), end)
   }
 
   #enter(state: OldState): void {

@@ -26,6 +26,7 @@ export const messageTypes = {
   older: 15,
   rested: 16,
   mark: 17,
+  alive: 18,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -98,6 +99,8 @@ export interface Messages {
    * leaves words that the kernel keeps.
    */
   mark: Record<never, never>
+  /** old → new, after the commit: do you still answer? new → old: I do. It changes no state. */
+  alive: Record<never, never>
 }
 
 export interface RestMessage {
@@ -174,6 +177,7 @@ const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
     })),
   }),
   mark: () => ({}),
+  alive: () => ({}),
 }
 
 /**
