@@ -40,6 +40,19 @@ export function serverReplying(reply: string, slowMs = 60_000): string {
   `
 }
 
+/** Code of a server that prints `WORD PID`, and then waits for a file in its working directory. */
+export function untilFile(name: string, word: string): string {
+  return `
+    console.log(${JSON.stringify(word)}, process.pid)
+    await import('node:fs').then(async ({ existsSync, watch }) => {
+      const watcher = watch('.')
+      while (!existsSync(${JSON.stringify(name)})) {
+        await new Promise((resolve) => watcher.once('change', resolve))
+      }
+      watcher.close()
+    })`
+}
+
 /** A command that has ended. */
 export interface Ended {
   exitCode: number | null

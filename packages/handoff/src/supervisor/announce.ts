@@ -104,6 +104,14 @@ export function stopping(processes: number): Line {
   return info(`stopping: ${processes} process${processes === 1 ? '' : 'es'} to drain`)
 }
 
+/** The very first start finds that another process takes over from the one that serves. */
+export function waitsForOther({ message }: Failure, ms: number): Line {
+  const most = `${Math.round(ms / 1000)} s at most`
+  return info(
+    `${withSentence(message, `Waiting until that one serves or has failed, for ${most}.`)}`,
+  )
+}
+
 /** The supervisor has killed a process that hung; `reason` is what that had done, or not. */
 export function killedHung({ pid, generation }: ProcessRecord, reason: string): Line {
   const name =

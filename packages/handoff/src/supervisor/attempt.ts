@@ -33,9 +33,9 @@ export interface Failed {
 export type Outcome = Served | Failed
 
 /** One minute, as the default of `readyTimeoutMs`. */
-const defaultReadyTimeoutMs = 60_000
+export const defaultReadyTimeoutMs = 60_000
 /** The process keeps its own deadline; ours is for one that hangs or never set any. */
-const marginMs = 5_000
+export const marginMs = 5_000
 /** How long a process may import state after the commit (new/imports.ts). */
 const committedMs = 5_000
 

@@ -12,7 +12,8 @@ import type { FleetSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import type { Worker } from './worker.ts'
 
-export interface FleetOptions extends Omit<RosterOptions, 'onLaunched' | 'onFinished' | 'onEnded'> {
+export interface FleetOptions
+  extends Omit<RosterOptions, 'onWaiting' | 'onLaunched' | 'onFinished' | 'onEnded'> {
   /** How many workers there are to be. */
   readonly workers: number
   /** Whether a reload replaces all workers but the first one at once. */
@@ -52,6 +53,8 @@ export class Fleet {
     if (this.#hasBeenReady) service.resumed()
     this.#roster = new Roster(this.#count, {
       ...options,
+      // Its own start comes after it.
+      onWaiting: (ms) => service.extend(2 * ms),
       onLaunched: () => this.#settle(),
       onFinished: () => this.#stop(),
       onEnded: (code) => this.#workerEnded(code),

@@ -1,7 +1,7 @@
 // Starts one new process at a time, and tells how it went.
 
 import { HandoffError, reasonOf } from '../errors.ts'
-import { Attempt, type Outcome } from './attempt.ts'
+import { Attempt, type Failure, type Outcome } from './attempt.ts'
 import type { Report } from './event.ts'
 import type { Exit } from './exit.ts'
 import type { Program } from './program.ts'
@@ -15,6 +15,8 @@ export interface LauncherOptions {
    */
   spawn(program: Program, joins: readonly string[], drop: readonly string[]): Promise<number>
   kill(pid: number): void
+  /** Waits after a failure. Resolves with true if the start is to be tried once more. */
+  mayRetry(failure: Failure): Promise<boolean>
 }
 
 export class Launcher {
@@ -70,6 +72,20 @@ export class Launcher {
     ...how: [joins: readonly string[], drop: readonly string[]]
   ): Promise<Outcome> {
     try {
+      for (;;) {
+        const outcome = await this.#try(program, ...how)
+        if (outcome.ok || !(await this.#options.mayRetry(outcome.failure))) return outcome
+      }
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  async #try(
+    program: Program,
+    ...how: [joins: readonly string[], drop: readonly string[]]
+  ): Promise<Outcome> {
+    try {
       const { readyTimeoutMs, spawn, kill } = this.#options
       const { entry } = program
       const pid = await spawn(program, ...how)
@@ -80,7 +96,6 @@ export class Launcher {
       return { ok: false, failure: { code, message } }
     } finally {
       this.#attempt = undefined
-      this.#busy = false
     }
   }
 

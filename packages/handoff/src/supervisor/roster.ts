@@ -28,6 +28,7 @@ export interface RosterOptions
   /** As the release before has left them, in this very process. */
   readonly resumed?: FleetSnapshot | undefined
   announce(line: Line): void
+  onWaiting(ms: number): void
   onLaunched(): void
   onFinished(): void
   /** A worker has no process any more, and starts none. */
@@ -140,6 +141,7 @@ export class Roster {
     const isFirst = number === 1
     const worker: Worker = new Worker({
       ...{ number, name, timeouts, onLaunched, onFinished },
+      onWaiting: (ms) => this.#options.onWaiting(ms),
       program: isFirst ? this.#options.program : this.first.program,
       directory: workerDirectory(directory, number),
       onFirstFailure: isFirst ? (patient ? 'wait' : 'end') : 'retry',

@@ -25,6 +25,17 @@ export class Service {
     this.#notifier.send({ fields: { STATUS: text } })
   }
 
+  /**
+   * Asks for so many milliseconds to start.
+   *
+   * @see sd_notify(3), EXTEND_TIMEOUT_USEC
+   */
+  extend(ms: number): void {
+    if (this.#state === 'starting') {
+      this.#notifier.send({ fields: { EXTEND_TIMEOUT_USEC: String(Math.ceil(ms * 1000)) } })
+    }
+  }
+
   /** The release before has told that a server serves, in this very process. */
   resumed(): void {
     this.#state = 'ready'

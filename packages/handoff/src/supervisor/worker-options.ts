@@ -38,6 +38,8 @@ export interface WorkerOptions {
   /** Whether this server is the whole run, which ends when it ends by itself. */
   isAlone(): boolean
   announce(line: Line): void
+  /** The first start waits for a process that is not ours, for so many milliseconds at most. */
+  onWaiting(ms: number): void
   /** A start has ended, one way or the other. */
   onLaunched(): void
   /** The server has ended by itself, and so does the run. */

@@ -6,7 +6,14 @@ import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
 import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
-import type { Failed, Outcome, Served } from './attempt.ts'
+import {
+  defaultReadyTimeoutMs,
+  type Failed,
+  type Failure,
+  marginMs,
+  type Outcome,
+  type Served,
+} from './attempt.ts'
 import { now } from './clock.ts'
 import type { Report } from './event.ts'
 import { type End, Generations } from './generations.ts'
@@ -21,6 +28,7 @@ import type { WorkerSnapshot } from './snapshot.ts'
 import { type StartRequest, startWorker } from './start-worker.ts'
 import type { Status } from './status.ts'
 import { Stopping } from './stopping.ts'
+import { Turn } from './turn.ts'
 import type { LaunchRequest, LaunchResult, Observer, WorkerOptions } from './worker-options.ts'
 
 export class Worker {
@@ -31,6 +39,7 @@ export class Worker {
   readonly #programs: Programs
   readonly #recovery: Recovery
   readonly #guard: HangGuard
+  readonly #turn = new Turn()
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
@@ -58,6 +67,7 @@ export class Worker {
       readyTimeoutMs: timeouts.readyTimeoutMs,
       spawn: (program, joins, drop) => this.#spawn({ program, joins, drop }),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
+      mayRetry: (failure) => this.#mayRetry(failure),
     })
     this.#recovery = new Recovery({
       restart: () => void this.launch(),
@@ -247,7 +257,23 @@ export class Worker {
     for (const [pid, program] of programs) this.#programs.started(pid, program)
   }
 
+  /**
+   * A process that an earlier supervisor has started may be taking over at this very moment: the first
+   * start of this one waits for it.
+   */
+  async #mayRetry(failure: Failure): Promise<boolean> {
+    const { timeouts, announce, onWaiting } = this.#options
+    if (failure.code !== 'ERR_HANDOFF_BUSY' || this.#hasServed) return false
+    const ms = (timeouts.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs
+    if (!this.#turn.isWaiting) {
+      announce(say.waitsForOther(failure, ms))
+      onWaiting(ms)
+    }
+    return await this.#turn.wait(ms)
+  }
+
   async #spawn(request: StartRequest): Promise<number> {
+    this.#turn.begin()
     const pid = await startWorker(this.#generations, this.#store, this.#options, request)
     this.#programs.started(pid, request.program)
     return pid
@@ -301,6 +327,7 @@ export class Worker {
     if (this.#stopping === undefined) this.#guard.heard(pid, report)
     if (report.alive) for (const observer of this.#observers) observer.turned?.(pid)
     if (event === undefined) return
+    if (pid !== this.#launcher.pid) this.#turn.heard(event)
     const { serving } = this.#generations.registry
     if (serving !== undefined) this.#programs.serves(serving)
     // Maybe from another worker.
@@ -333,6 +360,7 @@ export class Worker {
       this.#stopping !== undefined || reason !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(line)
     this.#guard.gone(pid)
+    if (pid !== this.#launcher.pid) this.#turn.gone()
     this.#launcher.exited(pid, exit ?? { code: null, signal: null })
     for (const observer of this.#observers) observer.gone?.(pid)
     this.#settle()
@@ -366,6 +394,7 @@ export class Worker {
     if (this.#stopping !== undefined) return
     this.#recovery.cancel()
     this.#guard.close()
+    this.#turn.stop()
     this.#store.close()
     this.#stopping = new Stopping(this.#generations, {
       code,
