@@ -24,8 +24,8 @@ test('an old process that hangs in its drain is ended, and a crash of the new on
   expect((await project.handoff('reload', 'web')).exitCode).toBe(0)
   const second = await run.listens()
   process.kill(first.pid, 'SIGSTOP')
-  const [line] = await run.says(/was killed by this supervisor/)
-  expect(line).toMatch(
+  const { input } = await run.says(/was killed by this supervisor/)
+  expect(input).toMatch(
     /generation 1 \(pid \d+\) .* was still there \d+ s after .*1 connection open/,
   )
   await gone(first.pid)
