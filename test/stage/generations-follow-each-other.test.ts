@@ -2,7 +2,7 @@
 
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { ListenOptions } from '../../packages/handoff/src/io/listen-arguments.ts'
@@ -141,7 +141,34 @@ test('ten generations in a row, each of them reached at the same path and port',
     // The handoff ended the probation of the generation before the last: it is drained, and leaves.
     if (generation > 2) expect(await (line.at(-3) as Generation).exit()).toBe(0)
   }
-  expect(place.files).toEqual(['app.sock', 'rendezvous.sock'])
+  const files = place.files.filter((name) => !name.startsWith('kept-'))
+  expect(files).toEqual(['app.sock', 'rendezvous.sock'])
+})
+
+test('a path that was removed leads to the next generation, and to the old one after an abort', async () => {
+  const place = openPlace()
+  const path = place.path('app.sock')
+  const { generation: first } = await place.serve({}, { path })
+  rmSync(path)
+  const { generation: second } = await place.serve({}, { path })
+  expect(await ask({ path })).toBe(String(second.system.pid))
+  rmSync(path)
+  await first.reaches('drain')
+  first.system.advance(5_000)
+  expect(await first.exit()).toBe(0)
+  await until('its end is known', () => existsSync(path))
+  expect(await ask({ path })).toBe(String(second.system.pid))
+
+  const third = await place.start()
+  await third.listen({ path })
+  rmSync(path)
+  third.handoff.fail(new Error('no'))
+  await second.told('aborted')
+  expect(await ask({ path })).toBe(String(second.system.pid))
+
+  void second.handoff.stop()
+  expect(await second.exit()).toBe(0)
+  expect(place.files).toEqual([])
 })
 
 test('what both sides tell, in order', async () => {

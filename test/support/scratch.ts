@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-export function scratchDirectory(): string {
-  const path = mkdtempSync(join(tmpdir(), 'handoff-test-'))
+export function scratchDirectory(parent = tmpdir()): string {
+  const path = mkdtempSync(join(parent, 'handoff-test-'))
   onTestFinished(() => rmSync(path, { recursive: true, force: true }))
   return path
 }

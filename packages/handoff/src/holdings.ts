@@ -1,5 +1,6 @@
 // What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
 
+import { dirname } from 'node:path'
 import type { Gate } from './connections/gate.ts'
 import { Tally } from './connections/tally.ts'
 import { reasonOf } from './errors.ts'
@@ -7,10 +8,13 @@ import { addKinds, type KindCounts } from './fates.ts'
 import { type Held, Listeners } from './io/listeners.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
+import { KeptPaths } from './io/unix-path.ts'
 import { type ManifestEntry, placeOf } from './protocol/manifest.ts'
 
 export class Holdings {
-  readonly listeners = new Listeners()
+  /** The paths of this process's Unix listeners. */
+  readonly paths: KeptPaths
+  readonly listeners: Listeners
   readonly gates = new Set<Gate>()
   /** What becomes of the connections behind the gates. */
   readonly tally = new Tally()
@@ -23,9 +27,20 @@ export class Holdings {
   /** Called when a listener was closed. */
   onClosed: () => void = () => {}
 
-  constructor(system: System, onPeer: (fd: number) => void, warn: (message: string) => void) {
+  constructor(
+    system: System,
+    onPeer: (fd: number) => void,
+    warn: (message: string) => void,
+    { rendezvous, onKeptPath }: { rendezvous?: string | undefined; onKeptPath?: () => void } = {},
+  ) {
     this.#system = system
     this.#warn = warn
+    const directory = () => {
+      const path = rendezvous ?? this.#rendezvous?.path
+      return path === undefined ? undefined : dirname(path)
+    }
+    this.paths = new KeptPaths(directory, onKeptPath)
+    this.listeners = new Listeners(this.paths)
     this.#handlers = {
       onConnection: onPeer,
       onError: (error) => warn(`the rendezvous socket cannot accept: ${error.message}`),
@@ -67,6 +82,7 @@ export class Holdings {
     if (this.#rendezvous !== undefined) return this.#rendezvous
     const rendezvous = this.bindRendezvous(privateRendezvous(this.#system))
     rendezvous.open()
+    this.listeners.keepPaths()
     return rendezvous
   }
 

@@ -5,12 +5,14 @@ import { ReceivedTicketKeys, ticketKeyState } from './connections/ticket-keys.ts
 import type { HandoffEventBody } from './diagnostics.ts'
 import type { HandoffError } from './errors.ts'
 import { Holdings } from './holdings.ts'
+import { isExiting } from './io/node-internals.ts'
 import type { System } from './io/system.ts'
 import { Leadership } from './leadership.ts'
 import { Line } from './line.ts'
 import { Listening } from './listening.ts'
 import { Birth } from './new/birth.ts'
 import { Joinings } from './new/joinings.ts'
+import { beforeCommit } from './old/stage-of.ts'
 import { Succession } from './old/succession.ts'
 import type { Settings } from './options.ts'
 import { Reporter } from './reporter.ts'
@@ -65,9 +67,29 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const onWarning = (message: string) => report({ type: 'warning', message })
   const restart = new Restart(system, settings.readyTimeoutMs)
   const reporter = new Reporter(system, settings, generation)
-  const holdings = new Holdings(system, (fd) => succession.connect(fd), onWarning)
+  const holdings = new Holdings(system, (fd) => succession.connect(fd), onWarning, {
+    rendezvous: settings.rendezvous,
+    onKeptPath: () => system.guardPaths?.((path) => holdsBack(path)),
+  })
+  /** A path that is kept leads to another generation, unless this process is the one that serves. */
+  const holdsBack = (path: string) => {
+    if (!holdings.paths.has(path)) return false
+    const begun = birth.state === 'serving' || birth.state === 'alone'
+    const { state } = succession
+    const accepts = begun && state !== 'commit' && beforeCommit.has(state)
+    const owns = (accepts && !holdings.listeners.hasReceivedAt(path)) || state === 'stopping'
+    // It dies, and its supervisor keeps the listener for the next one.
+    const isKeptOpen = accepts && settings.statusIntervalMs !== undefined && isExiting()
+    if (!owns || isKeptOpen) return true
+    holdings.paths.release(path)
+    return false
+  }
   const consents = new Consents(onWarning)
-  const line = new Line(() => leadership.check())
+  const line = new Line(() => {
+    // It may have removed the path of a listener at its exit.
+    if (serves()) holdings.listeners.keepPaths()
+    leadership.check()
+  })
   // Before the commit the old process still can; after it there is no way back.
   const states = new States((error) => {
     if (birth.state === 'serving') onWarning(error.reason)
@@ -111,6 +133,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     },
     settled: () => manager.settled(),
     ended: (peer, error) => {
+      if (error !== undefined) holdings.listeners.keepPaths()
       self.handoffEnded(error === undefined ? 'completed' : 'aborted')
       if (error === undefined) manager.succeeded()
       restart.handoffEnded(peer, error)

@@ -1,11 +1,14 @@
 // The listening sockets of this process: received, bound, handed on. Owns their descriptors.
 
-import { lstatSync, unlinkSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
 import { findEntry, joinedKey, joinedTo, keyOf, overlaps, requestOf } from '../protocol/manifest.ts'
 import { bindTcp, bindUdp, bindUnix } from './bind.ts'
 import { close, describe } from './descriptors.ts'
+import { inodeAt, KeptPaths } from './unix-path.ts'
 import { connectUnix } from './unix-socket.ts'
+import { unlinkForUs } from './unlink-hook.ts'
 
 /** A listening socket that this process holds, whether or not it accepts on it. */
 export interface Held {
@@ -45,10 +48,17 @@ export class Listeners {
   /** Before the commit what was received is the old process's: its paths are not ours to remove. */
   #committed = false
   #abandoned = false
+  readonly #paths: KeptPaths
+
+  /** @param paths - keeps those of Unix listeners. */
+  constructor(paths = new KeptPaths(() => undefined)) {
+    this.#paths = paths
+  }
 
   /** Takes over a descriptor that was checked against its entry. */
   receive(entry: ManifestEntry, fd: number): void {
     this.#received.set(entry.key, { entry, fd })
+    this.#keepPath(entry)
   }
 
   /** Takes over a descriptor that the supervisor bound for this process. */
@@ -61,9 +71,23 @@ export class Listeners {
     return this.#received.has(key)
   }
 
+  /** Whether a listener at this path was received and not asked for yet. */
+  hasReceivedAt(path: string): boolean {
+    return [...this.#received.values()].some(({ entry }) => isAt(entry, path))
+  }
+
   /** What was received is ours alone from here on. */
   commit(): void {
     this.#committed = true
+    this.keepPaths()
+  }
+
+  /**
+   * Keeps the paths of Unix listeners, and puts those back that were removed: by this program before
+   * it listened, by an older one at its exit.
+   */
+  keepPaths(): void {
+    for (const { entry } of [...this.#held, ...this.#received.values()]) this.#keepPath(entry)
   }
 
   /**
@@ -196,9 +220,28 @@ export class Listeners {
     if (entry.protocol !== 'unix' && describe(fd).reusePort) this.#shared.add(entry.key)
     const isOurs = this.#committed || held.receivedAs === undefined
     try {
-      if (unlink && isOurs) unlinkOwn(entry)
+      if (unlink && isOurs) this.#removePath(entry)
     } finally {
       close(fd)
+    }
+  }
+
+  /**
+   * Puts the path back if it is missing, and keeps it. The path of a socket unit has no inode here: it
+   * is not ours.
+   *
+   * @param anew - whether the program has just asked for it.
+   */
+  #keepPath({ protocol, address, inode }: ManifestEntry, anew = false): void {
+    if (protocol !== 'unix') return
+    this.#paths.restore(address, inode, anew)
+    if (inode !== undefined) this.#paths.keep(address, inode)
+  }
+
+  #removePath(entry: ManifestEntry): void {
+    unlinkOwn(entry)
+    if (entry.protocol === 'unix' && entry.inode !== undefined) {
+      this.#paths.forget(entry.address, entry.inode)
     }
   }
 
@@ -243,6 +286,7 @@ export class Listeners {
     this.#received.delete(entry.key)
     const held = { entry: { ...entry, key }, fd, receivedAs: entry.key, options }
     this.#held.add(held)
+    this.#keepPath(entry, true)
     return held
   }
 
@@ -251,6 +295,7 @@ export class Listeners {
     const place = protocol === 'unix' ? { address: path, ...inodeField(path) } : { address }
     const held = { entry: { key, protocol, ...place, port, ipv6Only }, fd, options }
     this.#held.add(held)
+    this.#keepPath(held.entry)
     return held
   }
 }
@@ -258,14 +303,18 @@ export class Listeners {
 /** Removes the path of a Unix listener if it still is the socket that was bound there. */
 export function unlinkOwn({ protocol, address, inode }: ManifestEntry): void {
   if (protocol !== 'unix' || inode === undefined) return
-  if (inodeField(address).inode === inode) unlinkSync(address)
+  if (inodeField(address).inode === inode) unlinkForUs(address)
 }
 
 /** Device and inode of the socket at a path: the guard of its unlink. None for an abstract name. */
 export function inodeField(path: string): { inode?: string } {
   if (path === '' || path.startsWith('@')) return {}
-  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat?.isSocket() ? { inode: `${stat.dev}:${stat.ino}` } : {}
+  const inode = inodeAt(path)
+  return inode === undefined ? {} : { inode }
+}
+
+function isAt({ protocol, address }: ManifestEntry, path: string): boolean {
+  return protocol === 'unix' && address !== '' && resolve(address) === path
 }
 
 function bind(request: ListenerRequest, options: BindOptions): number {
@@ -305,7 +354,7 @@ export function removeStale(path: string): boolean {
     return false
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return false
-    unlinkSync(path)
+    unlinkForUs(path)
     return true
   }
 }

@@ -385,3 +385,13 @@ export function withoutListenerLimit(emitter: EventEmitter, add: () => void): vo
     limited._maxListeners = limit
   }
 }
+
+/**
+ * Tells whether the `exit` listeners of this process run. A listener of our own would be noticed, and
+ * might come after the program's.
+ *
+ * @see lib/internal/process/per_thread.js `exit` (Node 20 to 26)
+ */
+export function isExiting(): boolean {
+  return (process as { _exiting?: boolean })._exiting === true
+}

@@ -10,6 +10,7 @@ import { close } from './descriptors.ts'
 import { unlinkOwn } from './listeners.ts'
 import { tryLockDirectory } from './lock.ts'
 import { openRunDirectory } from './run-directory.ts'
+import { removeKept } from './unix-path.ts'
 import { connectUnix, UnixAcceptor } from './unix-socket.ts'
 
 /** Only the owner may connect; the peer's uid is checked nonetheless. */
@@ -121,7 +122,9 @@ export class Rendezvous {
       if (!unlink) return
       unlinkOwn(this.entry)
       const directory = dirname(this.path)
-      if (basename(directory).startsWith(privatePrefix)) rmdirSync(directory)
+      if (!basename(directory).startsWith(privatePrefix)) return
+      removeKept(directory, () => false)
+      rmdirSync(directory)
     } finally {
       this.#acceptor.close()
     }

@@ -4,6 +4,7 @@ import { type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { longestMs } from '../options.ts'
 import { printable } from '../protocol/printable.ts'
+import { guardPaths } from './unlink-hook.ts'
 import { unseenListeners } from './unseen-listeners.ts'
 
 export interface Timer {
@@ -53,6 +54,8 @@ export interface System {
   isInspected(): boolean
   warn(text: string): void
   exit(code: number): void
+  /** Lets the program's calls that would remove such a path do nothing; see io/unlink-hook.ts. */
+  guardPaths?(holdsBack: (path: string) => boolean): void
 }
 
 /**
@@ -139,6 +142,7 @@ export const realSystem: System = {
   isInspected: () => inspector()?.url() !== undefined,
   warn: (text) => process.stderr.write(`${printable(text)}\n`),
   exit: (code) => process.exit(code),
+  guardPaths,
 }
 
 /** The program that shares this process with a preload, and knows nothing of it. */

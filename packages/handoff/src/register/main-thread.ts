@@ -1,6 +1,7 @@
 // The preload in the main thread: the program's servers change process, and it is not told.
 
 import cluster from 'node:cluster'
+import { dirname } from 'node:path'
 import { setEnvironmentData } from 'node:worker_threads'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../claim.ts'
 import { startHandoff } from '../create.ts'
@@ -10,6 +11,7 @@ import { interceptBind } from '../io/bind-hook.ts'
 import { interceptListen } from '../io/listen-hook.ts'
 import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
+import { KeptPaths, keepsAny } from '../io/unix-path.ts'
 import { unseenListeners } from '../io/unseen-listeners.ts'
 import { takeVariables } from '../options.ts'
 import { restartSignals } from '../signals.ts'
@@ -43,6 +45,7 @@ export function preloadMainThread(
 
   // A child that the program starts before it listens must not take itself for a replacement.
   const variables = takeVariables(system.env)
+  guardKeptPaths(variables.HANDOFF_RENDEZVOUS, system)
   const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
   const create = () => createHandoff(variables, system, program)
   const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP))
@@ -63,6 +66,16 @@ export function preloadMainThread(
     Object.assign(system.env, variables)
     setEnvironmentData(programsOwn, true)
   })
+}
+
+/**
+ * Paths that the old process is reached at: the program may remove them before it listens. Its handoff
+ * decides as soon as there is one.
+ */
+function guardKeptPaths(rendezvous: string | undefined, system: System): void {
+  if (rendezvous === undefined || !keepsAny(dirname(rendezvous))) return
+  const kept = new KeptPaths(() => dirname(rendezvous))
+  system.guardPaths?.((path) => kept.has(path))
 }
 
 /** The program says by itself when it is ready: as to pm2 (`wait_ready`), or as to systemd. */

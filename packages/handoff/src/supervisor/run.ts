@@ -6,6 +6,7 @@ import { takeInherited } from '../io/activation.ts'
 import { closeOnExecAboveStdio } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
 import { openRunDirectory, type RunDirectory } from '../io/run-directory.ts'
+import { removeKept } from '../io/unix-path.ts'
 import * as say from './announce.ts'
 import { Control } from './control.ts'
 import { findEntry, packageDirectory } from './entry.ts'
@@ -55,6 +56,8 @@ export async function run(options: RunOptions): Promise<number> {
   const undo: (() => unknown)[] = [() => tellWaiting(), () => lock.release()]
   try {
     undo.push(() => removeLeft(directory))
+    // What a run left that was killed as a whole.
+    if (resumed === undefined) removeKept(directory.path, removeStale)
     const service = new Service(process.env)
     undo.push(() => service.close())
     const announce = (line: say.Line) => {
@@ -121,6 +124,7 @@ function removeLeft(directory: RunDirectory): void {
   rmSync(compileCache(directory), { recursive: true, force: true })
   // Under our lock nobody is about to serve there.
   removeStale(directory.rendezvous)
+  removeKept(directory.path, removeStale)
 }
 
 async function watchEntry(program: Program, fleet: Fleet, announce: (line: say.Line) => void) {

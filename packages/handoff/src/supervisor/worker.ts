@@ -4,6 +4,7 @@
 import { deferred } from '../deferred.ts'
 import { HandoffError } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
+import { restoreKept } from '../io/unix-path.ts'
 import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
 import {
@@ -350,6 +351,8 @@ export class Worker {
   #gone({ record, wasServing, exit }: End): void {
     const { pid, servingSince } = record
     this.#programs.gone(pid)
+    // It may have removed the path of a listener as it ended.
+    if (this.#stopping === undefined) restoreKept(this.#options.directory.path)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
     const reason = this.#guard.reasonOf(pid)
     const end = this.#narrator.endOf(record, exit)
