@@ -95,9 +95,8 @@ describe('probation', () => {
 
 test('the last connection ends before the death of the new process was noticed: it takes back', async () => {
   const { old, peer, server, request } = await inLinger({ mark: true })
-  request?.finish()
-  await request?.answer
   peer.die()
+  request?.finish()
   await old.told('taken-back')
   expect(await ask(whereIs(server))).toBe(String(old.system.pid))
 })
