@@ -165,6 +165,11 @@ export class HandoffProcess {
     }
   }
 
+  /** Runs with the end of this handoff, if the process outlives it. */
+  addUndo(undo: () => void): void {
+    this.#undo.push(undo)
+  }
+
   ready(): Promise<void> {
     this.#parts.listening.checkStandIns()
     return this.#parts.birth.ready()
@@ -182,7 +187,12 @@ export class HandoffProcess {
         }
         const { path } = this.#parts.holdings.needRendezvous()
         // What was joined comes with the rest; what was dropped is gone.
-        const { HANDOFF_JOINS: _, HANDOFF_DROP: __, ...variables } = this.#settings.variables
+        const {
+          HANDOFF_JOINS: _,
+          HANDOFF_DROP: __,
+          HANDOFF_IDLE: ___,
+          ...variables
+        } = this.#settings.variables
         return {
           ...variables,
           HANDOFF_RENDEZVOUS: path,

@@ -82,11 +82,12 @@ const ownVariables = [
   'HANDOFF_PROBATION_MS',
   'HANDOFF_JOINS',
   'HANDOFF_DROP',
+  'HANDOFF_IDLE',
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
 ] as const
 
-type Variables = Partial<Record<(typeof ownVariables)[number], string>>
+export type Variables = Partial<Record<(typeof ownVariables)[number], string>>
 
 /**
  * Joins options and environment, and takes our variables out of the environment: a child of the

@@ -24,6 +24,9 @@ import { Unclaimed } from './unclaimed.ts'
 /** How long the old process may take to answer `ready`, in milliseconds: it is one step for it. */
 const commitTimeoutMs = 10_000
 
+/** How much earlier than the old process this one gives up if a listener is missing, in milliseconds. */
+const mostHeadStartMs = 500
+
 /** What the new side asks of the process around it. */
 export interface BirthContext {
   readonly system: System
@@ -137,6 +140,9 @@ export class Birth {
       const old = rendezvous === undefined ? undefined : findOldProcess(rendezvous, system.uid)
       if (old === undefined) return this.#takeover.dispatch('absent')
       this.#takeover.setDeadline(readyTimeoutMs, () => this.#late(readyTimeoutMs))
+      // The old process waits as long. It is to receive the reason before its own deadline.
+      const ms = readyTimeoutMs - Math.min(mostHeadStartMs, readyTimeoutMs / 10)
+      system.timer(ms, () => this.#failIfMissing(), true)
       this.#takeover.connect(old)
     })
     return this.#adopting.promise
@@ -279,9 +285,13 @@ export class Birth {
     const { late } = this.#imports
     const { failures } = this.#takeover
     if (late !== undefined) return failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
-    const missing = this.explainDelay()
-    return missing === undefined
-      ? failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
-      : failures.make('ERR_HANDOFF_LISTENER_MISSING', missing)
+    return failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
+  }
+
+  /** Fails the start of an application that does not listen wherever it has to. */
+  #failIfMissing(): void {
+    const missing = this.state === 'adopt' ? this.explainDelay() : undefined
+    if (missing === undefined) return
+    this.fail(this.#takeover.failures.make('ERR_HANDOFF_LISTENER_MISSING', missing))
   }
 }

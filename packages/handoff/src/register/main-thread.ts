@@ -13,15 +13,16 @@ import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
 import { KeptPaths, keepsAny } from '../io/unix-path.ts'
 import { unseenListeners } from '../io/unseen-listeners.ts'
-import { takeVariables } from '../options.ts'
+import { takeVariables, type Variables } from '../options.ts'
 import { restartSignals } from '../signals.ts'
+import { Idle } from './idle.ts'
 import { hearNotifications } from './notify-socket.ts'
 import { isOurs } from './preload-flags.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
-import { isTaken, readList } from './taken.ts'
+import { isTaken, type Place, readList } from './taken.ts'
 import { readReadyRule, WhenReady } from './when-ready.ts'
 
 /**
@@ -40,7 +41,8 @@ export function preloadMainThread(
   const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)
-  if (ignored.has('*')) return
+  const takesNothing = ignored.has('*')
+  if (cluster.isWorker && takesNothing) return
   if (cluster.isWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
 
   // A child that the program starts before it listens must not take itself for a replacement.
@@ -49,19 +51,27 @@ export function preloadMainThread(
   const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
   const create = () => createHandoff(variables, system, program)
   const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP))
+  const idle = expectListen(variables, system, standIn)
+  const claims = (where: Place) => {
+    const claimed = isTaken(where, ignored) && claimForPreload()
+    if (!claimed) idle?.listensElsewhere()
+    return claimed
+  }
   const undo = [
     interceptListen({
-      claims: (_, options) => isTaken(options, ignored) && claimForPreload(),
+      claims: (_, options) => claims(options),
       listen: (server, options) => standIn.listen(server, options),
     }),
     interceptBind({
-      claims: (_, request) => isTaken(request, ignored) && claimForPreload(),
+      claims: (_, request) => claims(request),
       bind: (socket, request) => standIn.bind(socket, request),
     }),
   ]
-  refuseForks(() => !isProgramsOwn())
+  if (!takesNothing) refuseForks(() => !isProgramsOwn())
   if (rule === 'message') undo.push(...hearWord(() => whenReady.tell(), variables, system, program))
   onProgramClaim(() => {
+    idle?.end()
+    standIn.giveWay().catch(() => {})
     for (const restore of undo) restore()
     Object.assign(system.env, variables)
     setEnvironmentData(programsOwn, true)
@@ -76,6 +86,26 @@ function guardKeptPaths(rendezvous: string | undefined, system: System): void {
   if (rendezvous === undefined || !keepsAny(dirname(rendezvous))) return
   const kept = new KeptPaths(() => dirname(rendezvous))
   system.guardPaths?.((path) => kept.has(path))
+}
+
+/** One minute, as the default of `readyTimeoutMs`. */
+const defaultReadyTimeoutMs = 60_000
+
+/**
+ * A program that listens on nothing is reported to its supervisor all the same. Without one there is
+ * nothing to report.
+ */
+function expectListen(variables: Variables, system: System, standIn: StandIn): Idle | undefined {
+  if (variables.NOTIFY_SOCKET === undefined) return undefined
+  const { HANDOFF_READY_TIMEOUT_MS: timeout, HANDOFF_GENERATION: number } = variables
+  return new Idle({
+    isReplacement: Number(number ?? 1) > 1,
+    isKnown: variables.HANDOFF_IDLE !== undefined,
+    readyTimeoutMs: Number(timeout) || defaultReadyTimeoutMs,
+    timer: (ms, callback, background) => system.timer(ms, callback, background),
+    onIdle: () =>
+      void standIn.idle().catch(({ message }: Error) => system.warn(`handoff: ${message}`)),
+  })
 }
 
 /** The program says by itself when it is ready: as to pm2 (`wait_ready`), or as to systemd. */
@@ -101,7 +131,7 @@ async function createHandoff(
   const handoff = await startHandoff({ signals: false }, { ...variables })
   const { HANDOFF_STATUS_INTERVAL_MS: interval, NOTIFY_SOCKET: socket } = variables
   const restarts = restartSignals(interval !== undefined, socket !== undefined)
-  shareSignals(handoff, restarts, program, system)
+  handoff.addUndo(shareSignals(handoff, restarts, program, system))
   return handoff
 }
 

@@ -1,5 +1,6 @@
-// The words about listeners of the old process on which a program does not listen.
+// The words about a program that does not listen where it might.
 
+import type { ListeningChild } from '../io/listening-ports.ts'
 import { joinedTo, type ManifestEntry, placeOf } from '../protocol/manifest.ts'
 import { type Dropped, isDropped } from './dropped.ts'
 
@@ -14,22 +15,49 @@ export function missingPlaces(unclaimed: readonly ManifestEntry[], dropped: Drop
   )
 }
 
-/**
- * @param hasOld - whether an old process serves there; else the listeners were kept for this process.
- * @param instead - other ports on which the program listens.
- */
+/** Where else the program listens. */
+export interface Elsewhere {
+  readonly ports: readonly number[]
+  readonly children: readonly ListeningChild[]
+}
+
+/** @param hasOld - whether an old process listens there; else the listeners were kept for this one. */
 export function missingText(
   places: readonly string[],
   hasOld: boolean,
-  instead: readonly number[],
+  { ports, children }: Elsewhere,
 ): string {
   const where = places.join(', ')
-  const there = hasOld ? 'the old process does' : 'clients wait there since the last process died'
+  const there = hasOld ? 'the old process does' : 'clients wait there since the last process ended'
   const text = `this process does not listen on ${where}, and ${there}`
-  if (instead.length === 0) return text
-  const ports = `${instead.length === 1 ? 'port' : 'ports'} ${instead.join(', ')}`
+  if (children.length > 0) return `${text}; ${childrenText(children)}`
+  if (ports.length === 0) return text
   const why = hasOld
     ? ': it found its port taken by the old process, if it looks for a free one'
     : ''
-  return `${text}; it listens on ${ports} instead${why}`
+  return `${text}; it listens on ${portsText(ports)} instead${why}`
+}
+
+/** About a program that listens on nothing. */
+export function idleText({ children }: Elsewhere): string {
+  const text = 'there is nothing to hand over: the program itself listens on no port and no path'
+  if (children.length > 0) return `${text}; ${childrenText(children)}`
+  return `${text} of its own (port 0 and HANDOFF_IGNORE are left to it). It runs, and a reload starts a new process and then stops the old one`
+}
+
+function childrenText(children: readonly ListeningChild[]): string {
+  const all = children.map(
+    ({ pid, ports, command }) =>
+      `a child of the process (pid ${pid}: ${shorten(command.join(' '))}) listens on ${portsText(ports)}`,
+  )
+  return `${all.join(', ')}. Start the file that listens by itself: handoff run FILE`
+}
+
+function portsText(ports: readonly number[]): string {
+  return `${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')}`
+}
+
+function shorten(text: string): string {
+  const plain = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+  return plain.length <= 80 ? plain : `${plain.slice(0, 79)}…`
 }

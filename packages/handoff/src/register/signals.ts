@@ -16,13 +16,15 @@ const ownEndMs = 10_000
  *
  * A process that ends by itself, replaced or stopped by us, calls the program's own listeners to
  * SIGTERM when its last connection has ended: they write what is left and close what is open.
+ *
+ * @returns the undo.
  */
 export function shareSignals(
   handoff: Pick<HandoffProcess, 'stop' | 'restart' | 'onExit'>,
   restarts: readonly NodeJS.Signals[],
   program: Program,
   system: System,
-): void {
+): () => void {
   let stopping = false
   const undo = handleSignals(
     {
@@ -49,6 +51,7 @@ export function shareSignals(
     // They end the process; one that does not has had its time.
     return new Promise((resolve) => system.timer(ownEndMs, resolve, true))
   })
+  return undo
 }
 
 function onUnheardSignal(

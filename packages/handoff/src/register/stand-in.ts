@@ -5,10 +5,10 @@ import type { Server } from 'node:net'
 import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
-import { listeningPorts } from '../io/listening-ports.ts'
+import { listeningChildren, listeningPorts } from '../io/listening-ports.ts'
 import { shadow } from '../io/shadow.ts'
 import type { Dropped } from './dropped.ts'
-import { missingPlaces, missingText } from './missing-text.ts'
+import { type Elsewhere, idleText, missingPlaces, missingText } from './missing-text.ts'
 import type { Candidate, WhenReady } from './when-ready.ts'
 
 export class StandIn {
@@ -45,6 +45,23 @@ export class StandIn {
     return this.#run((handoff) => handoff.bind(socket, request))
   }
 
+  /**
+   * The program has listened on nothing so far: takes part in the handoff without.
+   *
+   * @throws {@link HandoffError} of the handoff that cannot be made.
+   */
+  async idle(): Promise<void> {
+    if (this.#handoff !== undefined) return
+    await this.#join()
+    if (this.#candidate !== undefined) this.#whenReady.idle(this.#candidate)
+  }
+
+  /** Ends the handoff of a program that has listened on nothing, and now makes one by itself. */
+  async giveWay(): Promise<void> {
+    const handoff = await this.#handoff
+    handoff?.close()
+  }
+
   /** A program that listens again after an error gets a second try. */
   #join(): Promise<HandoffProcess> {
     this.#handoff ??= this.#create().then(
@@ -73,7 +90,7 @@ export class StandIn {
   #candidateOf(handoff: HandoffProcess): Candidate {
     const missing = () => missingPlaces(handoff.unclaimed, this.#dropped)
     const text = (places: readonly string[]) =>
-      missingText(places, handoff.replaces, otherPorts(handoff))
+      missingText(places, handoff.replaces, elsewhere(handoff))
     handoff.onListenerClosed(() => this.#whenReady.changed())
     handoff.explainDelay(() => {
       const places = missing()
@@ -86,16 +103,20 @@ export class StandIn {
       get missing() {
         return missing()
       },
-      ready: () => handoff.ready(),
+      ready: () => {
+        if (!handoff.listens && handoff.generation === 1) handoff.warn(idleText(elsewhere(handoff)))
+        return handoff.ready()
+      },
       onMissing: (places) => handoff.warn(`not ready yet: ${text(places)}`),
     }
   }
 }
 
-/** Ports on which the program listens, and the old process does not. */
-function otherPorts({ receivedPorts }: HandoffProcess): number[] {
+/** Where the program listens, and the old process does not. */
+function elsewhere({ receivedPorts }: HandoffProcess): Elsewhere {
   const known = new Set([...receivedPorts, process.debugPort])
-  return listeningPorts(process.pid).filter((port) => !known.has(port))
+  const ports = listeningPorts(process.pid).filter((port) => !known.has(port))
+  return { ports, children: listeningChildren(process.pid) }
 }
 
 /** Notices that the program closes a server which does not listen yet: Node's own close would say so. */

@@ -35,6 +35,8 @@ export interface Start {
   readonly joins: readonly string[]
   /** Listeners of the old process that it may leave out. */
   readonly drop: readonly string[]
+  /** Whether the old process listens on nothing: then this one need not be waited for. */
+  readonly idle: boolean
 }
 
 /**
@@ -48,7 +50,7 @@ export async function spawnGeneration(
   { entry, args, workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  { worker, inherited, generation, reserved, joins, drop }: Start,
+  { worker, inherited, generation, reserved, joins, drop, idle }: Start,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
@@ -61,6 +63,7 @@ export async function spawnGeneration(
         PWD: workingDirectory,
         HANDOFF_GENERATION: String(generation),
         ...inheritedVariables(inherited, reserved),
+        ...(idle && { HANDOFF_IDLE: '1' }),
         ...(drop.length > 0 && { HANDOFF_DROP: drop.join(',') }),
         ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
       },

@@ -35,7 +35,8 @@ export async function startWorker(
   try {
     const { youngest } = generations.registry
     const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
-    const start = { worker: number, inherited, generation, reserved, joins, drop }
+    const idle = generations.serving?.listeners.length === 0
+    const start = { worker: number, inherited, generation, reserved, joins, drop, idle }
     return await generations.spawn(program, directory, timeouts, start)
   } finally {
     // The process has its own.
