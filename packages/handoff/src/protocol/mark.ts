@@ -43,8 +43,9 @@ const standsBehind: ReadonlySet<OldState> = new Set(['drain', 'guard', 'linger']
 /**
  * Returns the events that an old process acts on if `event` comes and the mark says this. A word
  * comes before the event: so a released process never takes back. A process that may take back does
- * not leave because its time is over if the new one has died: it waits for the end of the channel.
- * And its time is not over before the new one serves, however long that takes.
+ * not leave because its time is over, or its last connection has ended, if the new one has died: it
+ * waits for the end of the channel. Nor is its time over before the new one serves, however long that
+ * takes.
  */
 export function oldEventsAfterLook(
   state: OldState,
@@ -52,10 +53,11 @@ export function oldEventsAfterLook(
   { words, ended, serves }: MarkNews,
 ): OldEvent[] {
   const events = eventsOf<OldEvent>(heard.old, words)
-  const leaves = event === 'probation' || event === 'drained'
-  const isNeeded = ended || (event === 'probation' && !serves)
-  const stays = isNeeded && !events.includes('release') && standsBehind.has(state)
-  if (event !== undefined && !(leaves && stays)) events.push(event)
+  const mayTakeBack = standsBehind.has(state) && !events.includes('release')
+  const died = ended && mayTakeBack
+  if (died && event === 'drained') events.push('died')
+  const isTooEarly = mayTakeBack && (died || !serves)
+  if (event !== undefined && !(event === 'probation' && isTooEarly)) events.push(event)
   return events
 }
 

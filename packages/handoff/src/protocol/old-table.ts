@@ -67,6 +67,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     rested: go('drain', 'note-rested'),
     // Probation begins anew when the new process accepts: it is not over before that (mark.ts).
     served: go('drain', 'start-probation'),
+    died: go('drain'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
     release: go('released', 'stop-hand-over', 'end-listening'),
@@ -80,6 +81,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     ended: go('guard', 'note-ended'),
     rested: go('guard', 'note-rested'),
     served: go('guard', 'start-probation'),
+    died: go('guard'),
     probation: go('exit', 'end-listening', 'leave'),
     release: go('exit', 'end-listening', 'leave'),
     abort: go('serving', 'hang-up', 'take-back'),
@@ -91,6 +93,8 @@ export const oldTable: Table<OldState, OldEvent> = {
     adopted: go('linger', 'note-adopted'),
     ended: go('linger', 'note-ended'),
     rested: go('linger', 'note-rested'),
+    // Not the time to leave: it waits for the end of the channel, as on probation.
+    died: go('drain'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
     release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),

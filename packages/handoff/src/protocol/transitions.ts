@@ -51,6 +51,7 @@ export type OldEvent =
   | 'ended' // message: connections that went over are closed
   | 'rested' // message: connections that went over stand between two requests again
   | 'served' // word on the mark: the new process accepts
+  | 'died' // end of the mark: the new process is dead, and the end of the channel will come
   | 'drained' // no connection is left
   | 'probation' // its time is over
   | 'release' // message, or word on the mark: a later handoff began
