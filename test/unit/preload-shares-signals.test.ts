@@ -12,6 +12,7 @@ function begin({ own = [], supervised = true }: { own?: string[]; supervised?: b
     listeners: (signal) => (own.includes(signal) ? [() => heard(signal)] : []),
     onSignal: (signals, listener) => system.onSignal(signals, listener),
     onSend: () => () => {},
+    hasFlag: () => false,
     withholdFlags: () => {},
   }
   const handoff = {

@@ -83,6 +83,7 @@ const ownVariables = [
   'HANDOFF_JOINS',
   'HANDOFF_DROP',
   'HANDOFF_IDLE',
+  'HANDOFF_FIRST_MODULE',
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
 ] as const

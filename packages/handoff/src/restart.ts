@@ -92,10 +92,13 @@ function isInspect(flag: string): boolean {
 }
 
 function spawn(system: System, variables: Readonly<Record<string, string>>): Spawned {
-  const env = { ...system.env, ...variables }
+  const { HANDOFF_FIRST_MODULE: first, ...others } = variables
+  const env = { ...system.env, ...others }
   for (const name of processVariables) delete env[name]
   const { file, flags, args } = system.command
   const command = [file, ...withFreeInspectPort(flags, env.NODE_OPTIONS), ...args]
+  // This process had a module of ours before all other preloads, and so does its replacement.
+  if (first !== undefined) env.NODE_OPTIONS = [first, env.NODE_OPTIONS].filter(Boolean).join(' ')
   try {
     return system.spawn(command, { env, stdio: 'inherit', detached: true })
   } catch (cause) {

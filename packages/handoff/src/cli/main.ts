@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 // The command `handoff`.
 
+// First: it may start the command again.
+import './clean-start.ts'
 import { CommanderError } from 'commander'
 import { release } from '../supervisor/release.ts'
 import { printError, printFailure } from './fail.ts'
+import { markNodeFlags } from './node-flags.ts'
 import { makeProgram } from './program.ts'
 
 // A reader that went away ends `handoff status --watch | head -1`, but not a supervisor whose log
@@ -27,7 +30,9 @@ for (const command of [program, ...program.commands]) {
 }
 
 try {
-  await program.parseAsync()
+  const [node = '', script = '', ...args] = process.argv
+  const run = program.commands.find((command) => command.name() === 'run')
+  await program.parseAsync([node, script, ...(run ? markNodeFlags(args, run) : args)])
 } catch (error) {
   if (error instanceof CommanderError) {
     // Help and version that were asked for have exit code 0; all else was not understood.

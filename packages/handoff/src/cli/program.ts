@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander'
 import { checkCommand } from '../supervisor/release.ts'
 import { duration, listenerPlace, positiveDuration, runName, workerCount } from './arguments.ts'
+import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
 
 /**
  * Makes the program; `exit` gets the exit code of the command that ran.
@@ -23,8 +24,10 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .description(
       'Runs ENTRY in the foreground and supervises it: `handoff reload`, SIGHUP or, with --watch, ' +
         'a change of the sources replaces it by a new process, and a crash starts it again. ' +
-        'TypeScript runs without a build. Everything after ENTRY is passed to it.',
+        'TypeScript runs without a build. Everything after ENTRY is passed to it; flags of node ' +
+        '(--import, --require, --env-file, --inspect and the like) go before it.',
     )
+    .usage('[options] [flags of node] <entry> [args...]')
     .argument('<entry>', 'the file that starts the server')
     .argument('[args...]', 'its arguments')
     .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
@@ -48,11 +51,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
         '(default: 4s, and only in the probation after a reload)',
       duration,
     )
+    .addOption(new Option(`${nodeFlagOption} <flag>`).hideHelp().argParser(append))
     .addHelpText('after', times)
     .passThroughOptions()
-    .action(async (entry, args, options) => {
+    .action(async (entry, args, options, command) => {
       const { run } = await import('./run.ts')
-      exit(await run(entry, args, options))
+      exit(await run(entry, args, { ...options, misplaced: misplacedOptions(args, command) }))
     })
 
   program
@@ -142,6 +146,11 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     })
 
   return program
+}
+
+/** Collects the values of an option that may be given again. */
+function append(value: string, before: readonly string[] = []): string[] {
+  return [...before, value]
 }
 
 const nameText =

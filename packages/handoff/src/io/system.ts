@@ -153,6 +153,8 @@ export interface Program {
   onSignal: System['onSignal']
   /** Hears what the program sends to its parent process, whether or not there is one. */
   onSend(listener: (message: unknown) => void): () => void
+  /** Whether this process was started with the flag, or the value of one. */
+  hasFlag(flag: string): boolean
   /** Keeps flags of node from the children that inherit `process.execArgv`: `child_process.fork`. */
   withholdFlags(withheld: (preload: string) => boolean): void
 }
@@ -177,12 +179,16 @@ export const realProgram: Program = {
       else process.send = send
     }
   },
+  hasFlag: (flag) => flags.includes(flag),
   withholdFlags(withheld) {
     const { execArgv } = process
     for (let i = execArgv.length - 1; i >= 0; i--) {
-      const [, joined] = /^--import=(.*)$/.exec(execArgv[i] ?? '') ?? []
+      const flag = execArgv[i] ?? ''
+      const [, joined] = /^--(?:import|require)=(.*)$/.exec(flag) ?? []
       if (joined !== undefined && withheld(joined)) execArgv.splice(i, 1)
-      else if (execArgv[i] === '--import' && withheld(execArgv[i + 1] ?? '')) execArgv.splice(i, 2)
+      else if (/^(--import|--require|-r)$/.test(flag) && withheld(execArgv[i + 1] ?? '')) {
+        execArgv.splice(i, 2)
+      }
     }
   },
 }

@@ -17,13 +17,21 @@ import { takeVariables, type Variables } from '../options.ts'
 import { restartSignals } from '../signals.ts'
 import { Idle } from './idle.ts'
 import { hearNotifications } from './notify-socket.ts'
+import { beginPreloads, isPreloading } from './phase.ts'
 import { isOurs } from './preload-flags.ts'
+import { PreloadListens } from './preload-listens.ts'
+import { dependsOnUs } from './program-manifest.ts'
 import { programsOwn } from './programs-own.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
 import { isTaken, type Place, readList } from './taken.ts'
 import { readReadyRule, WhenReady } from './when-ready.ts'
+
+const last = new URL('./last.js', import.meta.url).href
+
+/** An operator may preload it as well. */
+let isPreloaded = false
 
 /**
  * Hooks listen and bind. Steps aside, for good, when the program imports socket-handoff itself.
@@ -35,9 +43,12 @@ export function preloadMainThread(
   system: System = realSystem,
   program: Program = realProgram,
 ): void {
+  if (program === realProgram && isPreloaded) return
+  isPreloaded = true
   loadNative()
   // Now, while all listeners of the process are Node.js's own.
   unseenListeners()
+  beginPreloads(program.hasFlag(last))
   const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)
@@ -49,10 +60,13 @@ export function preloadMainThread(
   const variables = takeVariables(system.env)
   guardKeptPaths(variables.HANDOFF_RENDEZVOUS, system)
   const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
+  const listens = new PreloadListens(whenReady, system.timer)
   const create = () => createHandoff(variables, system, program)
   const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP))
   const idle = expectListen(variables, system, standIn)
   const claims = (where: Place) => {
+    // A process has one handoff: it would be made for another preload, and the program's own refused.
+    if (isPreloading() && dependsOnUs(system.command.args[0])) return false
     const claimed = isTaken(where, ignored) && claimForPreload()
     if (!claimed) idle?.listensElsewhere()
     return claimed
@@ -60,11 +74,17 @@ export function preloadMainThread(
   const undo = [
     interceptListen({
       claims: (_, options) => claims(options),
-      listen: (server, options) => standIn.listen(server, options),
+      listen: (server, options) => {
+        listens.heard()
+        return standIn.listen(server, options)
+      },
     }),
     interceptBind({
       claims: (_, request) => claims(request),
-      bind: (socket, request) => standIn.bind(socket, request),
+      bind: (socket, request) => {
+        listens.heard()
+        return standIn.bind(socket, request)
+      },
     }),
   ]
   if (!takesNothing) refuseForks(() => !isProgramsOwn())

@@ -9,7 +9,12 @@ import { programsOwn } from './programs-own.ts'
 import { refuseListeners } from './refuse.ts'
 import { readList } from './taken.ts'
 
+/** An operator may preload it as well. */
+let isPreloaded = false
+
 export function preloadWorkerThread(): void {
+  if (isPreloaded) return
+  isPreloaded = true
   realProgram.withholdFlags(isOurs)
   refuseListeners(
     () =>

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { processVariables } from '../io/process-variables.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
+import { joinNodeOptions } from './node-options.ts'
 
 /** What the operator set for the processes; absent: what the code says, or the default. */
 export interface Timeouts {
@@ -47,6 +48,15 @@ export function generationEnvironment(
     ...(drainTimeoutMs !== undefined && { HANDOFF_DRAIN_TIMEOUT_MS: String(drainTimeoutMs) }),
     ...(probationMs !== undefined && { HANDOFF_PROBATION_MS: String(probationMs) }),
   }
+}
+
+/**
+ * The text of NODE_OPTIONS with `module` in front: Node.js loads it before all that is preloaded by
+ * other flags there or on the command line.
+ */
+export function withFirstModule(module: string, nodeOptions = ''): string {
+  const first = joinNodeOptions(['--require', module])
+  return nodeOptions === '' ? first : `${first} ${nodeOptions}`
 }
 
 /**

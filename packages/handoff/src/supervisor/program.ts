@@ -7,6 +7,8 @@ export interface Program {
   /** As the operator wrote it; found anew at each start. */
   readonly entry: string
   readonly args: readonly string[]
+  /** Flags of Node.js for the program alone; absent in what an older release has left. */
+  readonly flags?: readonly string[]
   readonly workingDirectory: string
   /** The executable of Node.js. */
   readonly node: string

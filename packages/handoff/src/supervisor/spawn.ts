@@ -2,24 +2,34 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { inheritedVariables, type Named } from '../io/activation.ts'
 import type { RunDirectory } from '../io/run-directory.ts'
 import { findEntry } from './entry.ts'
-import { generationEnvironment, generationFlags, type Timeouts } from './environment.ts'
+import {
+  generationEnvironment,
+  generationFlags,
+  type Timeouts,
+  withFirstModule,
+} from './environment.ts'
+import { splitNodeOptions } from './node-options.ts'
+import { programFlags } from './own-flags.ts'
 import type { Program } from './program.ts'
 
-/** Of our own modules, built or not: `../register`. */
-const ours = (path: string) => new URL(`${path}${extname(import.meta.url)}`, import.meta.url).href
-
 /**
- * Loaded before everything else, so that what other preloads listen on is handed over too: one that
- * tells the supervisor of exceptions, and one for programs that import nothing of ours.
+ * Loaded before everything else, so that what other preloads listen on is handed over, too: tells
+ * the supervisor of exceptions, and serves for programs that import nothing of ours.
  *
- * @remarks As arguments, not in NODE_OPTIONS: the program's own children are no servers of ours.
+ * @remarks In NODE_OPTIONS, since those flags come before arguments. It takes itself out again: the
+ * program's own children are no servers of ours. As an argument as well: Node.js with capabilities
+ * of its own, or built without it, does not read NODE_OPTIONS.
  */
-const preloads = [ours('./report'), ours('../register')].flatMap((url) => ['--import', url])
+const first = fileURLToPath(new URL('./first.cjs', import.meta.url))
+/** The same as ES modules, where they cannot be loaded from CommonJS. */
+const later = ['./report.js', '../register.js'].map((path) => new URL(path, import.meta.url).href)
+/** Loaded last: from here on it is the program that listens, not what is preloaded. */
+const last = new URL('../register/last.js', import.meta.url).href
 
 /** What a process is to be, and what it gets from us. */
 export interface Start {
@@ -47,19 +57,21 @@ export interface Start {
  * not start it.
  */
 export async function spawnGeneration(
-  { entry, args, workingDirectory, node }: Program,
+  { entry, args, flags: ofProgram = [], workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
   { worker, inherited, generation, reserved, joins, drop, idle }: Start,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
-  const flags = generationFlags(process.execArgv, process.env.NODE_OPTIONS)
-  const argv = [...preloads, ...flags, ...loader, path, ...args]
+  const own = programFlags({ execArgv: process.execArgv, env: process.env })
+  const flags = [...generationFlags([...own.flags, ...ofProgram], own.nodeOptions), ...loader]
+  const argv = [...withPreloads(flags, own.nodeOptions), path, ...args]
   try {
     const child = spawn(node, argv, {
       cwd,
       env: {
         ...generationEnvironment(process.env, worker, directory, timeouts),
+        NODE_OPTIONS: withFirstModule(first, own.nodeOptions),
         PWD: workingDirectory,
         HANDOFF_GENERATION: String(generation),
         ...inheritedVariables(inherited, reserved),
@@ -82,6 +94,17 @@ export async function spawnGeneration(
       cause,
     })
   }
+}
+
+/** Puts our preloads before and behind those of the operator. */
+function withPreloads(flags: readonly string[], nodeOptions = ''): string[] {
+  const all = [...splitNodeOptions(nodeOptions), ...flags]
+  const has = (pattern: RegExp) => all.some((flag) => pattern.test(flag))
+  const noRequire = /^--no-(experimental-)?require-module$/
+  const loads = has(noRequire) ? later.flatMap((url) => ['--import', url]) : []
+  // Modules of `--require` run in one turn with the program's; those of `--import` do not.
+  const ends = has(/^--(import|(experimental[-_])?loader)(=|$)/) ? ['--import', last] : []
+  return ['--require', first, ...loads, ...flags, ...ends]
 }
 
 function hasPid(child: ChildProcess): child is ChildProcess & { readonly pid: number } {
