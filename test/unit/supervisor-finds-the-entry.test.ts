@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { findEntry, isName, nameOf } from '../../packages/handoff/src/supervisor/entry.ts'
 
@@ -72,17 +72,17 @@ test('whether another Node strips types is for that one to say', () => {
 test('the name is that of the nearest package, without its scope', () => {
   const entry = file('app/src/server.ts')
   file('package.json', '{ "name": "outer" }')
-  expect(nameOf(entry)).toBe('outer')
+  expect(nameOf({ path: entry, home: dirname(entry) })).toBe('outer')
   file('app/package.json', '{ "name": "@acme/Web Shop" }')
-  expect(nameOf(entry)).toBe('Web-Shop')
+  expect(nameOf({ path: entry, home: dirname(entry) })).toBe('Web-Shop')
 })
 
 test('without a name of the package it is that of the file', () => {
   const entry = file('app/.server.dev.ts')
   file('app/package.json', '{}')
-  expect(nameOf(entry)).toBe('server.dev')
+  expect(nameOf({ path: entry, home: dirname(entry) })).toBe('server.dev')
   file('app/package.json', '{ broken')
-  expect(nameOf(entry)).toBe('server.dev')
+  expect(nameOf({ path: entry, home: dirname(entry) })).toBe('server.dev')
 })
 
 test('a name is one path segment', () => {
@@ -90,4 +90,40 @@ test('a name is one path segment', () => {
   for (const name of ['', '.', '..', 'a/b', '-x', 'a b', 'ä', 'x'.repeat(65)]) {
     expect(isName(name), name).toBe(false)
   }
+})
+
+test('an entry is found as Node.js finds a module: without its ending, and by its directory', () => {
+  file('server.mjs')
+  expect(findEntry('server', root).path).toBe(join(root, 'server.mjs'))
+  file('server.js')
+  expect(findEntry('./server', root).path).toBe(join(root, 'server.js'))
+
+  file('lib/index.cjs')
+  expect(findEntry('lib', root).path).toBe(join(root, 'lib/index.cjs'))
+  file('package.json', '{ "main": "lib" }')
+  expect(findEntry('.', root).path).toBe(join(root, 'lib/index.cjs'))
+  file('package.json', '{ "exports": { ".": { "import": "./server.mjs", "types": "./x.d.ts" } } }')
+  expect(findEntry('.', root).path).toBe(join(root, 'server.mjs'))
+})
+
+test('the command of an installed package is run by its script, for the package here', () => {
+  file('package.json', '{ "name": "shop" }')
+  const script = file('node_modules/next/dist/bin/next', '#!/usr/bin/env node\n')
+  file('node_modules/next/package.json', '{ "name": "next" }')
+  mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
+  symlinkSync('../next/dist/bin/next', join(root, 'node_modules/.bin/next'))
+  const found = findEntry('next', root)
+  expect(found).toMatchObject({ path: script, cwd: root, home: root })
+  expect(nameOf(found)).toBe('shop')
+})
+
+test('so is one that pnpm has wrapped in a shell script; one that is none of Node.js is refused', () => {
+  const script = file('node_modules/.pnpm/next/bin/next.js')
+  file(
+    'node_modules/.bin/next',
+    '#!/bin/sh\nexec node  "$basedir/../.pnpm/next/bin/next.js" "$@"\n',
+  )
+  file('node_modules/.bin/caddy', '#!/bin/sh\nexec /usr/bin/caddy\n')
+  expect(findEntry('next', root).path).toBe(script)
+  expect(() => findEntry('caddy', root)).toThrow(badEntry)
 })

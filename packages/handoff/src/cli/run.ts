@@ -2,6 +2,7 @@
 
 import { printable } from '../protocol/printable.ts'
 import type { Line } from '../supervisor/announce.ts'
+import { readCommand } from '../supervisor/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../supervisor/entry.ts'
 import { run as supervise } from '../supervisor/run.ts'
 import { styleFor } from './style.ts'
@@ -15,13 +16,20 @@ export interface RunOptions {
   readonly drainTimeout?: number
   readonly probation?: number
   readonly watchdog?: number
+  /** Flags of node for the program. */
+  readonly nodeFlag?: readonly string[]
+  /** Options of ours that came after the entry. */
+  readonly misplaced: readonly string[]
 }
 
 /** @returns the exit code of the run. */
-export async function run(entry: string, args: string[], options: RunOptions): Promise<number> {
+export async function run(first: string, rest: string[], options: RunOptions): Promise<number> {
   const cwd = workingDirectory()
+  const { entry, args, flags, readFrom } = readCommand([first, ...rest], cwd)
+  if (readFrom !== undefined) announce({ tone: 'info', text: readFrom })
+  warnOfMisplaced(options.misplaced, [first, ...rest])
   const {
-    name = nameOf(findEntry(entry, cwd).path),
+    name = nameOf(findEntry(entry, cwd)),
     readyTimeout,
     drainTimeout,
     probation,
@@ -29,7 +37,13 @@ export async function run(entry: string, args: string[], options: RunOptions): P
   } = options
   return supervise({
     name,
-    program: { entry, args, workingDirectory: cwd, node: process.execPath },
+    program: {
+      entry,
+      args,
+      flags: [...(options.nodeFlag ?? []), ...flags],
+      workingDirectory: cwd,
+      node: process.execPath,
+    },
     timeouts: {
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
@@ -41,6 +55,15 @@ export async function run(entry: string, args: string[], options: RunOptions): P
     watch: options.watch ?? false,
     announce,
   })
+}
+
+/** What comes after the entry is the program's, and may well be meant so. */
+function warnOfMisplaced(options: readonly string[], words: readonly string[]): void {
+  if (options.length === 0) return
+  const names = options.join(', ')
+  const [entry = ''] = words
+  const text = `${names} after ${entry} goes to the program; for handoff, write it before ${entry}`
+  announce({ tone: 'bad', text })
 }
 
 /** On stderr: stdout is the server's, and may well be a stream of JSON. */

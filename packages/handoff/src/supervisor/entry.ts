@@ -5,11 +5,14 @@ import { createRequire } from 'node:module'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HandoffError, reasonOf } from '../errors.ts'
+import { findBin, findModuleFile } from './entry-file.ts'
 
 /** An entry as found at this moment; symbolic links may lead elsewhere at the next start. */
 export interface Entry {
   readonly path: string
   readonly cwd: string
+  /** The directory that the run is named after, and that is watched, with the rest of its package. */
+  readonly home: string
   /** Flags for node that load it: `--import` of tsx for TypeScript. */
   readonly loader: readonly string[]
 }
@@ -43,16 +46,32 @@ export function findEntry(
   node: string = process.execPath,
 ): Entry {
   const cwd = real(workingDirectory, 'the working directory')
-  const path = real(resolve(workingDirectory, entry), entry)
-  if (!statSync(path).isFile()) throw cannotStart(entry, 'it is not a file')
-  return { path, cwd, loader: loaderFor(path, node) }
+  const file = findModuleFile(resolve(workingDirectory, entry))
+  if (file !== undefined) {
+    const path = real(file, entry)
+    return { path, cwd, home: dirname(path), loader: loaderFor(path, node) }
+  }
+  const path = findBin(entry, workingDirectory)
+  if (path === undefined) throw notFound(entry, workingDirectory)
+  return { path, cwd, home: cwd, loader: [] }
+}
+
+function notFound(entry: string, workingDirectory: string): HandoffError {
+  const path = resolve(workingDirectory, entry)
+  // It throws for what is not there, or must not be looked at.
+  return statSync(real(path, entry)).isDirectory()
+    ? cannotStart(
+        entry,
+        'it is a directory without a package.json that names a file, or an index.js',
+      )
+    : cannotStart(entry, 'it is not a file')
 }
 
 /**
- * The name of a run: that of the package the file belongs to, without its scope; else the file's.
+ * The name of a run: that of the package the entry belongs to, without its scope; else the file's.
  */
-export function nameOf(path: string): string {
-  const directory = packageDirectory(dirname(path))
+export function nameOf({ path, home }: Pick<Entry, 'path' | 'home'>): string {
+  const directory = packageDirectory(home)
   const named = directory === undefined ? undefined : packageName(directory)
   return named ?? sanitise(basename(path, extname(path)))
 }

@@ -1,7 +1,6 @@
 // The life of a supervisor: one for each name, from its lock to its last word.
 
 import { rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { takeInherited } from '../io/activation.ts'
 import { closeOnExecAboveStdio } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
@@ -128,8 +127,8 @@ function removeLeft(directory: RunDirectory): void {
 }
 
 async function watchEntry(program: Program, fleet: Fleet, announce: (line: say.Line) => void) {
-  const { path: entry } = findEntry(program.entry, program.workingDirectory)
-  const directory = packageDirectory(dirname(entry)) ?? dirname(entry)
+  const { path: entry, home } = findEntry(program.entry, program.workingDirectory)
+  const directory = packageDirectory(home) ?? home
   const watcher = await watchSources({
     directory,
     entry,

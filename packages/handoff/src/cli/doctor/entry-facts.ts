@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import { HandoffError } from '../../errors.ts'
 import {
   type Entry,
@@ -40,12 +40,12 @@ export function entryFacts(entry: string): EntryFacts {
   let manifest: Manifest = {}
   const trouble = troubleOf(() => {
     found = findEntry(entry, workingDirectory())
-    manifest = readManifest(found.path)
+    manifest = readManifest(found.home)
   })
   const path = found?.path
   return {
     entry,
-    name: path === undefined ? undefined : nameOf(path),
+    name: found === undefined ? undefined : nameOf(found),
     trouble,
     loader: found !== undefined && found.loader.length > 0 ? 'tsx' : undefined,
     syntaxError: path !== undefined && checked.has(extname(path)) ? syntaxError(path) : undefined,
@@ -65,8 +65,8 @@ interface Manifest {
 }
 
 /** @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is no JSON: npm and Node refuse it, too. */
-function readManifest(path: string): Manifest {
-  const directory = packageDirectory(dirname(path))
+function readManifest(home: string): Manifest {
+  const directory = packageDirectory(home)
   if (directory === undefined) return {}
   const file = join(directory, 'package.json')
   try {
