@@ -94,13 +94,13 @@ describe('a replacement that this process has started itself', () => {
     return { old, server, peer, child }
   }
 
-  test('is killed when it has not answered for 4 s, and this process takes back', async () => {
+  test('is killed when it has not answered for 5 s, and this process takes back', async () => {
     const { old, server, peer, child } = await restarted()
-    old.system.advance(4_999)
+    old.system.advance(5_999)
     expect(child.killed).toBe(false)
     old.system.advance(1)
     expect(child.killed).toBe(true)
-    expect(old.all('warning').at(-1)?.message).toMatch(/said nothing for 4 s .* killed/)
+    expect(old.all('warning').at(-1)?.message).toMatch(/said nothing for 5 s .* killed/)
     peer.die()
     await old.told('taken-back')
     expect(await ask(whereIs(server))).toBe(String(old.system.pid))

@@ -56,18 +56,18 @@ function hungIn({ registry = probation, silent, now = 14_000, starting, ...more 
 
 describe('a process that serves', () => {
   test.each<[string, Case, string[]]>([
-    ['in its probation after 4 s', { silent: { 20: 4_000 } }, ['20 probation']],
-    ['not before', { silent: { 20: 3_500 } }, []],
+    ['in its probation after 5 s', { silent: { 20: 5_000 } }, ['20 probation']],
+    ['not before', { silent: { 20: 4_500 } }, []],
     ['not if it never promised to report', { silent: {} }, []],
     [
       'even if its probation ends while it is silent',
-      { silent: { 20: 4_000 }, now: 18_900 },
+      { silent: { 20: 5_000 }, now: 19_900 },
       ['20 probation'],
     ],
-    ['not if its silence began after the probation', { silent: { 20: 4_000 }, now: 19_100 }, []],
+    ['not if its silence began after the probation', { silent: { 20: 5_000 }, now: 20_100 }, []],
     [
       'in the probation that the old process reports',
-      { silent: { 20: 4_000 }, now: 39_000, probationMs: 30_000 },
+      { silent: { 20: 5_000 }, now: 39_000, probationMs: 30_000 },
       ['20 probation'],
     ],
     ['later, with a watchdog', { silent: { 20: 2_000 }, watchdogMs: 2_000 }, ['20 probation']],
@@ -85,7 +85,7 @@ describe('a process that serves', () => {
     [
       'not for a process that has been released',
       {
-        silent: { 20: 4_000 },
+        silent: { 20: 5_000 },
         registry: registryOf(
           20,
           record(10, { stage: 'drain', released: true }),
@@ -107,7 +107,7 @@ describe('a process that hangs', () => {
   )
 
   test('between the commit and its first word is ended: the old one takes back', () => {
-    const silent = { 20: 4_000 }
+    const silent = { 20: 5_000 }
     expect(hungIn({ registry: committed, starting: 20, silent })).toEqual(['20 commit'])
   })
 
@@ -127,9 +127,9 @@ describe('a process that hangs', () => {
       record(20, { stage: 'drain' }),
       record(30, { stage: 'adopt', servingSince: 0 }),
     )
-    const silent = { 10: 4_000, 20: 4_500, 30: 9_000 }
+    const silent = { 10: 5_000, 20: 5_500, 30: 9_000 }
     expect(hungIn({ registry, silent, watchdogMs: 0 })).toEqual(['10 past', '20 past'])
-    expect(hungIn({ registry, silent: { 10: 3_500 } })).toEqual([])
+    expect(hungIn({ registry, silent: { 10: 4_500 } })).toEqual([])
   })
 
   test('is left alone where it has handed over to another worker', () => {

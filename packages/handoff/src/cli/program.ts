@@ -48,7 +48,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .option(
       '--watchdog <time>',
       'a server that says nothing for so long is killed and started again; 0: never ' +
-        '(default: 4s, and only in the probation after a reload)',
+        '(default: 5s, and only in the probation after a reload)',
       duration,
     )
     .addOption(new Option(`${nodeFlagOption} <flag>`).hideHelp().argParser(append))

@@ -4,11 +4,8 @@ import type { System, Timer } from '../io/system.ts'
 
 /** How often the new process is asked, in milliseconds. */
 const intervalMs = 1_000
-/**
- * How many questions in a row may be without an answer: a blocked event loop of 1 to 2 s is no death, and one
- * more second is for a busy machine.
- */
-const patience = 4
+/** How many questions in a row may be without an answer: as long as the supervisor waits (hang-watch.ts). */
+const patience = 5
 
 export interface VigilHandlers {
   /** Sends the question. */
@@ -48,7 +45,7 @@ export class Vigil {
     }
     this.#onAnswer = end
     this.#deadline = this.#system.timer(ms, end)
-    this.#ask()
+    this.#handlers.ask()
   }
 
   stop(): void {
@@ -67,14 +64,10 @@ export class Vigil {
           this.#reported = true
           this.#handlers.onSilent(patience * intervalMs)
         }
-        this.#ask()
+        this.#unanswered += 1
+        this.#handlers.ask()
       },
       true,
     )
-  }
-
-  #ask(): void {
-    this.#unanswered += 1
-    this.#handlers.ask()
   }
 }

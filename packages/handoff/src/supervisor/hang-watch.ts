@@ -6,9 +6,10 @@ import type { SignsOfLife } from './signs-of-life.ts'
 
 /**
  * How long a process may say nothing where the service waits for it, in milliseconds. It reports once a
- * second. A blocked event loop of 1 to 2 s and a whole interval make 3 s; one more for a busy machine.
+ * second. A blocked event loop of 3 s and a whole interval make 4 s; one more for a busy machine. Clients wait
+ * as long, and few of them give up before 10 s.
  */
-export const defaultSilenceMs = 4_000
+export const defaultSilenceMs = 5_000
 
 /** 5 seconds, as the default of `probationMs`. */
 export const defaultProbationMs = 5_000
