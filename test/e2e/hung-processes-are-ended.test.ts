@@ -88,3 +88,27 @@ test('after the probation it is the watchdog that ends a server, where one is as
   expect(await waiting).toBe('one')
   expect(alive(second.pid)).toBe(true)
 })
+
+test('a process of an earlier supervisor that hangs does not keep the next one from its start', async () => {
+  const { project, run } = start([])
+  const first = await run.listens()
+  process.kill(run.pid, 'SIGKILL')
+  await run.ended()
+  process.kill(first.pid, 'SIGSTOP')
+  const again = project.run(['--name', 'web', '--ready-timeout', '1s', 'server.mjs'])
+  await again.says(/holds the rendezvous socket and does not answer: killing it/)
+  const second = await again.listens()
+  expect(await ask(second.port)).toBe('one')
+  await gone(first.pid)
+})
+
+test('a reload says when it is the process that serves that hangs', async () => {
+  const { project, run } = start(['--ready-timeout', '6s'])
+  const { pid } = await run.listens()
+  process.kill(pid, 'SIGSTOP')
+  const { exitCode, stderr } = await project.handoff('reload', 'web')
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(
+    /\(pid \d+\) has the listeners and has said nothing for \d+ s: `kill -9 \d+`/,
+  )
+})

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { withWhoServes } from '../../packages/handoff/src/supervisor/announce.ts'
 import { type Exit, endText } from '../../packages/handoff/src/supervisor/exit.ts'
+import type { ProcessRecord } from '../../packages/handoff/src/supervisor/registry.ts'
 import { followStderr, StderrTail } from '../../packages/handoff/src/supervisor/stderr-tail.ts'
 
 test.each([
@@ -12,6 +13,14 @@ test.each([
   ['did it?', 'did it? Nobody serves.'],
 ])('between %j and who serves then there is one stop', (message, text) => {
   expect(withWhoServes(message, 'none')).toBe(text)
+})
+
+test('a process that serves, but says nothing, is not said to serve on', () => {
+  const old = { pid: 10, generation: 1 } as ProcessRecord
+  expect(withWhoServes('it failed', 'old', old, 4_500)).toContain('(pid 10) serves on.')
+  expect(withWhoServes('it failed', 'old', old, 62_000)).toMatch(
+    /said nothing for 62 s: `kill -9 10`/,
+  )
 })
 
 const code = (code: number): Exit => ({ code, signal: null })

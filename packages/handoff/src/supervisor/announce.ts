@@ -6,7 +6,7 @@ import { plural } from '../plural.ts'
 import type { Failure } from './attempt.ts'
 import { type Exit, endText } from './exit.ts'
 import { drainedText } from './fates-text.ts'
-import type { Hung } from './hang-watch.ts'
+import { defaultSilenceMs, type Hung } from './hang-watch.ts'
 import type { ProcessRecord } from './registry.ts'
 
 /** One line, and how it is meant. */
@@ -36,13 +36,23 @@ export function serves(
   return good(`generation ${generation} (pid ${pid}) serves${where} ${after}${instead}`)
 }
 
-export function failed({ code, message }: Failure, serving: Serving, old?: ProcessRecord): Line {
-  return bad(`${withWhoServes(message, serving, old)} [${code}]`)
+export function failed(
+  { code, message }: Failure,
+  serving: Serving,
+  old?: ProcessRecord,
+  silentMs = 0,
+): Line {
+  return bad(`${withWhoServes(message, serving, old, silentMs)} [${code}]`)
 }
 
 /** Answers the operator's first question behind a message, which may end in a help or in its reason. */
-export function withWhoServes(message: string, serving: Serving, old?: ProcessRecord): string {
-  return withSentence(message, whoServes(serving, old))
+export function withWhoServes(
+  message: string,
+  serving: Serving,
+  old?: ProcessRecord,
+  silentMs = 0,
+): string {
+  return withSentence(message, whoServes(serving, old, silentMs))
 }
 
 export function withSentence(message: string, sentence: string): string {
@@ -50,9 +60,13 @@ export function withSentence(message: string, sentence: string): string {
   return `${message}${stop} ${sentence}`
 }
 
-function whoServes(serving: Serving, old?: ProcessRecord): string {
+function whoServes(serving: Serving, old: ProcessRecord | undefined, silentMs: number): string {
   if (serving === 'none') return 'Nobody serves.'
   if (old === undefined) return 'The server that was there before serves on.'
+  if (silentMs >= defaultSilenceMs) {
+    const silence = `has said nothing for ${Math.round(silentMs / 1000)} s`
+    return `Generation ${old.generation} (pid ${old.pid}) has the listeners and ${silence}: \`kill -9 ${old.pid}\` has it started again.`
+  }
   return `Generation ${old.generation} (pid ${old.pid}) serves on.`
 }
 
@@ -109,6 +123,14 @@ export function waitsForOther({ message }: Failure, ms: number): Line {
   const most = `${Math.round(ms / 1000)} s at most`
   return info(
     `${withSentence(message, `Waiting until that one serves or has failed, for ${most}.`)}`,
+  )
+}
+
+/** A process of an earlier supervisor has not answered a whole start. */
+export function endsSilentHolder(pid: number): Line {
+  const what = 'a process of this run that an earlier supervisor has started'
+  return bad(
+    `${what} (pid ${pid}) holds the rendezvous socket and does not answer: killing it, and starting again`,
   )
 }
 

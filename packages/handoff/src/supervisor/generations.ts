@@ -11,6 +11,7 @@ import { isOfRun, isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
+import { rendezvousHolders } from './rendezvous-holders.ts'
 import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from './snapshot.ts'
 import { spawnGeneration } from './spawn.ts'
 
@@ -94,6 +95,23 @@ export class Generations {
   left(from: ProcessName, to: ProcessName): void {
     this.#meet(from.pid)
     this.change({ type: 'left', from, to, at: now() })
+  }
+
+  /**
+   * Ends the processes of this run that hold its rendezvous socket and from which nothing was heard here: they
+   * are of an earlier supervisor, and hang.
+   *
+   * @returns their pids.
+   */
+  endSilentHolders(): number[] {
+    const pids = rendezvousHolders(this.#directory.rendezvous).filter(
+      (pid) => !this.#knows(pid) && this.#orphans.add(pid, () => isOfRun(this.#directory, pid)),
+    )
+    for (const pid of pids) {
+      this.change({ type: 'spawned', pid, at: now() })
+      this.signal(pid, 'SIGKILL')
+    }
+    return pids
   }
 
   /** Sends a signal to every process that there is. */

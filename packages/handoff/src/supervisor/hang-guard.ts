@@ -51,6 +51,11 @@ export class HangGuard {
     return this.#signs.hasTurned(pid)
   }
 
+  /** How long a process has said nothing, in milliseconds; 0 if it need not report. */
+  silentMs(pid: number): number {
+    return this.#signs.silentMs(pid) ?? 0
+  }
+
   /** Why a process was killed here, as words about it; undefined if it was not. */
   reasonOf(pid: number): string | undefined {
     return this.#killed.get(pid) ?? this.#gone.get(pid)

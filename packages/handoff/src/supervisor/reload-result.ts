@@ -77,7 +77,7 @@ function resultOfOne({ part, confirmed, old }: End): ReloadResult {
   const { failure, serving } = confirmed
   return {
     ...{ type: 'result', ok: false, ...servesIn(worker), code: failure.code },
-    message: withWhoServes(failure.message, serving, worker.serving),
+    message: withWhoServes(failure.message, serving, worker.serving, worker.silentMs),
     serving,
   }
 }

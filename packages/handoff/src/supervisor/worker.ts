@@ -41,6 +41,8 @@ export class Worker {
   readonly #recovery: Recovery
   readonly #guard: HangGuard
   readonly #turn = new Turn()
+  /** Whether the last start ended since the process at the rendezvous socket did not answer. */
+  #isUnanswered = false
   readonly #store: ListenerStore
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
@@ -164,6 +166,12 @@ export class Worker {
     return this.#generations.registry.processes.has(pid)
   }
 
+  /** How long the process that serves has said nothing, in milliseconds. */
+  get silentMs(): number {
+    const { serving } = this
+    return serving === undefined ? 0 : this.#guard.silentMs(serving.pid)
+  }
+
   /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
   hasTurned(pid: number): boolean {
     return this.#guard.hasTurned(pid)
@@ -264,7 +272,13 @@ export class Worker {
    */
   async #mayRetry(failure: Failure): Promise<boolean> {
     const { timeouts, announce, onWaiting } = this.#options
-    if (failure.code !== 'ERR_HANDOFF_BUSY' || this.#hasServed) return false
+    if (this.#hasServed || this.#stopping !== undefined) return false
+    if (this.#isUnanswered && this.serving === undefined) {
+      const pids = this.#generations.endSilentHolders()
+      for (const pid of pids) announce(say.endsSilentHolder(pid))
+      return pids.length > 0
+    }
+    if (failure.code !== 'ERR_HANDOFF_BUSY') return false
     const ms = (timeouts.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs
     if (!this.#turn.isWaiting) {
       announce(say.waitsForOther(failure, ms))
@@ -275,6 +289,7 @@ export class Worker {
 
   async #spawn(request: StartRequest): Promise<number> {
     this.#turn.begin()
+    this.#isUnanswered = false
     const pid = await startWorker(this.#generations, this.#store, this.#options, request)
     this.#programs.started(pid, request.program)
     return pid
@@ -303,7 +318,7 @@ export class Worker {
     if (serving === 'old') {
       this.#generations.change({ type: 'aborted', ...failure, at: now() })
     }
-    this.#options.announce(say.failed(failure, serving, old))
+    this.#options.announce(say.failed(failure, serving, old, this.silentMs))
     const { onFirstFailure } = this.#options
     if (this.#hasServed || onFirstFailure === 'retry') {
       this.#recovery.lost({ exit: undefined, servedMs: 0, why: failure.message })
@@ -329,6 +344,9 @@ export class Worker {
     if (report.alive) for (const observer of this.#observers) observer.turned?.(pid)
     if (event === undefined) return
     if (pid !== this.#launcher.pid) this.#turn.heard(event)
+    else if (event.type === 'aborted') {
+      this.#isUnanswered = event.stage === 'discover' && event.code === 'ERR_HANDOFF_TIMEOUT'
+    }
     const { serving } = this.#generations.registry
     if (serving !== undefined) this.#programs.serves(serving)
     // Maybe from another worker.
