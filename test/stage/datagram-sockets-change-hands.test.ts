@@ -181,3 +181,48 @@ describe('the application closes its socket', () => {
     expect(await old.exit()).toBe(0)
   })
 })
+
+describe('the program closes its socket', () => {
+  test('in its own `listening` event: the address is free', async () => {
+    const generation = await openPlace().start()
+    const address = { address: '127.0.0.1', port: 0 }
+    const { at, socket } = await bound(generation, address)
+    socket.close()
+    const again = { ...address, port: at.port }
+    for (let count = 0; count < 3; count++) {
+      const probe = generation.ownDatagram(dgram.createSocket('udp4'))
+      probe.once('listening', () => probe.close())
+      await generation.handoff.bind(probe, again)
+    }
+    expect(generation.handoff.metrics().listeners).toEqual([])
+    const plain = generation.ownDatagram(dgram.createSocket('udp4'))
+    plain.bind(at.port, '127.0.0.1')
+    await once(plain, 'listening')
+  })
+
+  test('before it is bound: nothing is bound', async () => {
+    const generation = await openPlace().start()
+    const socket = dgram.createSocket('udp4')
+    const listening: unknown[] = []
+    socket.on('listening', () => listening.push(socket))
+    const binding = generation.handoff.bind(socket, { address: '127.0.0.1', port: 0 })
+    socket.close()
+    await binding
+    expect(listening).toEqual([])
+    expect(generation.handoff.metrics().listeners).toEqual([])
+  })
+
+  test('by the method of its class, or by disposing of it', async () => {
+    const generation = await openPlace().start()
+    const closes = [
+      (socket: dgram.Socket) => dgram.Socket.prototype.close.call(socket),
+      (socket: dgram.Socket) => socket[Symbol.asyncDispose](),
+    ]
+    for (const close of closes) {
+      const { socket } = await bound(generation)
+      expect(Reflect.ownKeys(socket)).toEqual(Reflect.ownKeys(dgram.createSocket('udp4').unref()))
+      await close(socket)
+      expect(generation.handoff.metrics().listeners).toEqual([])
+    }
+  })
+})

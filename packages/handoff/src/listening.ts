@@ -112,11 +112,9 @@ export class Listening {
   }
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
-    const { holdings, manager } = this.#context
     const gate = await this.#keepError(adoptSocket(socket, options, this.#adoption))
-    holdings.gates.add(gate)
-    manager.follow()
-    if (this.#adoption.accept()) await gate.open()
+    this.#context.manager.follow()
+    if (this.#adoption.accept()) await gate?.open()
   }
 
   /** Fails the start if a server still listens on nothing but a stand-in. */

@@ -4,12 +4,13 @@ import type { Socket as DatagramSocket } from 'node:dgram'
 import type { EventEmitter } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import type { Http2Session } from 'node:http2'
-import { type Server, type ServerOpts, Socket } from 'node:net'
+import { type AddressInfo, type Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 
 interface DatagramHandle {
   recvStart(): number
   recvStop(): number
+  close(): void
 }
 
 /**
@@ -64,6 +65,24 @@ export function unboundDatagramOptions(socket: DatagramSocket): DatagramOptions 
  */
 export function isClosedDatagram(socket: DatagramSocket): boolean {
   return datagramState(socket).handle === null
+}
+
+/**
+ * Calls back when the program closes a datagram socket, by whatever way; before it is closed.
+ *
+ * @returns false where this Node does not have the fields.
+ * @see lib/dgram.js `Socket.prototype.close` (Node 20 to 26)
+ */
+export function observeDatagramClose(socket: DatagramSocket, onClose: () => void): boolean {
+  const { handle } = datagramState(socket)
+  if (typeof handle?.close !== 'function') return false
+  const { close } = handle
+  const value = (...args: unknown[]) => {
+    onClose()
+    return Reflect.apply(close, handle, args)
+  }
+  Object.defineProperty(handle, 'close', { value, configurable: true, writable: true })
+  return true
 }
 
 interface DatagramState extends DatagramOptions {
@@ -394,4 +413,40 @@ export function withoutListenerLimit(emitter: EventEmitter, add: () => void): vo
  */
 export function isExiting(): boolean {
   return (process as { _exiting?: boolean })._exiting === true
+}
+
+/** What a server listens with. */
+export interface ListeningHandle {
+  close(callback?: () => void): void
+  /** Called with each connection that is accepted. */
+  onconnection?: unknown
+  getsockname?: unknown
+}
+
+/**
+ * Returns what a server listens with; null if it does not listen.
+ *
+ * @see lib/net.js `setupListenHandle`, `Server.prototype.close` (Node 20 to 26)
+ */
+export function handleOf(server: Server): ListeningHandle | null {
+  return (server as unknown as { _handle?: ListeningHandle | null })._handle ?? null
+}
+
+/** Replaces what a server listens with, and closes nothing. */
+export function setHandle(server: Server, handle: ListeningHandle | null): void {
+  ;(server as unknown as { _handle: ListeningHandle | null })._handle = handle
+}
+
+/**
+ * Gives a server that listens on a descriptor the fields that it has when it listens at the place.
+ *
+ * @see lib/net.js `setupListenHandle`, `Server.prototype.listen`, `Server.prototype.address` (Node
+ * 20 to 26)
+ */
+export function namePlace(server: Server, place: AddressInfo | string): void {
+  const fields = server as unknown as { _connectionKey: string; _pipeName?: string }
+  if (typeof place === 'string') fields._pipeName = place
+  const { family, address, port } =
+    typeof place === 'string' ? { family: '-1', address: place, port: -1 } : place
+  fields._connectionKey = `${family.replace('IPv', '')}:${address}:${port}`
 }

@@ -12,7 +12,7 @@ import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import type { BindOptions, Held, Listeners } from '../io/listeners.ts'
-import { isUdp6 } from '../io/node-internals.ts'
+import { isClosedDatagram, isUdp6 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import type { ListenerRequest } from '../protocol/manifest.ts'
 
@@ -125,12 +125,17 @@ export interface BindSocketOptions {
   name?: string
 }
 
-/** Binds a datagram socket. Throws the system's error, as Node's own bind gives it. */
+/**
+ * Binds a datagram socket.
+ *
+ * @returns its gate, or undefined if the program closed the socket meanwhile.
+ * @throws the system's error, as Node's own bind gives it.
+ */
 export async function adoptSocket(
   socket: DatagramSocket,
   options: BindSocketOptions,
   adoption: Adoption,
-): Promise<DatagramGate> {
+): Promise<DatagramGate | undefined> {
   const { ipv6Only = false, port, reuseAddr, reusePort } = options
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new HandoffError(
@@ -141,6 +146,7 @@ export async function adoptSocket(
   const [family, everyAddress] = isUdp6(socket) ? ([6, '::'] as const) : ([4, '0.0.0.0'] as const)
   const address = (await resolve(options.address, family)) ?? everyAddress
   await adoption.settled()
+  if (isClosedDatagram(socket)) return undefined
   adoption.checkOpen()
   const request: ListenerRequest = {
     protocol: 'udp',
@@ -153,12 +159,17 @@ export async function adoptSocket(
     ...(reuseAddr === undefined ? {} : { reuseAddr }),
     ...(reusePort === undefined ? {} : { reusePort }),
   })
+  let gate: DatagramGate
   try {
-    return DatagramGate.attach(socket, held, adoption.accept(), adoption.handlers)
+    gate = DatagramGate.attach(socket, held, adoption.accept(), adoption.handlers)
   } catch (error) {
     release(held, adoption)
     throw error
   }
+  // Before `listening` is emitted: the program may close the socket then.
+  adoption.gates.add(gate)
+  await gate.announce()
+  return gate.closed ? undefined : gate
 }
 
 function claim(
