@@ -1,6 +1,7 @@
 // The application closes its own server, at any moment: nobody is left in a queue that nobody reads.
 
-import type { Server } from 'node:net'
+import http from 'node:http'
+import net, { type Server } from 'node:net'
 import { expect, test } from 'vitest'
 import { freePort } from '../support/free-port.ts'
 import { until } from '../support/until.ts'
@@ -135,4 +136,80 @@ test('before its listen is through: no listening, no listener', async () => {
   expect(events).toEqual(['close'])
   await refuses({ host: '127.0.0.1', port })
   expect(generation.handoff.metrics().listeners).toEqual([])
+})
+
+type Close = (server: http.Server) => unknown
+
+test.each<[string, Close]>([
+  ['the method of net.Server', (server) => net.Server.prototype.close.call(server)],
+  ['the method of http.Server', (server) => http.Server.prototype.close.call(server)],
+  ['disposing of it', (server) => server[Symbol.asyncDispose]()],
+])('by %s', async (_, close) => {
+  const generation = await openPlace().start()
+  const { server, events } = await watched(generation)
+  await generation.handoff.ready()
+  const where = whereIs(server)
+  await close(server)
+  await until('it is closed', () => events.includes('close'))
+  await refuses(where)
+  expect(generation.handoff.metrics().listeners).toEqual([])
+})
+
+test.each<[string, (server: http.Server, close: () => void) => void]>([
+  ['in its own `listening` event', (server, close) => server.once('listening', close)],
+  ['a tick after its listen', (_, close) => process.nextTick(close)],
+  ['a microtask after its listen', (_, close) => queueMicrotask(close)],
+  ['in the turn of its listen', (_, close) => close()],
+  ['a turn of the event loop later', (_, close) => setImmediate(close)],
+])('%s: nothing listens', async (_, when) => {
+  const generation = await openPlace().start()
+  const port = await freePort()
+  const server = generation.http()
+  const events = watch(server)
+  const listens = generation.handoff.listen(server, { host: '127.0.0.1', port })
+  when(server, () => server.close())
+  await listens
+  await until('it is closed', () => events.includes('close'))
+  await refuses({ host: '127.0.0.1', port })
+  expect(events.filter((event) => event === 'close')).toHaveLength(1)
+  expect(generation.handoff.metrics().listeners).toEqual([])
+})
+
+test('through a wrapper of its own, be it older or younger than the listen', async () => {
+  const generation = await openPlace().start()
+  const server = generation.http()
+  const calls: string[] = []
+  const wrap = (name: string) => {
+    const { close } = server
+    server.close = (callback) => {
+      calls.push(name)
+      return close.call(server, callback)
+    }
+  }
+  wrap('older')
+  const listens = generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+  wrap('early')
+  await listens
+  wrap('younger')
+  await generation.handoff.ready()
+  const where = whereIs(server)
+  expect(await closing(server)).toBeUndefined()
+  expect(calls).toEqual(['younger', 'early', 'older'])
+  await refuses(where)
+  // They are all there still.
+  expect(await closing(server)).toMatchObject({ code: 'ERR_SERVER_NOT_RUNNING' })
+  expect(calls).toHaveLength(6)
+})
+
+test('while it drains, by a method that it has kept: no error, and one `close`', async () => {
+  const place = openPlace()
+  const generation = await place.start()
+  const { server, events } = await watched(generation)
+  const close = server.close.bind(server)
+  await generation.handoff.ready()
+  await place.newPeer().takeOver()
+  await generation.told('drained')
+  expect(server.listening).toBe(true)
+  expect(await new Promise((resolve) => close(resolve))).toBeUndefined()
+  expect(events).toEqual(['listening', 'close'])
 })

@@ -349,11 +349,15 @@ describe('exported at commit', () => {
     const place = openPlace()
     const state = cell(1)
     const { generation: old, server } = await serveWith(place, { it: state as never })
-    state.export = () => new Promise<number>(() => {})
+    let exports = false
+    state.export = () => {
+      exports = true
+      return new Promise<number>(() => {})
+    }
     const peer = place.newPeer()
     await peer.receive()
     peer.say({ type: 'ready', claimed: [], takes: {} })
-    await until('it has stopped accepting', () => !server.listening)
+    await until('it has stopped accepting', () => exports)
     const queued = ask(whereIs(server))
     peer.die()
     expect(await old.told('aborted')).toMatchObject({
@@ -369,11 +373,15 @@ describe('exported at commit', () => {
   test('the old process is stopped while it exports: the new one aborts', async () => {
     const place = openPlace()
     const state = cell(1)
-    const { generation: old, server } = await serveWith(place, { it: state as never })
-    state.export = () => new Promise<number>(() => {})
+    const { generation: old } = await serveWith(place, { it: state as never })
+    let exports = false
+    state.export = () => {
+      exports = true
+      return new Promise<number>(() => {})
+    }
     const failed = serveWith(place, {})
     failed.catch(() => {})
-    await until('it has stopped accepting', () => !server.listening)
+    await until('it has stopped accepting', () => exports)
     void old.handoff.stop()
     await expect(failed).rejects.toMatchObject({ code: 'ERR_HANDOFF_STOPPING' })
     expect(await old.exit()).toBe(0)

@@ -25,6 +25,8 @@ import type { Sockets } from './socket-set.ts'
 import { isStill } from './still.ts'
 
 interface HttpHandlers {
+  /** Connections have been parked. */
+  onParked(): void
   /** The connection is no longer this process's. */
   forget(socket: Socket): void
   /** The last parked connection has ended. */
@@ -72,7 +74,10 @@ export class HttpMover implements Mover {
     this.#parking = new Parking(system, {
       onSpeaks: (parked) => this.#unpark(parked),
       onExpired: (parked) => this.#expire(parked),
-      onCount: (by) => countSocketless(server, by),
+      onCount: (by) => {
+        if (by > 0) handlers.onParked()
+        countSocketless(server, by)
+      },
       onEmpty: handlers.onEmpty,
     })
   }

@@ -44,6 +44,7 @@ export class ServerConnections {
   readonly #undo: (() => void)[] = []
   readonly #stopObserving: () => void
   #detached = false
+  #closesParked = false
   #notice: Notice | undefined
   #webSockets: WebSockets | undefined
   #httpMover: HttpMover | undefined
@@ -143,6 +144,7 @@ export class ServerConnections {
     if (!(server instanceof http.Server)) return
     const httpMover = new HttpMover(server, this.#sockets, system, {
       forget: (socket) => this.#forget(socket),
+      onParked: () => this.#closeParkedWithServer(server, httpMover),
       onEmpty: () => this.#checkEmpty(),
       onQuiescent,
       onExpired: () => this.#census.expired(),
@@ -150,14 +152,21 @@ export class ServerConnections {
     this.#httpMover = httpMover
     this.#webSocketMover = new WebSocketMover(server, webSockets, servers, system, onWarning)
     this.movers.push(httpMover, this.#webSocketMover)
-    const parked = {
-      closeIdle: () => this.leaveToServer(),
-      close: () => this.#closeParked(httpMover, 'closed'),
-    }
-    this.#undo.push(closeParkedToo(server, parked), () => {
+    this.#undo.push(() => {
       httpMover.limit.end()
       httpMover.ignoreRests()
     })
+  }
+
+  /** A server without parked connections has its own methods. */
+  #closeParkedWithServer(server: http.Server, mover: HttpMover): void {
+    if (this.#closesParked || this.#detached) return
+    this.#closesParked = true
+    const parked = {
+      closeIdle: () => this.leaveToServer(),
+      close: () => this.#closeParked(mover, 'closed'),
+    }
+    this.#undo.push(closeParkedToo(server, parked))
   }
 
   #moveRaw(consents: Consents): void {

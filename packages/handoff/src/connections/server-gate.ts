@@ -1,12 +1,13 @@
-// Opens and shuts a net.Server (http, https, http2 alike) without the server noticing, by public API.
+// Opens and shuts a net.Server (http, https, http2 alike) without the program noticing.
 
-import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Server } from 'node:net'
 import tls from 'node:tls'
 import type { KindCounts } from '../fates.ts'
-import { close, dup } from '../io/descriptors.ts'
+import { dup } from '../io/descriptors.ts'
 import type { Held } from '../io/listeners.ts'
+import { listenOn, refuseConnections, removeStandIn, standIn } from '../io/listening-handle.ts'
+import { namePlace } from '../io/node-internals.ts'
 import { openPlaceholder } from '../io/placeholder.ts'
-import { shadow } from '../io/shadow.ts'
 import type { System } from '../io/system.ts'
 import { addressOf } from './address.ts'
 import type { Consents } from './consents.ts'
@@ -15,27 +16,19 @@ import { JoinedGate } from './joined-gate.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { ServerConnections } from './server-connections.ts'
 
-// The server's own methods may be shadowed, by us and by others.
-const { close: stopAccepting } = net.Server.prototype
-const listen: (this: Server, where: { fd: number }, backlog: number) => Server =
-  net.Server.prototype.listen
-
 /**
- * `waiting`: listens on a placeholder, until the commit; `moving`: between two descriptors.
- * In these and in `shut` the server's own events would tell of our doings, not of its life.
+ * `waiting`: listens on a placeholder, until the commit. `shut`: listens on nothing; what stands in
+ * for its handle keeps Node.js from emitting `close`.
  */
-type State = 'new' | 'waiting' | 'open' | 'moving' | 'shut' | 'closed'
+type State = 'new' | 'waiting' | 'open' | 'shut' | 'closed'
 
 export class ServerGate implements Gate {
   readonly #server: Server
   readonly #backlog: number
   readonly #handlers: GateHandlers
   readonly #connections: ServerConnections
-  readonly #undo: (() => void)[] = []
   #held: Held | undefined
   #state: State = 'new'
-  #settle: ((error?: Error) => void) | undefined
-  #showEvents: (() => void) | undefined
 
   constructor(
     server: Server,
@@ -53,20 +46,13 @@ export class ServerGate implements Gate {
       onQuiescent: () => handlers.onQuiescent(this),
       onWarning: (message) => handlers.onWarning(message),
     })
-    this.#undo.push(
-      () => this.#connections.detach(),
-      shadow(server, 'address', () => this.#address()),
-      this.#watchClose(),
-    )
+    // From here on the program can close it.
+    standIn(server, { onClose: () => this.#onClose() })
   }
 
   /** Whether the application closed the server; then there is nothing to open any more. */
   get closed(): boolean {
     return this.#state === 'closed'
-  }
-
-  get #accepts(): boolean {
-    return this.#state === 'open'
   }
 
   get held(): Held {
@@ -92,13 +78,22 @@ export class ServerGate implements Gate {
 
   /**
    * Makes the server listen: on the listener itself, or, while the old process still accepts from
-   * it, on a placeholder. Either way `listening` is emitted and `address()` tells the real place.
+   * it, on a placeholder. Either way `listening` is emitted and `address()` returns the real place.
    */
-  attach(held: Held, accept: boolean): Promise<void> {
+  async attach(held: Held, accept: boolean): Promise<void> {
     this.#held = held
-    if (accept) return this.#listen(dup(held.fd), 'open')
-    this.#hideEvents()
-    return this.#listen(openPlaceholder(), 'waiting')
+    const place = addressOf(held.entry)
+    this.#state = accept ? 'open' : 'waiting'
+    try {
+      const fd = accept ? dup(held.fd) : openPlaceholder()
+      const listens = this.#listen(fd, true, accept ? undefined : place)
+      namePlace(this.#server, place)
+      if (!accept) refuseConnections(this.#server)
+      await listens
+    } catch (error) {
+      if (!this.closed) this.#state = 'new'
+      throw error
+    }
   }
 
   reattach(held: Held): void {
@@ -111,29 +106,32 @@ export class ServerGate implements Gate {
 
   /** Leaves the server as it was: it could not listen. */
   detach(): void {
-    this.#showEvents?.()
-    for (const restore of this.#undo.splice(0)) restore()
+    if (this.#state === 'new') removeStandIn(this.#server)
+    this.#connections.detach()
   }
 
   async open(): Promise<void> {
     if (this.#state !== 'waiting' && this.#state !== 'shut') return
-    this.#state = 'moving'
-    stopAccepting.call(this.#server)
-    // A server without connections emits `close` at the next tick: let it pass unheard first.
-    await new Promise<void>((resolve) => process.nextTick(resolve))
-    if (this.#state !== 'moving') return
-    await this.#listen(dup(this.held.fd), 'open')
-    if (this.#accepts) this.#showEvents?.()
+    const before = this.#state
+    this.#state = 'open'
+    try {
+      await this.#listen(dup(this.held.fd), false)
+    } catch (error) {
+      if (this.#state === 'open') this.#state = before
+      throw error
+    }
+    namePlace(this.#server, addressOf(this.held.entry))
   }
 
+  /**
+   * @remarks Not by http.Server's close, which takes a response for finished once end() was called
+   * and cuts what is still to be sent, and stops the check of header timeouts.
+   */
   shut(): void {
     if (this.closed) return
     this.#state = 'shut'
-    this.#hideEvents()
-    // Not http.Server's close, which takes a response for finished once end() was called and cuts
-    // what is still to be sent, and stops the check of header timeouts.
-    stopAccepting.call(this.#server)
-    this.#settle?.()
+    const address = addressOf(this.held.entry)
+    standIn(this.#server, { onClose: () => this.#onClose(), address })
   }
 
   giveNotice(): () => void {
@@ -152,80 +150,21 @@ export class ServerGate implements Gate {
     this.#connections.force()
   }
 
-  #listen(fd: number, next: 'open' | 'waiting'): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error?: Error) => {
-        this.#server.off('listening', settle)
-        this.#server.off('error', settle)
-        this.#settle = undefined
-        if (error === undefined) {
-          // Shut or closed meanwhile: that stands, and libuv has closed the descriptor.
-          if (this.#state === 'new' || this.#state === 'moving') this.#state = next
-          resolve()
-        } else {
-          close(fd) // libuv takes the descriptor over only when it listens.
-          reject(error)
-        }
-      }
-      this.#settle = settle
-      this.#server.once('listening', settle)
-      this.#server.once('error', settle)
-      try {
-        listen.call(this.#server, { fd }, this.#backlog)
-      } catch (error) {
-        settle(error as Error)
-      }
-    })
-  }
-
-  /** Shadows emit while events are of our making; an open server runs Node's own. */
-  #hideEvents(): void {
-    if (this.#showEvents !== undefined) return
-    const server = this.#server
-    const emit = server.emit as (event: string | symbol, ...args: unknown[]) => boolean
-    const undo = shadow(server, 'emit', (event: string | symbol, ...args: unknown[]) => {
-      if (this.#state === 'moving' && (event === 'listening' || event === 'error')) {
-        this.#settle?.(args[0] as Error | undefined)
-        return true
-      }
-      // While connections are left or another process serves, the end has not come.
-      if (event === 'close' && !this.closed) return true
-      if (event === 'connection' && this.#state === 'waiting') {
-        ;(args[0] as Socket).destroy()
-        return true
-      }
-      return emit.call(server, event, ...args)
-    })
-    this.#showEvents = () => {
-      undo()
-      this.#showEvents = undefined
-    }
+  #listen(fd: number, shows: boolean, address?: ReturnType<typeof addressOf>): Promise<void> {
+    const onClose = () => this.#onClose()
+    return listenOn(this.#server, { fd, backlog: this.#backlog, shows, address, onClose })
   }
 
   /**
    * Our own descriptor keeps the kernel accepting after the server's is closed, and clients would
-   * wait for an answer that never comes. So a close by the application must end both.
+   * wait for an answer that never comes. So a close by the program must end both.
    */
-  #watchClose(): () => void {
-    const server = this.#server
-    const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
-      const listens = server.listening
-      this.#state = 'closed'
-      this.#connections.leaveToServer()
-      this.detach()
-      this.#handlers.onClose(this)
-      // Shut for another process; to the application its server was running all the same.
-      if (!listens && callback !== undefined) server.once('close', () => callback())
-      server.close(listens ? callback : undefined)
-      // Closed between two ticks of a listen, it emits nothing more.
-      this.#settle?.()
-      return server
-    })
-    return undo
-  }
-
-  #address(): AddressInfo | string | null {
-    if (!this.#server.listening && this.#state !== 'shut') return null
-    return addressOf(this.held.entry)
+  #onClose(): void {
+    if (this.closed) return
+    const isNew = this.#state === 'new'
+    this.#state = 'closed'
+    this.#connections.leaveToServer()
+    this.#connections.detach()
+    if (!isNew) this.#handlers.onClose(this)
   }
 }

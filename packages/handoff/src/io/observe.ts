@@ -18,7 +18,7 @@ const connectionAccepted = 'net.server.socket'
 export interface ServerObserver {
   /** The server has a new connection; its `connection` listeners have run. */
   onConnection(socket: Socket): void
-  /** A connection was destroyed, in this turn of the event loop. */
+  /** A connection was destroyed, and has emitted `close`. */
   onEnd(socket: Socket): void
   /** An HTTP/2 session is made, before the server emits `session`. */
   onSession(session: Http2Session, transport: Socket): void
@@ -27,7 +27,7 @@ export interface ServerObserver {
 }
 
 const observers = new Map<Server, ServerObserver[]>()
-/** Destroyed in this turn of the event loop. */
+/** Destroyed, and not reported yet. */
 let ended: Socket[] = []
 let uninstall: (() => void) | undefined
 
@@ -65,7 +65,7 @@ function install(): () => void {
     // Node.js counts down the connections of a server here.
     shadow(Socket.prototype, '_destroy', function (this: Socket, ...args: unknown[]) {
       Reflect.apply(destroy, this, args)
-      if (observersOf(this) !== undefined && ended.push(this) === 1) process.nextTick(reportEnds)
+      if (observersOf(this) !== undefined && ended.push(this) === 1) afterClose(reportEnds)
     }),
     // An HTTP/2 session calls it on its socket when it is made.
     shadow(Socket.prototype, 'setNoDelay', function (this: Socket, ...args: unknown[]) {
@@ -93,6 +93,14 @@ function observersOf(socket: Socket): ServerObserver[] | undefined {
 function onAccepted(message: unknown): void {
   const { socket } = message as { socket: Socket }
   for (const observer of observersOf(socket) ?? []) observer.onConnection(socket)
+}
+
+/**
+ * Calls back when what is closed in this turn of the event loop has emitted `close`: libuv closes
+ * handles after the first `setImmediate`, and before the second.
+ */
+function afterClose(callback: () => void): void {
+  setImmediate(() => setImmediate(callback))
 }
 
 function reportEnds(): void {

@@ -5,8 +5,8 @@ import type { Server } from 'node:net'
 import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
+import { removeStandIn, standIn } from '../io/listening-handle.ts'
 import { listeningChildren, listeningPorts } from '../io/listening-ports.ts'
-import { shadow } from '../io/shadow.ts'
 import type { Dropped } from './dropped.ts'
 import { type Elsewhere, idleText, missingPlaces, missingText } from './missing-text.ts'
 import type { Candidate, WhenReady } from './when-ready.ts'
@@ -33,12 +33,21 @@ export class StandIn {
   }
 
   listen(server: Server, options: ListenOptions): Promise<void> {
-    const watch = watchClose(server)
-    return this.#run(async (handoff) => {
-      // From here on the handoff itself watches for a close.
-      watch.end()
-      if (!watch.closed) await handoff.listenForProgram(server, options)
+    let closed = false
+    // The program may close it before there is a handoff; from then on that observes the server.
+    standIn(server, {
+      onClose: () => {
+        closed = true
+      },
     })
+    return this.#run(
+      async (handoff) => {
+        if (!closed) await handoff.listenForProgram(server, options)
+      },
+      () => {
+        if (!closed) removeStandIn(server)
+      },
+    )
   }
 
   bind(socket: Socket, request: BindRequest): Promise<void> {
@@ -77,11 +86,22 @@ export class StandIn {
     return this.#handoff
   }
 
-  /** Runs the listen once there is a handoff. */
-  async #run(listen: (handoff: HandoffProcess) => Promise<void>): Promise<void> {
+  /**
+   * Runs the listen once there is a handoff.
+   *
+   * @param onNone - called if there cannot be one.
+   */
+  async #run(
+    listen: (handoff: HandoffProcess) => Promise<void>,
+    onNone: () => void = () => {},
+  ): Promise<void> {
     this.#whenReady.begin()
     try {
-      await listen(await this.#join())
+      const handoff = await this.#join().catch((error: unknown) => {
+        onNone()
+        throw error
+      })
+      await listen(handoff)
     } finally {
       this.#whenReady.end(this.#candidate)
     }
@@ -117,25 +137,4 @@ function elsewhere({ receivedPorts }: HandoffProcess): Elsewhere {
   const known = new Set([...receivedPorts, process.debugPort])
   const ports = listeningPorts(process.pid).filter((port) => !known.has(port))
   return { ports, children: listeningChildren(process.pid) }
-}
-
-/** Notices that the program closes a server which does not listen yet: Node's own close would say so. */
-function watchClose(server: Server): { readonly closed: boolean; end(): void } {
-  let closed = false
-  const { close } = server
-  const undo = shadow(server, 'close', (callback?: (error?: Error) => void) => {
-    closed = true
-    undo()
-    // To the program the server listens.
-    if (callback !== undefined) server.once('close', callback)
-    return close.call(server)
-  })
-  return {
-    get closed() {
-      return closed
-    },
-    end() {
-      if (!closed) undo()
-    },
-  }
 }
