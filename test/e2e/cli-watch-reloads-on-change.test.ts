@@ -135,3 +135,50 @@ test('a server whose sources cannot be watched is run all the same', async () =>
   run.child.kill('SIGTERM')
   expect(await run.ended()).toBe(0)
 })
+
+test('an entry without an ending, and a file of --env-file elsewhere, are watched', async () => {
+  const project = makeProject({
+    'app/package.json': '{"type":"module"}',
+    'app/bin/www': serverReplying('one'),
+    'secrets/production': 'A=1',
+  })
+  const run = project.run(['--watch', '--env-file', 'secrets/production', 'app/bin/www'])
+  const { port } = await run.listens()
+  await watching(run)
+  project.write('app/bin/www', serverReplying('two'))
+  await run.says(/bin\/www changed: a new process starts/)
+  await run.says(/generation 2 .* serves/)
+  expect(await ask(port)).toBe('two')
+  project.write('secrets/production', 'A=2')
+  await run.says(/\.\.\/secrets\/production changed/)
+})
+
+const writer = `
+  import { writeFileSync } from 'node:fs'
+  writeFileSync('state.json', String(process.pid))
+`
+
+test('a program that writes a watched file at its start is not started for ever', async () => {
+  const project = makeProject({
+    'package.json': '{}',
+    'server.mjs': writer + serverReplying('one'),
+  })
+  const run = project.run(['--watch', '--probation', '0', 'server.mjs'])
+  await run.says(/state\.json changes at each start: .* --watch-ignore 'state\.json'/)
+  project.write('server.mjs', writer + serverReplying('two'))
+  await run.says(/server\.mjs changed: a new process starts/)
+  await run.says(/generation \d+ .* serves/)
+})
+
+test('with --watch-ignore it is started once', async () => {
+  const project = makeProject({
+    'package.json': '{}',
+    'server.mjs': writer + serverReplying('one'),
+  })
+  const run = project.run(['--watch', '--watch-ignore', '*.json', 'server.mjs'])
+  await run.listens()
+  await watching(run)
+  project.write('server.mjs', serverReplying('two'))
+  const [line] = await run.says(/ changed: a new process starts/)
+  expect(line).toContain('server.mjs changed')
+})

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { globTest } from '../../packages/handoff/src/supervisor/glob.ts'
 import { isIgnored, isSource } from '../../packages/handoff/src/supervisor/sources.ts'
 
 let root = ''
@@ -57,4 +58,26 @@ test('so is what git ignores by a plain name, but no environment file', () => {
 test('what git ignores is watched when the entry lies in it', () => {
   repository('dist/\n')
   expect(ignored('dist/server.js')).toEqual(['node_modules', '.git', 'runs'])
+})
+
+test.each([
+  ['db.json', ['db.json', 'data/db.json'], ['db.json5', 'adb.json']],
+  ['./data', ['data', 'data/a.json', 'src/data/b.json'], ['database.json']],
+  ['data/*.json', ['data/a.json'], ['data/b/a.json', 'src/data/a.json']],
+  ['data/**/*.json', ['data/a.json', 'data/b/c/a.json'], ['data/a.js']],
+  ['*.{gen,test}.ts', ['a.gen.ts', 'src/a.test.ts'], ['a.ts', 'gen.ts']],
+  ['a?.json', ['ab.json'], ['a.json', 'a/.json']],
+  ['a+(b).json', ['a+(b).json'], ['aab.json']],
+  ['/app/cache/', ['cache/a.json'], ['src/cache/a.json']],
+])('%s leaves out what it matches', (pattern, matching, others) => {
+  const test = globTest(pattern, '/app')
+  expect([...matching, ...others].filter((path) => test(join('/app', path)))).toEqual(matching)
+})
+
+test('what an operator leaves out is left out, environment files and the entry too', () => {
+  const test = isIgnored('/app', '/app/bin/www', '/runs', ['.env', 'bin'])
+  expect(['/app', '/app/.env', '/app/bin/www', '/app/src'].filter(test)).toEqual([
+    '/app/.env',
+    '/app/bin/www',
+  ])
 })

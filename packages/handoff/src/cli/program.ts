@@ -32,6 +32,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[args...]', 'its arguments')
     .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
     .option('--watch', 'reload when the sources change')
+    .option('--watch-ignore <glob>', 'files that are not watched; may be given again', append)
     .option(
       '--workers <n>',
       'as many processes at once, or max: one a core (default: 1)',

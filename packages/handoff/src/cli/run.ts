@@ -10,6 +10,7 @@ import { styleFor } from './style.ts'
 export interface RunOptions {
   readonly name?: string
   readonly watch?: true
+  readonly watchIgnore?: readonly string[]
   readonly workers?: number
   readonly parallel?: true
   readonly readyTimeout?: number
@@ -53,6 +54,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
     workers: options.workers ?? 1,
     parallel: options.parallel ?? false,
     watch: options.watch ?? false,
+    watchIgnore: options.watchIgnore ?? [],
     announce,
   })
 }

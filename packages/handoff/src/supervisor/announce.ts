@@ -114,6 +114,13 @@ export function watches(directory: string): Line {
   return info(`watching ${directory} for changes`)
 }
 
+export function feedsItself(path: string): Line {
+  return bad(
+    `${path} changes at each start: the program writes it by itself, and each change starts it ` +
+      `again. It is not watched any more; --watch-ignore '${path}' says so from the beginning`,
+  )
+}
+
 export function stopping(processes: number): Line {
   return info(`stopping: ${processes} process${processes === 1 ? '' : 'es'} to drain`)
 }

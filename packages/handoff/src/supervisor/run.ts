@@ -8,7 +8,7 @@ import { openRunDirectory, type RunDirectory } from '../io/run-directory.ts'
 import { removeKept } from '../io/unix-path.ts'
 import * as say from './announce.ts'
 import { Control } from './control.ts'
-import { findEntry, packageDirectory } from './entry.ts'
+import { findEntry } from './entry.ts'
 import { compileCache, type Timeouts } from './environment.ts'
 import { Fleet } from './fleet.ts'
 import { lockSupervisor, resumeLock } from './lock.ts'
@@ -18,7 +18,7 @@ import { Service } from './service.ts'
 import { listenToSignals } from './signals.ts'
 import { snapshotVersion, takeSnapshot } from './snapshot.ts'
 import { prepareUpgrade, type Release } from './upgrade.ts'
-import { watchSources } from './watch.ts'
+import { watchProgram } from './watch-program.ts'
 
 export interface RunOptions {
   readonly name: string
@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly parallel: boolean
   /** Whether to reload when the sources change. */
   readonly watch: boolean
+  /** Patterns of files that are not watched. */
+  readonly watchIgnore: readonly string[]
   announce(line: say.Line): void
 }
 
@@ -94,8 +96,8 @@ export async function run(options: RunOptions): Promise<number> {
     if (watch) {
       // The server is on its way, and serves without it all the same.
       const { inForce = program } = resumed?.workers[0] ?? {}
-      const watcher = await watchEntry(inForce, fleet, announce).catch((error: unknown) =>
-        announce(say.trouble(error)),
+      const watcher = await watchProgram(inForce, options.watchIgnore, fleet, announce).catch(
+        (error: unknown) => announce(say.trouble(error)),
       )
       if (watcher !== undefined) undo.push(() => watcher.close())
     }
@@ -124,17 +126,4 @@ function removeLeft(directory: RunDirectory): void {
   // Under our lock nobody is about to serve there.
   removeStale(directory.rendezvous)
   removeKept(directory.path, removeStale)
-}
-
-async function watchEntry(program: Program, fleet: Fleet, announce: (line: say.Line) => void) {
-  const { path: entry, home } = findEntry(program.entry, program.workingDirectory)
-  const directory = packageDirectory(home) ?? home
-  const watcher = await watchSources({
-    directory,
-    entry,
-    onChange: (path) => fleet.reloadSoon(`${path} changed`),
-    onError: (error) => announce(say.trouble(error)),
-  })
-  announce(say.watches(directory))
-  return watcher
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, extname, join, sep } from 'node:path'
+import { globTest } from './glob.ts'
 
 const endings = new Set([
   ...['.js', '.mjs', '.cjs', '.jsx'],
@@ -14,18 +15,22 @@ export function isSource(path: string): boolean {
 }
 
 /**
- * Makes the test for what is not watched: dependencies, git's own files, the `runs` of this user,
- * and what git ignores by a plain name, such as `dist/`, unless the entry lies in it.
+ * Makes the test for what is not watched: what matches one of `patterns`; dependencies, git's own
+ * files, the `runs` of this user, and what git ignores by a plain name, such as `dist/`, unless the
+ * entry lies in it.
  */
 export function isIgnored(
   directory: string,
   entry: string,
   runs: string,
+  patterns: readonly string[] = [],
 ): (path: string) => boolean {
+  const tests = patterns.map((pattern) => globTest(pattern, directory))
   const names = new Set(['node_modules', '.git'])
   const paths = new Set([runs])
   for (const folder of upToRepository(directory)) readGitignore(folder, names, paths)
   return (path) => {
+    if (path !== directory && tests.some((test) => test(path))) return true
     if (isEnvironmentFile(path) || isWithin(path, entry)) return false
     return names.has(basename(path)) || paths.has(path)
   }

@@ -1,6 +1,5 @@
 // Tells when the sources have changed, once for each burst of changes.
 
-import { relative } from 'node:path'
 import { watch } from 'chokidar'
 import { runsDirectory } from '../io/run-directory.ts'
 import { isIgnored, isSource } from './sources.ts'
@@ -13,26 +12,33 @@ export interface WatchOptions {
   readonly directory: string
   /** The file that is run: watched even where git ignores it. */
   readonly entry: string
-  /** One changed file stands for all; `path` is relative to the directory. */
+  /** Files that are watched wherever they are, such as those of `--env-file`. */
+  readonly files: readonly string[]
+  /** Patterns of files that are not watched. */
+  readonly ignore: readonly string[]
+  /** One changed file stands for all; `path` is absolute. */
   onChange(path: string): void
   onError(error: unknown): void
 }
 
 /** Resolves once changes are noticed. */
 export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
-  const { directory, entry, onChange, onError } = options
-  const ignored = isIgnored(directory, entry, runsDirectory())
+  const { directory, entry, files, ignore, onChange, onError } = options
+  const ignored = isIgnored(directory, entry, runsDirectory(), ignore)
   let timer: NodeJS.Timeout | undefined
-  const watcher = watch(directory, {
+  const isNoSource = (path: string) => path !== entry && !isSource(path)
+  const watcher = watch([directory, ...files], {
     ignoreInitial: true,
-    ignored: (path, stats) =>
-      ignored(path) || (stats !== undefined && !stats.isDirectory() && !isSource(path)),
+    ignored: (path, stats) => {
+      if (files.includes(path)) return false
+      return ignored(path) || (stats !== undefined && !stats.isDirectory() && isNoSource(path))
+    },
   })
   watcher.on('error', onError)
   watcher.on('all', (kind, path) => {
     if (kind === 'addDir' || kind === 'unlinkDir') return
     clearTimeout(timer)
-    timer = setTimeout(() => onChange(relative(directory, path)), quietMs)
+    timer = setTimeout(() => onChange(path), quietMs)
   })
   await new Promise<void>((resolve) => watcher.once('ready', resolve))
   return {
