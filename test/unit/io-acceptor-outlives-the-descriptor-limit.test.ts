@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
@@ -97,6 +97,61 @@ test.runIf(canLimitDescriptors)(
     await until('one connection is accepted', () => accepted.length === 1)
   },
 )
+
+test.runIf(canLimitDescriptors)(
+  'without a descriptor to spare it says so once, and accepts when there is room',
+  async () => {
+    const path = join(scratchDirectory(), 'x.sock')
+    const listener = bindUnix({ path })
+    const clients = [connectUnix(path), connectUnix(path)]
+    const accepted: number[] = []
+    const errors: Error[] = []
+    let acceptor: UnixAcceptor | undefined
+    await withDescriptorsLeft(0, async () => {
+      acceptor = new UnixAcceptor(
+        listener,
+        (fd) => accepted.push(fd),
+        (error) => errors.push(error),
+      )
+      acceptor.start()
+      await until('the error is reported', () => errors.length > 0)
+      for (let i = 0; i < 200; i++) await turn()
+    })
+    await until('both are accepted', () => accepted.length === 2)
+    expect(errors).toMatchObject([{ code: 'EMFILE', syscall: 'accept' }])
+    acceptor?.close()
+    for (const fd of [...accepted, ...clients]) close(fd)
+  },
+)
+
+test('connects without end take a bounded part of the event loop, and all are accepted', async () => {
+  const { path, accepted, errors, acceptor } = accepting()
+  const clients = Array.from({ length: 100 }, () => connectUnix(path))
+  acceptor.start()
+  let most = 0
+  // Each turn of the event loop: the test's own deadline ends it.
+  for (let last = 0; last < 100; ) {
+    await turn()
+    most = Math.max(most, accepted.length - last)
+    last = accepted.length
+  }
+  expect(most).toBeLessThanOrEqual(8)
+  expect(errors).toEqual([])
+  clients.forEach(close)
+})
+
+test('a pause of its own does not outlast a stop, and a stop ends no pause', async () => {
+  const { path, accepted, acceptor } = accepting()
+  const clients = Array.from({ length: 40 }, () => connectUnix(path))
+  acceptor.start()
+  await until('the window is full', () => accepted.length === 32)
+  acceptor.stop()
+  await delay(400)
+  expect(accepted).toHaveLength(32)
+  acceptor.start()
+  await until('the rest is accepted', () => accepted.length === 40)
+  clients.forEach(close)
+})
 
 test.runIf(hasProc)('it leaves nothing open', () => {
   const before = descriptors(process.pid).length

@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { close } from './descriptors.ts'
 import { check, loadNative, type Poll, READABLE, systemError, WOULD_BLOCK } from './native.ts'
 import { type Credentials, readCredentials } from './scm-rights.ts'
+import { startTimer, type Timer } from './system.ts'
 
 /**
  * Connects to a Unix path (`@name`: abstract, on Linux); the caller owns the descriptor.
@@ -33,12 +34,26 @@ export function peerCredentials(fd: number): Credentials {
 
 const { ECONNABORTED, EMFILE, ENFILE } = constants.errno
 
+/** How many connections are accepted before the event loop goes on to other work. */
+const perWake = 8
+
+/**
+ * How many are accepted in one window of time: a replacement connects once, or once for each worker.
+ * More come only from a process that connects without end, and each costs as much as a request.
+ */
+const perWindow = 32
+const windowMs = 250
+
+/** How long to wait after an error, in milliseconds: the kernel does not tell when a descriptor is free. */
+const retryMs = 100
+
 /**
  * Accepts the connections of a Unix listener while it is started.
  *
  * @remarks Owns the listener. Each accepted descriptor belongs to `onConnection`. At the limit on
  * open files a connection that waits would wake us for ever: those that wait are then closed, so
- * that the peer learns of it at once, and the error is reported. On any other error it stops.
+ * that the peer learns of it at once. After an error of whatever kind it tries again a little later,
+ * for as long as it is started; the first one of a row is reported.
  * @internal
  */
 export class UnixAcceptor {
@@ -50,6 +65,11 @@ export class UnixAcceptor {
   #spare: number | undefined = openSpare()
   #accepting = false
   #closed = false
+  #isFailing = false
+  /** How many may be accepted until the window ends. */
+  #left = perWindow
+  #window: Timer | undefined
+  #retry: Timer | undefined
 
   constructor(fd: number, onConnection: (fd: number) => void, onError: (error: Error) => void) {
     this.fd = fd
@@ -71,6 +91,8 @@ export class UnixAcceptor {
   stop(): void {
     this.#poll.stop()
     this.#accepting = false
+    this.#retry?.cancel()
+    this.#retry = undefined
   }
 
   ref(): void {
@@ -84,8 +106,9 @@ export class UnixAcceptor {
   /** Closes the listener; connections that wait are lost unless another process holds it. */
   close(): void {
     if (this.#closed) return
+    this.stop()
     this.#closed = true
-    this.#accepting = false
+    this.#window?.cancel()
     this.#poll.close()
     close(this.fd)
     this.#closeSpare()
@@ -93,9 +116,10 @@ export class UnixAcceptor {
 
   #accept(): void {
     // A callback may stop or close this.
-    while (this.#accepting) {
+    for (let count = 0; this.#accepting && count < perWake; count++) {
+      if (this.#left === 0) return this.#poll.stop()
       const fd = loadNative().accept(this.fd)
-      if (fd >= 0) this.#onConnection(fd)
+      if (fd >= 0) this.#take(fd)
       else if (fd !== -ECONNABORTED) {
         if (fd !== WOULD_BLOCK) this.#fail(fd)
         return
@@ -103,20 +127,60 @@ export class UnixAcceptor {
     }
   }
 
+  #take(fd: number): void {
+    this.#isFailing = false
+    this.#spare ??= openSpare()
+    this.#left -= 1
+    this.#window ??= startTimer(windowMs, () => this.#endWindow(), true)
+    this.#onConnection(fd)
+  }
+
+  #endWindow(): void {
+    const wasPaused = this.#left === 0
+    this.#window = undefined
+    this.#left = perWindow
+    if (wasPaused && this.#accepting && this.#retry === undefined) this.#watch()
+  }
+
   #fail(errno: number): void {
     const full = errno === -EMFILE || errno === -ENFILE
-    if (!full || !this.#refuseWaiting()) this.stop()
+    if (!full || !this.#refuseWaiting()) this.#retryLater()
+    if (this.#isFailing) return
+    this.#isFailing = true
     this.#onError(systemError(errno, 'accept'))
   }
 
-  /** Returns whether it made the listener's queue empty. */
+  #retryLater(): void {
+    if (!this.#accepting) return
+    this.#poll.stop()
+    this.#retry ??= startTimer(
+      retryMs,
+      () => {
+        this.#retry = undefined
+        this.#spare ??= openSpare()
+        this.#watch()
+      },
+      true,
+    )
+  }
+
+  #watch(): void {
+    const result = this.#poll.start(READABLE)
+    if (result < 0) this.#fail(result)
+  }
+
+  /** Returns whether it made the listener's queue empty, or shorter by one wake's worth. */
   #refuseWaiting(): boolean {
     if (this.#spare === undefined) return false
     this.#closeSpare()
     let fd = loadNative().accept(this.fd)
-    for (; fd >= 0; fd = loadNative().accept(this.fd)) close(fd)
+    for (let count = 0; fd >= 0; fd = loadNative().accept(this.fd)) {
+      close(fd)
+      count += 1
+      if (count === perWake) break
+    }
     this.#spare = openSpare()
-    return fd === WOULD_BLOCK
+    return this.#spare !== undefined && (fd >= 0 || fd === WOULD_BLOCK)
   }
 
   #closeSpare(): void {
@@ -130,6 +194,6 @@ function openSpare(): number | undefined {
   try {
     return openSync('/dev/null', 'r')
   } catch {
-    return undefined // the acceptor then stops at EMFILE instead
+    return undefined // At EMFILE the connections then wait until there is one.
   }
 }
