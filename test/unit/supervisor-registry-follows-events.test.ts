@@ -202,6 +202,7 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
     now: 6_000,
     date: 106_000,
     backoff: null,
+    maxGenerations: 10,
     program,
   })
 
@@ -225,13 +226,17 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
 
 test('with nobody serving the status has null for it', () => {
   const backoff = { crashes: 1, retryInMs: 100 }
-  const surroundings = { name: 'web', worker: 1, pid: 1, now: 0, date: 0, backoff, program }
+  const surroundings = {
+    ...{ name: 'web', worker: 1, pid: 1, now: 0, date: 0, backoff, program },
+    maxGenerations: 10,
+  }
   expect(statusOf(emptyRegistry, surroundings)).toEqual({
     name: 'web',
     pid: 1,
     release,
     generation: null,
     serving: null,
+    maxGenerations: 10,
     program,
     workers: [{ worker: 1, generation: null, serving: null, backoff }],
     processes: [],

@@ -34,6 +34,8 @@ const help = {
   ERR_HANDOFF_PEER_GONE: 'See the output of that process for why it ended.',
   ERR_HANDOFF_VERSION: 'Go through a release that speaks both versions.',
   ERR_HANDOFF_BUSY: 'Wait until the handoff under way has ended, then try again.',
+  ERR_HANDOFF_TOO_MANY_GENERATIONS:
+    'Wait until one of them has ended, or end the oldest: kill -9 and its pid.',
   ERR_HANDOFF_STOPPING: 'The old process is stopping; start the new one when it has gone.',
   ERR_HANDOFF_PROTOCOL:
     'The peer broke the protocol (docs/protocol.md); check what connects to the rendezvous socket.',

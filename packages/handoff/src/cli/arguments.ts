@@ -2,6 +2,11 @@
 
 import { InvalidArgumentError } from 'commander'
 import { isName } from '../supervisor/entry.ts'
+import {
+  leastMaxGenerations,
+  mostMaxGenerations,
+  readMaxGenerations,
+} from '../supervisor/generation-limit.ts'
 import { mostWorkers, readWorkerCount } from '../supervisor/worker-count.ts'
 import { parseDuration } from './duration.ts'
 
@@ -31,6 +36,14 @@ export function workerCount(text: string): number {
   const count = readWorkerCount(text)
   if (count !== undefined) return count
   throw new InvalidArgumentError(`Give a number from 1 to ${mostWorkers}, or max.`)
+}
+
+/** How many generations there may be at once. */
+export function generationCount(text: string): number {
+  const count = readMaxGenerations(text)
+  if (count !== undefined) return count
+  const range = `${leastMaxGenerations} to ${mostMaxGenerations}`
+  throw new InvalidArgumentError(`Give a number from ${range}: one serves, and one takes over.`)
 }
 
 /** A name that can be a directory of its own. */

@@ -2,7 +2,14 @@
 
 import { Command, Option } from 'commander'
 import { checkCommand } from '../supervisor/release.ts'
-import { duration, listenerPlace, positiveDuration, runName, workerCount } from './arguments.ts'
+import {
+  duration,
+  generationCount,
+  listenerPlace,
+  positiveDuration,
+  runName,
+  workerCount,
+} from './arguments.ts'
 import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
 
 /**
@@ -51,6 +58,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       'a server that says nothing for so long is killed and started again; 0: never ' +
         '(default: 5s, and only in the probation after a reload)',
       duration,
+    )
+    .option(
+      '--max-generations <n>',
+      'so many processes of one worker at once, old ones that finish their work included; one ' +
+        'more reload fails, or with --watch ends the oldest (default: 10)',
+      generationCount,
     )
     .addOption(new Option(`${nodeFlagOption} <flag>`).hideHelp().argParser(append))
     .addHelpText('after', times)

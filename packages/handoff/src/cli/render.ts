@@ -82,6 +82,7 @@ export function statusLines(told: Status, style: Style, now: number): string[] {
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
     ...processes.flatMap(drainLine),
+    ...generationsLine(status),
     ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
     `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
     ...fatesLine(handoffs),
@@ -104,6 +105,16 @@ function waitingLines({ workers }: Status): string[] {
     const [when, ...why] = backoffLines(backoff)
     return workers.length === 1 ? [when, ...why] : [`worker ${worker} ${when}`, ...why]
   })
+}
+
+/** Where more than the old and the new one run: how many, of how many. */
+function generationsLine({ processes, maxGenerations }: Status): string[] {
+  const counts = new Map<number, number>()
+  for (const { worker } of processes) counts.set(worker, (counts.get(worker) ?? 0) + 1)
+  const most = Math.max(0, ...counts.values())
+  return most > 2 && maxGenerations !== undefined
+    ? [`generations  ${most} of ${maxGenerations}`]
+    : []
 }
 
 /** A drain that is under way, with its numbers so far. */

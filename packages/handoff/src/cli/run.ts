@@ -4,6 +4,7 @@ import { printable } from '../protocol/printable.ts'
 import type { Line } from '../supervisor/announce.ts'
 import { readCommand } from '../supervisor/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../supervisor/entry.ts'
+import { defaultMaxGenerations } from '../supervisor/generation-limit.ts'
 import { run as supervise } from '../supervisor/run.ts'
 import { styleFor } from './style.ts'
 
@@ -17,6 +18,7 @@ export interface RunOptions {
   readonly drainTimeout?: number
   readonly probation?: number
   readonly watchdog?: number
+  readonly maxGenerations?: number
   /** Flags of node for the program. */
   readonly nodeFlag?: readonly string[]
   /** Options of ours that came after the entry. */
@@ -54,6 +56,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
     workers: options.workers ?? 1,
     parallel: options.parallel ?? false,
     watch: options.watch ?? false,
+    maxGenerations: options.maxGenerations ?? defaultMaxGenerations,
     watchIgnore: options.watchIgnore ?? [],
     announce,
   })

@@ -21,6 +21,11 @@ export function begins(why: string): Line {
   return info(`${why}: a new process starts`)
 }
 
+export function endsOldest({ pid, generation }: ProcessRecord, most: number): Line {
+  const who = `generation ${generation} (pid ${pid})`
+  return info(`${who} is ended: there may be ${plural(most, 'generation')} at once`)
+}
+
 export function again(why: string): Line {
   return info(`${why}, in the middle of a start: once more after it`)
 }

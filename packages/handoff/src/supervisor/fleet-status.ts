@@ -22,13 +22,14 @@ export function fleetStatus(
   const parts = workers.map((worker) => workerStatus(worker, surroundings))
   const placed = parts.filter((_, index) => !workers[index]?.hasLeft)
   const one = placed.find(({ serving }) => serving !== null)
-  const { name, pid } = surroundings
+  const { name, pid, maxGenerations } = surroundings
   return {
     name,
     pid,
     release,
     generation: one?.generation ?? null,
     serving: one?.serving ?? null,
+    maxGenerations,
     program: describeProgram(first.program),
     workers: placed.flatMap((part) => part.workers),
     processes: parts.flatMap(({ processes }) => processes),

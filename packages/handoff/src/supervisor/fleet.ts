@@ -4,6 +4,8 @@ import { deferred } from '../deferred.ts'
 import { HandoffError } from '../errors.ts'
 import * as say from './announce.ts'
 import { hasLeft, stays, stopped } from './announce-fleet.ts'
+import { now } from './clock.ts'
+import { tooManyGenerations } from './generation-limit.ts'
 import type { ProgramChange } from './program.ts'
 import { type Plan, Rollout } from './rollout.ts'
 import { type FleetObserver, Roster, type RosterOptions } from './roster.ts'
@@ -18,6 +20,8 @@ export interface FleetOptions
   readonly workers: number
   /** Whether a reload replaces all workers but the first one at once. */
   readonly parallel: boolean
+  /** Whether the oldest generations are ended when a reload would start one too many; else it fails. */
+  readonly endsOldest: boolean
   readonly service: Service
 }
 
@@ -90,7 +94,7 @@ export class Fleet {
    * to come, and lets those that are to go hand over to others.
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY while a start is on its way;
-   * ERR_HANDOFF_STOPPING; ERR_HANDOFF_PATH_TOO_LONG.
+   * ERR_HANDOFF_TOO_MANY_GENERATIONS; ERR_HANDOFF_STOPPING; ERR_HANDOFF_PATH_TOO_LONG.
    */
   reload({
     change = {},
@@ -101,6 +105,7 @@ export class Fleet {
     if (this.#stopping) throw this.#isStopping()
     if (this.#isBusy) throw this.#busy()
     this.#roster.checkPaths(workers)
+    for (const worker of this.#roster.placed) this.#makeRoom(worker)
     this.#roster.removeUnused(workers)
     const { first, placed } = this.#roster
     if (placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
@@ -136,7 +141,25 @@ export class Fleet {
       announce(say.again(why))
     } else {
       announce(say.begins(why))
-      this.start()
+      try {
+        this.start()
+      } catch (error) {
+        const serving = this.#roster.placed.find((worker) => worker.serving !== undefined)?.serving
+        const isKnown = error instanceof HandoffError && serving !== undefined
+        announce(isKnown ? say.failed(error, 'old', serving) : say.trouble(error))
+      }
+    }
+  }
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_TOO_MANY_GENERATIONS */
+  #makeRoom(worker: Worker): void {
+    const { name, endsOldest, maxGenerations } = this.#options
+    const surplus = worker.surplus(maxGenerations)
+    if (surplus.length === 0) return
+    if (!endsOldest) throw tooManyGenerations(name, worker.registry, surplus, now())
+    for (const record of surplus) {
+      this.#roster.announce(worker, say.endsOldest(record, maxGenerations))
+      worker.end(record)
     }
   }
 

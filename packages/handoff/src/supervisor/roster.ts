@@ -23,6 +23,8 @@ export interface FleetObserver {
 export interface RosterOptions
   extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited'> {
   readonly directory: RunDirectory
+  /** How many generations of one worker there may be at once. */
+  readonly maxGenerations: number
   /** Whether to wait for a reload when the very first start fails; else the run ends with 1. */
   readonly patient: boolean
   /** As the release before has left them, in this very process. */
@@ -174,8 +176,8 @@ export class Roster {
   }
 
   get #now() {
-    const { name } = this.#options
-    return { name, pid: process.pid, now: now(), date: Date.now() }
+    const { name, maxGenerations } = this.#options
+    return { name, maxGenerations, pid: process.pid, now: now(), date: Date.now() }
   }
 
   #somethingGoes(): Promise<void> {

@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly watch: boolean
   /** Patterns of files that are not watched. */
   readonly watchIgnore: readonly string[]
+  /** How many generations of one worker there may be at once. */
+  readonly maxGenerations: number
   announce(line: say.Line): void
 }
 
@@ -66,7 +68,15 @@ export async function run(options: RunOptions): Promise<number> {
       if (!line.passing) service.status(line.text)
     }
     const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
-    const all = { ...options, announce, service, directory, patient: watch, inherited }
+    const all = {
+      ...options,
+      announce,
+      service,
+      directory,
+      patient: watch,
+      endsOldest: watch,
+      inherited,
+    }
     const fleet = new Fleet({ ...all, resumed })
     const ignoreSignals = listenToSignals({
       reload: (why) => fleet.reloadSoon(why),

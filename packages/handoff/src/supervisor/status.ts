@@ -51,6 +51,11 @@ export interface Status {
   generation: number | null
   /** The pid that serves, of the same worker; null while none does. */
   serving: number | null
+  /**
+   * How many generations of one worker there may be at once; absent where a supervisor of an older
+   * release does not tell.
+   */
+  maxGenerations?: number
   /** What the next reload starts; null where a supervisor of an older release does not tell. */
   program: ProgramStatus | null
   /** Those that have a place: worker 1, 2, … */
@@ -85,11 +90,12 @@ export interface Surroundings {
   readonly date: number
   readonly backoff: Status['backoff']
   readonly program: ProgramStatus
+  readonly maxGenerations: number
 }
 
 /** The status of a run with one worker. */
 export function statusOf(registry: Registry, surroundings: Surroundings): Status {
-  const { name, worker, pid, now, date, backoff, program } = surroundings
+  const { name, worker, pid, now, date, backoff, program, maxGenerations } = surroundings
   const { processes, serving = null, completed, aborted, last } = registry
   const generation = processes.get(serving ?? 0)?.generation ?? null
   return {
@@ -98,6 +104,7 @@ export function statusOf(registry: Registry, surroundings: Surroundings): Status
     release,
     generation,
     serving,
+    maxGenerations,
     program,
     workers: [{ worker, generation, serving, backoff }],
     processes: [...processes.values()].sort(newestFirst).map((record) => ({

@@ -17,6 +17,7 @@ import {
 } from './attempt.ts'
 import { now } from './clock.ts'
 import type { Report } from './event.ts'
+import { surplusGenerations } from './generation-limit.ts'
 import { type End, Generations } from './generations.ts'
 import { HangGuard } from './hang-guard.ts'
 import { Launcher } from './launcher.ts'
@@ -193,6 +194,16 @@ export class Worker {
       inForce: this.program,
       programs: this.#programs.all,
     }
+  }
+
+  /** The generations that have to end before one more is started, the oldest first. */
+  surplus(most: number): ProcessRecord[] {
+    return surplusGenerations(this.#generations.registry, most)
+  }
+
+  /** Ends a generation at once, whatever it does. */
+  end({ pid }: ProcessRecord): void {
+    this.#generations.signal(pid, 'SIGKILL')
   }
 
   observe(observer: Observer): () => void {
