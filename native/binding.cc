@@ -133,6 +133,12 @@ Napi::Value ConnectUnixJs(Info info) {
   return Checked(info, in, [&] { return ConnectUnix(path.data(), path.size()); });
 }
 
+Napi::Value ConnectUnixDatagramJs(Info info) {
+  Arguments in(info);
+  auto path = in.Text(0, true);
+  return Checked(info, in, [&] { return ConnectUnixDatagram(path.data(), path.size()); });
+}
+
 Napi::Value AcceptJs(Info info) {
   Arguments in(info);
   int fd = in.Descriptor(0);
@@ -334,6 +340,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"receive", ReceiveJs},
       {"prepareChannel", PrepareChannelJs},
       {"connectUnix", ConnectUnixJs},
+      {"connectUnixDatagram", ConnectUnixDatagramJs},
       {"accept", AcceptJs},
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},

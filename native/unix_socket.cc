@@ -45,14 +45,20 @@ int SocketPair(int type, int fds[2]) {
 #endif
 }
 
-int ConnectUnix(const char* path, size_t length) {
+static int Connect(const char* path, size_t length, int type) {
   sockaddr_un address;
   int size = UnixAddress(path, length, &address);
   if (size < 0) return size;
-  Owned fd(OpenSocket(AF_UNIX, SOCK_STREAM));
+  Owned fd(OpenSocket(AF_UNIX, type));
   if (fd.get() < 0) return fd.get();
   int err = Retry([&] { return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size); });
   return err < 0 ? err : fd.Release();
+}
+
+int ConnectUnix(const char* path, size_t length) { return Connect(path, length, SOCK_STREAM); }
+
+int ConnectUnixDatagram(const char* path, size_t length) {
+  return Connect(path, length, SOCK_DGRAM);
 }
 
 int Accept(int listener) {

@@ -22,6 +22,10 @@ int SocketPair(int type, int fds[2]);
 // Or -errno: those of UnixAddress, ENOENT, ECONNREFUSED, EACCES, EAGAIN (its backlog is full).
 int ConnectUnix(const char* path, size_t length);
 
+// Returns a datagram socket connected to `path`, in the same way; what it sends needs no right to the
+// path any more.
+int ConnectUnixDatagram(const char* path, size_t length);
+
 // Returns the next connection of a listener, close-on-exec and non-blocking; the caller owns it.
 // Or -errno: EAGAIN (none waits), EMFILE, ENFILE, ECONNABORTED, EINVAL (not listening).
 int Accept(int listener);

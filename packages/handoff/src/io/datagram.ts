@@ -1,5 +1,6 @@
 // Unix datagrams, as sd_notify(3) sends them: text, perhaps descriptors, and who sent it.
 
+import { constants } from 'node:os'
 import { close } from './descriptors.ts'
 import { check, loadNative, type Poll, READABLE, systemError } from './native.ts'
 import { type Received, receive, toDescriptors } from './scm-rights.ts'
@@ -20,8 +21,28 @@ export function sendDatagram(
   fds: readonly number[] = [],
 ): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data
-  const sent = loadNative().sendDatagram(path, bytes, toDescriptors(fds))
+  const descriptors = toDescriptors(fds)
+  let sent = loadNative().sendDatagram(path, bytes, descriptors)
+  const connected = kept.get(path)
+  if (sent === -constants.errno.EACCES && connected !== undefined) {
+    sent = loadNative().send(connected, bytes, descriptors)
+  }
   check(sent, 'sendmsg', { address: path })
+}
+
+/** Sockets that are connected to a path, for the life of this process. */
+const kept = new Map<string, number>()
+
+/**
+ * Lets this process send to the path even after it has given up the right to (setuid(2)): for that it
+ * stays connected to whoever listens there now. It does nothing unless the process is root's.
+ *
+ * @internal
+ */
+export function keepReachable(path: string): void {
+  if (process.getuid?.() !== 0 || kept.has(path)) return
+  const fd = loadNative().connectUnixDatagram(path)
+  if (fd >= 0) kept.set(path, fd)
 }
 
 /** A datagram; its descriptors belong to whoever gets it. */

@@ -303,7 +303,13 @@ export class Listeners {
 /** Removes the path of a Unix listener if it still is the socket that was bound there. */
 export function unlinkOwn({ protocol, address, inode }: ManifestEntry): void {
   if (protocol !== 'unix' || inode === undefined) return
-  if (inodeField(address).inode === inode) unlinkForUs(address)
+  try {
+    if (inodeField(address).inode === inode) unlinkForUs(address)
+  } catch (error) {
+    // A process that has given up the right to leaves the path there, as it would without us: uv_pipe_t.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+  }
 }
 
 /** Device and inode of the socket at a path: the guard of its unlink. None for an abstract name. */

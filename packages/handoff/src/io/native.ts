@@ -37,6 +37,7 @@ export interface Native {
   receive(fd: number, buffer: Uint8Array, fds: Int32Array, facts: Int32Array): number
   prepareChannel(fd: number, recordSenders: number): number
   connectUnix(path: string): number
+  connectUnixDatagram(path: string): number
   accept(fd: number): number
   peerCredentials(fd: number, credentials: Int32Array): number
   listenTcp(address: string, port: number, flags: number, backlog: number): number

@@ -42,7 +42,12 @@ export function hearNotifications(
   const end = () => {
     undo()
     listener.close()
-    rmSync(directory, { recursive: true, force: true })
+    try {
+      rmSync(directory, { recursive: true, force: true })
+    } catch (error) {
+      // A program that has given up its rights since cannot, and its exit must not fail by that.
+      warn('cannot clean up', error as Error)
+    }
   }
   return end
 }

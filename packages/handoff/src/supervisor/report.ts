@@ -3,7 +3,7 @@
 // to createHandoff.
 
 import { isMainThread } from 'node:worker_threads'
-import { sendDatagram } from '../io/datagram.ts'
+import { keepReachable, sendDatagram } from '../io/datagram.ts'
 import { unseenListeners } from '../io/unseen-listeners.ts'
 import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
 import { describeException } from './exception.ts'
@@ -21,6 +21,8 @@ if (socket !== undefined && isMainThread) {
       // The supervisor is gone or busy: it stands on stderr all the same.
     }
   }
+  // Of every report of this process, those of createHandoff too: a server may drop root once it listens.
+  keepReachable(socket)
   const tail = new StderrTail()
   followStderr(tail)
   unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
