@@ -1,6 +1,8 @@
 // Servers that are started as root and give it up once they listen, as daemons do.
 
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import http from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ask, makeProject } from '../support/cli-project.ts'
@@ -65,6 +67,27 @@ asRoot.each([
   expect(await run.ended()).toBe(0)
   expect(`${run.output}`).not.toMatch(/EACCES|EPERM|clean up/)
   expect(readdirSync(join(project.runs, 'web'))).toEqual([])
+})
+
+asRoot('its Unix path leads to each generation (needs root)', async () => {
+  const text = plainServer.replace("Number(process.env.PORT), '127.0.0.1'", 'process.env.SOCKET')
+  const project = makeProject({ 'server.mjs': text.replace('server.address().port', '1') })
+  const socketPath = join(project.path, 'app.sock')
+  const args = ['--name', 'web', '--probation', '0', 'server.mjs']
+  const run = project.run(args, { SOCKET: socketPath })
+  const asks = async (pid: number) => {
+    const [response] = await once(http.get({ socketPath, agent: false }), 'response')
+    expect(`${(await response.setEncoding('utf8').toArray()).join('')}`).toBe(`65534 ${pid}`)
+  }
+  const first = await run.listens()
+  await run.says(/generation 1 .* serves/)
+  await asks(first.pid)
+  expect(await project.handoff('reload', 'web', '--wait', 'exit')).toMatchObject({ exitCode: 0 })
+  const second = await run.listens()
+  await asks(second.pid)
+  expect(await project.handoff('stop', 'web')).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await run.ended()).toBe(0)
+  expect(`${run.output}`).not.toMatch(/EACCES|EPERM|clean up/)
 })
 
 asRoot.each([

@@ -104,7 +104,7 @@ export class HandoffProcess {
       await this.#parts.birth.start()
       this.#parts.line.open()
       if (rendezvous !== undefined && !this.#parts.birth.hasRendezvous) {
-        this.#parts.holdings.bindRendezvous(rendezvous)
+        this.#parts.holdings.bindRendezvous(rendezvous, this.#settings.allowUids)
       }
     } catch (error) {
       this.#letGo()

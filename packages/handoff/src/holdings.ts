@@ -72,8 +72,9 @@ export class Holdings {
   }
 
   /** Binds the rendezvous socket for the first generation; it answers once that serves. */
-  bindRendezvous(path: string): Rendezvous {
-    this.#rendezvous = Rendezvous.bind(path, this.#system.uid, this.#handlers)
+  bindRendezvous(path: string, allowUids: readonly number[] = []): Rendezvous {
+    const { uid } = this.#system
+    this.#rendezvous = Rendezvous.bind(path, { uid, allowUids }, this.#handlers)
     return this.#rendezvous
   }
 

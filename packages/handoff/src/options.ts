@@ -31,7 +31,8 @@ export interface HandoffOptions {
    */
   probationMs?: number
   /**
-   * User ids that may connect to the rendezvous socket beside this process's own and root.
+   * User ids, beside this process's own and root, that this process hands over to, and whose directory
+   * and rendezvous socket it takes over from. With any of them the socket has mode 0666.
    *
    * @defaultValue `[]`
    */

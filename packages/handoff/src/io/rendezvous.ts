@@ -11,26 +11,47 @@ import { unlinkOwn } from './listeners.ts'
 import { tryLockDirectory } from './lock.ts'
 import { openRunDirectory } from './run-directory.ts'
 import { removeKept } from './unix-path.ts'
-import { connectUnix, UnixAcceptor } from './unix-socket.ts'
+import { connectUnix, peerCredentials, UnixAcceptor } from './unix-socket.ts'
 
 /** Only the owner may connect; the peer's uid is checked nonetheless. */
-const mode = 0o600
+const ownMode = 0o600
+/** Any user may connect, and is refused by its uid before a byte is read. */
+const sharedMode = 0o666
+
+/** Which users this process takes over from, and hands over to. */
+export interface Trust {
+  /** Its own. */
+  readonly uid: number
+  /** Others; root is always among them. */
+  readonly allowUids: readonly number[]
+}
 
 /**
  * Connects to whoever serves at the path.
  *
  * @returns undefined when nobody does: no such path, or a socket on which nobody listens.
- * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE when the path is not ours to use.
+ * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE if a user who is not trusted owns the
+ * directory or the socket, or listens on it; or if this process may not go there.
  */
-export function connectRendezvous(path: string, uid: number): number | undefined {
-  if (!checkPath(path, uid)) return undefined
+export function connectRendezvous(path: string, trust: Trust): number | undefined {
+  if (!checkPath(path, trust)) return undefined
+  let fd: number
   try {
-    return connectUnix(path)
+    fd = connectUnix(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined
+    if (code === 'EACCES') throw denied(path)
     throw error
   }
+  const { uid } = peerCredentials(fd)
+  if (isTrusted(uid, trust)) return fd
+  close(fd)
+  throw unsafe(path, `uid ${uid} listens on it, not uid ${trust.uid}`)
+}
+
+function isTrusted(uid: number, trust: Trust): boolean {
+  return uid === trust.uid || uid === 0 || trust.allowUids.includes(uid)
 }
 
 const privatePrefix = 'self-'
@@ -67,17 +88,19 @@ export class Rendezvous {
    * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE; ERR_HANDOFF_BUSY when another
    * process begins at this very moment, or serves there.
    */
-  static bind(path: string, uid: number, handlers: RendezvousHandlers): Rendezvous {
+  static bind(path: string, trust: Trust, handlers: RendezvousHandlers): Rendezvous {
+    checkPath(path, trust)
     const lock = tryLockDirectory(dirname(path))
     if (lock === undefined) throw busy(path)
     try {
-      const left = connectRendezvous(path, uid)
+      const left = connectRendezvous(path, trust)
       if (left !== undefined) {
         close(left)
         throw busy(path)
       }
       if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path)
-      const fd = bindUnix({ path, mode })
+      const isShared = trust.allowUids.some((uid) => uid !== trust.uid && uid !== 0)
+      const fd = bindUnix({ path, mode: isShared ? sharedMode : ownMode })
       const { dev, ino } = lstatSync(path, { bigint: true })
       const entry: ManifestEntry = {
         key: rendezvousKey,
@@ -125,6 +148,9 @@ export class Rendezvous {
       if (!basename(directory).startsWith(privatePrefix)) return
       removeKept(directory, () => false)
       rmdirSync(directory)
+    } catch (error) {
+      // It has given up its rights since. A supervisor removes the path, as does the next one to bind it.
+      if (!isDenied(error)) throw error
     } finally {
       this.#acceptor.close()
     }
@@ -142,12 +168,21 @@ export interface RendezvousHandlers {
  *
  * @returns whether there is a socket at the path.
  */
-function checkPath(path: string, uid: number): boolean {
+function checkPath(path: string, trust: Trust): boolean {
+  try {
+    return checkPlace(path, trust)
+  } catch (error) {
+    throw isDenied(error) ? denied(path) : error
+  }
+}
+
+function checkPlace(path: string, trust: Trust): boolean {
+  const { uid } = trust
   const directory = dirname(path)
   const parent = lstatSync(directory, { throwIfNoEntry: false })
   if (parent === undefined) throw unsafe(path, `the directory ${directory} does not exist`)
   if (!parent.isDirectory()) throw unsafe(path, `${directory} is not a directory`)
-  if (parent.uid !== uid) {
+  if (!isTrusted(parent.uid, trust)) {
     throw unsafe(path, `the directory ${directory} belongs to uid ${parent.uid}, not to uid ${uid}`)
   }
   if ((parent.mode & 0o022) !== 0) {
@@ -157,8 +192,21 @@ function checkPath(path: string, uid: number): boolean {
   if (stat === undefined) return false
   if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
   if (!stat.isSocket()) throw unsafe(path, 'it exists and is not a socket')
-  if (stat.uid !== uid) throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid}`)
+  if (!isTrusted(stat.uid, trust))
+    throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid}`)
   return true
+}
+
+/** EACCES, EPERM: this process may not do it, or has given up the right to. */
+function isDenied(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EACCES' || code === 'EPERM'
+}
+
+function denied(path: string): HandoffError {
+  const uid = process.getuid?.()
+  const reason = `uid ${uid} may not go there; a server that gives up root has to listen before`
+  return unsafe(path, reason)
 }
 
 function unsafe(path: string, reason: string): HandoffError {

@@ -123,10 +123,17 @@ export function keepsAny(directory: string): boolean {
   return placesIn(directory).length > 0
 }
 
-/** Device and inode of the socket at a path; undefined for anything else. */
+/**
+ * Device and inode of the socket at a path; undefined for anything else, and where this process may not
+ * look: it may have given up root.
+ */
 export function inodeAt(path: string): string | undefined {
-  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat?.isSocket() ? `${stat.dev}:${stat.ino}` : undefined
+  try {
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    return stat?.isSocket() ? `${stat.dev}:${stat.ino}` : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function placesIn(directory: string): Place[] {

@@ -1,7 +1,7 @@
 // Stage discover, new side: finds the old process, if there is one, and asks to take over.
 
 import { Channel } from '../io/channel.ts'
-import { connectRendezvous } from '../io/rendezvous.ts'
+import { connectRendezvous, type Trust } from '../io/rendezvous.ts'
 import { Wire } from '../io/wire.ts'
 import { supportedVersions } from '../protocol/messages.ts'
 import { OldProcess } from './old-process.ts'
@@ -12,8 +12,8 @@ import { OldProcess } from './old-process.ts'
  * @returns undefined when nobody serves at the rendezvous socket: this is the first generation.
  * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE, or the system's error.
  */
-export function findOldProcess(rendezvous: string, uid: number): OldProcess | undefined {
-  const fd = connectRendezvous(rendezvous, uid)
+export function findOldProcess(rendezvous: string, trust: Trust): OldProcess | undefined {
+  const fd = connectRendezvous(rendezvous, trust)
   return fd === undefined ? undefined : new OldProcess(new Wire(Channel.from(fd)))
 }
 

@@ -66,8 +66,10 @@ export class Joining {
   /** Resolves when this process accepts from the other's listeners too, or the other serves on. */
   run(): Promise<void> {
     const { failures } = this.#takeover
+    // Of the same supervisor.
+    const { uid } = this.#context.system
     this.#takeover.attempt(() => {
-      const old = findOldProcess(this.#rendezvous, this.#context.system.uid)
+      const old = findOldProcess(this.#rendezvous, { uid, allowUids: [] })
       if (old === undefined) {
         throw failures.make('ERR_HANDOFF_PEER_GONE', `nobody is at ${this.#rendezvous}`)
       }

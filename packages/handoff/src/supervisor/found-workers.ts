@@ -7,7 +7,7 @@ import { type RunDirectory, workerDirectory, workersFound } from '../io/run-dire
 
 /** Whether a process can be taken over from at this rendezvous socket. */
 export function servesAt(rendezvous: string): boolean {
-  const fd = connectRendezvous(rendezvous, process.getuid?.() ?? -1)
+  const fd = connectRendezvous(rendezvous, { uid: process.getuid?.() ?? -1, allowUids: [] })
   if (fd !== undefined) close(fd)
   return fd !== undefined
 }
