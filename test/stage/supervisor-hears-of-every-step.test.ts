@@ -189,6 +189,29 @@ describe('that the event loop turns', () => {
     expect(new Set(told(heard))).toEqual(new Set(['1']))
   })
 
+  test('comes with the time that a process that drains has left', async () => {
+    const place = openPlace()
+    const { env, heard } = supervisor(place)
+    const { system, handoff } = await place.start({ drainTimeoutMs: 60_000 }, { ...env })
+    await handoff.ready()
+    system.advance(0)
+    const peer = place.newPeer()
+    await peer.takeOver()
+    const left = () =>
+      heard.flatMap((fields) =>
+        'X_HANDOFF_ALIVE' in fields ? (fields.EXTEND_TIMEOUT_USEC ?? []) : [],
+      )
+    system.advance(2_000)
+    await until('two intervals', () => left().length === 2)
+    expect(left()).toEqual(['64000000', '63000000'])
+    peer.die()
+    await until('it serves again', () => handoff.metrics().stage === 'serving')
+    const before = told(heard).length
+    system.advance(1_000)
+    await until('one more', () => told(heard).length > before)
+    expect(left()).toHaveLength(2)
+  })
+
   test('is not promised where a debugger may stop it, or after the application has closed', async () => {
     const place = openPlace()
     const { env, heard } = supervisor(place)

@@ -49,7 +49,7 @@ function hungIn({ registry = probation, silent, now = 14_000, starting, ...more 
   const probations = new Map(probationMs === undefined ? [] : [[10, probationMs]])
   const signs = { silentMs: (pid: number) => silent[pid] }
   const moment = { registry, starting, now, probations }
-  return findHung(signs, { watchdogMs, probationMs: 5_000 }, moment).map(
+  return findHung(signs, { watchdogMs, silenceMs: 5_000, probationMs: 5_000 }, moment).map(
     ({ pid, why }) => `${pid} ${why}`,
   )
 }
@@ -193,7 +193,8 @@ describe('a drain has a deadline:', () => {
 
   function begin(drainTimeoutMs?: number) {
     const onExpired = vi.fn()
-    const drains = new DrainDeadlines({ drainTimeoutMs, probationMs: 1_000, onExpired })
+    const reports = (pid: number) => pid !== 70
+    const drains = new DrainDeadlines({ drainTimeoutMs, probationMs: 1_000, reports, onExpired })
     drains.follow(probation)
     const expired = () => onExpired.mock.calls.map(([{ pid }, ms]) => [pid, ms])
     return { drains, expired }
@@ -222,6 +223,13 @@ describe('a drain has a deadline:', () => {
     expect(expired()).toEqual([])
     vi.advanceTimersByTime(1)
     expect(expired()).toEqual([[10, 65_000]])
+  })
+
+  test('it is not known of a process of an older release', () => {
+    const { drains, expired } = begin(3_000)
+    drains.follow(registryOf(20, record(20, {}), record(70, { stage: 'drain' })))
+    vi.advanceTimersByTime(600_000)
+    expect(expired()).toEqual([])
   })
 
   test('it ends with the process, with a take-back, and with the run', () => {

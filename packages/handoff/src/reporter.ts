@@ -22,6 +22,8 @@ export class Reporter {
   #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
+  /** Until when this process may still be here, by the system's clock, once it has committed. */
+  #endsAt: number | undefined
   /** Whether the supervisor was told to expect a report at each interval. */
   #watched = false
 
@@ -58,6 +60,7 @@ export class Reporter {
    * @see sd_notify(3), EXTEND_TIMEOUT_USEC
    */
   extend(ms: number): void {
+    if (this.#endsAt !== undefined) this.#endsAt = Math.max(this.#endsAt, this.#system.now() + ms)
     this.notifier.send({ fields: { EXTEND_TIMEOUT_USEC: usec(ms) } })
   }
 
@@ -68,12 +71,13 @@ export class Reporter {
   drains(timeouts: { probationMs: number; drainTimeoutMs: number }): void {
     if (this.#settings.statusIntervalMs === undefined) return
     const { probationMs, drainTimeoutMs } = timeouts
-    this.notifier.send({
-      fields: {
-        EXTEND_TIMEOUT_USEC: usec(probationMs + Math.max(drainTimeoutMs, leastDrainMs)),
-        [probationField]: usec(probationMs),
-      },
-    })
+    this.#endsAt = this.#system.now() + probationMs + Math.max(drainTimeoutMs, leastDrainMs)
+    this.notifier.send({ fields: { ...this.#timeLeft(), [probationField]: usec(probationMs) } })
+  }
+
+  /** This process has taken back. */
+  staysOn(): void {
+    this.#endsAt = undefined
   }
 
   /** Shows the supervisor that the event loop has turned, when it has. */
@@ -133,7 +137,13 @@ export class Reporter {
   #expect(alive: boolean): void {
     if (!alive && !this.#watched) return
     this.#watched = alive
-    this.notifier.send({ fields: { [aliveField]: alive ? '1' : '0' } })
+    // Once more each time: the supervisor may be another one than that which has heard it first.
+    this.notifier.send({ fields: { [aliveField]: alive ? '1' : '0', ...this.#timeLeft() } })
+  }
+
+  #timeLeft(): NotifyFields {
+    if (this.#endsAt === undefined) return {}
+    return { EXTEND_TIMEOUT_USEC: usec(Math.max(0, this.#endsAt - this.#system.now())) }
   }
 }
 

@@ -60,6 +60,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       void joinings.run(settings.joins)
     }
     if (event.type === 'taken-back') {
+      reporter.staysOn()
       manager.begin()
       leadership.check()
     }

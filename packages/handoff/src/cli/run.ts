@@ -25,6 +25,12 @@ export interface RunOptions {
   readonly misplaced: readonly string[]
 }
 
+/**
+ * How long a new process may say nothing in its probation while sources are watched, in milliseconds: its first
+ * request often compiles, and no clients wait but the developer.
+ */
+const watchSilenceMs = 15_000
+
 /** @returns the exit code of the run. */
 export async function run(first: string, rest: string[], options: RunOptions): Promise<number> {
   const cwd = workingDirectory()
@@ -52,6 +58,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
       ...(probation !== undefined && { probationMs: probation }),
       ...(watchdog !== undefined && { watchdogMs: watchdog }),
+      ...(options.watch && { silenceMs: watchSilenceMs }),
     },
     workers: options.workers ?? 1,
     parallel: options.parallel ?? false,

@@ -160,7 +160,7 @@ export function silenceReason(why: Hung['why'], silentMs: number): string {
     watchdog: '',
     past: ' while no process serves',
   }
-  return `said nothing for ${silentMs / 1000} s${when[why]}`
+  return `said nothing for ${silentMs / 1000} s${when[why]}${why === 'past' ? '' : ' (--watchdog sets how long it may)'}`
 }
 
 export function takeBackReason(ms: number): string {

@@ -11,6 +11,8 @@ const marginMs = 5_000
 export interface DrainDeadlinesOptions {
   readonly drainTimeoutMs: number | undefined
   readonly probationMs: number
+  /** Whether a process reports how long it may drain: one of an older release may have set that in its code. */
+  reports(pid: number): boolean
   /** The time of a process is up. */
   onExpired(record: ProcessRecord, ms: number): void
 }
@@ -33,7 +35,8 @@ export class DrainDeadlines {
       this.#deadlines.delete(pid)
     }
     for (const record of registry.processes.values()) {
-      if (!this.#deadlines.has(record.pid) && isPast(registry, record)) this.#begin(record.pid)
+      if (this.#deadlines.has(record.pid) || !isPast(registry, record)) continue
+      if (this.#options.reports(record.pid)) this.#begin(record.pid)
     }
   }
 

@@ -12,6 +12,8 @@ export interface Timeouts {
   readonly probationMs?: number
   /** How long a process that serves may say nothing; 0: for ever. The supervisor's own. */
   readonly watchdogMs?: number
+  /** How long a new process may say nothing in its probation, without a watchdog. The supervisor's own. */
+  readonly silenceMs?: number
 }
 
 /** Set by whoever started the supervisor, for the supervisor alone. */

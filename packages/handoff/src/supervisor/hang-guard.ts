@@ -5,7 +5,13 @@ import { now } from './clock.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'
 import type { Timeouts } from './environment.ts'
 import type { Report } from './event.ts'
-import { defaultProbationMs, findHung, type HangWatchOptions, isTraced } from './hang-watch.ts'
+import {
+  defaultProbationMs,
+  defaultSilenceMs,
+  findHung,
+  type HangWatchOptions,
+  isTraced,
+} from './hang-watch.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
 import { SignsOfLife, tickMs } from './signs-of-life.ts'
 
@@ -34,12 +40,14 @@ export class HangGuard {
   readonly #timer: NodeJS.Timeout
 
   constructor(options: HangGuardOptions) {
-    const { probationMs = defaultProbationMs, watchdogMs, drainTimeoutMs } = options.timeouts
+    const { watchdogMs, drainTimeoutMs } = options.timeouts
+    const { probationMs = defaultProbationMs, silenceMs = defaultSilenceMs } = options.timeouts
     this.#options = options
-    this.#limits = { probationMs, watchdogMs }
+    this.#limits = { probationMs, watchdogMs, silenceMs }
     this.#drains = new DrainDeadlines({
       drainTimeoutMs,
       probationMs,
+      reports: (pid) => this.#signs.reports(pid),
       onExpired: (record, ms) => this.#expired(record, ms),
     })
     this.#timer = setInterval(() => this.#tick(), tickMs)

@@ -24,9 +24,10 @@ export interface Hung {
 export interface HangWatchOptions {
   /**
    * `--watchdog`, in milliseconds: how long any process that serves may say nothing. Undefined: in its
-   * probation only, for {@link defaultSilenceMs}. 0: for ever.
+   * probation only, for `silenceMs`. 0: for ever.
    */
   readonly watchdogMs: number | undefined
+  readonly silenceMs: number
   /** How long a process that served stays able to take back, in milliseconds, if its own reports do not say. */
   readonly probationMs: number
 }
@@ -52,7 +53,7 @@ export interface Moment {
  */
 export function findHung(
   signs: Pick<SignsOfLife, 'silentMs'>,
-  { watchdogMs, probationMs }: HangWatchOptions,
+  { watchdogMs, silenceMs, probationMs }: HangWatchOptions,
   { registry, starting, now, probations }: Moment,
 ): Hung[] {
   const { processes, serving } = registry
@@ -71,9 +72,9 @@ export function findHung(
     const silentSince = now - (signs.silentMs(pid) ?? 0)
     if (stage === 'drain') {
       // It has committed to the process that is starting, which has not said so yet.
-      if (starting !== undefined) judge(starting, 'commit', watchdogMs ?? defaultSilenceMs)
+      if (starting !== undefined) judge(starting, 'commit', watchdogMs ?? silenceMs)
     } else if (old !== undefined && silentSince <= servingSince + lastsMs) {
-      judge(pid, 'probation', watchdogMs ?? defaultSilenceMs)
+      judge(pid, 'probation', watchdogMs ?? silenceMs)
     } else {
       judge(pid, 'watchdog', watchdogMs ?? 0)
     }

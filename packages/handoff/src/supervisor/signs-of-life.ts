@@ -33,6 +33,11 @@ export class SignsOfLife {
     return ticks === undefined ? undefined : ticks * tickMs
   }
 
+  /** Whether a process reports at an interval, or has. */
+  reports(pid: number): boolean {
+    return this.#proven.has(pid) || this.#ticks.has(pid)
+  }
+
   /** Begins to count anew: a debugger holds the process. */
   excuse(pid: number): void {
     if (this.#ticks.has(pid)) this.#ticks.set(pid, 0)
