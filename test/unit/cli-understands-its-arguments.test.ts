@@ -4,6 +4,7 @@ import {
   duration,
   positiveDuration,
   runName,
+  watchdogDuration,
   workerCount,
 } from '../../packages/handoff/src/cli/arguments.ts'
 import { makeProgram } from '../../packages/handoff/src/cli/program.ts'
@@ -19,6 +20,9 @@ test('a duration is given in milliseconds', () => {
 test('a deadline of zero is refused', () => {
   expect(positiveDuration('1ms')).toBe(1)
   expect(() => positiveDuration('0s')).toThrow(notUnderstood)
+  expect(watchdogDuration('0')).toBe(0)
+  expect(watchdogDuration('2s')).toBe(2_000)
+  expect(() => watchdogDuration('1999ms')).toThrow(notUnderstood)
 })
 
 test('a number of workers is from 1 to 1024, or one a core', () => {

@@ -16,8 +16,9 @@ function stop(drainTimeoutMs?: number) {
   const onDeadline = vi.fn()
   const processes = new Map([10, 20].map((pid) => [pid, {}]))
   const generations = { registry: { processes }, signal, signalAll } as unknown as Generations
-  const stopping = new Stopping(generations, { code: 0, drainTimeoutMs, onDeadline })
-  return { stopping, signal, signalAll, onDeadline }
+  const onStuck = vi.fn()
+  const stopping = new Stopping(generations, { code: 0, drainTimeoutMs, onDeadline, onStuck })
+  return { stopping, signal, signalAll, onDeadline, onStuck }
 }
 
 test('every process is asked once, and one that turns up later too', () => {
@@ -64,6 +65,21 @@ test('a second signal kills at once and decides the exit code', () => {
   stopping.force(130)
   expect(signalAll.mock.calls).toEqual([['SIGKILL']])
   expect(stopping.code).toBe(130)
+})
+
+test('what the kernel does not let go is left, 10 s after it was killed', () => {
+  for (const kill of [
+    () => vi.advanceTimersByTime(12_000),
+    (stopping: Stopping) => stopping.force(130),
+  ]) {
+    const { stopping, onStuck } = stop(2_000)
+    kill(stopping)
+    vi.advanceTimersByTime(9_999)
+    expect(onStuck).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(onStuck.mock.calls).toEqual([[[10, 20]]])
+    stopping.close()
+  }
 })
 
 test('nothing is killed after the end', () => {

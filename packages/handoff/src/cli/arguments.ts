@@ -24,6 +24,18 @@ export function positiveDuration(text: string): number {
   return ms
 }
 
+/** A process reports once a second that it lives: less than two of these would end healthy ones. */
+const leastWatchdogMs = 2_000
+
+/** How long a process may say nothing; 0 is for ever. */
+export function watchdogDuration(text: string): number {
+  const ms = duration(text)
+  if (ms !== 0 && ms < leastWatchdogMs) {
+    throw new InvalidArgumentError('Give 2s or more, or 0 for no watchdog.')
+  }
+  return ms
+}
+
 /** Ports and Unix paths, one a flag. */
 export function listenerPlace(text: string, before: readonly string[] = []): string[] {
   // A comma stands between two of them in HANDOFF_DROP.

@@ -8,6 +8,7 @@ import {
   listenerPlace,
   positiveDuration,
   runName,
+  watchdogDuration,
   workerCount,
 } from './arguments.ts'
 import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
@@ -57,7 +58,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       '--watchdog <time>',
       'a server that says nothing for so long is killed and started again; 0: never ' +
         '(default: 5s, and only in the probation after a reload)',
-      duration,
+      watchdogDuration,
     )
     .option(
       '--max-generations <n>',

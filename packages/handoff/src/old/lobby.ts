@@ -7,7 +7,7 @@ import type { Peer } from './peer.ts'
 /** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */
 export const helloTimeoutMs = 5_000
 
-/** How many may wait: a new process connects once, so more are strays. */
+/** How many may wait. A new process says hello as it connects, so of more the oldest is a stray. */
 const limit = 16
 
 export interface LobbyHandlers {
@@ -43,8 +43,13 @@ export class Lobby {
 
   /** Owns the peer. Its messages are read here until it says hello, and then by `listener`. */
   enter(peer: Peer, listener: { onMessage(message: Message): void; onEnd(error?: Error): void }) {
-    const refusal = this.#refusal(peer)
-    if (refusal !== undefined) return refuse(peer, refusal)
+    const denied = this.#denied(peer)
+    if (denied !== undefined) return refuse(peer, denied)
+    const [oldest] = this.#waiting
+    if (this.size >= limit && oldest !== undefined) {
+      this.#waiting.delete(oldest)
+      refuse(oldest, this.#handlers.busy())
+    }
     this.#waiting.add(peer)
     peer.setDeadline(helloTimeoutMs, () => this.#leave(peer))
     peer.start({
@@ -59,14 +64,12 @@ export class Lobby {
     })
   }
 
-  #refusal(peer: Peer): HandoffError | undefined {
+  #denied(peer: Peer): HandoffError | undefined {
     try {
-      const denied = this.#handlers.deny(peer)
-      if (denied !== undefined) return denied
+      return this.#handlers.deny(peer)
     } catch {
-      // It has gone already; the end of its channel shows it.
+      return undefined // It has gone already; the end of its channel shows it.
     }
-    return this.size >= limit ? this.#handlers.busy() : undefined
   }
 
   #hear(peer: Peer, message: Message): void {

@@ -172,6 +172,13 @@ export function drainReason({ connections }: ProcessRecord, ms: number): string 
   return `was still there ${Math.round(ms / 1000)} s after its handoff, or after it last asked for time${open}`
 }
 
+export function stuck(pids: readonly number[]): Line {
+  const list = pids.map((pid) => `pid ${pid}`).join(', ')
+  return bad(
+    `killed, and still there: ${list}; the kernel does not let it go (ps -o stat,wchan). Ending without it`,
+  )
+}
+
 export function stopDeadline(): Line {
   return bad('the time to drain is up: killing what is left')
 }

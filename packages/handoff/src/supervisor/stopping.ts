@@ -8,12 +8,17 @@ const defaultDrainTimeoutMs = 30_000
 /** A process keeps its own deadline, and closes its server after it; ours is for one that hangs. */
 const marginMs = 10_000
 
+/** How long the end of a process that was killed may take, in milliseconds. */
+const killTimeoutMs = 10_000
+
 export interface StoppingOptions {
   /** What the supervisor exits with. */
   readonly code: number
   readonly drainTimeoutMs: number | undefined
   /** The time is up, and what is left is killed. */
   onDeadline(): void
+  /** These were killed, and are still there: they wait in the kernel, which nothing can end. */
+  onStuck(pids: readonly number[]): void
 }
 
 export class Stopping {
@@ -21,14 +26,17 @@ export class Stopping {
   readonly #generations: Generations
   readonly #deadline: Deadline
   readonly #told = new Set<number>()
+  readonly #stuck: Deadline
 
-  constructor(generations: Generations, { code, drainTimeoutMs, onDeadline }: StoppingOptions) {
+  constructor(generations: Generations, options: StoppingOptions) {
+    const { code, drainTimeoutMs, onDeadline, onStuck } = options
     this.code = code
     this.#generations = generations
     this.#deadline = new Deadline(() => {
       onDeadline()
-      generations.signalAll('SIGKILL')
+      this.#kill()
     })
+    this.#stuck = new Deadline(() => onStuck([...generations.registry.processes.keys()]))
     this.extend(drainTimeoutMs ?? defaultDrainTimeoutMs)
     for (const pid of generations.registry.processes.keys()) this.tell(pid)
   }
@@ -48,10 +56,17 @@ export class Stopping {
   /** Waits no longer. */
   force(code: number): void {
     this.code = code
-    this.#generations.signalAll('SIGKILL')
+    this.#kill()
   }
 
   close(): void {
     this.#deadline.clear()
+    this.#stuck.clear()
+  }
+
+  #kill(): void {
+    this.#deadline.clear()
+    this.#stuck.set(killTimeoutMs)
+    this.#generations.signalAll('SIGKILL')
   }
 }

@@ -432,6 +432,10 @@ export class Worker {
       code,
       drainTimeoutMs: this.#options.timeouts.drainTimeoutMs,
       onDeadline: () => this.#options.announce(say.stopDeadline()),
+      onStuck: (pids) => {
+        this.#options.announce(say.stuck(pids))
+        this.#ended.resolve(Math.max(1, this.#stopping?.code ?? 1))
+      },
     })
     this.#settle()
   }
