@@ -122,3 +122,25 @@ test('one that is killed while it leads, draining, is followed at once', async (
   expect(led).toEqual([...led].sort())
   await run.stop()
 })
+
+test('a process that is started after a crash does not lead beside an older one that still drains', async () => {
+  const file = join(scratchDirectory(), 'jobs')
+  const run = await start(file)
+  const first = await run.listening()
+  const finish = await hold(run)
+  const second = await next(run)
+  const third = await next(run)
+  await gone(second)
+  const from = run.output.lines.length
+  process.kill(third, 'SIGKILL')
+  await run.listening(from)
+  expect(alive(first), 'the first one still drains').toBe(true)
+  const done = jobs(file).length
+  await until('the first one goes on with its job', () => jobs(file).length > done + 20)
+  expect(leaders(file)).toEqual([1])
+  finish()
+  await gone(first)
+  await untilLeads(file, 4)
+  expect(leaders(file)).toEqual([1, 4])
+  await run.stop()
+})

@@ -1,6 +1,7 @@
 // Leadership: one process at a time, whatever becomes of those between.
 
 import { once } from 'node:events'
+import { symlinkSync } from 'node:fs'
 import { connect as connectTo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { Channel } from '../../packages/handoff/src/io/channel.ts'
@@ -236,6 +237,71 @@ describe('an old process that tells nothing of its line', () => {
     old.die()
     await office.ledBy(next)
   })
+})
+
+describe('a process that begins a line of its own, since the one before was killed', () => {
+  /** An older generation that still drains, and leads; the one between has died. */
+  async function afterDeath(place: Place, office: Office) {
+    const busy = await serveBusy(place, office)
+    await office.ledBy(busy.generation)
+    const between = place.newPeer()
+    await between.takeOver()
+    between.say({ type: 'release' })
+    between.die()
+    const listeners = () => busy.generation.handoff.metrics().listeners
+    await until('it has let go', () => listeners().length === 0)
+    return busy
+  }
+
+  test('does not lead while an older one does, and leads then', async () => {
+    const place = openPlace()
+    const office = new Office()
+    const { generation: first, finish } = await afterDeath(place, office)
+    const alone = await serve(place, office)
+    expect(alone.handoff.generation).toBe(1)
+    alone.system.advance(5_000)
+    await turn()
+    expect(office.led).toEqual([first])
+    finish()
+    await first.exit()
+    alone.system.advance(1_000)
+    await office.ledBy(alone)
+    void alone.handoff.stop()
+    await alone.exit()
+    expect(place.files).toEqual([])
+  })
+
+  test('gives the leadership to its successor if it has handed over by then', async () => {
+    const place = openPlace()
+    const office = new Office()
+    const { generation: first, finish } = await afterDeath(place, office)
+    const alone = await serve(place, office)
+    const next = await serve(place, office)
+    finish()
+    await first.exit()
+    alone.system.advance(5_000)
+    await alone.exit()
+    next.system.advance(1_000)
+    await office.ledBy(next)
+    expect(office.led).toEqual([first, next])
+  })
+})
+
+test('a program that does not ask for the leadership has no lock', async () => {
+  const place = openPlace()
+  await place.serve()
+  expect(place.files).toEqual(['rendezvous.sock'])
+})
+
+test('where no lock can be made the line alone decides, and says so', async () => {
+  const place = openPlace()
+  const office = new Office()
+  symlinkSync('/nowhere', `${place.rendezvous}.leader`)
+  const first = await serve(place, office)
+  await office.ledBy(first)
+  expect(first.all('warning')).toMatchObject([
+    { message: expect.stringContaining('no lock keeps processes of other lines from leading') },
+  ])
 })
 
 test('what is no life of a process is refused', async () => {

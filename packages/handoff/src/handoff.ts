@@ -237,6 +237,7 @@ export class HandoffProcess {
       new HandoffError('ERR_HANDOFF_STOPPING', 'cannot serve: the application closed'),
     )
     this.#parts.birth.succeeded()
+    this.#parts.leadership.end()
     this.#parts.line.end() // Nobody younger is left to be told.
     this.#parts.holdings.endListening(true)
     this.#parts.manager.follow()
@@ -272,6 +273,7 @@ export class HandoffProcess {
     if (isAwaited) this.#parts.reporter.extend(drainTimeoutMs)
     const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
     this.#parts.reporter.close()
+    this.#parts.leadership.end()
     this.#parts.line.end()
     this.#system.exit(well ? 0 : 1)
   }

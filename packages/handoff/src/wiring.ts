@@ -150,9 +150,12 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   })
   const leadership: Leadership = new Leadership({
     worker: settings.worker,
+    rendezvous: settings.rendezvous,
+    system,
     line,
     birth,
     succession,
+    onWarning,
   })
   const both = { birth, succession, manager, onWarning }
   const listening = new Listening({ system, holdings, consents, ticketKeys, ...both })

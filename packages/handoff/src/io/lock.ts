@@ -1,6 +1,6 @@
-// The lock that keeps a run directory to one supervisor.
+// Locks on files and directories: one holder, until it releases them or ends.
 
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync } from 'node:fs'
 import { check, loadNative, WOULD_BLOCK } from './native.ts'
 
 export interface Lock {
@@ -20,6 +20,34 @@ export interface Lock {
 export function tryLock(path: string): Lock | undefined {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
   return lockDescriptor(openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600), path) // Node adds O_CLOEXEC
+}
+
+/**
+ * As {@link tryLock}, for a file that its holders remove while they hold it.
+ *
+ * @remarks What was locked may have lost its name to another file meanwhile. The name that has one
+ * inode before and after is the file that was locked: while that is open, its number is not given to
+ * another one.
+ * @internal
+ */
+export function tryLockName(path: string): Lock | undefined {
+  for (;;) {
+    const before = inode(path) ?? create(path)
+    const lock = tryLock(path)
+    if (lock === undefined) return undefined
+    if (before !== undefined && inode(path) === before) return lock
+    lock.release()
+  }
+}
+
+function inode(path: string): bigint | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+}
+
+/** Makes the file; where it has gone again, its inode is none's. */
+function create(path: string): bigint | undefined {
+  closeSync(openSync(path, 'a', 0o600))
+  return inode(path)
 }
 
 /**

@@ -56,6 +56,11 @@ function isTrusted(uid: number, trust: Trust): boolean {
 
 const privatePrefix = 'self-'
 
+/** Whether the path is one that was made for a single process and its replacements. */
+export function isPrivateRendezvous(path: string): boolean {
+  return basename(dirname(path)).startsWith(privatePrefix)
+}
+
 /**
  * Makes a path for a process that nobody gave one, in a directory of its own. It goes with the
  * socket, when the last generation closes it.
@@ -145,7 +150,7 @@ export class Rendezvous {
       if (!unlink) return
       unlinkOwn(this.entry)
       const directory = dirname(this.path)
-      if (!basename(directory).startsWith(privatePrefix)) return
+      if (!isPrivateRendezvous(this.path)) return
       removeKept(directory, () => false)
       rmdirSync(directory)
     } catch (error) {

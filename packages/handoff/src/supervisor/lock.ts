@@ -1,8 +1,8 @@
 // One supervisor for each name, and no file left when it ends.
 
-import { closeSync, lstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { HandoffError } from '../errors.ts'
-import { heldLock, type Lock, tryLock } from '../io/lock.ts'
+import { heldLock, type Lock, tryLockName } from '../io/lock.ts'
 
 export interface SupervisorLock {
   readonly fd: number
@@ -13,22 +13,13 @@ export interface SupervisorLock {
 /**
  * Takes the lock of the run `name`, whose file is at `path` and tells our pid.
  *
- * @remarks The last holder removes the file, so what we have locked may have lost its name to
- * another file meanwhile. The name that has one inode before and after we lock is the file that we
- * locked: as long as we have that open, its number is not given to another one.
  * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING
  */
 export function lockSupervisor(name: string, path: string): SupervisorLock {
-  for (;;) {
-    const before = inode(path) ?? create(path)
-    const lock = tryLock(path)
-    if (lock === undefined) throw alreadyRunning(name, path)
-    if (before !== undefined && inode(path) === before) {
-      writeFileSync(path, `${process.pid}\n`)
-      return supervisorLock(path, lock)
-    }
-    lock.release()
-  }
+  const lock = tryLockName(path)
+  if (lock === undefined) throw alreadyRunning(name, path)
+  writeFileSync(path, `${process.pid}\n`)
+  return supervisorLock(path, lock)
 }
 
 /** The same lock, that the release before has held in this very process. */
@@ -44,16 +35,6 @@ function supervisorLock(path: string, lock: Lock): SupervisorLock {
       lock.release()
     },
   }
-}
-
-function inode(path: string): bigint | undefined {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino
-}
-
-/** Makes the file; where it has gone again, its inode is none's. */
-function create(path: string): bigint | undefined {
-  closeSync(openSync(path, 'a', 0o600))
-  return inode(path)
 }
 
 function alreadyRunning(name: string, path: string): HandoffError {
