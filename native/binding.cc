@@ -163,6 +163,12 @@ Napi::Value ReserveTcpJs(Info info) {
   return Checked(info, in, [&] { return ReserveTcp(fd); });
 }
 
+Napi::Value StopListeningJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return StopListening(fd); });
+}
+
 Napi::Value ListenTcpJs(Info info) {
   Arguments in(info);
   auto address = in.Text(0);
@@ -345,6 +351,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},
       {"reserveTcp", ReserveTcpJs},
+      {"stopListening", StopListeningJs},
       {"bindUdp", BindUdpJs},
       {"listenUnix", ListenUnixJs},
       {"bindUnixDatagram", BindUnixDatagramJs},

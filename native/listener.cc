@@ -127,6 +127,16 @@ int ReserveTcp(int listener) {
 #endif
 }
 
+int StopListening(int listener) {
+  Facts facts;
+  int err = Describe(listener, &facts);
+  if (err < 0) return err;
+  bool is_tcp = facts.family == AF_INET || facts.family == AF_INET6;
+  if (!is_tcp || !facts.listening) return -EINVAL;
+  // inet_shutdown(), TCP_LISTEN: the socket is closed for all who hold it.
+  return shutdown(listener, SHUT_RD) < 0 ? -errno : 0;
+}
+
 int BindUdp(const char* address, int port, const InternetOptions& options) {
   return BindInternet(address, port, SOCK_DGRAM, options);
 }

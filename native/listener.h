@@ -25,6 +25,11 @@ int ListenTcp(const char* address, int port, const InternetOptions& options, int
 // EADDRINUSE, EINVAL (no TCP listener), EMFILE.
 int ReserveTcp(int listener);
 
+// Makes a TCP listener refuse who connects, in every process that has a descriptor of it; what waits
+// in its queue is reset. From here on others may bind and listen there. Linux only: elsewhere -ENOTCONN,
+// and nothing happens. EINVAL (no TCP listener).
+int StopListening(int listener);
+
 // Binds; the same errnos.
 int BindUdp(const char* address, int port, const InternetOptions& options);
 

@@ -101,6 +101,28 @@ TEST(reserved_place_gets_connections_only_once_it_listens) {
   CHECK_EQ(Waiting(reserved.get()), 128 - waiting);
 }
 
+TEST(stopped_listener_refuses_and_leaves_its_place) {
+  Owned first(ListenTcp("127.0.0.1", 0, kPlain, 16));
+  int port = FactsOf(first.get()).port;
+  Owned other(Dup(first.get()));
+  CHECK_EQ(StopListening(first.get()), 0);
+  CHECK(!FactsOf(other.get()).listening);
+  CHECK(!Reaches(AF_INET, port));
+  CHECK_EQ(StopListening(first.get()), -EINVAL);
+  for (int i = 0; i < 2; ++i) {
+    // Bound to its port by name the second time: that too is free again.
+    InternetOptions reuse;
+    reuse.reuse_address = true;
+    Owned next(ListenTcp("127.0.0.1", port, reuse, 16));
+    CHECK(next.get() >= 0);
+    CHECK(Reaches(AF_INET, port));
+    Owned kept(Dup(next.get()));
+    CHECK_EQ(StopListening(next.get()), 0);
+    Owned after(ListenTcp("127.0.0.1", port, reuse, 16));
+    CHECK(after.get() >= 0);
+  }
+}
+
 TEST(reserve_keeps_ipv6_as_it_is) {
   if (!HasIpv6()) return;
   Owned dual(ListenTcp("::", 0, kPlain, 16));

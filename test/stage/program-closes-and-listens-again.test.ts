@@ -5,12 +5,13 @@ import { once } from 'node:events'
 import type http from 'node:http'
 import { expect, describe as group, test } from 'vitest'
 import { inheritedVariable, reservedVariable } from '../../packages/handoff/src/io/activation.ts'
-import { bindTcp, reserveTcp } from '../../packages/handoff/src/io/bind.ts'
+import { bindTcp, reserveTcp, stopListening } from '../../packages/handoff/src/io/bind.ts'
 import { describe } from '../../packages/handoff/src/io/descriptors.ts'
 import type { ListenOptions } from '../../packages/handoff/src/io/listen-arguments.ts'
 import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
 import { freePort } from '../support/free-port.ts'
 import { ask, whereIs } from './clients.ts'
+import { inDrain } from './committed.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
 import { descriptorOfListener, inodeOf, listeningInode } from './sockets.ts'
 
@@ -130,4 +131,61 @@ group('a worker at the place of another one', () => {
     expect(await ask({ host, port })).toBe(String(worker.system.pid))
     await first.listen({ host, port })
   })
+})
+
+const refused = { code: expect.stringMatching(/ECONNREFUSED|ENOENT/) }
+
+group('while the old process can still take back', () => {
+  const kinds: [string, (place: Place, port: number) => ListenOptions][] = [
+    ['TCP', (_, port) => ({ host, port })],
+    ['every address', (_, port) => ({ port })],
+    ['Unix', (place) => ({ path: place.path('s') })],
+  ]
+  const begin = async (formOf: (typeof kinds)[number][1]) => {
+    const place = openPlace()
+    const where = formOf(place, await freePort())
+    const { generation: old, server: first } = await place.serve({}, where)
+    const { generation: next, server } = await place.serve({}, where)
+    await old.reaches('drain')
+    return { place, old, next, where, server, first, inode: listeningInode(server) }
+  }
+
+  test.each(kinds)('it is refused at once, and listens there again: %s', async (_, formOf) => {
+    const { next, where, server, inode } = await begin(formOf)
+    const address = whereIs(server)
+    await closing(server)
+    await expect(ask(address)).rejects.toMatchObject(refused)
+    expect(next.handoff.metrics().listeners).toEqual([])
+
+    const again = await next.listen(where)
+    if (where.path !== undefined) expect(listeningInode(again)).toBe(inode)
+    expect(await ask(address)).toBe(String(next.system.pid))
+    await closing(again)
+    await expect(ask(address)).rejects.toMatchObject(refused)
+    expect(await ask(whereIs(await next.listen(where)))).toBe(String(next.system.pid))
+  })
+
+  test('the old process takes back what was closed there', async () => {
+    const { place, old, server, peer } = await inDrain()
+    const fd = peer.descriptors.find((candidate) => describe(candidate).family === 'inet') as number
+    expect(stopListening(fd)).toBe(true)
+    await expect(ask(whereIs(server))).rejects.toMatchObject(refused)
+    peer.die()
+    await old.told('taken-back')
+    expect(await ask(whereIs(server))).toBe(String(old.system.pid))
+    expect(old.all('warning')).toEqual([])
+    expect(place.files).toEqual(['rendezvous.sock'])
+  })
+
+  test.each(kinds)(
+    'what it does not listen on again is free when the old one has gone: %s',
+    async (_, formOf) => {
+      const { old, next, where, server } = await begin(formOf)
+      await closing(server)
+      old.system.advance(10_000)
+      await old.exit()
+      const again = await next.listen(where)
+      expect(await ask(whereIs(again))).toBe(String(next.system.pid))
+    },
+  )
 })

@@ -26,6 +26,8 @@ export class Holdings {
   #rendezvous: Rendezvous | undefined
   /** Called when a listener was closed. */
   onClosed: () => void = () => {}
+  /** Whether an old process may still hold the listeners that came from it. */
+  areHeldElsewhere: () => boolean = () => false
 
   constructor(
     system: System,
@@ -101,14 +103,24 @@ export class Holdings {
     await Promise.all([...this.gates].map((gate) => gate.open()))
   }
 
-  /**
-   * The application closed a server. A listener of the old process waits for the next request until
-   * the commit. Any other is closed, and its path is removed if `unlink`.
-   */
+  /** Closes the listener of a gate that is not needed; its path goes only if `unlink`. */
   dropGate(gate: Gate, unlink: boolean): void {
-    if (!this.gates.delete(gate)) return
-    if (gate.connections > 0) this.#closing.add(gate)
-    if (!this.listeners.giveBack(gate.held)) this.drop(gate.held, { unlink })
+    if (this.#removeGate(gate)) this.drop(gate.held, { unlink })
+  }
+
+  /**
+   * The application closed a server. Its listener waits for the next request of its place, if it came
+   * from an old process: without clients being refused until the commit, and after it as long as the
+   * old process may hold it. Any other is closed, and its path is removed if `unlink`.
+   */
+  closeGate(gate: Gate, unlink: boolean): void {
+    if (!this.#removeGate(gate)) return
+    const { held } = gate
+    if (!this.listeners.giveBack(held)) {
+      const vacate = held.receivedAs !== undefined && this.areHeldElsewhere()
+      if (vacate) this.#cleanUp(() => this.listeners.vacate(held))
+      else this.drop(held, { unlink })
+    }
     this.onClosed()
   }
 
@@ -117,6 +129,17 @@ export class Holdings {
     const closed = this.listeners.closeUnclaimed()
     if (closed.length > 0) this.onClosed()
     return closed
+  }
+
+  #removeGate(gate: Gate): boolean {
+    if (!this.gates.delete(gate)) return false
+    if (gate.connections > 0) this.#closing.add(gate)
+    return true
+  }
+
+  /** Closes what the application has closed, if no other process holds it any more. */
+  closeVacated(): void {
+    if (!this.areHeldElsewhere()) this.listeners.closeVacated()
   }
 
   /** The last connection behind a gate has ended. */
@@ -132,6 +155,7 @@ export class Holdings {
   /** Closes all that listens; `unlink` where no other process holds it. */
   endListening(unlink: boolean): void {
     this.listeners.closeUnclaimed()
+    this.listeners.closeVacated()
     for (const held of this.listeners.all()) this.drop(held, { unlink })
     const rendezvous = this.#rendezvous
     this.#rendezvous = undefined

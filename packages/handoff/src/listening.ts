@@ -56,11 +56,11 @@ export class Listening {
       handlers: {
         tally: holdings.tally,
         onClose: (gate) => {
-          holdings.dropGate(gate, succession.state === 'serving')
+          holdings.closeGate(gate, succession.state === 'serving')
           for (const other of holdings.gates) {
             if (other.joins !== gate) continue
             other.shut()
-            holdings.dropGate(other, false)
+            holdings.closeGate(other, false)
           }
           manager.follow()
           succession.checkDrained()

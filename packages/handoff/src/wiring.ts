@@ -111,15 +111,22 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const birth = new Birth({
     ...shared,
     takesConnections,
-    changed: () => leadership.check(),
+    changed: () => {
+      leadership.check()
+      holdings.closeVacated()
+    },
     gaveUp,
   })
   const joinings = new Joinings({
     ...shared,
     takesConnections,
-    follow: () => manager.follow(),
+    follow: () => {
+      manager.follow()
+      holdings.closeVacated()
+    },
     serves,
   })
+  holdings.areHeldElsewhere = () => serves() && (birth.oldMayLive || joinings.oldMayLive)
   const succession: Succession = new Succession({
     ...shared,
     generation,

@@ -184,8 +184,9 @@ function entryOf({ facts, protocol, names }: Socket, taken: ReadonlySet<string>)
   let key = first
   for (let count = 2; taken.has(key); count++) key = `${first}#${count}`
   // The path of a socket unit is that unit's: systemd listens there when we have gone.
-  const inode = isPath && names.every(isStoreName) ? inodeField(address) : {}
-  return { key, protocol, address, port, ipv6Only, ...inode }
+  const isOurs = names.every(isStoreName)
+  const inode = isPath && isOurs ? inodeField(address) : {}
+  return { key, protocol, address, port, ipv6Only, ...inode, ...(isOurs ? {} : { shared: true }) }
 }
 
 function takePairs(env: NodeJS.ProcessEnv, variable: string): Named[] {

@@ -53,6 +53,18 @@ export function reserveTcp(listener: number): number {
 }
 
 /**
+ * Makes a TCP listener refuse clients, in every process that holds it. Its place is free.
+ *
+ * @returns false where the kernel cannot do that: everywhere but on Linux, and for what is no TCP
+ * listener.
+ * @see `inet_shutdown` of net/ipv4/af_inet.c
+ * @internal
+ */
+export function stopListening(listener: number): boolean {
+  return loadNative().stopListening(listener) === 0
+}
+
+/**
  * Binds a UDP address; the caller owns the descriptor.
  *
  * @throws the error that Node's `socket.bind` would emit

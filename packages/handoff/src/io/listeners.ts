@@ -4,7 +4,7 @@ import { lstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
 import { findEntry, joinedKey, joinedTo, keyOf, overlaps, requestOf } from '../protocol/manifest.ts'
-import { bindTcp, bindUdp, bindUnix } from './bind.ts'
+import { bindTcp, bindUdp, bindUnix, stopListening } from './bind.ts'
 import { close, describe } from './descriptors.ts'
 import { inodeAt, KeptPaths } from './unix-path.ts'
 import { connectUnix } from './unix-socket.ts'
@@ -43,6 +43,8 @@ export class Listeners {
   /** Bound for this process by its supervisor, for servers that would bind here. */
   readonly #reserved = new Map<string, { entry: ManifestEntry; fd: number }>()
   readonly #held = new Set<Held>()
+  /** Closed by the application while the old process may still hold them. */
+  readonly #vacated = new Set<Held>()
   /** Keys of dropped listeners whose place other processes share (SO_REUSEPORT). */
   readonly #shared = new Set<string>()
   /** Before the commit what was received is the old process's: its paths are not ours to remove. */
@@ -98,6 +100,8 @@ export class Listeners {
   claim(request: ListenerRequest, options: BindOptions): Held {
     // The key is what is asked for now: the next process finds it by that.
     const key = this.#freeKey(request)
+    const vacated = this.#reclaim(request, key, options)
+    if (vacated !== undefined) return vacated
     const entries = [...this.#received.values()].map(({ entry }) => entry)
     const offered = findEntry(entries, request, key)
     const received = offered === undefined ? undefined : this.#received.get(offered.key)
@@ -125,9 +129,15 @@ export class Listeners {
   claimJoined(held: Held): Held[] {
     const { receivedAs, entry, options } = held
     if (receivedAs === undefined) return []
-    return [...this.#received.values()]
+    const vacated = [...this.#vacated].filter((other) => joinedTo(other.entry.key) === entry.key)
+    for (const other of vacated) {
+      this.#vacated.delete(other)
+      this.#held.add(other)
+    }
+    const received = [...this.#received.values()]
       .filter((received) => joinedTo(received.entry.key) === receivedAs)
       .map((received) => this.#take(received, this.#freeJoinedKey(entry.key), options))
+    return [...vacated, ...received]
   }
 
   /**
@@ -179,6 +189,40 @@ export class Listeners {
     return true
   }
 
+  /**
+   * Keeps a listener that the application closed, and refuses its clients: as long as the old process
+   * holds it, too, its address is not free. The next request for its place gets it again.
+   */
+  vacate(held: Held): void {
+    if (!this.#held.delete(held)) return
+    this.#refuse(held)
+  }
+
+  /** The same for what was received and not asked for. Returns the entries. */
+  vacateUnclaimed(): ManifestEntry[] {
+    const unclaimed = [...this.#received.values()]
+    this.#received.clear()
+    for (const { entry, fd } of unclaimed) {
+      this.#refuse({ entry, fd, receivedAs: entry.key, options: {} })
+    }
+    return unclaimed.map(({ entry }) => entry)
+  }
+
+  /** Whether a TCP listener refuses clients, since a process that holds it, too, has vacated it. */
+  isShut({ entry, fd }: Held): boolean {
+    return entry.protocol === 'tcp' && !describe(fd).listening
+  }
+
+  /** No other process holds what was vacated. */
+  closeVacated(): void {
+    for (const held of this.#vacated) {
+      const { protocol, address, inode } = held.entry
+      if (protocol === 'unix' && inode !== undefined) this.#paths.forget(address, inode)
+      this.#close(held)
+    }
+    this.#vacated.clear()
+  }
+
   /** Whether the listener is this process's still, and its descriptor open. */
   holds(held: Held): boolean {
     return this.#held.has(held)
@@ -216,14 +260,58 @@ export class Listeners {
    */
   drop(held: Held, { unlink }: { unlink: boolean }): void {
     if (!this.#held.delete(held)) return
-    const { entry, fd } = held
-    if (entry.protocol !== 'unix' && describe(fd).reusePort) this.#shared.add(entry.key)
     const isOurs = this.#committed || held.receivedAs === undefined
     try {
-      if (unlink && isOurs) this.#removePath(entry)
+      if (unlink && isOurs) this.#removePath(held.entry)
     } finally {
-      close(fd)
+      this.#close(held)
     }
+  }
+
+  #close(held: Held): void {
+    this.#noteShared(held)
+    close(held.fd)
+  }
+
+  #noteShared({ entry: { key, protocol }, fd }: Held): void {
+    if (protocol !== 'unix' && describe(fd).reusePort) this.#shared.add(key)
+  }
+
+  #refuse(held: Held): void {
+    const { entry, fd } = held
+    this.#vacated.add(held)
+    this.#noteShared(held)
+    if (entry.shared) return
+    if (entry.protocol === 'tcp') stopListening(fd)
+    if (entry.protocol !== 'unix') return
+    unlinkOwn(entry)
+    this.#paths.release(entry.address)
+  }
+
+  #reclaim(request: ListenerRequest, key: string, options: BindOptions): Held | undefined {
+    const entry = findEntry(
+      [...this.#vacated].map((held) => held.entry),
+      request,
+      key,
+    )
+    const vacated = [...this.#vacated].find((held) => held.entry === entry)
+    if (vacated === undefined) return undefined
+    const { fd, receivedAs } = vacated
+    this.#vacated.delete(vacated)
+    this.#keepPath(vacated.entry, true)
+    if (isUsable(vacated)) {
+      const held = { ...vacated, options }
+      this.#held.add(held)
+      return held
+    }
+    close(fd)
+    const bound = this.#bind(key, request, options)
+    if (receivedAs === undefined) return bound
+    // Connections of the old process still come under that key.
+    const held = { ...bound, receivedAs }
+    this.#held.delete(bound)
+    this.#held.add(held)
+    return held
   }
 
   /**
@@ -270,8 +358,10 @@ export class Listeners {
     const { fd, entry } = this.#reserved.get(found.key) as { entry: ManifestEntry; fd: number }
     this.#reserved.delete(found.key)
     const { inode: _, ...place } = entry
-    const shared = { ...options, reusePort: true }
-    const held = { entry: { ...place, key }, fd, reservedAs: entry, options: shared }
+    // A dup of the other worker's own listener listens already.
+    const shared = entry.protocol === 'udp' || describe(fd).listening
+    const own = { ...place, key, ...(shared && { shared }) }
+    const held = { entry: own, fd, reservedAs: entry, options: { ...options, reusePort: true } }
     this.#held.add(held)
     return held
   }
@@ -317,6 +407,12 @@ export function inodeField(path: string): { inode?: string } {
   if (path === '' || path.startsWith('@')) return {}
   const inode = inodeAt(path)
   return inode === undefined ? {} : { inode }
+}
+
+/** Whether clients still get to a listener that was vacated, or do again. */
+function isUsable({ entry: { protocol, address, inode }, fd }: Held): boolean {
+  if (protocol === 'tcp') return describe(fd).listening
+  return protocol === 'udp' || inode === undefined || inodeAt(address) === inode
 }
 
 function isAt({ protocol, address }: ManifestEntry, path: string): boolean {

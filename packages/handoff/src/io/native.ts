@@ -42,6 +42,7 @@ export interface Native {
   peerCredentials(fd: number, credentials: Int32Array): number
   listenTcp(address: string, port: number, flags: number, backlog: number): number
   reserveTcp(listener: number): number
+  stopListening(listener: number): number
   bindUdp(address: string, port: number, flags: number): number
   listenUnix(path: string, mode: number, backlog: number): number
   bindUnixDatagram(path: string, mode: number): number

@@ -228,7 +228,7 @@ export class Birth {
     const { holdings, takesConnections } = this.#context
     this.#opening = true
     // The application may have closed a server between our `ready` and the commit.
-    this.#unclaimed.close()
+    this.#unclaimed.vacate()
     if (takesConnections()) return holdings.open()
     holdings.endListening(true)
     return new Promise(() => {}) // It ends.

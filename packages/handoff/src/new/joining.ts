@@ -91,6 +91,11 @@ export class Joining {
     if (this.#takeover.state !== 'serving') this.#takeover.fail(error)
   }
 
+  /** Whether the other process may still live, for all that its channel tells. */
+  get oldMayLive(): boolean {
+    return this.#takeover.hasOld
+  }
+
   #effects(): Effects {
     return {
       // Not asked for.
@@ -115,6 +120,7 @@ export class Joining {
       'hang-up': () => {
         this.#takeover.hangUp()
         if (this.#takeover.state === 'serving') this.#endRendezvous()
+        this.#context.follow()
       },
       'give-up': () => this.#giveUp(),
     }

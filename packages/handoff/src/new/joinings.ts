@@ -33,6 +33,11 @@ export class Joinings {
     if (serves()) holdings.rendezvous?.open()
   }
 
+  /** Whether any of the other processes may still live. */
+  get oldMayLive(): boolean {
+    return this.#joinings.some((joining) => joining.oldMayLive)
+  }
+
   /** This process ends: what is not committed yet stays where it is. */
   stop(): void {
     for (const joining of this.#joinings) joining.fail(stopping())

@@ -22,6 +22,16 @@ export class Unclaimed {
     return this.#keys
   }
 
+  /** The same after the commit: the old process may still hold them. */
+  vacate(): void {
+    const { holdings, report } = this.#context
+    for (const entry of holdings.listeners.vacateUnclaimed()) {
+      this.#keys.push(entry.key)
+      const message = `${placeOf(entry)} is no longer listened on: its server was closed`
+      report({ type: 'warning', message })
+    }
+  }
+
   /** Open, they would swallow clients without an answer. */
   close(): void {
     const { holdings, report } = this.#context

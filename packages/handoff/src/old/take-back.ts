@@ -81,7 +81,11 @@ export class TakeBack {
     await Promise.all(
       [...holdings.gates].map(async (gate) => {
         try {
-          if (this.#dropped.delete(gate)) {
+          const { held } = gate
+          // The new process had closed it: bound anew, it is at its place again.
+          const isShut = !this.#dropped.has(gate) && holdings.listeners.isShut(held)
+          if (isShut) holdings.drop(held, { unlink: false })
+          if (this.#dropped.delete(gate) || isShut) {
             await settled
             gate.reattach(holdings.listeners.restore(gate.held))
           }

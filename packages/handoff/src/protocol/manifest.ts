@@ -29,6 +29,8 @@ export interface ManifestEntry {
   ipv6Only: boolean
   /** Device and inode of a Unix path at its bind, as decimals; the guard of its unlink. */
   inode?: string
+  /** Whether others accept from it, too: systemd, or another worker. It must not be shut for them. */
+  shared?: boolean
 }
 
 /** The key of the rendezvous socket's own entry, which no request can have. */
@@ -132,15 +134,20 @@ export function parseManifestEntry(value: unknown): ManifestEntry {
     entry.port < 0 ||
     entry.port > 65_535 ||
     typeof entry.ipv6Only !== 'boolean' ||
-    (entry.inode !== undefined && typeof entry.inode !== 'string')
+    (entry.inode !== undefined && typeof entry.inode !== 'string') ||
+    (entry.shared !== undefined && typeof entry.shared !== 'boolean')
   ) {
     throw new HandoffError(
       'ERR_HANDOFF_PROTOCOL',
       'cannot read the manifest: an entry is not a listener',
     )
   }
-  const { key, protocol, address, port, ipv6Only, inode } = entry as ManifestEntry
-  return { key, protocol, address, port, ipv6Only, ...(inode === undefined ? {} : { inode }) }
+  const { key, protocol, address, port, ipv6Only, inode, shared } = entry as ManifestEntry
+  return {
+    ...{ key, protocol, address, port, ipv6Only },
+    ...(inode === undefined ? {} : { inode }),
+    ...(shared === true ? { shared } : {}),
+  }
 }
 
 /** The request that leads to the very place of an entry. */
