@@ -12,6 +12,7 @@ import { reaper } from './reaper.ts'
 import { type Change, reduce } from './reduce.ts'
 import { emptyRegistry, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
 import { rendezvousHolders } from './rendezvous-holders.ts'
+import { Sessions } from './sessions.ts'
 import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from './snapshot.ts'
 import { spawnGeneration } from './spawn.ts'
 
@@ -29,6 +30,8 @@ export interface GenerationsHandlers {
   onReport(pid: number, report: Report, descriptors: readonly number[]): void
   /** After it has left the registry. */
   onGone(end: End): void
+  /** Nothing is left of the processes that have gone. */
+  onRemainsEnded(): void
   onError(error: Error): void
 }
 
@@ -41,11 +44,17 @@ export class Generations {
   readonly #notifySocket: NotifySocket
   readonly #directory: RunDirectory
   readonly #unfollow: () => void
+  /** Children of processes that have gone. */
+  readonly #remains: Sessions
   #registry: Registry = emptyRegistry
 
   constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
     this.#handlers = handlers
     this.#directory = directory
+    this.#remains = new Sessions({
+      isOfRun: (pid) => this.#knows(pid),
+      onEnded: () => handlers.onRemainsEnded(),
+    })
     this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
     this.#notifySocket = openNotifySocket(
       directory.notify,
@@ -117,6 +126,7 @@ export class Generations {
   /** Sends a signal to every process that there is. */
   signalAll(signal: NodeJS.Signals): void {
     for (const pid of this.#registry.processes.keys()) this.signal(pid, signal)
+    if (signal === 'SIGKILL') this.#remains.kill()
   }
 
   /** Sends a signal; to a process that has just ended, or is not ours, none. */
@@ -134,6 +144,11 @@ export class Generations {
         setImmediate(() => this.#forget(pid))
       }
     }
+  }
+
+  /** Whether children of processes that have gone are left. */
+  get hasRemains(): boolean {
+    return this.#remains.pending
   }
 
   hasSpawned(pid: number): boolean {
@@ -157,6 +172,7 @@ export class Generations {
   close(): void {
     this.#unfollow()
     this.#orphans.close()
+    this.#remains.close()
     this.#notifySocket.close()
   }
 
@@ -225,6 +241,7 @@ export class Generations {
     if (record === undefined) return
     const wasServing = pid === this.#registry.serving
     this.change({ type: 'gone', pid })
+    this.#remains.end(pid)
     this.#handlers.onGone({ record, wasServing, exit })
   }
 }

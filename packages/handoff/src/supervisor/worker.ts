@@ -50,6 +50,8 @@ export class Worker {
   readonly #narrator: Narrator
   #stopping: Stopping | undefined
   #hasServed = false
+  /** Whether the very first start has failed, and ends the run. */
+  #hasFailed = false
   /** Whether it has a place, is about to hand over to another worker, or has done so. */
   #place: 'held' | 'leaving' | 'left' = 'held'
 
@@ -63,6 +65,7 @@ export class Worker {
       onReport: (pid: number, report: Report, descriptors: readonly number[]) =>
         this.#heard(pid, report, descriptors),
       onGone: (end: End) => this.#gone(end),
+      onRemainsEnded: () => this.#remainsEnded(),
       onError: (error: Error) => options.announce(say.trouble(error)),
     }
     this.#generations = new Generations(directory, handlers, resumed)
@@ -335,7 +338,10 @@ export class Worker {
       this.#recovery.lost({ exit: undefined, servedMs: 0, why: failure.message })
     }
     // Nothing of ours is left; a server of an earlier supervisor may well be.
-    else if (onFirstFailure === 'end') this.#ended.resolve(1)
+    else if (onFirstFailure === 'end') {
+      this.#hasFailed = true
+      this.#remainsEnded()
+    }
     return { ok: false, failure, serving }
   }
 
@@ -405,10 +411,17 @@ export class Worker {
       if (this.#place !== 'held') return
       const mayTakeBack = draining(registry).length > 0
       this.#recovery.settle({ serves: registry.serving !== undefined, mayTakeBack })
-    } else if (registry.processes.size === 0) {
+    } else if (registry.processes.size === 0 && !this.#generations.hasRemains) {
       this.#stopping.close()
       this.#ended.resolve(this.#stopping.code)
     }
+  }
+
+  /** Children of processes that have gone are waited for, before the run ends. */
+  #remainsEnded(): void {
+    if (this.#generations.hasRemains) return
+    if (this.#hasFailed) this.#ended.resolve(1)
+    this.#settle()
   }
 
   #kill(pid: number): void {

@@ -1,0 +1,162 @@
+// Ends what a process leaves behind: the children of its session that outlive it.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { startTimer, type Timer } from '../io/system.ts'
+import { ProcessHandle } from './process-handle.ts'
+
+/** How long a process may take after SIGTERM, in milliseconds: 10 s, as `docker stop`. */
+const killAfterMs = 10_000
+
+export interface SessionsOptions {
+  /** Whether a process is one of the run, and not what another one has left. */
+  isOfRun(pid: number): boolean
+  /** Called when nothing is left. */
+  onEnded(): void
+}
+
+/**
+ * Each process of a run has a session of its own, which its children share, unless they call
+ * setsid(2) (`detached` of child_process): those are processes of their own.
+ *
+ * @remarks Without /proc the kernel does not list a session. There the process group gets the signals,
+ * and nothing waits for it.
+ */
+export class Sessions {
+  readonly #options: SessionsOptions
+  /** What is left of each session, by the pid of the process that led it. */
+  readonly #sessions = new Map<number, Map<number, ProcessHandle>>()
+  readonly #timers = new Map<number, Timer>()
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+  }
+
+  /** Whether something has not ended yet. */
+  get pending(): boolean {
+    return this.#sessions.size > 0
+  }
+
+  /** A process has ended: what is left of its session gets SIGTERM, and SIGKILL after a while. */
+  end(leader: number): void {
+    if (process.platform !== 'linux') return endGroup(leader)
+    if (this.#sessions.has(leader) || leader <= 1) return
+    this.#sessions.set(leader, new Map())
+    this.#signal(leader, 'SIGTERM')
+    if (!this.#sessions.has(leader)) return
+    this.#timers.set(
+      leader,
+      startTimer(killAfterMs, () => this.#signal(leader, 'SIGKILL')),
+    )
+  }
+
+  /** Waits no longer. */
+  kill(): void {
+    for (const leader of [...this.#sessions.keys()]) this.#signal(leader, 'SIGKILL')
+  }
+
+  close(): void {
+    for (const leader of [...this.#sessions.keys()]) this.#forget(leader)
+  }
+
+  /** Sends the signal to each process once, also to those that were started since the last time. */
+  #signal(leader: number, signal: NodeJS.Signals): void {
+    const session = this.#sessions.get(leader)
+    if (session === undefined) return
+    const known = new Set(session.keys())
+    this.#look(leader, session)
+    for (const [pid, handle] of session) {
+      if (signal === 'SIGTERM' && known.has(pid)) continue
+      try {
+        handle.signal(signal)
+      } catch {
+        // Another user's by now (EPERM): it is not ours to end, nor to wait for.
+        handle.close()
+        session.delete(pid)
+      }
+    }
+    this.#settle(leader)
+  }
+
+  /** Holds each process of the session: from then on its number means no other one. */
+  #look(leader: number, session: Map<number, ProcessHandle>): void {
+    const pids = membersOf(leader)
+    if (pids.some((pid) => this.#options.isOfRun(pid))) return
+    for (const pid of pids) {
+      if (session.has(pid)) continue
+      const handle = ProcessHandle.open(pid, () => this.#ended(leader, pid))
+      if (handle === undefined) continue
+      if (sessionOf(pid) === leader) session.set(pid, handle)
+      else handle.close()
+    }
+  }
+
+  #ended(leader: number, pid: number): void {
+    const session = this.#sessions.get(leader)
+    session?.get(pid)?.close()
+    session?.delete(pid)
+    // It may have started another one just before.
+    this.#signal(leader, 'SIGTERM')
+  }
+
+  #settle(leader: number): void {
+    const session = this.#sessions.get(leader)
+    if (session === undefined) return
+    for (const [pid, handle] of session) if (handle.hasEnded) session.delete(pid)
+    if (session.size > 0) return
+    this.#forget(leader)
+    this.#options.onEnded()
+  }
+
+  #forget(leader: number): void {
+    for (const handle of this.#sessions.get(leader)?.values() ?? []) handle.close()
+    this.#sessions.delete(leader)
+    this.#timers.get(leader)?.cancel()
+    this.#timers.delete(leader)
+  }
+}
+
+/**
+ * The living processes of a session whose leader has ended.
+ *
+ * @remarks The kernel gives the number of a session to no process as long as one of the session is left
+ * (pid_nr(9) of its `struct pid`). So a living process of that number leads another session.
+ */
+function membersOf(leader: number): number[] {
+  if (stateOf(leader) !== undefined) return []
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== leader && sessionOf(pid) === leader)
+}
+
+/** Undefined for a process that has ended, a zombie too. */
+function stateOf(pid: number): string | undefined {
+  const [state] = statOf(pid)
+  return state === undefined || state === 'Z' || state === 'X' ? undefined : state
+}
+
+function sessionOf(pid: number): number | undefined {
+  return stateOf(pid) === undefined ? undefined : Number(statOf(pid)[3])
+}
+
+/** The fields of proc_pid_stat(5) from the state on: the name before it may hold anything. */
+function statOf(pid: number): string[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
+  }
+}
+
+function endGroup(leader: number): void {
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      process.kill(-leader, name)
+    } catch {
+      // Nothing is left (ESRCH), or it is not ours (EPERM).
+    }
+  }
+  signal('SIGTERM')
+  setTimeout(() => signal('SIGKILL'), killAfterMs).unref()
+}
