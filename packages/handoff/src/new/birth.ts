@@ -4,7 +4,7 @@ import { deferred } from '../deferred.ts'
 import type { HandoffEventBody } from '../diagnostics.ts'
 import { type HandoffError, reasonOf } from '../errors.ts'
 import type { Holdings } from '../holdings.ts'
-import type { System } from '../io/system.ts'
+import type { System, Timer } from '../io/system.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
 import type { NewState } from '../protocol/machine.ts'
@@ -54,6 +54,8 @@ export class Birth {
   readonly #intake: Intake
   /** Says why this process is not ready in time, where the application knows. */
   explainDelay: () => string | undefined = () => undefined
+  /** Looks, before the old process does, whether the application is late since a listener is missing. */
+  #missing: Timer | undefined
   #opening = false
   #opened: Promise<void> = Promise.resolve()
   #served = false
@@ -143,7 +145,7 @@ export class Birth {
       this.#takeover.setDeadline(readyTimeoutMs, () => this.#late(readyTimeoutMs))
       // The old process waits as long. It is to receive the reason before its own deadline.
       const ms = readyTimeoutMs - Math.min(mostHeadStartMs, readyTimeoutMs / 10)
-      system.timer(ms, () => this.#failIfMissing(), true)
+      this.#missing = system.timer(ms, () => this.#failIfMissing(), true)
       this.#takeover.connect(old)
     })
     return this.#adopting.promise
@@ -260,6 +262,7 @@ export class Birth {
   }
 
   #enter(state: NewState): void {
+    if (state !== 'receive' && state !== 'adopt' && state !== 'discover') this.#missing?.cancel()
     const { report, holdings } = this.#context
     if (state === 'adopt') this.#inheritance.close()
     if (state === 'alone') this.#inheritance.use(holdings.listeners)
