@@ -107,19 +107,16 @@ export class Generations {
   }
 
   /**
-   * Ends the processes of this run that hold its rendezvous socket and from which nothing was heard here: they
-   * are of an earlier supervisor, and hang.
+   * Finds the processes of this run that hold its rendezvous socket and from which nothing was heard here: an
+   * earlier supervisor has started them, and they have had nothing to report since.
    *
-   * @returns their pids.
+   * @returns their pids, which are in the registry from now on.
    */
-  endSilentHolders(): number[] {
+  findSilentHolders(): number[] {
     const pids = rendezvousHolders(this.#directory.rendezvous).filter(
       (pid) => !this.#knows(pid) && this.#orphans.add(pid, () => isOfRun(this.#directory, pid)),
     )
-    for (const pid of pids) {
-      this.change({ type: 'spawned', pid, at: now() })
-      this.signal(pid, 'SIGKILL')
-    }
+    for (const pid of pids) this.change({ type: 'spawned', pid, at: now() })
     return pids
   }
 

@@ -288,8 +288,11 @@ export class Worker {
     const { timeouts, announce, onWaiting } = this.#options
     if (this.#hasServed || this.#stopping !== undefined) return false
     if (this.#isUnanswered && this.serving === undefined) {
-      const pids = this.#generations.endSilentHolders()
-      for (const pid of pids) announce(say.endsSilentHolder(pid))
+      const pids = this.#generations.findSilentHolders()
+      for (const pid of pids) {
+        announce(say.endsSilentHolder(pid))
+        this.#generations.signal(pid, 'SIGKILL')
+      }
       return pids.length > 0
     }
     if (failure.code !== 'ERR_HANDOFF_BUSY') return false
@@ -441,6 +444,7 @@ export class Worker {
     this.#guard.close()
     this.#turn.stop()
     this.#store.close()
+    this.#generations.findSilentHolders()
     this.#stopping = new Stopping(this.#generations, {
       code,
       drainTimeoutMs: this.#options.timeouts.drainTimeoutMs,
