@@ -123,8 +123,10 @@ test('bytes that are no request do not end it either', async () => {
       const socket = net.connect(socketPath)
       socket.on('error', () => {})
       socket.resume()
+      // It may be reset: there is more than the server has read.
+      const closed = new Promise((resolve) => socket.once('close', resolve))
       socket.end(sent)
-      await once(socket, 'close')
+      await closed
       await stillAnswers(socketPath)
     }),
     { numRuns: 60 },
@@ -173,6 +175,5 @@ test('a client that sends slowly, or leaves in the middle, delays no other', asy
   await once(slow, 'connect')
   await stillAnswers(socketPath)
   slow.destroy()
-  await once(slow, 'close')
   await stillAnswers(socketPath)
 })
