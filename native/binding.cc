@@ -145,6 +145,13 @@ Napi::Value AcceptJs(Info info) {
   return Checked(info, in, [&] { return Accept(fd); });
 }
 
+Napi::Value WaitReadableJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  int timeout_ms = in.Integer(1, 0, INT32_MAX);
+  return Checked(info, in, [&] { return WaitReadable(fd, timeout_ms); });
+}
+
 Napi::Value PeerCredentialsJs(Info info) {
   Arguments in(info);
   int fd = in.Descriptor(0);
@@ -348,6 +355,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"connectUnix", ConnectUnixJs},
       {"connectUnixDatagram", ConnectUnixDatagramJs},
       {"accept", AcceptJs},
+      {"waitReadable", WaitReadableJs},
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},
       {"reserveTcp", ReserveTcpJs},

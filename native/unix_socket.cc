@@ -1,5 +1,6 @@
 #include "unix_socket.h"
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,19 +10,22 @@ namespace handoff {
 
 int UnixAddress(const char* path, size_t length, sockaddr_un* address) {
   if (length == 0) return -EINVAL;
-  // Without the last byte: pathnames end with NUL, and abstract names get the same limit.
-  if (length > sizeof(address->sun_path) - 1) return -ENAMETOOLONG;
+#if defined(__linux__)
+  bool is_abstract = path[0] == '@' || path[0] == '\0';
+#else
+  bool is_abstract = false;
+#endif
+  // Pathnames end with NUL.
+  if (length > sizeof(address->sun_path) - (is_abstract ? 0 : 1)) return -ENAMETOOLONG;
 
   *address = {};
   address->sun_family = AF_UNIX;
   memcpy(address->sun_path, path, length);
   size_t header = offsetof(sockaddr_un, sun_path);
-#if defined(__linux__)
-  if (path[0] == '@' || path[0] == '\0') {
+  if (is_abstract) {
     address->sun_path[0] = '\0';
     return static_cast<int>(header + length);  // exact: trailing NULs would be part of the name
   }
-#endif
   if (memchr(path, '\0', length)) return -EINVAL;
   return static_cast<int>(header + length + 1);
 }
@@ -72,6 +76,13 @@ int Accept(int listener) {
   SuppressSigpipe(fd.get());
   return err < 0 ? err : fd.Release();
 #endif
+}
+
+int WaitReadable(int fd, int timeout_ms) {
+  pollfd watched = {fd, POLLIN, 0};
+  int ready = poll(&watched, 1, timeout_ms);
+  if (ready == -1) return errno == EINTR ? 0 : -errno;
+  return ready;
 }
 
 ssize_t SendDatagram(const char* path, size_t path_length, const void* bytes, size_t length,

@@ -35,6 +35,10 @@ int Accept(int listener);
 ssize_t SendDatagram(const char* path, size_t path_length, const void* bytes, size_t length,
                      const int* fds, size_t count);
 
+// Blocks until there is something to read, or `timeout_ms` is over; a signal ends it early. Returns 1
+// if there is (the end of the stream and errors included), else 0, or -errno: EINVAL, ENOMEM.
+int WaitReadable(int fd, int timeout_ms);
+
 // Tells who was at the other end when the connection was made: connect(2) or socketpair(2), so both
 // ends of an inherited pair name its maker. Returns 0 or -errno: ENOTCONN, ENOTSOCK.
 int PeerCredentials(int fd, Credentials* credentials);

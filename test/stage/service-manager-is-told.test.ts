@@ -153,15 +153,30 @@ test('a service manager without barriers is not waited for for ever', async () =
   const { place, peer, env } = watched()
   const silent = await place.start({}, env())
   await silent.listen(local)
-  const server = await silent.listen({ ...local, name: 'b' })
+  const where = { host: '127.0.0.1', port: await freePort() }
+  const server = await silent.listen(where)
   await silent.handoff.ready()
-  await peer.hears(store('tcp:127.0.0.1:0#b'))
+  await peer.hears(store(`tcp:127.0.0.1:${where.port}`))
   peer.keepsBarriers = true
+  peer.keepsAll = true
   server.close()
-  const listening = silent.listen({ path: place.path('app.sock') })
+  const listening = silent.listen(where)
   await peer.hears('BARRIER=1')
+  peer.keepsAll = false
+  peer.drop(`tcp:127.0.0.1:${where.port}`)
   silent.system.advance(1_000)
   await listening
+})
+
+test('at another address nothing is waited for', async () => {
+  const { place, peer, env } = watched()
+  const process = await place.start({}, env())
+  const server = await process.listen(local)
+  await process.handoff.ready()
+  await peer.hears(store(first))
+  server.close()
+  await process.listen({ path: place.path('app.sock') })
+  expect(peer.told()).not.toContain('BARRIER=1')
 })
 
 test('a stop is told, and takes nothing away: a restart finds its listeners again', async () => {

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import { DatagramListener } from '../../packages/handoff/src/io/datagram.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import { eventField, parseNotify } from '../../packages/handoff/src/protocol/notify.ts'
+import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
 import { inode, scratchDirectory } from './scratch.ts'
 import { until } from './until.ts'
 
@@ -33,6 +34,8 @@ export class NotifyPeer {
 
   /** As one that knows nothing of BARRIER=1. */
   keepsBarriers = false
+  /** As one that is slow to remove what it is to remove. */
+  keepsAll = false
   readonly #barriers: number[] = []
 
   constructor() {
@@ -58,12 +61,18 @@ export class NotifyPeer {
   }
 
   #keep({ FDSTORE, FDSTOREREMOVE, FDNAME = 'stored' }: Record<string, string>, fds: number[]) {
-    if (FDSTOREREMOVE === '1') this.#drop(this.store.filter(({ name }) => name === FDNAME))
+    if (FDSTOREREMOVE === '1' && !this.keepsAll)
+      this.#drop(this.store.filter(({ name }) => name === FDNAME))
     for (const fd of fds) {
       const known = this.store.some((kept) => inode(kept.fd) === inode(fd))
       if (FDSTORE === '1' && !known) this.store.push({ name: FDNAME, fd })
       else close(fd)
     }
+  }
+
+  /** Removes late what was to be removed. */
+  drop(key: string): void {
+    this.#drop(this.store.filter(({ name }) => name === storeNameOf(key)))
   }
 
   #drop(kept: readonly Kept[]): void {

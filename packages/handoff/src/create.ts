@@ -19,6 +19,27 @@ export async function startHandoff(
   options: HandoffOptions,
   env: NodeJS.ProcessEnv,
 ): Promise<HandoffProcess> {
+  const { handoff, failed } = make(options, env)
+  await handoff.start().catch(failed)
+  return handoff
+}
+
+/** As {@link startHandoff}, and blocks this thread meanwhile. */
+export function startHandoffNow(options: HandoffOptions, env: NodeJS.ProcessEnv): HandoffProcess {
+  const { handoff, failed } = make(options, env)
+  try {
+    handoff.startNow()
+  } catch (error) {
+    failed(error)
+  }
+  return handoff
+}
+
+/** @returns the one handoff of this process, and what undoes that if it cannot start. */
+function make(
+  options: HandoffOptions,
+  env: NodeJS.ProcessEnv,
+): { handoff: HandoffProcess; failed: (error: unknown) => never } {
   loadNative()
   if (cluster.isWorker) {
     throw new HandoffError(
@@ -43,12 +64,10 @@ export async function startHandoff(
     current = undefined
   })
   current = handoff
-  try {
-    await handoff.start()
-  } catch (error) {
+  const failed = (error: unknown) => {
     current = undefined
     giveBack(settings, env)
     throw error
   }
-  return handoff
+  return { handoff, failed }
 }

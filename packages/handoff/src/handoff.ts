@@ -97,22 +97,46 @@ export class HandoffProcess {
 
   /** Discovers and receives. */
   async start(): Promise<void> {
-    const { rendezvous, signals, readyTimeoutMs } = this.#settings
-    this.#parts.reporter.extend(readyTimeoutMs)
-    this.#undo.push(this.#system.onDeath((death) => this.#dies(death)))
+    this.#begin()
     try {
       await this.#parts.birth.start()
-      this.#parts.line.open()
-      if (rendezvous !== undefined && !this.#parts.birth.hasRendezvous) {
-        this.#parts.holdings.bindRendezvous(rendezvous, this.#settings.allowUids)
-      }
+      this.#takePlace()
     } catch (error) {
-      this.#letGo()
-      this.#parts.line.end()
+      this.#abandon()
       throw error
+    }
+  }
+
+  /** As {@link start}, and blocks this thread meanwhile. */
+  startNow(): void {
+    this.#begin()
+    try {
+      this.#parts.birth.startNow()
+      this.#takePlace()
+    } catch (error) {
+      this.#abandon()
+      throw error
+    }
+  }
+
+  #begin(): void {
+    this.#parts.reporter.extend(this.#settings.readyTimeoutMs)
+    this.#undo.push(this.#system.onDeath((death) => this.#dies(death)))
+  }
+
+  #takePlace(): void {
+    const { rendezvous, signals } = this.#settings
+    this.#parts.line.open()
+    if (rendezvous !== undefined && !this.#parts.birth.hasRendezvous) {
+      this.#parts.holdings.bindRendezvous(rendezvous, this.#settings.allowUids)
     }
     if (signals) this.#handleSignals()
     this.#parts.reporter.watch(() => this.#parts.self.status())
+  }
+
+  #abandon(): void {
+    this.#letGo()
+    this.#parts.line.end()
   }
 
   async listen(server: Server, options: ListenOptions): Promise<void> {
@@ -120,8 +144,11 @@ export class HandoffProcess {
   }
 
   /** As {@link listen}, for a program that knows nothing of its handoff. */
-  async listenForProgram(server: Server, options: ListenOptions): Promise<void> {
-    await this.#parts.listening.adopt(server, options, true)
+  async listenForProgram(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
+    await this.#parts.listening.adopt(server, options, {
+      mayStandIn: true,
+      ...(own !== undefined && { own }),
+    })
   }
 
   async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
@@ -151,7 +178,7 @@ export class HandoffProcess {
   intercept(claims: (server: Server) => boolean): () => void {
     const undo = interceptListen({
       claims,
-      listen: (server, options) => this.#parts.listening.adopt(server, options),
+      listen: (server, options, own) => this.#parts.listening.adopt(server, options, { own }),
     })
     this.#undo.push(undo)
     return undo

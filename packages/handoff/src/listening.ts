@@ -51,6 +51,9 @@ export class Listening {
       accept: () => birth.accepts || birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
       settled: () => manager.settled(),
+      noteError: (error) => {
+        this.#error = error
+      },
       nextName: () => String(++this.#unnamed),
       ticketKeys,
       handlers: {
@@ -98,11 +101,16 @@ export class Listening {
   /**
    * As {@link listen}, with options that have been read.
    *
-   * @param mayStandIn - for a program that knows nothing of its handoff.
+   * @param how - `mayStandIn`: for a program that knows nothing of its handoff. `own`: has Node.js
+   * bind it.
    */
-  async adopt(server: Server, options: ListenOptions, mayStandIn = false): Promise<void> {
+  async adopt(
+    server: Server,
+    options: ListenOptions,
+    { mayStandIn = false, own }: { mayStandIn?: boolean; own?: () => void } = {},
+  ): Promise<void> {
     const adoption = { ...this.#adoption, mayStandIn }
-    const gate = await this.#keepError(adoptServer(server, options, adoption))
+    const gate = await this.#keepError(adoptServer(server, options, adoption, own))
     if (gate?.held.refusal !== undefined) return this.#endStandIn(gate)
     this.#context.manager.follow()
     // The commit may have come while it was on its way.

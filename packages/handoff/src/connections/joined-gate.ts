@@ -2,15 +2,12 @@
 
 import net, { type Server, type Socket } from 'node:net'
 import { close, dup } from '../io/descriptors.ts'
+import { listenOnDescriptor } from '../io/listen-hook.ts'
 import type { Held } from '../io/listeners.ts'
 import { acceptOptions, isFull, moveConnection } from '../io/node-internals.ts'
 import { announce } from './attach.ts'
 import { ConnectionlessGate } from './connectionless-gate.ts'
 import type { Gate } from './gate.ts'
-
-// Not that of a program which counts the servers that listen, nor ours, which claims them.
-const listen: (this: Server, where: { fd: number }, backlog?: number) => Server =
-  net.Server.prototype.listen
 
 /** Its connections are the other gate's: they belong to the server, wherever they came from. */
 export class JoinedGate extends ConnectionlessGate {
@@ -51,7 +48,7 @@ export class JoinedGate extends ConnectionlessGate {
         door.on('error', (error) => this.#server.emit('error', error))
         resolve()
       })
-      listen.call(door, { fd }, this.#held.options.backlog)
+      listenOnDescriptor(door, fd, this.#held.options.backlog)
     })
   }
 

@@ -28,6 +28,7 @@ export class ServerGate implements Gate {
   readonly #handlers: GateHandlers
   readonly #connections: ServerConnections
   #held: Held | undefined
+  #path: string | undefined
   #state: State = 'new'
 
   constructor(
@@ -60,6 +61,10 @@ export class ServerGate implements Gate {
     return this.#held
   }
 
+  get #place(): ReturnType<typeof addressOf> {
+    return this.#path ?? addressOf(this.held.entry)
+  }
+
   get ticketKeys(): Buffer | undefined {
     return this.#server instanceof tls.Server ? this.#server.getTicketKeys() : undefined
   }
@@ -79,10 +84,13 @@ export class ServerGate implements Gate {
   /**
    * Makes the server listen: on the listener itself, or, while the old process still accepts from
    * it, on a placeholder. Either way `listening` is emitted and `address()` returns the real place.
+   *
+   * @param path - of a Unix listener, as the program wrote it.
    */
-  async attach(held: Held, accept: boolean): Promise<void> {
+  async attach(held: Held, accept: boolean, path?: string): Promise<void> {
     this.#held = held
-    const place = addressOf(held.entry)
+    this.#path = path
+    const place = this.#place
     this.#state = accept ? 'open' : 'waiting'
     try {
       const fd = accept ? dup(held.fd) : openPlaceholder()
@@ -120,7 +128,7 @@ export class ServerGate implements Gate {
       if (this.#state === 'open') this.#state = before
       throw error
     }
-    namePlace(this.#server, addressOf(this.held.entry))
+    namePlace(this.#server, this.#place)
   }
 
   /**
@@ -130,8 +138,7 @@ export class ServerGate implements Gate {
   shut(): void {
     if (this.closed) return
     this.#state = 'shut'
-    const address = addressOf(this.held.entry)
-    standIn(this.#server, { onClose: () => this.#onClose(), address })
+    standIn(this.#server, { onClose: () => this.#onClose(), address: this.#place })
   }
 
   giveNotice(): () => void {

@@ -48,7 +48,7 @@ function hookedBind(this: Socket, ...args: unknown[]): Socket {
   const callback = args.at(-1)
   if (typeof callback === 'function') this.once('listening', callback as () => void)
   // Closed meanwhile: Node tells nobody either.
-  pending.follow(this, interceptor.bind(this, request), () => !isClosedDatagram(this))
+  pending.follow(this, interceptor.bind(this, request), { isTold: () => !isClosedDatagram(this) })
   return this
 }
 

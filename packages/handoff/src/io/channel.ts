@@ -123,6 +123,27 @@ export class Channel implements AsyncIterable<Received> {
   }
 
   /**
+   * Blocks this thread until something arrives, for at most so many milliseconds, and reads it.
+   *
+   * @returns what {@link read} gives; `waiting` when the time is over. Reads that are pending get what
+   * arrives later.
+   * @throws as {@link read}.
+   * @internal
+   */
+  readNow(timeoutMs: number): Received | undefined | 'waiting' {
+    if (this.#closed || this.#end !== undefined) return undefined
+    if (!this.#knowsSenders) this.#recordSenders(true)
+    check(loadNative().waitReadable(this.#fd, Math.min(Math.ceil(timeoutMs), 2 ** 31 - 1)), 'poll')
+    try {
+      const received = receive(this.#fd)
+      if (received === undefined) return 'waiting'
+      return received.data.length === 0 ? undefined : received
+    } catch (error) {
+      throw readError(error as Error)
+    }
+  }
+
+  /**
    * Throws away all that comes, until the end of the stream or of this channel; descriptors that
    * were lost are no reason to stop.
    *

@@ -1,44 +1,75 @@
 // Lets servers that someone else creates listen through a handoff: one hook on net's listen.
 
 import net, { type Server } from 'node:net'
-import { type ListenOptions, readListenArguments } from './listen-arguments.ts'
+import type { ListenOptions } from './listen-arguments.ts'
 import { MethodHook, Pending } from './method-hook.ts'
+import { type BindStep, bindStepName, readBindStep } from './node-internals.ts'
+import { withOwnStack } from './own-stack.ts'
+import { disguise } from './shadow.ts'
 
 export interface ListenInterceptor {
   /** Whether this server, with these options, listens through the handoff. */
   claims(server: Server, options: ListenOptions): boolean
-  /** Makes it listen. A rejection becomes the server's `error` event, as Node's own. */
-  listen(server: Server, options: ListenOptions): Promise<void>
+  /**
+   * Makes it listen, in this turn where it can. A rejection becomes the server's `error` event, as
+   * Node's own.
+   *
+   * @param own - has Node.js bind it, and emit its own error if that fails.
+   */
+  listen(server: Server, options: ListenOptions, own: () => void): Promise<void>
 }
 
-const { listen } = net.Server.prototype
-const hook = new MethodHook<ListenInterceptor>(net.Server.prototype, 'listen', hookedListen)
+const bindStep = Reflect.get(net.Server.prototype, bindStepName) as BindStep
+const listen: (this: Server, where: { fd: number }, backlog?: number) => Server =
+  net.Server.prototype.listen
+const hook = new MethodHook<ListenInterceptor>(
+  net.Server.prototype,
+  bindStepName,
+  disguise(hookedStep, bindStep),
+)
 const pending = new Pending<Server>()
+/** Whether a listen of our own is under way, which nobody intercepts. */
+let isOurs = false
 
 /**
- * Hooks `net.Server.prototype.listen`, which every TCP, HTTP(S) and HTTP/2 server goes through.
- * Servers that nobody claims, and calls that Node would refuse, go to Node's own.
+ * Hooks the step of `listen` in which Node.js binds, after it has read and checked the arguments and
+ * resolved the host. Every TCP, HTTP(S) and HTTP/2 server goes through it.
  *
- * @returns the undo; with the last interceptor Node's own listen is back.
+ * @returns the undo; with the last interceptor Node's own step is back.
  */
 export function interceptListen(interceptor: ListenInterceptor): () => void {
   return hook.add(interceptor)
 }
 
-function hookedListen(this: Server, ...args: unknown[]): Server {
-  const call = readListenArguments(args)
-  if (call !== undefined && pending.has(this)) throw alreadyListens()
-  const interceptor =
-    call === undefined || this.listening
-      ? undefined
-      : hook.find((candidate) => candidate.claims(this, call.options))
-  if (call === undefined || interceptor === undefined) {
-    return listen.apply(this, args as Parameters<typeof listen>)
+/** Makes a server listen on a descriptor, past all interceptors and whatever wraps its `listen`. */
+export function listenOnDescriptor(server: Server, fd: number, backlog?: number): void {
+  asOurs(() => listen.call(server, { fd }, backlog))
+}
+
+function hookedStep(this: Server, ...args: unknown[]): void {
+  const bind = () => asOurs(() => Reflect.apply(bindStep, this, args))
+  // A server that listens already was given a handle.
+  const options = isOurs || this.listening ? undefined : readBindStep(args)
+  if (options === undefined) return bind()
+  if (pending.has(this)) throw alreadyListens()
+  const interceptor = hook.find((candidate) => candidate.claims(this, options))
+  if (interceptor === undefined) return bind()
+  let isNodes = false
+  const listening = interceptor.listen(this, options, () => {
+    isNodes = true
+    withOwnStack(bind)
+  })
+  pending.follow(this, listening, { waits: !isNodes && !this.listening })
+}
+
+function asOurs(action: () => void): void {
+  const before = isOurs
+  isOurs = true
+  try {
+    action()
+  } finally {
+    isOurs = before
   }
-  const { options, callback } = call
-  if (callback !== undefined) this.once('listening', callback)
-  pending.follow(this, interceptor.listen(this, options))
-  return this
 }
 
 /** As lib/net.js throws it. */

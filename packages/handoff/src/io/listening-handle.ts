@@ -1,13 +1,10 @@
 // What a server listens with: swapped without an event, and observed until the program closes it.
 
-import net, { type AddressInfo, type Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { close } from './descriptors.ts'
+import { listenOnDescriptor } from './listen-hook.ts'
 import { handleOf, type ListeningHandle, setHandle } from './node-internals.ts'
 import { shadow } from './shadow.ts'
-
-// The server's own method may be wrapped by the program, and the prototype's is hooked by us.
-const listen: (this: Server, where: { fd: number }, backlog: number) => Server =
-  net.Server.prototype.listen
 
 /** What a handle is to the server that has it. */
 export interface HandleOptions {
@@ -63,7 +60,7 @@ export async function listenOn(
   const before = handleOf(server)
   setHandle(server, null)
   try {
-    listen.call(server, { fd }, backlog)
+    listenOnDescriptor(server, fd, backlog)
   } catch (error) {
     setHandle(server, before)
     close(fd)

@@ -50,10 +50,15 @@ export class Pending<Emitter extends EventEmitter> {
   /**
    * Follows what its interceptor does.
    *
-   * @param isTold - whether a rejection becomes an `error` event, as Node's own.
+   * @param how - `waits`: whether it goes on in a later turn. `isTold`: whether a rejection becomes an
+   * `error` event, as Node's own.
    */
-  follow(emitter: Emitter, listening: Promise<void>, isTold: () => boolean = () => true): void {
-    this.#emitters.add(emitter)
+  follow(
+    emitter: Emitter,
+    listening: Promise<void>,
+    { waits = true, isTold = () => true }: { waits?: boolean; isTold?: () => boolean } = {},
+  ): void {
+    if (waits) this.#emitters.add(emitter)
     listening.then(
       () => this.#emitters.delete(emitter),
       (error: Error) => {

@@ -39,6 +39,7 @@ export interface Native {
   connectUnix(path: string): number
   connectUnixDatagram(path: string): number
   accept(fd: number): number
+  waitReadable(fd: number, timeoutMs: number): number
   peerCredentials(fd: number, credentials: Int32Array): number
   listenTcp(address: string, port: number, flags: number, backlog: number): number
   reserveTcp(listener: number): number

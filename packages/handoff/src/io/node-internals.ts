@@ -6,6 +6,7 @@ import { IncomingMessage } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { type AddressInfo, type Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
+import type { ListenOptions } from './listen-arguments.ts'
 
 interface DatagramHandle {
   recvStart(): number
@@ -449,4 +450,69 @@ export function namePlace(server: Server, place: AddressInfo | string): void {
   const { family, address, port } =
     typeof place === 'string' ? { family: '-1', address: place, port: -1 } : place
   fields._connectionKey = `${family.replace('IPv', '')}:${address}:${port}`
+}
+
+/** @see lib/net.js `setupListenHandle`, `Server.prototype._listen2` (Node 20 to 26) */
+export const bindStepName = '_listen2'
+
+/** What `listen` calls on the server, to bind and listen, after it has read its arguments. */
+export type BindStep = (
+  this: Server,
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
+  backlog: number | undefined,
+  fd: number | undefined,
+  flags: number | undefined,
+) => void
+
+/** `UV_TCP_IPV6ONLY` and, since Node 23.1, `UV_TCP_REUSEPORT` of include/uv.h. */
+const ipv6OnlyFlag = 1
+const reusePortFlag = 2
+
+/**
+ * Reads the arguments of the bind step.
+ *
+ * @returns undefined for what listens otherwise than on a port, a path or a descriptor.
+ * @see lib/net.js `listenInCluster`, `setupListenHandle` (Node 20 to 26)
+ */
+export function readBindStep(args: readonly unknown[]): ListenOptions | undefined {
+  const [address, port, , backlog, fd, flags] = args as Parameters<BindStep>
+  const common = typeof backlog === 'number' && backlog > 0 ? { backlog } : {}
+  if (typeof fd === 'number' && fd >= 0) return { ...common, fd }
+  if (port === -1) return typeof address === 'string' ? { ...common, path: address } : undefined
+  if (typeof port !== 'number') return undefined
+  const bits = flags ?? 0
+  return {
+    ...common,
+    port,
+    ...(typeof address === 'string' && address !== '' && { host: address }),
+    ...((bits & ipv6OnlyFlag) !== 0 && { ipv6Only: true }),
+    ...((bits & reusePortFlag) !== 0 && { reusePort: true }),
+  }
+}
+
+/**
+ * Lets Node.js set the mode of a Unix path on a server that listens on something else for now.
+ *
+ * @see lib/net.js `Server.prototype.listen`: readableAll, writableAll (Node 20 to 26)
+ */
+export function ignoreMode(server: Server): void {
+  const { _handle: handle } = server as unknown as { _handle?: object | null }
+  if (handle === null || handle === undefined) return
+  Object.defineProperty(handle, 'fchmod', { value: () => 0, configurable: true })
+}
+
+/** The size of `sun_path` on Linux, where alone there are abstract names. @see unix(7) */
+const longestName = 108
+
+/**
+ * Returns an abstract Unix name as this Node.js binds it, without the NUL before it: Node.js 20 fills
+ * it up with NULs, which are part of the name.
+ *
+ * @see src/unix/pipe.c `uv_pipe_bind` of libuv
+ */
+export function abstractName(name: string): string {
+  const pads = Number(process.versions.node.split('.')[0]) < 22
+  return pads ? name.padEnd(longestName - 1, '\0') : name
 }

@@ -30,8 +30,8 @@ export function shadow<T extends object>(object: T, name: keyof T, method: Metho
   }
 }
 
-/** Gives a function the name and the length of another. */
-export function disguise(method: object, as: { name: string; length: number }): void {
+/** Gives a function the name and the length of another, and returns it. */
+export function disguise<T extends object>(method: T, as: { name: string; length: number }): T {
   Object.defineProperty(method, 'name', { value: as.name, configurable: true })
-  Object.defineProperty(method, 'length', { value: as.length, configurable: true })
+  return Object.defineProperty(method, 'length', { value: as.length, configurable: true })
 }

@@ -21,6 +21,7 @@ export interface WireHandlers {
 export class Wire {
   readonly #channel: Channel
   readonly #decoder = new Decoder<number>()
+  #handlers: WireHandlers | undefined
   #closed = false
   #sender: Credentials | undefined
 
@@ -30,7 +31,30 @@ export class Wire {
 
   /** Begins to read; call once. */
   start(handlers: WireHandlers): void {
+    this.#handlers = handlers
     void this.#read(handlers)
+  }
+
+  /**
+   * Blocks this thread until the next bytes have come, for at most so many milliseconds, and hands
+   * their frames over. An end, and what cannot be read, is left to the event loop.
+   *
+   * @returns false if there is nothing more to wait for.
+   */
+  receiveNow(timeoutMs: number): boolean {
+    if (this.#closed || this.#handlers === undefined) return false
+    let received: ReturnType<Channel['readNow']>
+    try {
+      received = this.#channel.readNow(timeoutMs)
+      if (received === 'waiting') return true
+      if (received !== undefined) this.#take(received.data, received.fds, this.#handlers)
+    } catch (error) {
+      closeAll(this.#decoder.takeStrays())
+      if (!isPeerGone(error)) this.#handlers.onEnd(error as Error)
+      return false
+    }
+    if (received === undefined) this.#handlers.onEnd()
+    return received !== undefined
   }
 
   /**
@@ -69,17 +93,22 @@ export class Wire {
     closeAll(this.#decoder.takeStrays())
   }
 
-  async #read({ onFrame, onEnd }: WireHandlers): Promise<void> {
+  #take(data: Buffer, fds: number[], { onFrame }: WireHandlers): void {
+    for (const frame of this.#decoder.push(data, fds)) {
+      if (this.#closed) closeAll(frame.descriptors)
+      else onFrame(frame)
+    }
+  }
+
+  async #read(handlers: WireHandlers): Promise<void> {
+    const { onEnd } = handlers
     try {
       for (;;) {
         const received = await this.#channel.read()
         if (received === undefined) break
         if (this.#closed) return closeAll(received.fds)
         this.#sender = received.credentials
-        for (const frame of this.#decoder.push(received.data, received.fds)) {
-          if (this.#closed) closeAll(frame.descriptors)
-          else onFrame(frame)
-        }
+        this.#take(received.data, received.fds, handlers)
       }
     } catch (error) {
       closeAll(this.#decoder.takeStrays())

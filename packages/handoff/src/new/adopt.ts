@@ -12,7 +12,7 @@ import { HandoffError } from '../errors.ts'
 import { type DescriptorFacts, describe, dup } from '../io/descriptors.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import type { BindOptions, Held, Listeners } from '../io/listeners.ts'
-import { isClosedDatagram, isUdp6 } from '../io/node-internals.ts'
+import { abstractName, ignoreMode, isClosedDatagram, isUdp6 } from '../io/node-internals.ts'
 import type { System } from '../io/system.ts'
 import type { ListenerRequest } from '../protocol/manifest.ts'
 
@@ -31,6 +31,8 @@ export interface Adoption {
    * program that knows of its handoff gets the error.
    */
   readonly mayStandIn?: boolean
+  /** Keeps the error with which a listen fails. */
+  noteError(error: unknown): void
   /** Waits, where need be, until an address that was given up here is free. */
   settled(): Promise<void> | undefined
   /** The name of the next listener on port 0 that was given none. */
@@ -47,13 +49,15 @@ const defaultBacklog = 511
 /**
  * Makes a server listen.
  *
- * @returns its gate, or undefined when the application closed it meanwhile.
+ * @param own - has Node.js bind it, and emit its own error if that fails.
+ * @returns its gate, or undefined when the application closed it meanwhile, or it was left to Node.js.
  * @throws the system's error, as Node's own listen gives it.
  */
 export async function adoptServer(
   server: Server,
   options: ListenOptions,
   adoption: Adoption,
+  own?: () => void,
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
   const gate = new ServerGate(
@@ -66,14 +70,23 @@ export async function adoptServer(
   const undoSignal = closeOnAbort(server, options.signal)
   let held: Held | undefined
   try {
-    const address = await resolve(options.host)
-    await adoption.settled()
+    const { host } = options
+    const address = isLiteral(host) ? host : await resolve(host)
     if (gate.closed) return undefined
-    // The commit, or the end, may have come during the lookup.
-    adoption.checkOpen()
-    held = claim(address, options, backlog, adoption)
+    // Waits only for what is not free at once: a server listens at the return of its `listen`.
+    const claimed = claimNow(address, options, backlog, adoption)
+    if ('settled' in claimed) {
+      await claimed.settled
+      if (gate.closed) return undefined
+      // The commit, or the end, may have come meanwhile.
+      adoption.checkOpen()
+    }
+    held = 'settled' in claimed ? claim(address, options, backlog, adoption) : claimed
     adoption.ticketKeys.giveTo(server, held.receivedAs)
-    const attached = gate.attach(held, adoption.accept() && held.refusal === undefined)
+    const accepts = adoption.accept() && held.refusal === undefined
+    const attached = gate.attach(held, accepts, options.path)
+    // A path that came has its mode; what is waited on in its place needs none.
+    if (options.path !== undefined && !accepts) ignoreMode(server)
     // Before `listening` is told: whoever hears it may say that this process is ready.
     adoption.gates.add(gate)
     for (const more of adoption.listeners.claimJoined(held)) adoption.gates.add(gate.join(more))
@@ -86,9 +99,51 @@ export async function adoptServer(
     dropJoined(gate, adoption)
     gate.detach()
     if (held !== undefined) release(held, adoption)
+    else if (own !== undefined && isSystemError(error))
+      return leaveToNode(server, own, error, adoption)
     throw error
   }
   return gate
+}
+
+/** Node.js fails in the same way, with an error of its own and in its own time. */
+function leaveToNode(
+  server: Server,
+  own: () => void,
+  error: Error,
+  { handlers, noteError }: Adoption,
+): undefined {
+  own()
+  noteError(error)
+  if (!server.listening) return
+  handlers.onWarning(`${error.message}; it listens nonetheless by now, and is not handed over`)
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'errno' in error
+}
+
+/**
+ * Claims what is free now.
+ *
+ * @returns the listener; or what to wait for until an address that was given up here is free.
+ * @throws as {@link claim}.
+ */
+function claimNow(
+  address: string | undefined,
+  options: ListenOptions,
+  backlog: number,
+  adoption: Adoption,
+): Held | { settled: Promise<void> } {
+  adoption.checkOpen()
+  try {
+    return claim(address, options, backlog, adoption)
+  } catch (error) {
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const settled = inUse ? adoption.settled() : undefined
+    if (settled === undefined) throw error
+    return { settled }
+  }
 }
 
 function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
@@ -184,7 +239,8 @@ function claim(
   if (typeof options.path === 'string') {
     const mode = pathMode(options)
     if (mode !== undefined) bindOptions.mode = mode
-    const path = { protocol: 'unix' as const, address: options.path, port: 0, ipv6Only: false }
+    const address = socketPath(options.path)
+    const path = { protocol: 'unix' as const, address, port: 0, ipv6Only: false }
     return listeners.claim({ ...path, name: '' }, bindOptions)
   }
   const port = options.port ?? 0
@@ -226,10 +282,23 @@ function requestFor(facts: DescriptorFacts): ListenerRequest {
   return { protocol: 'tcp', address, port, ipv6Only, name: '' }
 }
 
+/**
+ * The path as the manifest and the native core have it: `@name` is abstract there. To Node.js that
+ * is a file in the working directory, and `\\0name` is abstract.
+ */
+function socketPath(path: string): string {
+  if (path.startsWith('@')) return `./${path}`
+  return path.startsWith('\0') ? `@${abstractName(path.slice(1))}` : path
+}
+
 /** Node's readableAll and writableAll, as the mode that the path is bound with. */
 function pathMode({ readableAll, writableAll }: ListenOptions): number | undefined {
   if (!readableAll && !writableAll) return undefined
   return 0o700 | (readableAll ? 0o444 : 0) | (writableAll ? 0o222 : 0)
+}
+
+function isLiteral(host: string | undefined): boolean {
+  return host === undefined || isIP(host) !== 0
 }
 
 /** As Node: the first address that the resolver gives, of this family where one is asked for. */

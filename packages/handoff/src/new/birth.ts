@@ -151,6 +151,29 @@ export class Birth {
     return this.#adopting.promise
   }
 
+  /**
+   * As {@link start}, and blocks this thread meanwhile: a program that calls `listen` listens at its
+   * return.
+   *
+   * @throws {@link HandoffError} when refused.
+   */
+  startNow(): void {
+    const { settings, system } = this.#context
+    let refusal: unknown
+    // It resolves, or rejects, in a later turn; the states say the same by now.
+    this.start().catch((error: unknown) => {
+      refusal = error
+    })
+    const endsAt = system.now() + settings.readyTimeoutMs
+    while (this.#receives() && this.#takeover.hearNow(endsAt - system.now()));
+    if (this.#receives()) this.#takeover.fail(this.#late(settings.readyTimeoutMs))
+    if (this.state === 'aborted') throw refusal ?? this.#takeover.error
+  }
+
+  #receives(): boolean {
+    return this.state === 'discover' || this.state === 'receive'
+  }
+
   /** The application can serve. Resolves when this process does. */
   ready(): Promise<void> {
     const imported = this.#context.states.whenImported()

@@ -87,6 +87,11 @@ export class OldProcess {
     return this.#wire.send(message)
   }
 
+  /** Blocks this thread until it has said something more: see {@link Wire.receiveNow}. */
+  hearNow(timeoutMs: number): boolean {
+    return this.#wire.receiveNow(timeoutMs)
+  }
+
   /** Acts on nothing more that it says; only its end is still of interest. */
   turnDeaf(): void {
     this.#deaf = true

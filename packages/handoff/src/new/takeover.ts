@@ -95,6 +95,15 @@ export class Takeover {
     this.dispatch('connected')
   }
 
+  /**
+   * Blocks this thread until the old process has said something more.
+   *
+   * @returns false if it has gone, or does not answer within so many milliseconds.
+   */
+  hearNow(timeoutMs: number): boolean {
+    return timeoutMs > 0 && (this.#old?.hearNow(timeoutMs) ?? false)
+  }
+
   /** What the table does not know in this state changes nothing. */
   dispatch(event: NewEvent, detail?: unknown): void {
     this.#runner.dispatch(event, detail)

@@ -4,7 +4,7 @@ import cluster from 'node:cluster'
 import { dirname } from 'node:path'
 import { setEnvironmentData } from 'node:worker_threads'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../claim.ts'
-import { startHandoff } from '../create.ts'
+import { startHandoffNow } from '../create.ts'
 import { HandoffError } from '../errors.ts'
 import type { HandoffProcess } from '../handoff.ts'
 import { interceptBind } from '../io/bind-hook.ts'
@@ -74,9 +74,9 @@ export function preloadMainThread(
   const undo = [
     interceptListen({
       claims: (_, options) => claims(options),
-      listen: (server, options) => {
+      listen: (server, options, own) => {
         listens.heard()
-        return standIn.listen(server, options)
+        return standIn.listen(server, options, own)
       },
     }),
     interceptBind({
@@ -143,12 +143,12 @@ function hearWord(
     : [undoSend, hearNotifications(supervisor, system, onReady)]
 }
 
-async function createHandoff(
+function createHandoff(
   variables: Readonly<Record<string, string>>,
   system: System,
   program: Program,
-): Promise<HandoffProcess> {
-  const handoff = await startHandoff({ signals: false }, { ...variables })
+): HandoffProcess {
+  const handoff = startHandoffNow({ signals: false }, { ...variables })
   const { HANDOFF_STATUS_INTERVAL_MS: interval, NOTIFY_SOCKET: socket } = variables
   const restarts = restartSignals(interval !== undefined, socket !== undefined)
   handoff.addUndo(shareSignals(handoff, restarts, program, system))

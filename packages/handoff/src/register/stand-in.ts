@@ -12,18 +12,19 @@ import { type Elsewhere, idleText, missingPlaces, missingText } from './missing-
 import type { Candidate, WhenReady } from './when-ready.ts'
 
 export class StandIn {
-  readonly #create: () => Promise<HandoffProcess>
+  readonly #create: () => HandoffProcess | Promise<HandoffProcess>
   readonly #whenReady: WhenReady
   readonly #dropped: Dropped
-  #handoff: Promise<HandoffProcess> | undefined
+  #handoff: HandoffProcess | Promise<HandoffProcess> | undefined
   #candidate: Candidate | undefined
 
   /**
-   * @param create - makes the handoff, at the first server that listens.
+   * @param create - makes the handoff, at the first server that listens. If it blocks until that is
+   * made, a server listens at the return of its `listen`.
    * @param dropped - listeners of the old process that the operator gives up.
    */
   constructor(
-    create: () => Promise<HandoffProcess>,
+    create: () => HandoffProcess | Promise<HandoffProcess>,
     whenReady: WhenReady,
     dropped: Dropped = new Set(),
   ) {
@@ -32,7 +33,8 @@ export class StandIn {
     this.#dropped = dropped
   }
 
-  listen(server: Server, options: ListenOptions): Promise<void> {
+  /** @param own - has Node.js bind the server, and emit its own error if that fails. */
+  listen(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
     let closed = false
     // The program may close it before there is a handoff; from then on that observes the server.
     standIn(server, {
@@ -42,7 +44,7 @@ export class StandIn {
     })
     return this.#run(
       async (handoff) => {
-        if (!closed) await handoff.listenForProgram(server, options)
+        if (!closed) await handoff.listenForProgram(server, options, own)
       },
       () => {
         if (!closed) removeStandIn(server)
@@ -72,22 +74,30 @@ export class StandIn {
   }
 
   /** A program that listens again after an error gets a second try. */
-  #join(): Promise<HandoffProcess> {
-    this.#handoff ??= this.#create().then(
-      (handoff) => {
-        this.#candidate = this.#candidateOf(handoff)
-        return handoff
-      },
-      (error: unknown) => {
-        this.#handoff = undefined
-        throw error
-      },
-    )
+  #join(): HandoffProcess | Promise<HandoffProcess> {
+    if (this.#handoff !== undefined) return this.#handoff
+    const begun = this.#create()
+    this.#handoff = begun instanceof Promise ? this.#follow(begun) : this.#joined(begun)
     return this.#handoff
   }
 
+  async #follow(begun: Promise<HandoffProcess>): Promise<HandoffProcess> {
+    try {
+      this.#handoff = this.#joined(await begun)
+      return this.#handoff
+    } catch (error) {
+      this.#handoff = undefined
+      throw error
+    }
+  }
+
+  #joined(handoff: HandoffProcess): HandoffProcess {
+    this.#candidate = this.#candidateOf(handoff)
+    return handoff
+  }
+
   /**
-   * Runs the listen once there is a handoff.
+   * Runs the listen once there is a handoff, in this turn where that can be.
    *
    * @param onNone - called if there cannot be one.
    */
@@ -97,10 +107,14 @@ export class StandIn {
   ): Promise<void> {
     this.#whenReady.begin()
     try {
-      const handoff = await this.#join().catch((error: unknown) => {
+      let handoff: HandoffProcess | Promise<HandoffProcess>
+      try {
+        handoff = this.#join()
+        if (handoff instanceof Promise) handoff = await handoff
+      } catch (error) {
         onNone()
         throw error
-      })
+      }
       await listen(handoff)
     } finally {
       this.#whenReady.end(this.#candidate)
