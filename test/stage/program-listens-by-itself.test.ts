@@ -20,13 +20,9 @@ async function preload(
 ) {
   const place = openPlace()
   let generation = place.generation()
-  let started: Promise<unknown> | undefined
-  const create = async () => {
-    await options.create?.()
-    started ??= generation.handoff.start()
-    await started
-    return generation.handoff
-  }
+  // The preload blocks until there is a handoff; here both sides share one thread.
+  await generation.handoff.start()
+  const create = () => options.create?.() ?? generation.handoff
   const standInFor = (own: Generation) => {
     const { system } = own
     const whenReady = new WhenReady('listeners', (ms, callback) => system.timer(ms, callback))
@@ -36,7 +32,7 @@ async function preload(
   const undo = [
     interceptListen({
       claims: (_, { port }) => port !== undefined && port !== 0,
-      listen: (server, where) => standIn.listen(server, where),
+      listen: (server, where, own) => standIn.listen(server, where, own),
     }),
     interceptBind({
       claims: (_, { port }) => port !== 0,
@@ -52,9 +48,9 @@ async function preload(
       return generation
     },
     /** What listens from now on is in a process that replaces the one before. */
-    next() {
+    async next() {
       generation = place.generation()
-      started = undefined
+      await generation.handoff.start()
       standIn = standInFor(generation)
       return generation
     },
@@ -83,7 +79,7 @@ test('the first generation serves from its first listen, and the next takes over
   expect(await ask({ host, port })).toBe('hello')
   await serves(first)
 
-  const second = program.next()
+  const second = await program.next()
   await once(program.server().listen({ port, host }), 'listening')
   await serves(second)
   await first.told('drained')
@@ -98,7 +94,7 @@ test('a program that tries its port first is ready when it listens there for goo
   const first = program.generation
   await serves(first)
 
-  const second = program.next()
+  const second = await program.next()
   for (let probe = 0; probe < 3; probe++) {
     const server = program.server().listen(port, host)
     await once(server, 'listening')
@@ -120,7 +116,7 @@ test('a program that listens elsewhere first is not ready, says so, and gives up
   const first = program.generation
   await serves(first)
 
-  const second = program.next()
+  const second = await program.next()
   await once(program.server().listen(ports[1], host), 'listening')
   await until('it is named', () => {
     second.system.advance(100)
@@ -145,7 +141,7 @@ test('a program finds its port free at every address, though the old process lis
   const first = program.generation
   await serves(first)
 
-  const second = program.next()
+  const second = await program.next()
   for (const address of [undefined, '0.0.0.0', host, '127.0.0.2']) {
     const probe = program.server().listen({ port, host: address })
     await once(probe, 'listening')
@@ -166,7 +162,7 @@ test('a program that stays at an address which overlaps with the old one gives u
   const first = program.generation
   await serves(first)
 
-  const second = program.next()
+  const second = await program.next()
   await once(program.server().listen(port), 'listening')
   await until('it gives up', () => {
     second.system.advance(100)
@@ -190,7 +186,7 @@ test('a port that somebody else has is in use', async () => {
   onTestFinished(() => void other.close())
   const taken = other.address() as { port: number }
 
-  const second = program.next()
+  const second = await program.next()
   const probe = program.server().listen(taken.port, '127.0.0.2')
   const [error] = await once(probe, 'error')
   expect(error).toMatchObject({ code: 'EADDRINUSE', port: taken.port })
@@ -205,7 +201,7 @@ test('a program leaves out what the operator gives up', async () => {
   for (const one of [port, dropped]) await once(program.server().listen(one, host), 'listening')
   await serves(program.generation)
 
-  const second = program.next()
+  const second = await program.next()
   await once(program.server().listen(port, host), 'listening')
   await serves(second)
   await expect(ask({ host, port: dropped })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
@@ -227,19 +223,33 @@ test('a server whose socket is in use says so by its error event, and may try an
   await once(server, 'listening')
 })
 
-test('a second listen before the end of the first throws, as in Node', async () => {
+test('a server listens at the return of its listen, and a second one throws, as in Node', async () => {
   const program = await preload()
-  const server = program.server().listen(await freePort(), host)
+  const port = await freePort()
+  const server = program.server().listen(port)
+  expect([server.listening, server.address()]).toMatchObject([true, { port }])
   const again = () => server.listen(1)
   expect(again).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))
   await once(server, 'listening')
   expect(again).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))
 })
 
+test('of an old process too: nobody is accepted before the commit', async () => {
+  const program = await preload()
+  const port = await freePort()
+  const first = program.generation
+  await once(program.server().listen(port), 'listening')
+  await serves(first)
+  await program.next()
+  const server = program.server().listen(port)
+  expect([server.listening, server.address()]).toMatchObject([true, { port }])
+  expect(await ask({ host, port })).toBe('hello')
+})
+
 test('a server that is closed before it listens does not listen', async () => {
   const program = await preload()
   const port = await freePort()
-  const server = program.server().listen(port, host)
+  const server = program.server().listen(port)
   server.on('listening', () => expect.unreachable('it was closed'))
   expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined()
   await once(program.server().listen(await freePort(), host), 'listening')
@@ -302,7 +312,7 @@ test('a socket that is closed before it is bound is not bound', async () => {
 })
 
 test.each([
-  ['listen', net.Server.prototype, interceptListen, () => net.createServer().listen(0)],
+  ['_listen2', net.Server.prototype, interceptListen, () => net.createServer().listen(0)],
   ['bind', dgram.Socket.prototype, interceptBind, () => dgram.createSocket('udp4').bind(0)],
 ] as const)('%s is Node’s own again, also below a hook of somebody else', async (...row) => {
   const [name, prototype, intercept, begin] = row
