@@ -55,6 +55,11 @@ export class HandoffProcess {
     return this.#parts.birth.replaces !== null
   }
 
+  /** Resolves when this process serves; rejects if it never will. */
+  get serving(): Promise<void> {
+    return this.#parts.birth.serving
+  }
+
   /** Whether a server of the application listens through this handoff. */
   get listens(): boolean {
     return [...this.#parts.holdings.gates].some(({ held }) => held.refusal === undefined)

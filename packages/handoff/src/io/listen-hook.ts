@@ -1,5 +1,6 @@
 // Lets servers that someone else creates listen through a handoff: one hook on net's listen.
 
+import cluster from 'node:cluster'
 import net, { type Server } from 'node:net'
 import type { ListenOptions } from './listen-arguments.ts'
 import { MethodHook, Pending } from './method-hook.ts'
@@ -48,8 +49,9 @@ export function listenOnDescriptor(server: Server, fd: number, backlog?: number)
 
 function hookedStep(this: Server, ...args: unknown[]): void {
   const bind = () => asOurs(() => Reflect.apply(bindStep, this, args))
-  // A server that listens already was given a handle.
-  const options = isOurs || this.listening ? undefined : readBindStep(args)
+  // A server that listens already was given a handle: by the program, or by a cluster's primary.
+  const isGiven = this.listening && !cluster.isWorker
+  const options = isOurs || isGiven ? undefined : readBindStep(args)
   if (options === undefined) return bind()
   if (pending.has(this)) throw alreadyListens()
   const interceptor = hook.find((candidate) => candidate.claims(this, options))

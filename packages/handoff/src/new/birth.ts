@@ -108,6 +108,11 @@ export class Birth {
     return this.#opening
   }
 
+  /** Resolves when this process serves; rejects if it never will. */
+  get serving(): Promise<void> {
+    return this.#serving.promise
+  }
+
   /** Whether this process serves, or did. */
   get served(): boolean {
     return this.#served

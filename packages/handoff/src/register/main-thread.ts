@@ -151,7 +151,11 @@ function createHandoff(
   const handoff = startHandoffNow({ signals: false }, { ...variables })
   const { HANDOFF_STATUS_INTERVAL_MS: interval, NOTIFY_SOCKET: socket } = variables
   const restarts = restartSignals(interval !== undefined, socket !== undefined)
-  handoff.addUndo(shareSignals(handoff, restarts, program, system))
+  const onExit = handoff.onExit.bind(handoff)
+  const stop = handoff.stop.bind(handoff)
+  // The program listens a moment before this process counts as serving.
+  const restart = () => handoff.serving.then(() => handoff.restart())
+  handoff.addUndo(shareSignals({ onExit, stop, restart }, restarts, program, system))
   return handoff
 }
 

@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { HandoffError } from '../errors.ts'
 import { interceptBind } from '../io/bind-hook.ts'
 import { interceptListen } from '../io/listen-hook.ts'
+import { handleOf, setHandle } from '../io/node-internals.ts'
 import { type Ignored, isTaken, type Place } from './taken.ts'
 
 /** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
@@ -32,7 +33,12 @@ export function refuseListeners(
   const claims = (where: Place) => applies() && isTaken(where, ignored)
   interceptListen({
     claims: (_, options) => claims(options),
-    listen: () => Promise.reject(error()),
+    listen: (server) => {
+      const given = handleOf(server)
+      given?.close()
+      setHandle(server, null)
+      return Promise.reject(error())
+    },
   })
   interceptBind({
     claims: (_, request) => claims(request),
