@@ -6,6 +6,7 @@ import { noFates } from '../../packages/handoff/src/fates.ts'
 import { loadNative } from '../../packages/handoff/src/io/native.ts'
 import { receive } from '../../packages/handoff/src/io/scm-rights.ts'
 import { realSystem } from '../../packages/handoff/src/io/system.ts'
+import { Notifier } from '../../packages/handoff/src/notifier.ts'
 import { readSettings } from '../../packages/handoff/src/options.ts'
 import { eventField, parseNotify } from '../../packages/handoff/src/protocol/notify.ts'
 import { Reporter } from '../../packages/handoff/src/reporter.ts'
@@ -68,4 +69,48 @@ test('no event is lost, and of statuses the newest is told', () => {
   loadNative().close(fd)
   expect(told).toEqual(stages)
   expect(statuses).toEqual([3])
+})
+
+test('for a receiver that does not read, a bounded number waits, and what matters most is kept', async () => {
+  const socket = join(scratchDirectory(), 'notify.sock')
+  const fd = loadNative().bindUnixDatagram(socket, 0o600)
+  const timers: (() => void)[] = []
+  const timer = (_ms: number, callback: () => void) => {
+    timers.push(callback)
+    return { cancel: () => {} }
+  }
+  const notifier = new Notifier({ timer }, socket)
+  const common = { pid: 1, generation: 1, elapsedMs: 0 }
+  const serving = { ...common, type: 'serving', replaces: null, listeners: [] } as const
+  let gone = 0
+  const count = 10_000
+  notifier.send({ fields: { READY: '1' }, event: serving })
+  for (let step = 0; step < count; step++) {
+    notifier.send({ fields: { STATUS: `${step}` } })
+    notifier.send({
+      fields: {},
+      event: { ...common, type: 'stage', stage: 'offer', detail: `${step}` },
+      gone: () => gone++,
+    })
+    if (step === count / 2) notifier.send({ fields: { FDSTORE: '1' } })
+  }
+
+  const told: ReturnType<typeof parseNotify>[] = []
+  for (let turn = 0; turn < 20_000 && timers.length > 0; turn++) {
+    for (let next = receive(fd); next !== undefined; next = receive(fd)) {
+      told.push(parseNotify(next.data.toString()))
+    }
+    for (const fire of timers.splice(0)) fire()
+  }
+  for (let next = receive(fd); next !== undefined; next = receive(fd)) {
+    told.push(parseNotify(next.data.toString()))
+  }
+  loadNative().close(fd)
+  expect(told.length).toBeLessThan(3_000)
+  expect(gone).toBe(count)
+  expect(told[0]).toMatchObject({ READY: '1' })
+  expect(told.filter(({ FDSTORE }) => FDSTORE === '1')).toHaveLength(1)
+  // Of those the newest, besides what the kernel had taken.
+  expect(told.at(-1)?.[eventField]).toContain(`"detail":"${count - 1}"`)
+  expect(told.some(({ STATUS }) => STATUS === `${count - 1}`)).toBe(true)
 })

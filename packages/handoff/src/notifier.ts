@@ -19,6 +19,15 @@ const barrierTimeoutMs = 1_000
 /** No room for a datagram, or for one more descriptor on its way (unix(7)). */
 const full: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ETOOMANYREFS']
 
+/**
+ * How many notifications wait at most for a receiver that does not read, some hundred bytes each. A
+ * handoff makes about ten.
+ */
+const mostUnsent = 2_000
+
+/** Events that a receiver can do without: the status that follows says how things stand. */
+const passing: ReadonlySet<string> = new Set(['stage', 'warning', 'aborted', 'joined', 'drained'])
+
 /** One datagram. */
 export interface Notification {
   readonly fields: NotifyFields
@@ -41,7 +50,10 @@ export class Notifier {
     this.#socket = socket
   }
 
-  /** Sends it after what waits; of statuses only the newest waits. */
+  /**
+   * Sends it after what waits; of statuses, of each kind, only the newest waits. If too many wait, the
+   * oldest event that a receiver can do without is dropped.
+   */
   send(notification: Notification): void {
     if (this.#socket === undefined) return
     if (notification.event?.type === 'status') {
@@ -50,6 +62,10 @@ export class Notifier {
     if (aliveField in notification.fields) {
       this.#unsent = this.#unsent.filter(({ fields }) => !(aliveField in fields))
     }
+    if (isStatusText(notification)) {
+      this.#unsent = this.#unsent.filter((waiting) => !isStatusText(waiting))
+    }
+    if (this.#unsent.length >= mostUnsent) this.#dropOldest()
     this.#unsent.push(notification)
     if (this.#retry === undefined) this.#send()
   }
@@ -72,6 +88,15 @@ export class Notifier {
     await end.discard()
     deadline.cancel()
     end.close()
+  }
+
+  #dropOldest(): void {
+    const index = this.#unsent.findIndex(({ fields, event }) => {
+      return event !== undefined && passing.has(event.type) && Object.keys(fields).length === 0
+    })
+    const [dropped] = this.#unsent.splice(Math.max(0, index), 1)
+    dropped?.gone?.()
+    debug('too many notifications wait: one is dropped')
   }
 
   /** A receiver that is busy has a full queue (unix(7), net.unix.max_dgram_qlen): then later. */
@@ -103,4 +128,10 @@ export class Notifier {
     const fd = descriptor()
     return fd === undefined ? undefined : notify(this.#socket, fields, { descriptors: [fd] })
   }
+}
+
+/** Whether all that it says is what `systemctl status` shows. */
+function isStatusText({ fields, event }: Notification): boolean {
+  const [name, ...more] = Object.keys(fields)
+  return name === 'STATUS' && more.length === 0 && event === undefined
 }

@@ -12,6 +12,12 @@ import { findPath, type Parameters, type Path, readParameters, schemas } from '.
 import { heartbeatHeader, heartbeatMs, sendHeartbeats } from './stream-heartbeat.ts'
 import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
 
+/** A command makes one connection; more than so many are closed as they come. */
+const mostClients = 128
+
+/** How much may wait for a client that does not read, in bytes. */
+const unreadLimitBytes = 1024 * 1024
+
 /** How long a client that does not read may delay the end of the supervisor. */
 const farewellTimeoutMs = 1_000
 /** How long a client may take to send its request, in milliseconds. */
@@ -62,6 +68,7 @@ export class Control {
       response.on('error', () => {})
       this.#handle(run, request, response).catch((error: unknown) => fail(response, error))
     })
+    this.#server.maxConnections = mostClients
   }
 
   /**
@@ -143,7 +150,11 @@ async function reload(
       ...(cwd !== undefined && { workingDirectory: cwd }),
       ...(node !== undefined && { node }),
     },
-    write: (line) => response.write(`${JSON.stringify(line)}\n`),
+    write: (line) => {
+      // A client that does not read misses events, and never the result.
+      const isFull = response.writableLength > unreadLimitBytes
+      if (!isFull || line.type === 'result') response.write(`${JSON.stringify(line)}\n`)
+    },
   })
   // Sent now, so that the client knows that the reload has begun.
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
