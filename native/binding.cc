@@ -130,7 +130,14 @@ Napi::Value PrepareChannelJs(Info info) {
 Napi::Value ConnectUnixJs(Info info) {
   Arguments in(info);
   auto path = in.Text(0, true);
-  return Checked(info, in, [&] { return ConnectUnix(path.data(), path.size()); });
+  int wait_ms = in.Integer(1, 0, kLargest);
+  return Checked(info, in, [&] { return ConnectUnix(path.data(), path.size(), wait_ms); });
+}
+
+Napi::Value IsHungUpJs(Info info) {
+  Arguments in(info);
+  int fd = in.Descriptor(0);
+  return Checked(info, in, [&] { return IsHungUp(fd); });
 }
 
 Napi::Value ConnectUnixDatagramJs(Info info) {
@@ -356,6 +363,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"connectUnixDatagram", ConnectUnixDatagramJs},
       {"accept", AcceptJs},
       {"waitReadable", WaitReadableJs},
+      {"isHungUp", IsHungUpJs},
       {"peerCredentials", PeerCredentialsJs},
       {"listenTcp", ListenTcpJs},
       {"reserveTcp", ReserveTcpJs},

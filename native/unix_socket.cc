@@ -1,7 +1,9 @@
 #include "unix_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "descriptor.h"
@@ -49,17 +51,39 @@ int SocketPair(int type, int fds[2]) {
 #endif
 }
 
-static int Connect(const char* path, size_t length, int type) {
+// Blocks at most so long: until the backlog has room again.
+static int ConnectPatiently(int fd, const sockaddr_un& address, int size, int wait_ms) {
+  timeval wait = {wait_ms / 1000, static_cast<suseconds_t>(wait_ms % 1000) * 1000};
+  int flags = fcntl(fd, F_GETFL);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == -1) return -errno;
+  fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  int err = Retry([&] { return connect(fd, reinterpret_cast<const sockaddr*>(&address), size); });
+  fcntl(fd, F_SETFL, flags);
+  return err;
+}
+
+static int Connect(const char* path, size_t length, int type, int wait_ms = 0) {
   sockaddr_un address;
   int size = UnixAddress(path, length, &address);
   if (size < 0) return size;
   Owned fd(OpenSocket(AF_UNIX, type));
   if (fd.get() < 0) return fd.get();
   int err = Retry([&] { return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size); });
+  if (err == -EAGAIN && wait_ms > 0) err = ConnectPatiently(fd.get(), address, size, wait_ms);
   return err < 0 ? err : fd.Release();
 }
 
-int ConnectUnix(const char* path, size_t length) { return Connect(path, length, SOCK_STREAM); }
+int IsHungUp(int fd) {
+  pollfd poll_fd = {fd, POLLIN, 0};
+  int err = Retry([&] { return poll(&poll_fd, 1, 0); });
+  if (err < 0) return err;
+  if (poll_fd.revents & POLLNVAL) return -EBADF;
+  return (poll_fd.revents & POLLHUP) ? 1 : 0;
+}
+
+int ConnectUnix(const char* path, size_t length, int wait_ms) {
+  return Connect(path, length, SOCK_STREAM, wait_ms);
+}
 
 int ConnectUnixDatagram(const char* path, size_t length) {
   return Connect(path, length, SOCK_DGRAM);

@@ -20,7 +20,12 @@ int SocketPair(int type, int fds[2]);
 
 // Returns a stream connected to `path`, close-on-exec and non-blocking; the caller owns it.
 // Or -errno: those of UnixAddress, ENOENT, ECONNREFUSED, EACCES, EAGAIN (its backlog is full).
-int ConnectUnix(const char* path, size_t length);
+//
+// `wait_ms` is how long it blocks while the backlog is full; 0: not at all.
+int ConnectUnix(const char* path, size_t length, int wait_ms = 0);
+
+// Whether the peer of a connected socket has closed it, read or not: 1 or 0, or -errno.
+int IsHungUp(int fd);
 
 // Returns a datagram socket connected to `path`, in the same way; what it sends needs no right to the
 // path any more.

@@ -140,3 +140,15 @@ TEST(datagrams_reach_a_path_with_their_descriptors) {
   CHECK_EQ(sent, -ENOBUFS);
 #endif
 }
+
+TEST(a_peer_that_has_closed_is_told_apart) {
+  int pair[2];
+  CHECK_EQ(SocketPair(SOCK_STREAM, pair), 0);
+  CHECK_EQ(IsHungUp(pair[0]), 0);
+  CHECK_EQ(write(pair[1], "x", 1), 1);
+  CHECK_EQ(IsHungUp(pair[0]), 0);
+  Close(pair[1]);
+  CHECK_EQ(IsHungUp(pair[0]), 1);
+  Close(pair[0]);
+  CHECK_EQ(IsHungUp(pair[0]), -EBADF);
+}

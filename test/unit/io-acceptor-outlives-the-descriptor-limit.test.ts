@@ -140,6 +140,16 @@ test('connects without end take a bounded part of the event loop, and all are ac
   clients.forEach(close)
 })
 
+test('a peer that has closed again is thrown away, at a pace of its own', async () => {
+  const { path, accepted, acceptor } = accepting()
+  for (let i = 0; i < 200; i++) close(connectUnix(path))
+  const client = connectUnix(path)
+  acceptor.start()
+  await until('the one that stays is accepted', () => accepted.length > 0)
+  expect(accepted).toHaveLength(1)
+  close(client)
+})
+
 test('a pause of its own does not outlast a stop, and a stop ends no pause', async () => {
   const { path, accepted, acceptor } = accepting()
   const clients = Array.from({ length: 40 }, () => connectUnix(path))

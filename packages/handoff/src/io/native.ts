@@ -36,10 +36,11 @@ export interface Native {
   sendDatagram(path: string, bytes: Uint8Array, fds: Int32Array): number
   receive(fd: number, buffer: Uint8Array, fds: Int32Array, facts: Int32Array): number
   prepareChannel(fd: number, recordSenders: number): number
-  connectUnix(path: string): number
+  connectUnix(path: string, waitMs: number): number
   connectUnixDatagram(path: string): number
   accept(fd: number): number
   waitReadable(fd: number, timeoutMs: number): number
+  isHungUp(fd: number): number
   peerCredentials(fd: number, credentials: Int32Array): number
   listenTcp(address: string, port: number, flags: number, backlog: number): number
   reserveTcp(listener: number): number

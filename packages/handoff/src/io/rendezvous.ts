@@ -13,6 +13,12 @@ import { openRunDirectory } from './run-directory.ts'
 import { removeKept } from './unix-path.ts'
 import { connectUnix, peerCredentials, UnixAcceptor } from './unix-socket.ts'
 
+/**
+ * How long to wait, in milliseconds, while the queue of the socket is full: some process connects
+ * without end, and the old one accepts at a pace.
+ */
+const fullWaitMs = 5_000
+
 /** Only the owner may connect; the peer's uid is checked nonetheless. */
 const ownMode = 0o600
 /** Any user may connect, and is refused by its uid before a byte is read. */
@@ -37,7 +43,7 @@ export function connectRendezvous(path: string, trust: Trust): number | undefine
   if (!checkPath(path, trust)) return undefined
   let fd: number
   try {
-    fd = connectUnix(path)
+    fd = connectUnix(path, fullWaitMs)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined

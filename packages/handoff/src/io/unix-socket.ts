@@ -10,12 +10,13 @@ import { startTimer, type Timer } from './system.ts'
 /**
  * Connects to a Unix path (`@name`: abstract, on Linux); the caller owns the descriptor.
  *
+ * @param waitMs - how long to block this thread while the backlog is full.
  * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EACCES`, `EAGAIN` (the backlog
  * is full), `ENAMETOOLONG`
  * @internal
  */
-export function connectUnix(path: string): number {
-  return check(loadNative().connectUnix(path), 'connect', { address: path })
+export function connectUnix(path: string, waitMs = 0): number {
+  return check(loadNative().connectUnix(path, waitMs), 'connect', { address: path })
 }
 
 /**
@@ -34,14 +35,20 @@ export function peerCredentials(fd: number): Credentials {
 
 const { ECONNABORTED, EMFILE, ENFILE } = constants.errno
 
-/** How many connections are accepted before the event loop goes on to other work. */
-const perWake = 8
+/**
+ * What a connection costs: as much as a request, or some µs if its peer has closed it again and it is
+ * thrown away.
+ */
+const cost = { accepted: 16, hungUp: 1 }
+
+/** What may be spent before the event loop goes on to other work: 8 connections. */
+const perWake = 128
 
 /**
- * How many are accepted in one window of time: a replacement connects once, or once for each worker.
- * More come only from a process that connects without end, and each costs as much as a request.
+ * What may be spent in one window of time: 32 connections. A replacement connects once, or once for
+ * each worker; more come only from a process that connects without end.
  */
-const perWindow = 32
+const perWindow = 512
 const windowMs = 250
 
 /** How long to wait after an error, in milliseconds: the kernel does not tell when a descriptor is free. */
@@ -66,7 +73,7 @@ export class UnixAcceptor {
   #accepting = false
   #closed = false
   #isFailing = false
-  /** How many may be accepted until the window ends. */
+  /** What may be spent until the window ends. */
   #left = perWindow
   #window: Timer | undefined
   #retry: Timer | undefined
@@ -116,10 +123,10 @@ export class UnixAcceptor {
 
   #accept(): void {
     // A callback may stop or close this.
-    for (let count = 0; this.#accepting && count < perWake; count++) {
-      if (this.#left === 0) return this.#poll.stop()
+    for (let spent = 0; this.#accepting && spent < perWake; ) {
+      if (this.#left <= 0) return this.#poll.stop()
       const fd = loadNative().accept(this.fd)
-      if (fd >= 0) this.#take(fd)
+      if (fd >= 0) spent += this.#take(fd)
       else if (fd !== -ECONNABORTED) {
         if (fd !== WOULD_BLOCK) this.#fail(fd)
         return
@@ -127,16 +134,21 @@ export class UnixAcceptor {
     }
   }
 
-  #take(fd: number): void {
+  /** Returns what it has cost. */
+  #take(fd: number): number {
+    const isHungUp = loadNative().isHungUp(fd) === 1
+    const spent = isHungUp ? cost.hungUp : cost.accepted
     this.#isFailing = false
     this.#spare ??= openSpare()
-    this.#left -= 1
+    this.#left -= spent
     this.#window ??= startTimer(windowMs, () => this.#endWindow(), true)
-    this.#onConnection(fd)
+    if (isHungUp) close(fd)
+    else this.#onConnection(fd)
+    return spent
   }
 
   #endWindow(): void {
-    const wasPaused = this.#left === 0
+    const wasPaused = this.#left <= 0
     this.#window = undefined
     this.#left = perWindow
     if (wasPaused && this.#accepting && this.#retry === undefined) this.#watch()
