@@ -1,13 +1,18 @@
 // The mark: what a process has said of its end is found by the other side, however late that looks.
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Channel } from '../../packages/handoff/src/io/channel.ts'
 import { close, socketPair } from '../../packages/handoff/src/io/descriptors.ts'
 import { Mark } from '../../packages/handoff/src/io/mark.ts'
+import { Birth } from '../../packages/handoff/src/new/birth.ts'
+import type { OldProcess } from '../../packages/handoff/src/new/old-process.ts'
+import { Takeover } from '../../packages/handoff/src/new/takeover.ts'
+import type { Effect } from '../../packages/handoff/src/protocol/machine.ts'
 import type { RestMessage } from '../../packages/handoff/src/protocol/messages.ts'
 import { until } from '../support/until.ts'
 import { ask, whereIs } from './clients.ts'
 import { inDrain, inGuard, inLinger } from './committed.ts'
+import { FakeSystem } from './fake-system.ts'
 import { begin, listener } from './offers.ts'
 import type { NewPeer } from './peers.ts'
 import { openPlace } from './place.ts'
@@ -170,6 +175,81 @@ test('a process that goes on alone before the manifest knows of the older ones',
   expect(leads).toBe(false)
   life.close()
   await until('it leads', () => leads)
+})
+
+describe('with an old process that knows no mark', () => {
+  const turn = () => new Promise(setImmediate)
+
+  /** Serves, in place of an old process whose kernel takes a message when the test says so. */
+  function serveInPlace() {
+    let take = () => {}
+    const others: Effect[] = ['take-manifest', 'close-unclaimed', 'send-ready', 'import-state']
+    const more: Effect[] = ['take-rendezvous', 'open', 'announce-serving']
+    const takeover = new Takeover({
+      system: new FakeSystem(),
+      accepts: [],
+      effects: Object.fromEntries([...others, ...more].map((effect) => [effect, () => {}])),
+      receive: () => {},
+      onManifest: () => {},
+      onState: () => {},
+    })
+    const old = {
+      start() {},
+      deliver: () => Promise.resolve(),
+      send: () => new Promise<void>((resolve) => (take = resolve)),
+    }
+    takeover.connect(old as unknown as OldProcess)
+    for (const event of ['manifest', 'complete', 'ready', 'committed'] as const) {
+      takeover.dispatch(event)
+    }
+    expect(takeover.state).toBe('serving')
+    return { takeover, take: () => take() }
+  }
+
+  test('a release holds when the kernel has it', async () => {
+    const { takeover, take } = serveInPlace()
+    takeover.dispatch('succeeded')
+    let holds = false
+    takeover.releasing?.then(() => {
+      holds = true
+    })
+    await turn()
+    expect(holds).toBe(false)
+    take()
+    await turn()
+    expect(holds).toBe(true)
+  })
+
+  /** A process that serves, whose release waits until `take`; and a peer that has said hello. */
+  async function serveBehindOne() {
+    const place = openPlace()
+    const { generation: old, server } = await place.serve()
+    let take = () => {}
+    const releasing = new Promise<void>((resolve) => (take = resolve))
+    vi.spyOn(Birth.prototype, 'succeeded').mockReturnValueOnce(releasing)
+    const peer = place.newPeer()
+    peer.say({ type: 'hello', versions: [1], pid: 7 })
+    await old.reaches('send')
+    await turn()
+    expect(peer.heard('manifest')).toBeUndefined()
+    return { old, server, peer, take }
+  }
+
+  test('the manifest of the next handoff waits for that', async () => {
+    const { peer, take } = await serveBehindOne()
+    take()
+    await peer.hear('manifest')
+  })
+
+  test('the next handoff aborts if that takes too long, and this process serves on', async () => {
+    const { old, server, peer, take } = await serveBehindOne()
+    old.system.advance(60_000)
+    expect(await peer.hear('abort')).toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' })
+    take()
+    await turn()
+    expect(peer.heard('manifest')).toBeUndefined()
+    expect(await ask(whereIs(server))).toBe(String(old.system.pid))
+  })
 })
 
 test('what is no mark is refused', async () => {
