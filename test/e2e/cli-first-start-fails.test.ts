@@ -48,7 +48,7 @@ test.each([
   const project = makeProject({ 'server.mjs': sourceFor(port) })
   const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
   const where = `cannot start: listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}`
-  const remedy = '\\(another program listens there; .* tells which\\)'
+  const remedy = `\\(another program listens there: .*, pid ${process.pid}\\)`
   expect(stderr.split('\n').at(-1)).toMatch(
     new RegExp(`^handoff: ${where} ${remedy}\\. Nobody serves\\. \\[ERR_HANDOFF_LISTEN_FAILED\\]$`),
   )

@@ -115,7 +115,7 @@ test('an address in use is told as the reason, and the old process serves on', a
   project.write('server.mjs', plainServer('second').replace("'127.0.0.1'", "'0.0.0.0'"))
   const { exitCode, stderr } = await project.handoff('reload', 'web')
   expect(stderr).toMatch(
-    /cannot take over: .*EADDRINUSE.*or the old process on one that overlaps; .* tells which\)\. Generation 1 .* serves on\. \[ERR_HANDOFF_LISTEN_FAILED\]/,
+    /cannot take over: .*EADDRINUSE.*an older process of this server, pid \d+, listens there .*\)\. Generation 1 .* serves on\. \[ERR_HANDOFF_LISTEN_FAILED\]/,
   )
   expect(exitCode).toBe(1)
   expect(await ask(port)).toBe('first')

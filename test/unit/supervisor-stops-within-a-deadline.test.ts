@@ -10,15 +10,19 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function stop(drainTimeoutMs?: number) {
+function stop(drainTimeoutMs?: number, patienceMs?: number) {
   const signal = vi.fn()
   const signalAll = vi.fn()
   const onDeadline = vi.fn()
   const processes = new Map([10, 20].map((pid) => [pid, {}]))
   const generations = { registry: { processes }, signal, signalAll } as unknown as Generations
+  const onImpatient = vi.fn()
   const onStuck = vi.fn()
-  const stopping = new Stopping(generations, { code: 0, drainTimeoutMs, onDeadline, onStuck })
-  return { stopping, signal, signalAll, onDeadline, onStuck }
+  const stopping = new Stopping(generations, {
+    ...{ code: 0, drainTimeoutMs, patienceMs },
+    ...{ onImpatient, onDeadline, onStuck },
+  })
+  return { stopping, signal, signalAll, onImpatient, onDeadline, onStuck }
 }
 
 test('every process is asked once, and one that turns up later too', () => {
@@ -87,4 +91,17 @@ test('nothing is killed after the end', () => {
   stopping.close()
   vi.advanceTimersByTime(100_000)
   expect(signalAll).not.toHaveBeenCalled()
+})
+
+test('with a patience processes are asked again, and killed a second later', () => {
+  const { stopping, signalAll, onImpatient } = stop(undefined, 2_000)
+  // What a process asks for is for its drain, which is not waited for.
+  stopping.extend(60_000)
+  vi.advanceTimersByTime(1_999)
+  expect(signalAll).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(onImpatient).toHaveBeenCalledTimes(1)
+  expect(signalAll.mock.calls).toEqual([['SIGTERM']])
+  vi.advanceTimersByTime(1_000)
+  expect(signalAll.mock.calls).toEqual([['SIGTERM'], ['SIGKILL']])
 })

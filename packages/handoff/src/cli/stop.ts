@@ -1,12 +1,34 @@
 // `handoff stop`: lets every process finish its work, and returns when all have gone.
 
 import { printable } from '../protocol/printable.ts'
+import { waitingText } from '../supervisor/waiting-text.ts'
+import type { Client } from './client.ts'
 import { findRun } from './find-run.ts'
 import { styleFor } from './style.ts'
 
+/** As the supervisor tells it, who is at another terminal. */
+const waitingAfterMs = 2_000
+
 export async function stop(name: string | undefined): Promise<number> {
   const client = findRun(name)
-  await client.stop()
+  const stopped = client.stop()
+  const timer = setTimeout(() => void tellWaiting(client), waitingAfterMs)
+  try {
+    await stopped
+  } finally {
+    clearTimeout(timer)
+  }
   process.stdout.write(`${styleFor(process.stdout).tick}${printable(client.name)} has stopped\n`)
   return 0
+}
+
+async function tellWaiting(client: Client): Promise<void> {
+  try {
+    const { pid, processes } = await client.status()
+    if (processes.length === 0) return
+    const again = `SIGTERM twice to the supervisor (kill ${pid}) ends it now`
+    process.stderr.write(`waiting for ${printable(waitingText(processes))}; ${again}\n`)
+  } catch {
+    // It has ended meanwhile, which is what was asked for.
+  }
 }

@@ -14,12 +14,57 @@ const listening = '0A'
 export function listeningPorts(pid: number): number[] {
   const inodes = socketInodes(pid)
   if (inodes.size === 0) return []
-  const ports = ['tcp', 'tcp6']
+  const ports = listenersOf(pid).flatMap(({ port, inode }) => (inodes.has(inode) ? [port] : []))
+  return [...new Set(ports)].sort((a, b) => a - b)
+}
+
+/** A process that listens on a port. */
+export interface PortHolder {
+  readonly pid: number
+  /** As `ps` has it. */
+  readonly name: string
+  /** Whether it is an older process of the same server. */
+  readonly isOurs: boolean
+}
+
+/**
+ * Finds a process of this user that listens on a TCP port. Undefined where the kernel does not say, or
+ * there is none.
+ */
+export function holderOfPort(port: number): PortHolder | undefined {
+  const inodes = new Set(
+    listenersOf('self').flatMap((listener) => (listener.port === port ? [listener.inode] : [])),
+  )
+  if (inodes.size === 0) return undefined
+  const holders = list('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => [...socketInodes(Number(pid))].some((inode) => inodes.has(inode)))
+    .map(holderOf)
+  return holders.find(({ isOurs }) => isOurs) ?? holders[0]
+}
+
+function holderOf(pid: string): PortHolder {
+  const place = rendezvousOf(pid)
+  const isOurs = place !== undefined && place === rendezvousOf('self')
+  return { pid: Number(pid), name: read(`/proc/${pid}/comm`).trim(), isOurs }
+}
+
+/** Where a process of ours meets its peers, as it was started. */
+function rendezvousOf(pid: string): string | undefined {
+  return read(`/proc/${pid}/environ`)
+    .split('\0')
+    .find((pair) => pair.startsWith('HANDOFF_RENDEZVOUS='))
+}
+
+function listenersOf(pid: number | 'self'): { port: number; inode: string }[] {
+  return ['tcp', 'tcp6']
     .flatMap((table) => read(`/proc/${pid}/net/${table}`).split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, , , state, , , , , , inode]) => state === listening && inodes.has(inode ?? ''))
-    .map(([, local]) => Number.parseInt(local?.split(':')[1] ?? '', 16))
-  return [...new Set(ports)].sort((a, b) => a - b)
+    .filter(([, , , state]) => state === listening)
+    .map(([, local, , , , , , , , inode = '']) => ({
+      port: Number.parseInt(local?.split(':')[1] ?? '', 16),
+      inode,
+    }))
 }
 
 /** A process below another one that listens. */

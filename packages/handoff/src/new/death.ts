@@ -1,6 +1,7 @@
 // Before it serves, new side: the process is about to end, and says why.
 
 import { type HandoffError, reasonOf, type Serving } from '../errors.ts'
+import { holderOfPort } from '../io/listening-ports.ts'
 import type { Death } from '../io/system.ts'
 import { takeOverError } from './failure.ts'
 
@@ -31,9 +32,21 @@ function isListenError(error: unknown): boolean {
   return error instanceof Error && (syscall === 'listen' || syscall === 'bind')
 }
 
-/** The kernel does not say who has the address; whoever may ask can be told. */
+/** Says which process has the address, as far as the kernel says so. */
 function remedyFor(cause: unknown, serving: Serving): string {
-  if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') return ''
+  const { code, port } = cause as NodeJS.ErrnoException & { port?: number }
+  if (code !== 'EADDRINUSE') return ''
+  const holder = port === undefined ? undefined : holderOfPort(port)
+  if (holder?.isOurs) {
+    return (
+      ` (an older process of this server, pid ${holder.pid}, listens there and does not hand it over:` +
+      ' HANDOFF_IGNORE leaves it out, it listens in a child or a worker thread, or the addresses' +
+      ' overlap; hand it over, use port 0 or reusePort, or stop and start)'
+    )
+  }
+  if (holder !== undefined) {
+    return ` (another program listens there: ${holder.name}, pid ${holder.pid})`
+  }
   const old = serving === 'none' ? '' : ', or the old process on one that overlaps'
   return ` (another program listens there${old}; ss -lntup or lsof -i tells which)`
 }

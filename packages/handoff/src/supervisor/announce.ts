@@ -4,10 +4,11 @@ import { reasonOf, type Serving } from '../errors.ts'
 import type { DrainCounts, Fates } from '../fates.ts'
 import { plural } from '../plural.ts'
 import type { Failure } from './attempt.ts'
-import { type Exit, endText } from './exit.ts'
+import { type Exit, endText, isTermination } from './exit.ts'
 import { drainedText } from './fates-text.ts'
 import { defaultSilenceMs, type Hung } from './hang-watch.ts'
 import type { ProcessRecord } from './registry.ts'
+import { type Waited, waitingText } from './waiting-text.ts'
 
 /** One line, and how it is meant. */
 export interface Line {
@@ -89,12 +90,16 @@ export function drained(
 
 /** The end of a process that served, or that still had work. */
 export function ended(
-  { pid, generation }: ProcessRecord,
+  record: Pick<ProcessRecord, 'pid' | 'generation' | 'stage'>,
   exit: Exit | undefined,
   words: string | undefined,
 ): Line {
+  const { pid, generation, stage } = record
+  const name = `generation ${generation} (pid ${pid})`
+  // It had done its work, and its own listeners to SIGTERM ran: many raise the signal again.
+  if (stage === 'exit' && exit !== undefined && isTermination(exit)) return info(`${name} exited`)
   const line = exit?.code === 0 ? info : bad
-  return line(`generation ${generation} (pid ${pid}) ${endText(exit, words)}`)
+  return line(`${name} ${endText(exit, words)}`)
 }
 
 /**
@@ -177,6 +182,26 @@ export function stuck(pids: readonly number[]): Line {
   return bad(
     `killed, and still there: ${list}; the kernel does not let it go (ps -o stat,wchan). Ending without it`,
   )
+}
+
+/**
+ * @param ms - how long they have at most.
+ * @param how - by which the operator ends them now.
+ */
+export function waitsFor(processes: readonly Waited[], ms: number, how: string): Line {
+  return info(`waiting for ${waitingText(processes)}, up to ${secondsText(ms)}; ${how} ends it now`)
+}
+
+/** With `--watch` a stop is not worth a wait. */
+export function waitsNoLonger(processes: readonly Waited[], ms: number): Line {
+  return info(
+    `--watch waits no longer than ${secondsText(ms)} for ${waitingText(processes)}; ` +
+      '--drain-timeout gives it more',
+  )
+}
+
+function secondsText(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
 }
 
 export function stopDeadline(): Line {

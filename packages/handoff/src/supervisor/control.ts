@@ -47,7 +47,7 @@ const handlers: { readonly [P in Path]: Handler<P> } = {
   '/stop': ({ fleet }, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
     sendHeartbeats(response)
-    fleet.stop()
+    fleet.stop('command')
   },
 }
 

@@ -14,6 +14,8 @@ export interface Timeouts {
   readonly watchdogMs?: number
   /** How long a new process may say nothing in its probation, without a watchdog. The supervisor's own. */
   readonly silenceMs?: number
+  /** How long a stop waits at most for what is under way; absent: the time to drain. */
+  readonly stopPatienceMs?: number
 }
 
 /** Set by whoever started the supervisor, for the supervisor alone. */

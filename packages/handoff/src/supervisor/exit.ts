@@ -9,6 +9,11 @@ export function exitText({ code, signal }: Exit): string {
   return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
 }
 
+/** Whether SIGTERM ended it, or a listener to it that exits as a shell would say so (128 + 15). */
+export function isTermination({ code, signal }: Exit): boolean {
+  return signal === 'SIGTERM' || code === 143
+}
+
 /** How it ended, and why, as far as its last words and the end itself tell. */
 export function endText(exit: Exit | undefined, words: string | undefined): string {
   const how = exit === undefined ? 'has ended' : exitText(exit)

@@ -2,17 +2,24 @@
 
 import { deferred } from '../deferred.ts'
 import { HandoffError } from '../errors.ts'
+import { startTimer } from '../io/system.ts'
 import * as say from './announce.ts'
 import { hasLeft, stays, stopped } from './announce-fleet.ts'
 import { now } from './clock.ts'
 import { tooManyGenerations } from './generation-limit.ts'
 import type { ProgramChange } from './program.ts'
+import type { ProcessRecord } from './registry.ts'
 import { type Plan, Rollout } from './rollout.ts'
 import { type FleetObserver, Roster, type RosterOptions } from './roster.ts'
 import type { Service } from './service.ts'
 import type { FleetSnapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 import type { Worker } from './worker.ts'
+
+/** By then processes have told which connections a stop has left: they do so each second. */
+const waitingAfterMs = 1_500
+/** 30 seconds, as the default of `drainTimeoutMs`. */
+const defaultDrainTimeoutMs = 30_000
 
 export interface FleetOptions
   extends Omit<RosterOptions, 'onWaiting' | 'onLaunched' | 'onFinished' | 'onEnded'> {
@@ -22,6 +29,8 @@ export interface FleetOptions
   readonly parallel: boolean
   /** Whether the oldest generations are ended when a reload would start one too many; else it fails. */
   readonly endsOldest: boolean
+  /** Whether the supervisor has a terminal, and is stopped by its Ctrl-C. */
+  readonly terminal: boolean
   readonly service: Service
 }
 
@@ -163,17 +172,39 @@ export class Fleet {
     }
   }
 
-  /** Lets every process drain and exit; {@link ended} tells when they have gone. */
-  stop(): void {
-    if (this.#stopping) return
-    const processes = this.#roster.all.map(({ registry }) => registry.processes.size)
-    this.#options.announce(say.stopping(processes.reduce((sum, count) => sum + count, 0)))
+  /**
+   * Lets every process drain and exit; {@link ended} tells when they have gone.
+   *
+   * @param by - of two signals the second one kills; the one after a command does not.
+   */
+  stop(by: 'signal' | 'command' = 'signal'): void {
+    if (this.#stopping) {
+      if (by === 'signal') this.#tellWaiting('again')
+      return
+    }
+    this.#options.announce(say.stopping(this.#processes.length))
     this.#stop()
+    const again = by === 'signal' ? 'again' : 'twice'
+    // An operator who waits learns for what, unless it is over soon.
+    const timer = startTimer(waitingAfterMs, () => this.#tellWaiting(again))
+    void this.#ended.promise.then(() => timer.cancel())
+  }
+
+  #tellWaiting(again: 'again' | 'twice'): void {
+    const { announce, timeouts, terminal } = this.#options
+    const processes = this.#processes
+    if (timeouts.stopPatienceMs !== undefined || processes.length === 0) return
+    const ms = timeouts.drainTimeoutMs ?? defaultDrainTimeoutMs
+    announce(say.waitsFor(processes, ms, `${terminal ? 'Ctrl-C' : 'SIGTERM'} ${again}`))
+  }
+
+  get #processes(): ProcessRecord[] {
+    return this.#roster.all.flatMap(({ registry }) => [...registry.processes.values()])
   }
 
   /** Kills every process; the run ends with `code`. */
   kill(code: number): void {
-    this.stop()
+    if (!this.#stopping) this.stop()
     for (const worker of this.#roster.all) worker.kill(code)
   }
 

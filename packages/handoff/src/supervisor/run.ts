@@ -1,6 +1,7 @@
 // The life of a supervisor: one for each name, from its lock to its last word.
 
 import { rmSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { takeInherited } from '../io/activation.ts'
 import { closeOnExecAboveStdio } from '../io/descriptors.ts'
 import { removeStale } from '../io/listeners.ts'
@@ -68,8 +69,11 @@ export async function run(options: RunOptions): Promise<number> {
       if (!line.passing) service.status(line.text)
     }
     const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
+    const { timeouts, terminal } = stopOptions(options)
     const all = {
       ...options,
+      timeouts,
+      terminal,
       announce,
       service,
       directory,
@@ -114,6 +118,18 @@ export async function run(options: RunOptions): Promise<number> {
     return await fleet.ended
   } finally {
     for (const step of undo.reverse()) await step()
+  }
+}
+
+/** How long `--watch` waits at a stop, in milliseconds: somebody sits before it. */
+const watchPatienceMs = 2_000
+
+/** How a stop goes: with `--watch`, and no other word of the operator, it is short. */
+function stopOptions({ timeouts, watch }: RunOptions) {
+  const isShort = watch && timeouts.drainTimeoutMs === undefined
+  return {
+    timeouts: { ...timeouts, ...(isShort && { stopPatienceMs: watchPatienceMs }) },
+    terminal: isatty(0) || isatty(2),
   }
 }
 

@@ -7,6 +7,8 @@ import type { Generations } from './generations.ts'
 const defaultDrainTimeoutMs = 30_000
 /** A process keeps its own deadline, and closes its server after it; ours is for one that hangs. */
 const marginMs = 10_000
+/** How long a process may take to end once it has been asked again, in milliseconds. */
+const forcedMs = 1_000
 
 /** How long the end of a process that was killed may take, in milliseconds. */
 const killTimeoutMs = 10_000
@@ -15,6 +17,10 @@ export interface StoppingOptions {
   /** What the supervisor exits with. */
   readonly code: number
   readonly drainTimeoutMs: number | undefined
+  /** After so many milliseconds processes are asked again, which ends them at once. */
+  readonly patienceMs?: number | undefined
+  /** The patience has ended: processes are asked again. */
+  onImpatient?(): void
   /** The time is up, and what is left is killed. */
   onDeadline(): void
   /** These were killed, and are still there: they wait in the kernel, which nothing can end. */
@@ -25,11 +31,12 @@ export class Stopping {
   code: number
   readonly #generations: Generations
   readonly #deadline: Deadline
+  readonly #patience: Deadline
   readonly #told = new Set<number>()
   readonly #stuck: Deadline
 
   constructor(generations: Generations, options: StoppingOptions) {
-    const { code, drainTimeoutMs, onDeadline, onStuck } = options
+    const { code, drainTimeoutMs, patienceMs, onImpatient, onDeadline, onStuck } = options
     this.code = code
     this.#generations = generations
     this.#deadline = new Deadline(() => {
@@ -37,6 +44,12 @@ export class Stopping {
       this.#kill()
     })
     this.#stuck = new Deadline(() => onStuck([...generations.registry.processes.keys()]))
+    this.#patience = new Deadline(() => {
+      onImpatient?.()
+      generations.signalAll('SIGTERM')
+      this.#deadline.set(forcedMs)
+    })
+    if (patienceMs !== undefined) this.#patience.set(patienceMs)
     this.extend(drainTimeoutMs ?? defaultDrainTimeoutMs)
     for (const pid of generations.registry.processes.keys()) this.tell(pid)
   }
@@ -61,6 +74,7 @@ export class Stopping {
 
   close(): void {
     this.#deadline.clear()
+    this.#patience.clear()
     this.#stuck.clear()
   }
 

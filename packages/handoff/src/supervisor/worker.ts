@@ -445,12 +445,18 @@ export class Worker {
     this.#turn.stop()
     this.#store.close()
     this.#generations.findSilentHolders()
+    const { timeouts, announce } = this.#options
     this.#stopping = new Stopping(this.#generations, {
       code,
-      drainTimeoutMs: this.#options.timeouts.drainTimeoutMs,
-      onDeadline: () => this.#options.announce(say.stopDeadline()),
+      drainTimeoutMs: timeouts.drainTimeoutMs,
+      patienceMs: timeouts.stopPatienceMs,
+      onImpatient: () => {
+        const processes = [...this.registry.processes.values()]
+        announce(say.waitsNoLonger(processes, timeouts.stopPatienceMs ?? 0))
+      },
+      onDeadline: () => announce(say.stopDeadline()),
       onStuck: (pids) => {
-        this.#options.announce(say.stuck(pids))
+        announce(say.stuck(pids))
         this.#ended.resolve(Math.max(1, this.#stopping?.code ?? 1))
       },
     })
