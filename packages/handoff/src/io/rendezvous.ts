@@ -216,7 +216,7 @@ function isDenied(error: unknown): boolean {
 
 function denied(path: string): HandoffError {
   const uid = process.getuid?.()
-  const reason = `uid ${uid} may not go there; a server that gives up root has to listen before`
+  const reason = `uid ${uid} may not go there; a server that gives up root must listen first`
   return unsafe(path, reason)
 }
 
