@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeProject, type Project, serverReplying } from '../support/cli-project.ts'
+import { freePort } from '../support/free-port.ts'
 import { Output } from '../support/output.ts'
 import { hasProc } from '../support/process-facts.ts'
 import { until } from '../support/until.ts'
@@ -12,6 +13,8 @@ import { until } from '../support/until.ts'
 const datagram = fileURLToPath(
   new URL('../../packages/handoff/dist/io/datagram.js', import.meta.url),
 )
+
+const preload = new URL('../../packages/handoff/dist/register.js', import.meta.url).href
 
 /** Tells the supervisor that it serves, in place of another process, and lives until its stdin ends. */
 const impostor = `
@@ -90,17 +93,29 @@ const hasNamespaces =
   process.getuid?.() === 0 &&
   spawnSync('unshare', ['--pid', '--mount', '--fork', 'true']).status === 0
 
-test.skipIf(!hasProc || !hasNamespaces)(
-  'an old process of another pid namespace is known by its number here (needs root)',
-  async () => {
-    const project = makeProject({ 'server.mjs': serverReplying('here') })
+/** Takes over in the turn of its listen, where the preload reads without the event loop. */
+const plainServer = `
+  import http from 'node:http'
+  const server = http.createServer((_, response) => response.end('here')).listen(process.env.PORT, () => {
+    console.log('listening', process.pid, server.address().port)
+  })
+`
+
+test.skipIf(!hasProc || !hasNamespaces).each([
+  ['of our own', serverReplying('here')],
+  ['that imports nothing', plainServer],
+])(
+  'an old process of another pid namespace is known by its number here, a server %s (needs root)',
+  async (_, server) => {
+    const project = makeProject({ 'server.mjs': server })
+    project.env.PORT = String(await freePort())
     const innocent = await startInnocent()
     mkdirSync(join(project.runs, 'web'), { mode: 0o700, recursive: true })
     chmodSync(project.runs, 0o700)
     // In its namespace it has the number of the innocent one.
     const script = `mount -t proc proc /proc; echo ${innocent.pid - 1} >/proc/sys/kernel/ns_last_pid
-      "$0" "$1" & wait`
-    const args = [process.execPath, join(project.path, 'server.mjs')]
+      "$0" --import "$1" "$2" & wait`
+    const args = [process.execPath, preload, join(project.path, 'server.mjs')]
     const old = spawn(
       'unshare',
       ['--pid', '--mount', '--fork', '--kill-child', 'sh', '-c', script, ...args],

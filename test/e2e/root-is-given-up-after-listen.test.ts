@@ -28,6 +28,15 @@ const plainServer = `
   })
 `
 
+const inTheSameTurn = `
+  import http from 'node:http'
+  const server = http.createServer(${reply})
+  server.listen(Number(process.env.PORT), () => {
+    console.log('listening', process.pid, server.address().port)
+  })
+  ${giveUpRoot}
+`
+
 const ownServer = `
   import http from 'node:http'
   import { createHandoff } from 'socket-handoff'
@@ -41,6 +50,7 @@ const ownServer = `
 
 asRoot.each([
   ['a program that imports nothing of ours', plainServer],
+  ['a program that gives it up in the turn of listen', inTheSameTurn],
   ['a program that calls createHandoff', ownServer],
 ])('%s is served, replaced, started again and stopped (needs root)', async (_, server) => {
   const project = makeProject({ 'server.mjs': server })
@@ -92,7 +102,7 @@ asRoot('its Unix path leads to each generation (needs root)', async () => {
 
 asRoot.each([
   ['before createHandoff', ownServer.replace('const handoff', `${giveUpRoot}const handoff`)],
-  ['at once after listen', `${plainServer.replace(giveUpRoot, '')}${giveUpRoot}`],
+  ['before Node.js has looked up the host', `${plainServer.replace(giveUpRoot, '')}${giveUpRoot}`],
 ])('one that gives up root %s ends with the reason (needs root)', async (_, server) => {
   const project = makeProject({ 'server.mjs': server })
   const args = ['--name', 'web', '--ready-timeout', '600', 'server.mjs']

@@ -5,7 +5,7 @@ import { Decoder, encode, type Frame } from '../protocol/codec.ts'
 import type { Message } from '../protocol/messages.ts'
 import type { Channel } from './channel.ts'
 import { close } from './descriptors.ts'
-import type { Credentials } from './scm-rights.ts'
+import type { Credentials, Received } from './scm-rights.ts'
 
 export interface WireHandlers {
   /** Owns the descriptors of the frame from now on. */
@@ -47,7 +47,7 @@ export class Wire {
     try {
       received = this.#channel.readNow(timeoutMs)
       if (received === 'waiting') return true
-      if (received !== undefined) this.#take(received.data, received.fds, this.#handlers)
+      if (received !== undefined) this.#take(received, this.#handlers)
     } catch (error) {
       closeAll(this.#decoder.takeStrays())
       if (!isPeerGone(error)) this.#handlers.onEnd(error as Error)
@@ -93,7 +93,8 @@ export class Wire {
     closeAll(this.#decoder.takeStrays())
   }
 
-  #take(data: Buffer, fds: number[], { onFrame }: WireHandlers): void {
+  #take({ data, fds, credentials }: Received, { onFrame }: WireHandlers): void {
+    this.#sender = credentials
     for (const frame of this.#decoder.push(data, fds)) {
       if (this.#closed) closeAll(frame.descriptors)
       else onFrame(frame)
@@ -107,8 +108,7 @@ export class Wire {
         const received = await this.#channel.read()
         if (received === undefined) break
         if (this.#closed) return closeAll(received.fds)
-        this.#sender = received.credentials
-        this.#take(received.data, received.fds, handlers)
+        this.#take(received, handlers)
       }
     } catch (error) {
       closeAll(this.#decoder.takeStrays())
