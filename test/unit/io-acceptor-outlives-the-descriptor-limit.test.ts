@@ -4,6 +4,7 @@ import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
+import { loadNative } from '../../packages/handoff/src/io/native.ts'
 import {
   connectUnix,
   peerCredentials,
@@ -140,13 +141,16 @@ test('connects without end take a bounded part of the event loop, and all are ac
   clients.forEach(close)
 })
 
-test('a peer that has closed again is thrown away, at a pace of its own', async () => {
+test('of many peers those that have closed again are thrown away, at a pace of their own', async () => {
   const { path, accepted, acceptor } = accepting()
   for (let i = 0; i < 200; i++) close(connectUnix(path))
   const client = connectUnix(path)
   acceptor.start()
-  await until('the one that stays is accepted', () => accepted.length > 0)
-  expect(accepted).toHaveLength(1)
+  await until('the one that stays is accepted', () => {
+    return accepted.some((fd) => loadNative().isHungUp(fd) === 0)
+  })
+  // The first few are as any other.
+  expect(accepted.length).toBeLessThan(20)
   close(client)
 })
 

@@ -36,8 +36,8 @@ export function peerCredentials(fd: number): Credentials {
 const { ECONNABORTED, EMFILE, ENFILE } = constants.errno
 
 /**
- * What a connection costs: as much as a request, or some µs if its peer has closed it again and it is
- * thrown away.
+ * What a connection costs: as much as a request, or some µs if there are many, its peer has closed it
+ * again and it is thrown away.
  */
 const cost = { accepted: 16, hungUp: 1 }
 
@@ -136,7 +136,8 @@ export class UnixAcceptor {
 
   /** Returns what it has cost. */
   #take(fd: number): number {
-    const isHungUp = loadNative().isHungUp(fd) === 1
+    // A single one that has gone is for `onConnection` to report.
+    const isHungUp = this.#left < perWindow / 2 && loadNative().isHungUp(fd) === 1
     const spent = isHungUp ? cost.hungUp : cost.accepted
     this.#isFailing = false
     this.#spare ??= openSpare()
