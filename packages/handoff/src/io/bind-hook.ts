@@ -46,10 +46,24 @@ function hookedBind(this: Socket, ...args: unknown[]): Socket {
     return bind.apply(this, args as Parameters<typeof bind>)
   }
   const callback = args.at(-1)
-  if (typeof callback === 'function') this.once('listening', callback as () => void)
+  if (typeof callback === 'function') callOnceBound(this, callback as () => void)
   // Closed meanwhile: Node tells nobody either.
   pending.follow(this, interceptor.bind(this, request), { isTold: () => !isClosedDatagram(this) })
   return this
+}
+
+/** As lib/dgram.js: an error of the socket takes the callback away. */
+function callOnceBound(socket: Socket, callback: () => void): void {
+  const forget = () => {
+    socket.removeListener('error', forget)
+    socket.removeListener('listening', bound)
+  }
+  const bound = () => {
+    forget()
+    callback.call(socket)
+  }
+  socket.on('error', forget)
+  socket.on('listening', bound)
 }
 
 /**
@@ -67,9 +81,12 @@ export function readBindArguments(
       ? (first as { port?: unknown; address?: unknown; fd?: unknown; recvStart?: unknown })
       : { port: first, address: second }
   if ('fd' in given || 'recvStart' in given) return undefined
+  if (typeof given.port === 'symbol') return undefined
   const port = typeof given.port === 'function' ? 0 : Number(given.port ?? 0)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) return undefined
   const { address } = given
+  // Node.js takes what is false for every address, a function for the callback, and throws at the rest.
+  if (address && typeof address !== 'string' && typeof address !== 'function') return undefined
   return { port, ...(typeof address === 'string' && address !== '' ? { address } : {}) }
 }
 

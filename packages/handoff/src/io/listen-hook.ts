@@ -4,7 +4,7 @@ import cluster from 'node:cluster'
 import net, { type Server } from 'node:net'
 import type { ListenOptions } from './listen-arguments.ts'
 import { MethodHook, Pending } from './method-hook.ts'
-import { type BindStep, bindStepName, readBindStep } from './node-internals.ts'
+import { type BindStep, bindStepName, handleOf, readBindStep } from './node-internals.ts'
 import { withOwnStack } from './own-stack.ts'
 import { disguise } from './shadow.ts'
 
@@ -50,7 +50,7 @@ export function listenOnDescriptor(server: Server, fd: number, backlog?: number)
 function hookedStep(this: Server, ...args: unknown[]): void {
   const bind = () => asOurs(() => Reflect.apply(bindStep, this, args))
   // A server that listens already was given a handle: by the program, or by a cluster's primary.
-  const isGiven = this.listening && !cluster.isWorker
+  const isGiven = handleOf(this) !== null && !cluster.isWorker
   const options = isOurs || isGiven ? undefined : readBindStep(args)
   if (options === undefined) return bind()
   if (pending.has(this)) throw alreadyListens()
@@ -61,7 +61,7 @@ function hookedStep(this: Server, ...args: unknown[]): void {
     isNodes = true
     withOwnStack(bind)
   })
-  pending.follow(this, listening, { waits: !isNodes && !this.listening })
+  pending.follow(this, listening, { waits: !isNodes && handleOf(this) === null })
 }
 
 function asOurs(action: () => void): void {

@@ -159,9 +159,11 @@ export function systemError(
   } else if (address !== undefined) {
     message += port > 0 ? ` ${address}:${port}` : ` ${address}`
   }
-  const error: NodeJS.ErrnoException = Object.assign(new Error(message), where)
+  // In the order in which Node.js sets them, which is that in which it prints them.
+  const fields = terse.has(syscall) ? { errno, code, syscall } : { code, errno, syscall }
+  const error = Object.assign(new Error(message), fields, where)
   if (port === 0) delete (error as { port?: number }).port // Node leaves port 0 out as well
-  return Object.assign(error, { errno, code, syscall })
+  return error
 }
 
 /**

@@ -6,12 +6,13 @@ import { HandoffError } from '../errors.ts'
 import { interceptBind } from '../io/bind-hook.ts'
 import { interceptListen } from '../io/listen-hook.ts'
 import { handleOf, setHandle } from '../io/node-internals.ts'
+import { disguise } from '../io/shadow.ts'
 import { type Ignored, isTaken, type Place } from './taken.ts'
 
 /** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
 export function refuseForks(applies: () => boolean): void {
   const { fork } = cluster
-  cluster.fork = (env) => {
+  const refusing: typeof fork = (env) => {
     if (applies()) {
       throw new HandoffError(
         'ERR_HANDOFF_CLUSTER',
@@ -20,6 +21,7 @@ export function refuseForks(applies: () => boolean): void {
     }
     return fork.call(cluster, env)
   }
+  cluster.fork = disguise(refusing, fork)
   // For `import { fork } from 'node:cluster'`.
   syncBuiltinESMExports()
 }
