@@ -58,6 +58,7 @@ test('what matters of the dependencies is told, each once', () => {
     'close-with-grace',
     'socket.io',
   ])
+  expect(whats(['aedes', 'y-websocket', 'colyseus'])).toEqual(['aedes', 'y-websocket', 'colyseus'])
   expect(whats(['ws'])).toEqual(['ws'])
   expect(whats(['ws', '@fastify/websocket'])).toEqual(['@fastify/websocket'])
 })

@@ -53,13 +53,14 @@ const known: Record<string, readonly [why: string, remedy: string]> = {
     'Set handoff: true on routes whose handlers keep nothing for a socket, or export its state: docs/websockets.md.',
   ],
   ws: [
-    'a WebSocket goes over where its server has opted in; others are told 1012 and come back',
+    'a WebSocket goes over where its server has opted in; others are told 1012 and come back, and rooms in memory are split until then',
     'Call handoff.webSockets(wss, hooks): docs/websockets.md.',
   ],
   'socket.io': [
-    'its sessions are in memory: clients are told 1012 and connect again',
-    'Nothing to do, if clients can bear that: docs/websockets.md.',
+    'its sessions and rooms are in memory: clients are told 1012 and connect again, and do not meet across processes until then',
+    'Nothing to do, if clients can bear that; else an adapter, or a short --drain-timeout: docs/limits.md.',
   ],
+  ...meeting(['aedes', 'mosca', 'y-websocket', '@hocuspocus/server', 'colyseus', '@colyseus/core']),
   'uWebSockets.js': [
     'its sockets are not those of Node.js, and stay with the old process',
     'Use ws, or keep that server out of the handoff.',
@@ -92,6 +93,15 @@ export function checkScripts({ scripts }: EntryFacts): Finding[] {
     const why = 'it stops the server before it starts the new one'
     return [note(`npm run ${name}: ${command}`, why, `Use ${found[1]}: docs/moving-over.md.`)]
   })
+}
+
+/** Their clients meet in the memory of one process. */
+function meeting(names: readonly string[]): Record<string, readonly [string, string]> {
+  const why =
+    'its clients meet in memory: during a drain those of the old process do not reach those of the new one'
+  const remedy =
+    'Let them meet outside of the process (Redis, a database), or give --drain-timeout a second or two: docs/limits.md.'
+  return Object.fromEntries(names.map((name) => [name, [why, remedy] as const]))
 }
 
 function sharing(names: readonly string[], why: string, remedy: string) {
