@@ -30,3 +30,16 @@ test('help and version are no errors', async () => {
     stderr: '',
   })
 })
+
+test.each([
+  [['status', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
+  [['reload', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
+  [['stop', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
+  [['status', '--json', '--nope'], 2, undefined],
+])('with --json a failure is JSON, too: handoff %j', async (args, exitCode, code) => {
+  const ended = await makeProject({}).handoff(...args)
+  expect(ended.exitCode).toBe(exitCode)
+  const failure = JSON.parse(ended.stdout)
+  expect(failure).toMatchObject({ type: 'error', ok: false, ...(code && { code }) })
+  expect(ended.stderr).toContain(failure.message)
+})

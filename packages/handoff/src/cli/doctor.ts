@@ -3,6 +3,7 @@
 import { diagnose } from './doctor/diagnose.ts'
 import { gatherFacts } from './doctor/facts.ts'
 import { findingLines } from './doctor/text.ts'
+import { columnsOf, fold } from './fold.ts'
 import { styleFor } from './style.ts'
 
 export interface DoctorOptions {
@@ -15,7 +16,9 @@ export function doctor(entry: string | undefined, { json }: DoctorOptions): numb
   const ok = findings.every(({ level }) => level !== 'problem')
   const text = json
     ? JSON.stringify({ ok, findings })
-    : findingLines(findings, styleFor(process.stdout)).join('\n')
+    : findingLines(findings, styleFor(process.stdout))
+        .flatMap((line) => fold(line, columnsOf(process.stdout)))
+        .join('\n')
   process.stdout.write(`${text}\n`)
   return ok ? 0 : 1
 }

@@ -31,3 +31,12 @@ function printStack(stack: string): void {
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error
 }
+
+/** The same for programs, as one line on stdout: what asked for `--json` gets it in any case. */
+export function printJsonFailure(error: unknown): void {
+  const { code } = error as { code?: unknown }
+  const isOurs = error instanceof HandoffError || error instanceof Refusal
+  const message = reasonOf(error).replace(/^error: /, '')
+  const failure = { type: 'error', ok: false, ...(isOurs && { code }), message }
+  process.stdout.write(`${JSON.stringify(failure)}\n`)
+}

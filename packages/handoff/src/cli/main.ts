@@ -5,7 +5,7 @@
 import './clean-start.ts'
 import { CommanderError } from 'commander'
 import { release } from '../supervisor/release.ts'
-import { printError, printFailure } from './fail.ts'
+import { printError, printFailure, printJsonFailure } from './fail.ts'
 import { markNodeFlags } from './node-flags.ts'
 import { makeProgram } from './program.ts'
 
@@ -29,11 +29,16 @@ for (const command of [program, ...program.commands]) {
   })
 }
 
+const [node = '', script = '', ...args] = process.argv
+// After `run` it may be the program's.
+const wantsJson = args[0] !== 'run' && args.includes('--json')
+
 try {
-  const [node = '', script = '', ...args] = process.argv
   const run = program.commands.find((command) => command.name() === 'run')
   await program.parseAsync([node, script, ...(run ? markNodeFlags(args, run) : args)])
 } catch (error) {
+  const isAnswer = error instanceof CommanderError && error.exitCode === 0
+  if (wantsJson && !isAnswer) printJsonFailure(error)
   if (error instanceof CommanderError) {
     // Help and version that were asked for have exit code 0; all else was not understood.
     process.exitCode = error.exitCode === 0 ? 0 : 2

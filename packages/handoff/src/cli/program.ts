@@ -122,9 +122,10 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .summary('let every process finish its work, then end the run')
     .description('Stops accepting, lets what is in flight finish, and returns when all have gone.')
     .argument('[name]', nameText, runName)
-    .action(async (name) => {
+    .option('--json', 'one JSON object')
+    .action(async (name, options) => {
       const { stop } = await import('./stop.ts')
-      exit(await stop(name))
+      exit(await stop(name, options))
     })
 
   program

@@ -5,6 +5,7 @@ import { workingDirectory } from '../supervisor/entry.ts'
 import type { ProgramChange } from '../supervisor/program.ts'
 import { printError } from './fail.ts'
 import { findRun } from './find-run.ts'
+import { columnsOf, fold } from './fold.ts'
 import { reloadLine, reloadSummary } from './render.ts'
 import { styleFor } from './style.ts'
 
@@ -46,5 +47,7 @@ function changeOf({ entry, cwd, node }: ReloadOptions): ProgramChange {
 }
 
 function print(text: string | undefined): void {
-  if (text !== undefined) process.stdout.write(`${text}\n`)
+  if (text === undefined) return
+  const lines = text.startsWith('{') ? [text] : fold(text, columnsOf(process.stdout))
+  process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { findRun } from './find-run.ts'
+import { columnsOf, fold } from './fold.ts'
 import { statusLines } from './render.ts'
 import { styleFor } from './style.ts'
 
@@ -27,7 +28,9 @@ export async function status(name: string | undefined, options: StatusOptions): 
     const current = await client.status()
     const text = options.json
       ? JSON.stringify(current)
-      : statusLines(current, style, Date.now()).join('\n')
+      : statusLines(current, style, Date.now())
+          .flatMap((line) => fold(line, columnsOf(process.stdout)))
+          .join('\n')
     if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write(clear)
     process.stdout.write(`${text}\n`)
     if (!options.watch) return 0

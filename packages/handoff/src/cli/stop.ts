@@ -9,7 +9,11 @@ import { styleFor } from './style.ts'
 /** As the supervisor tells it, who is at another terminal. */
 const waitingAfterMs = 2_000
 
-export async function stop(name: string | undefined): Promise<number> {
+export interface StopOptions {
+  readonly json?: true
+}
+
+export async function stop(name: string | undefined, { json }: StopOptions): Promise<number> {
   const client = findRun(name)
   const stopped = client.stop()
   const timer = setTimeout(() => void tellWaiting(client), waitingAfterMs)
@@ -18,7 +22,11 @@ export async function stop(name: string | undefined): Promise<number> {
   } finally {
     clearTimeout(timer)
   }
-  process.stdout.write(`${styleFor(process.stdout).tick}${printable(client.name)} has stopped\n`)
+  const { name: run } = client
+  const text = json
+    ? JSON.stringify({ ok: true, name: run })
+    : `${styleFor(process.stdout).tick}${printable(run)} has stopped`
+  process.stdout.write(`${text}\n`)
   return 0
 }
 
