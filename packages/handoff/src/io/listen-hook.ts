@@ -4,7 +4,7 @@ import cluster from 'node:cluster'
 import net, { type Server } from 'node:net'
 import type { ListenOptions } from './listen-arguments.ts'
 import { MethodHook, Pending } from './method-hook.ts'
-import { type BindStep, bindStepName, handleOf, readBindStep } from './node-internals.ts'
+import { type BindStep, bindStepName, handleOf, readBindStep, uncounted } from './node-internals.ts'
 import { withOwnStack } from './own-stack.ts'
 import { disguise } from './shadow.ts'
 
@@ -44,7 +44,7 @@ export function interceptListen(interceptor: ListenInterceptor): () => void {
 
 /** Makes a server listen on a descriptor, past all interceptors and whatever wraps its `listen`. */
 export function listenOnDescriptor(server: Server, fd: number, backlog?: number): void {
-  asOurs(() => listen.call(server, { fd }, backlog))
+  asOurs(() => uncounted(server, () => listen.call(server, { fd }, backlog)))
 }
 
 function hookedStep(this: Server, ...args: unknown[]): void {

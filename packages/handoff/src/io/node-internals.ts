@@ -452,6 +452,21 @@ export function namePlace(server: Server, place: AddressInfo | string): void {
   fields._connectionKey = `${family.replace('IPv', '')}:${address}:${port}`
 }
 
+/**
+ * Makes a call of `listen` that the server does not count: it is none of its program's.
+ *
+ * @see lib/net.js `Server.prototype.listen` (Node 20 to 26)
+ */
+export function uncounted(server: Server, listen: () => void): void {
+  const counting = server as unknown as { _listeningId: number }
+  const { _listeningId: count } = counting
+  try {
+    listen()
+  } finally {
+    counting._listeningId = count
+  }
+}
+
 /** @see lib/net.js `setupListenHandle`, `Server.prototype._listen2` (Node 20 to 26) */
 export const bindStepName = '_listen2'
 
