@@ -173,6 +173,14 @@ test('one file alone is the door to clock, environment, signals, spawn and exit'
   expect(lines.filter(ofProcesses)).toEqual([])
 })
 
+// Why is in io/file-stat.ts. Directories and what the supervisor looks at are no sockets.
+test('one file alone looks at what may be a socket', () => {
+  const looks = /\bl?f?statSync\(/
+  const directories = /^io\/run-directory\.ts: /
+  const lines = linesWith(looks, 'io/file-stat.ts').filter((line) => !directories.test(line))
+  expect(lines.filter(ofProcesses)).toEqual([])
+})
+
 test('nobody sleeps', () => {
   expect(linesWith(/timers\/promises|setTimeout\(\s*resolve/).filter(ofProcesses)).toEqual([])
 })

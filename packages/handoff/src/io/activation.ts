@@ -1,10 +1,10 @@
 // Listeners that this process was started with: of socket activation, of systemd's descriptor store,
 // of a supervisor that kept them when the process before died.
 
-import { fstatSync } from 'node:fs'
 import { keyOf, type ListenerProtocol, type ManifestEntry } from '../protocol/manifest.ts'
 import { isStoreName, keyOfStoreName } from '../protocol/store-names.ts'
 import { close, type DescriptorFacts, describe } from './descriptors.ts'
+import { statOfDescriptor } from './file-stat.ts'
 import { inodeField } from './listeners.ts'
 
 /** SD_LISTEN_FDS_START of sd_listen_fds(3). */
@@ -137,7 +137,7 @@ function entriesOf(
       warn(`the inherited descriptor ${fd}${name && ` (${name})`} is no listener: it is left alone`)
       continue
     }
-    const { ino } = fstatSync(fd, { bigint: true })
+    const { ino } = statOfDescriptor(fd)
     const twin = sockets.get(ino)
     if (twin === undefined) sockets.set(ino, { fd, facts, protocol, names: [name] })
     else if (twin.fd !== fd) {

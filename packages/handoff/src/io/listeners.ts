@@ -1,11 +1,11 @@
 // The listening sockets of this process: received, bound, handed on. Owns their descriptors.
 
-import { lstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
 import { findEntry, joinedKey, joinedTo, keyOf, overlaps, requestOf } from '../protocol/manifest.ts'
 import { bindTcp, bindUdp, bindUnix, stopListening } from './bind.ts'
 import { close, describe } from './descriptors.ts'
+import { statOfPath } from './file-stat.ts'
 import { inodeAt, KeptPaths } from './unix-path.ts'
 import { connectUnix } from './unix-socket.ts'
 import { unlinkForUs } from './unlink-hook.ts'
@@ -449,8 +449,8 @@ function bindPath(path: string, options: BindOptions): number {
  * Node leaves this to the user; here nobody else may unlink, so we clean up too.
  */
 export function removeStale(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (!stat?.isSocket() || stat.uid !== process.getuid?.()) return false
+  const stat = statOfPath(path)
+  if (!stat?.isSocket() || Number(stat.uid) !== process.getuid?.()) return false
   try {
     close(connectUnix(path))
     return false

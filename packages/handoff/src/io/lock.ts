@@ -1,6 +1,7 @@
 // Locks on files and directories: one holder, until it releases them or ends.
 
-import { closeSync, constants, lstatSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
+import { statOfPath } from './file-stat.ts'
 import { check, loadNative, WOULD_BLOCK } from './native.ts'
 
 export interface Lock {
@@ -41,7 +42,7 @@ export function tryLockName(path: string): Lock | undefined {
 }
 
 function inode(path: string): bigint | undefined {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+  return statOfPath(path)?.ino
 }
 
 /** Makes the file; where it has gone again, its inode is none's. */

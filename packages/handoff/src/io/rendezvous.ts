@@ -1,12 +1,13 @@
 // The rendezvous socket: its path checked, bound once for all generations, handed on, removed last.
 
 import { randomBytes } from 'node:crypto'
-import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
+import { type BigIntStats, rmdirSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { HandoffError } from '../errors.ts'
 import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
 import { bindUnix } from './bind.ts'
 import { close } from './descriptors.ts'
+import { statOfPath } from './file-stat.ts'
 import { unlinkOwn } from './listeners.ts'
 import { tryLockDirectory } from './lock.ts'
 import { openRunDirectory } from './run-directory.ts'
@@ -109,10 +110,10 @@ export class Rendezvous {
         close(left)
         throw busy(path)
       }
-      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path)
+      if (statOfPath(path) !== undefined) unlinkSync(path)
       const isShared = trust.allowUids.some((uid) => uid !== trust.uid && uid !== 0)
       const fd = bindUnix({ path, mode: isShared ? sharedMode : ownMode })
-      const { dev, ino } = lstatSync(path, { bigint: true })
+      const { dev, ino } = statOfPath(path) as BigIntStats
       const entry: ManifestEntry = {
         key: rendezvousKey,
         protocol: 'unix',
@@ -190,20 +191,20 @@ function checkPath(path: string, trust: Trust): boolean {
 function checkPlace(path: string, trust: Trust): boolean {
   const { uid } = trust
   const directory = dirname(path)
-  const parent = lstatSync(directory, { throwIfNoEntry: false })
+  const parent = statOfPath(directory)
   if (parent === undefined) throw unsafe(path, `the directory ${directory} does not exist`)
   if (!parent.isDirectory()) throw unsafe(path, `${directory} is not a directory`)
-  if (!isTrusted(parent.uid, trust)) {
+  if (!isTrusted(Number(parent.uid), trust)) {
     throw unsafe(path, `the directory ${directory} belongs to uid ${parent.uid}, not to uid ${uid}`)
   }
-  if ((parent.mode & 0o022) !== 0) {
+  if ((parent.mode & 0o022n) !== 0n) {
     throw unsafe(path, `others may write to the directory ${directory}`)
   }
-  const stat = lstatSync(path, { throwIfNoEntry: false })
+  const stat = statOfPath(path)
   if (stat === undefined) return false
   if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
   if (!stat.isSocket()) throw unsafe(path, 'it exists and is not a socket')
-  if (!isTrusted(stat.uid, trust))
+  if (!isTrusted(Number(stat.uid), trust))
     throw unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${uid}`)
   return true
 }

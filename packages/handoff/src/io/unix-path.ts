@@ -1,8 +1,9 @@
 // Keeps the paths of Unix listeners: programs remove them before they listen, and when they exit.
 
 import { createHash } from 'node:crypto'
-import { linkSync, lstatSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
+import { linkSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { statOfPath } from './file-stat.ts'
 import { unlinkForUs } from './unlink-hook.ts'
 
 /**
@@ -129,7 +130,7 @@ export function keepsAny(directory: string): boolean {
  */
 export function inodeAt(path: string): string | undefined {
   try {
-    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    const stat = statOfPath(path)
     return stat?.isSocket() ? `${stat.dev}:${stat.ino}` : undefined
   } catch {
     return undefined

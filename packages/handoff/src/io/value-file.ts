@@ -1,10 +1,11 @@
 // Values too large for a frame: an unlinked temporary file, of which a descriptor goes over.
 
 import { randomUUID } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { statOfDescriptor } from './file-stat.ts'
 
 /** Largest value: a string of V8 holds little more (String::kMaxLength, 2^29 - 24). */
 export const valueLimitBytes = 2 ** 29 - 24
@@ -53,8 +54,8 @@ export function writeValueFileSync(bytes: Uint8Array): number {
  * @throws the system's error.
  */
 export function readValueFile(fd: number, length: number): Buffer | undefined {
-  const stat = fstatSync(fd)
-  if (!stat.isFile() || stat.size !== length || length > valueLimitBytes) return undefined
+  const stat = statOfDescriptor(fd)
+  if (!stat.isFile() || stat.size !== BigInt(length) || length > valueLimitBytes) return undefined
   const bytes = Buffer.alloc(length)
   for (let at = 0; at < length; ) {
     // By position: the offset is shared with the process that wrote it.

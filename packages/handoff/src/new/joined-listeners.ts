@@ -1,9 +1,9 @@
 // The listeners of one more old process: each finds the server here that listens at its place.
 
-import { fstatSync } from 'node:fs'
 import type { Gate } from '../connections/gate.ts'
 import type { Holdings } from '../holdings.ts'
 import { close } from '../io/descriptors.ts'
+import { statOfDescriptor } from '../io/file-stat.ts'
 import { joinedTo, type ManifestEntry, placeOf } from '../protocol/manifest.ts'
 import type { Messages } from '../protocol/messages.ts'
 
@@ -93,5 +93,5 @@ export class JoinedListeners {
 }
 
 function isSame(fd: number, other: number): boolean {
-  return fstatSync(fd, { bigint: true }).ino === fstatSync(other, { bigint: true }).ino
+  return statOfDescriptor(fd).ino === statOfDescriptor(other).ino
 }
