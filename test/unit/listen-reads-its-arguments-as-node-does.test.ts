@@ -111,6 +111,30 @@ test('the options of the caller stay as they are', () => {
   expect(options).toEqual({ port: undefined, path })
 })
 
+test.each<[string, object]>([
+  ['inherited', Object.create({ port: 0, host: '127.0.0.1', backlog: 5, ipv6Only: true })],
+  [
+    'getters of a class',
+    new (class {
+      get port() {
+        return 0
+      }
+      get host() {
+        return '127.0.0.1'
+      }
+      get backlog() {
+        return 5
+      }
+      get ipv6Only() {
+        return true
+      }
+    })(),
+  ],
+])('options that are %s count', (_, options) => {
+  const expected = { port: 0, host: '127.0.0.1', backlog: 5, ipv6Only: true }
+  expect(readListenArguments([options])?.options).toEqual(expected)
+})
+
 test.each<[string, Arguments]>([
   ['a port below 0', [-1]],
   ['a port above 65535', [65_536]],

@@ -33,8 +33,7 @@ export function readListenArguments(args: readonly unknown[]): ListenCall | unde
   if ('_handle' in given || 'handle' in given) return undefined
   const place = placeOf(given, args)
   if (place === undefined) return undefined
-  const { fd: _fd, port: _port, path: _path, ...rest } = given
-  const options: ListenOptions = { ...rest, ...place }
+  const options: ListenOptions = { ...pick(given), ...place }
   const backlog = given.backlog || numberOf(args[1]) || numberOf(args[2])
   if (backlog) options.backlog = backlog
   const last = args.at(-1)
@@ -42,6 +41,25 @@ export function readListenArguments(args: readonly unknown[]): ListenCall | unde
 }
 
 type Given = Omit<ListenOptions, 'port'> & { port?: unknown; _handle?: unknown; handle?: unknown }
+
+/** What says how to listen, beside the place. */
+const names = [
+  'host',
+  'backlog',
+  'exclusive',
+  'ipv6Only',
+  'reusePort',
+  'readableAll',
+  'writableAll',
+  'signal',
+  'name',
+] as const
+
+/** Reads them by name, as Node does: they may be inherited, or getters. */
+function pick(given: Given): ListenOptions {
+  const read = names.map((name) => [name, given[name]] as const)
+  return Object.fromEntries(read.filter(([, value]) => value !== undefined))
+}
 
 function normalize([first, second]: readonly unknown[]): Given {
   if (typeof first === 'object' && first !== null) return first
