@@ -2,11 +2,14 @@
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ask, makeProject, type Project, Run } from '../support/cli-project.ts'
 import { freePort } from '../support/free-port.ts'
 import { plainServer } from '../support/plain-server.ts'
 import { gone } from '../support/process-facts.ts'
+
+const nodeOfTomorrow = fileURLToPath(new URL('../fixtures/node-of-tomorrow.cjs', import.meta.url))
 
 /** Starts the entry with the preload, in the project. */
 function start(project: Project, entry: string, port: number, env: NodeJS.ProcessEnv = {}): Run {
@@ -49,6 +52,25 @@ test('with HANDOFF_RENDEZVOUS the same start again takes over', async () => {
   const port = await freePort()
   const env = { HANDOFF_RENDEZVOUS: join(project.path, 'rendezvous.sock') }
   const old = start(project, 'server.mjs', port, env)
+  await old.listens()
+  project.write('server.mjs', plainServer('second'))
+  const next = start(project, 'server.mjs', port, env)
+  await next.listens()
+  expect(await old.ended()).toBe(0)
+  expect(await ask(port)).toBe('second')
+  next.child.kill('SIGTERM')
+  expect(await next.ended()).toBe(0)
+})
+
+test('a Node.js that binds in another way is warned of, and hands over all the same', async () => {
+  const project = makeProject({ 'server.mjs': plainServer('first') })
+  const port = await freePort()
+  const env = {
+    HANDOFF_RENDEZVOUS: join(project.path, 'rendezvous.sock'),
+    NODE_OPTIONS: `--require ${nodeOfTomorrow}`,
+  }
+  const old = start(project, 'server.mjs', port, env)
+  await old.says(/handoff: cannot hook the step .*\[ERR_HANDOFF_UNKNOWN_NODE\]/)
   await old.listens()
   project.write('server.mjs', plainServer('second'))
   const next = start(project, 'server.mjs', port, env)

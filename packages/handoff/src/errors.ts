@@ -12,6 +12,8 @@ const help = {
     'socket-handoff runs in Node.js, on Linux and macOS; elsewhere start the server without it.',
   ERR_HANDOFF_ADDON_NOT_FOUND:
     'Build it with `npm run build:native` (needs Python and a C++ compiler).',
+  ERR_HANDOFF_UNKNOWN_NODE:
+    'Update socket-handoff. Until then listeners are handed over by listen itself, which a program may notice.',
   ERR_HANDOFF_CLUSTER:
     'The cluster primary owns the sockets of its workers; start the file that listens without cluster, by `handoff run --workers max`.',
   ERR_HANDOFF_WORKER_THREAD: 'Listen in the main thread, or name the port in HANDOFF_IGNORE.',

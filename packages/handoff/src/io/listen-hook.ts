@@ -2,9 +2,16 @@
 
 import cluster from 'node:cluster'
 import net, { type Server } from 'node:net'
-import type { ListenOptions } from './listen-arguments.ts'
+import { type ListenOptions, readListenArguments } from './listen-arguments.ts'
 import { MethodHook, Pending } from './method-hook.ts'
-import { type BindStep, bindStepName, handleOf, readBindStep, uncounted } from './node-internals.ts'
+import {
+  type BindStep,
+  bindStepName,
+  callsBindStep,
+  handleOf,
+  readBindStep,
+  uncounted,
+} from './node-internals.ts'
 import { withOwnStack } from './own-stack.ts'
 import { disguise } from './shadow.ts'
 
@@ -20,13 +27,17 @@ export interface ListenInterceptor {
   listen(server: Server, options: ListenOptions, own: () => void): Promise<void>
 }
 
-const bindStep = Reflect.get(net.Server.prototype, bindStepName) as BindStep
-const listen: (this: Server, where: { fd: number }, backlog?: number) => Server =
-  net.Server.prototype.listen
-const hook = new MethodHook<ListenInterceptor>(
-  net.Server.prototype,
-  bindStepName,
-  disguise(hookedStep, bindStep),
+const { prototype } = net.Server
+const bindStep = Reflect.get(prototype, bindStepName) as BindStep
+const listen: (this: Server, where: { fd: number }, backlog?: number) => Server = prototype.listen
+const hook = callsBindStep()
+  ? new MethodHook<ListenInterceptor>(prototype, bindStepName, disguise(hookedStep, bindStep))
+  : undefined
+/** In its place on a Node.js that we do not know: `listen` itself, with a reading of its arguments. */
+const secondHook = new MethodHook<ListenInterceptor>(
+  prototype,
+  'listen',
+  disguise(hookedListen, listen),
 )
 const pending = new Pending<Server>()
 /** Whether a listen of our own is under way, which nobody intercepts. */
@@ -39,8 +50,11 @@ let isOurs = false
  * @returns the undo; with the last interceptor Node's own step is back.
  */
 export function interceptListen(interceptor: ListenInterceptor): () => void {
-  return hook.add(interceptor)
+  return (hook ?? secondHook).add(interceptor)
 }
+
+/** Whether this Node.js has the step as we know it. Without, `listen` is hooked, which programs may notice. */
+export const hooksBindStep = hook !== undefined
 
 /** Makes a server listen on a descriptor, past all interceptors and whatever wraps its `listen`. */
 export function listenOnDescriptor(server: Server, fd: number, backlog?: number): void {
@@ -54,7 +68,7 @@ function hookedStep(this: Server, ...args: unknown[]): void {
   const options = isOurs || isGiven ? undefined : readBindStep(args)
   if (options === undefined) return bind()
   if (pending.has(this)) throw alreadyListens()
-  const interceptor = hook.find((candidate) => candidate.claims(this, options))
+  const interceptor = hook?.find((candidate) => candidate.claims(this, options))
   if (interceptor === undefined) return bind()
   let isNodes = false
   const listening = interceptor.listen(this, options, () => {
@@ -62,6 +76,22 @@ function hookedStep(this: Server, ...args: unknown[]): void {
     withOwnStack(bind)
   })
   pending.follow(this, listening, { waits: !isNodes && handleOf(this) === null })
+}
+
+function hookedListen(this: Server, ...args: unknown[]): Server {
+  const own = (given: readonly unknown[]) => Reflect.apply(listen, this, given) as Server
+  const call = this.listening ? undefined : readListenArguments(args)
+  if (call === undefined) return own(args)
+  const { options, callback } = call
+  if (pending.has(this)) throw alreadyListens()
+  const interceptor = secondHook.find((candidate) => candidate.claims(this, options))
+  if (interceptor === undefined) return own(args)
+  if (callback !== undefined) this.once('listening', callback)
+  pending.follow(
+    this,
+    interceptor.listen(this, options, () => void own([options])),
+  )
+  return this
 }
 
 function asOurs(action: () => void): void {

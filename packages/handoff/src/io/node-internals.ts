@@ -4,7 +4,7 @@ import type { Socket as DatagramSocket } from 'node:dgram'
 import type { EventEmitter } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import type { Http2Session } from 'node:http2'
-import { type AddressInfo, type Server, type ServerOpts, Socket } from 'node:net'
+import { type AddressInfo, Server, type ServerOpts, Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import type { ListenOptions } from './listen-arguments.ts'
 
@@ -480,6 +480,44 @@ export type BindStep = (
   fd: number | undefined,
   flags: number | undefined,
 ) => void
+
+/** An error, and no bind, if this Node.js does not call the step. */
+const nowhere = '/dev/null/socket'
+const probeBacklog = 7
+
+/**
+ * Tells whether `listen` calls the step that binds, with the arguments that {@link readBindStep} reads.
+ * Asks servers of its own to listen, which are never bound.
+ *
+ * @see lib/net.js `Server.prototype.listen`, `listenInCluster` (Node 20 to 26)
+ */
+export function callsBindStep(): boolean {
+  const prototype: object = Server.prototype
+  if (typeof Reflect.get(prototype, bindStepName) !== 'function') return false
+  const places = [{ port: 0 }, { path: nowhere }]
+  return places.every((place) => {
+    const read = readBindStep(bindStepArguments(place))
+    const expected = { backlog: probeBacklog, ...place }
+    return JSON.stringify(read) === JSON.stringify(expected)
+  })
+}
+
+/** What `listen` calls the step with; nothing if it does not call it. */
+function bindStepArguments(place: ListenOptions): unknown[] {
+  const server = new Server()
+  let args: unknown[] = []
+  const value = (...given: unknown[]) => {
+    args = given
+  }
+  Object.defineProperty(server, bindStepName, { value, configurable: true })
+  try {
+    server.listen({ ...place, backlog: probeBacklog, exclusive: true })
+  } catch {
+    return []
+  }
+  if (args.length === 0) server.on('error', () => {}).close()
+  return args
+}
 
 /** `UV_TCP_IPV6ONLY` and, since Node 23.1, `UV_TCP_REUSEPORT` of include/uv.h. */
 const ipv6OnlyFlag = 1

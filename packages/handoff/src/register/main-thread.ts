@@ -8,7 +8,7 @@ import { startHandoffNow } from '../create.ts'
 import { HandoffError } from '../errors.ts'
 import type { HandoffProcess } from '../handoff.ts'
 import { interceptBind } from '../io/bind-hook.ts'
-import { interceptListen } from '../io/listen-hook.ts'
+import { hooksBindStep, interceptListen } from '../io/listen-hook.ts'
 import { loadNative } from '../io/native.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system.ts'
 import { KeptPaths, keepsAny } from '../io/unix-path.ts'
@@ -87,6 +87,7 @@ export function preloadMainThread(
       },
     }),
   ]
+  if (!hooksBindStep && !takesNothing) warnOfUnknownNode(system)
   if (!takesNothing) refuseForks(() => !isProgramsOwn())
   if (rule === 'message') undo.push(...hearWord(() => whenReady.tell(), variables, system, program))
   onProgramClaim(() => {
@@ -157,6 +158,14 @@ function createHandoff(
   const restart = () => handoff.serving.then(() => handoff.restart())
   handoff.addUndo(shareSignals({ onExit, stop, restart }, restarts, program, system))
   return handoff
+}
+
+function warnOfUnknownNode(system: System): void {
+  const { message, code } = new HandoffError(
+    'ERR_HANDOFF_UNKNOWN_NODE',
+    `cannot hook the step in which listen binds: Node.js ${process.versions.node} does not call it as versions 20 to 26 do`,
+  )
+  system.warn(`handoff: ${message} [${code}]`)
 }
 
 function clusterWorker(): HandoffError {
