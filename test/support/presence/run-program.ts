@@ -41,7 +41,8 @@ const longestMs = 30_000
  * @param file - a program that may begin with comments for us: `// flags: …` for flags of Node.js;
  * `// signal: NAME after WORD` to get a signal when it has printed a line that begins so.
  * @param notifySocket - where a supervised program reports to.
- * @returns the outcome, in which ports, paths and pids have names in place of their values.
+ * @returns the outcome, in which ports, paths and pids have names in place of their values; without addresses
+ * of code in memory.
  */
 export async function runProgram(file: string, mode: Mode, notifySocket: string): Promise<Outcome> {
   const source = readFileSync(file, 'utf8')
@@ -127,7 +128,8 @@ function nameValues(output: string, { ports, directory, pid, file }: Values): st
   ports.forEach((port, i) => {
     named = named.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${portNames[i]}>`)
   })
-  return named.replaceAll(new RegExp(`\\b${pid}\\b`, 'g'), '<pid>')
+  const withoutAddresses = named.replaceAll(/^ *\d+: 0x[0-9a-f]+ .*\n/gm, '')
+  return withoutAddresses.replaceAll(new RegExp(`\\b${pid}\\b`, 'g'), '<pid>')
 }
 
 /**
