@@ -4,7 +4,6 @@ import type { HandoffEventBody, ProcessStage } from '../diagnostics.ts'
 import { errorFromPeer, type HandoffError } from '../errors.ts'
 import { countsOf, type DrainCounts } from '../fates.ts'
 import { Channel } from '../io/channel.ts'
-import type { Timer } from '../io/system.ts'
 import { Wire } from '../io/wire.ts'
 import { plural } from '../plural.ts'
 import type { OldEvent, OldState } from '../protocol/machine.ts'
@@ -17,15 +16,9 @@ import { helloTimeoutMs, Lobby } from './lobby.ts'
 import { chooseVersion, refusePeer } from './offer.ts'
 import { Offering, type OfferingContext } from './offering.ts'
 import { type Answer, isAnswer, Peer, type PeerHandlers } from './peer.ts'
+import { Probation } from './probation.ts'
 import { beforeCommit, stageOf, underWay } from './stage-of.ts'
 import { TakeBack } from './take-back.ts'
-import { Vigil } from './vigil.ts'
-
-/**
- * How long the end of the probation may be put off at least while the new process does not answer, in
- * milliseconds: long enough for the supervisor to notice it.
- */
-const leastHoldMs = 5_000
 
 /** What the old side asks of the process around it. */
 export interface SuccessionContext extends OfferingContext {
@@ -68,12 +61,11 @@ export class Succession {
   /** The pid of the peer of the handoff that is under way, or was last. */
   #peerPid = 0
   readonly #lobby: Lobby
+  readonly #probation: Probation
   #offering: Offering | undefined
   #releasing: Promise<unknown> | undefined
   #ready: Messages['ready'] | undefined
   #drain: Drain | undefined
-  #probation: Timer | undefined
-  #vigil: Vigil | undefined
   #error: HandoffError | undefined
 
   constructor(context: SuccessionContext) {
@@ -84,6 +76,15 @@ export class Succession {
       isFree: () => this.state === 'serving' || this.state === 'offer',
       busy: () => this.#failures.busy(),
       onHello: (peer, hello) => this.#prefer(peer, hello),
+    })
+    this.#probation = new Probation(context.system, {
+      ask: () => this.#peer?.send({ type: 'alive' }),
+      onSilent: (ms) => context.silent(this.#peerPid, ms),
+      look: () => {
+        this.#act(undefined, this.#peer?.look() ?? noMark)
+        return this.state === 'drain' || this.state === 'guard'
+      },
+      onEnd: () => this.#dispatchAfterLook('probation'),
     })
     this.#runner = new Runner('old', 'serving', this.#effects(), (state) => this.#enter(state))
   }
@@ -134,7 +135,7 @@ export class Succession {
   }
 
   #effects(): Effects {
-    const { system, settings, report } = this.#context
+    const { settings, report } = this.#context
     return {
       'await-hello': (peer) => this.#awaitHello(peer as Peer),
       'refuse-busy': (peer) => {
@@ -158,10 +159,8 @@ export class Succession {
       'send-committed': () => this.#sendCommitted(),
       reopen: () => this.#takeBack.reopen(),
       'start-probation': () => {
-        const { probationMs } = settings
-        this.#probation?.cancel()
-        this.#probation = system.timer(probationMs, () => this.#endProbation())
-        if (probationMs > 0 && this.#offering?.accepts('alive')) this.#beginVigil()
+        const answers = this.#offering?.accepts('alive') ?? false
+        this.#probation.begin({ ...settings, answers })
       },
       'start-drain': () => this.#startDrain(),
       'note-adopted': (message) =>
@@ -177,8 +176,7 @@ export class Succession {
       'send-drained': (counts) => this.#peer?.send(drainedMessage(counts as DrainCounts)),
       'take-back': () => this.#resume(),
       'end-listening': () => {
-        this.#probation?.cancel()
-        this.#vigil?.stop()
+        this.#probation.stop()
         this.#drain?.forget()
         this.#context.holdings.endListening(this.state === 'stopping')
       },
@@ -251,7 +249,7 @@ export class Succession {
   #take(message: Message): void {
     const { type } = message
     if (type === 'alive') {
-      this.#vigil?.answered()
+      this.#probation.answered()
     } else if (type === 'hello' && this.#runner.takes('hello')) {
       const version = chooseVersion(message)
       this.#offering = this.#offer(message.accepts)
@@ -324,29 +322,8 @@ export class Succession {
   #resume(): void {
     const drain = this.#drain
     this.#drain = undefined
-    this.#probation?.cancel()
-    this.#vigil?.stop()
+    this.#probation.stop()
     this.#takeBack.resume(drain, this.#reason())
-  }
-
-  #beginVigil(): void {
-    this.#vigil?.stop()
-    this.#vigil = new Vigil(this.#context.system, {
-      ask: () => this.#peer?.send({ type: 'alive' }),
-      onSilent: (ms) => this.#context.silent(this.#peerPid, ms),
-    })
-  }
-
-  /** Not before the new process has answered once more: one that hangs by now can be taken back from. */
-  #endProbation(): void {
-    const end = () => this.#dispatchAfterLook('probation')
-    if (this.#vigil === undefined) return end()
-    // That it serves, or that this process is released, may stand on the mark already.
-    this.#act(undefined, this.#peer?.look() ?? noMark)
-    this.#probation?.cancel()
-    if (this.state !== 'drain' && this.state !== 'guard') return
-    const { drainTimeoutMs } = this.#context.settings
-    this.#vigil.askOnce(Math.max(drainTimeoutMs, leastHoldMs), end)
   }
 
   #enter(state: OldState): void {
