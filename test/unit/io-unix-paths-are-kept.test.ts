@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
+import { removeStale } from '../../packages/handoff/src/io/bind-place.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
-import { removeStale } from '../../packages/handoff/src/io/listeners.ts'
 import {
   inodeAt,
   KeptPaths,

@@ -1,6 +1,7 @@
 // What whoever started this process keeps in case it dies: dups of the listeners that it serves on.
 
-import type { Held, Listeners } from './io/listeners.ts'
+import type { Held } from './io/held.ts'
+import type { Listeners } from './io/listeners.ts'
 import type { Notifier } from './notifier.ts'
 import { storeNameOf } from './protocol/store-names.ts'
 

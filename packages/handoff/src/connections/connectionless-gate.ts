@@ -1,6 +1,6 @@
 // A gate that has no connections of its own: nothing is to be told, moved or closed behind it.
 
-import type { Held } from '../io/listeners.ts'
+import type { Held } from '../io/held.ts'
 import type { Gate } from './gate.ts'
 
 export abstract class ConnectionlessGate implements Gate {

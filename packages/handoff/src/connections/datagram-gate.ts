@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:dgram'
 import { close, dup } from '../io/descriptors.ts'
-import type { Held } from '../io/listeners.ts'
+import type { Held } from '../io/held.ts'
 import { observeDatagramClose, setDatagramReading } from '../io/node-internals.ts'
 import { shadow } from '../io/shadow.ts'
 import { ConnectionlessGate } from './connectionless-gate.ts'

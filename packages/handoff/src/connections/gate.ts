@@ -1,7 +1,7 @@
 // A gate is what stands between a listener and the server that uses it: open, it accepts.
 
 import type { KindCounts } from '../fates.ts'
-import type { Held } from '../io/listeners.ts'
+import type { Held } from '../io/held.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import type { Tally } from './tally.ts'
 

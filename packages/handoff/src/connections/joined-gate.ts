@@ -2,8 +2,8 @@
 
 import net, { type Server, type Socket } from 'node:net'
 import { close, dup } from '../io/descriptors.ts'
+import type { Held } from '../io/held.ts'
 import { listenOnDescriptor } from '../io/listen-hook.ts'
-import type { Held } from '../io/listeners.ts'
 import { acceptOptions, isFull, moveConnection } from '../io/node-internals.ts'
 import { announce } from './attach.ts'
 import { ConnectionlessGate } from './connectionless-gate.ts'

@@ -5,7 +5,7 @@ import { keyOf, type ListenerProtocol, type ManifestEntry } from '../protocol/ma
 import { isStoreName, keyOfStoreName } from '../protocol/store-names.ts'
 import { close, type DescriptorFacts, describe } from './descriptors.ts'
 import { statOfDescriptor } from './file-stat.ts'
-import { inodeField } from './listeners.ts'
+import { inodeField } from './own-path.ts'
 
 /** SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const firstInherited = 3

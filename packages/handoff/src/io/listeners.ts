@@ -3,39 +3,12 @@
 import { resolve } from 'node:path'
 import type { ListenerRequest, ManifestEntry } from '../protocol/manifest.ts'
 import { findEntry, joinedKey, joinedTo, keyOf, overlaps, requestOf } from '../protocol/manifest.ts'
-import { bindTcp, bindUdp, bindUnix, stopListening } from './bind.ts'
+import { stopListening } from './bind.ts'
+import { bindPlace } from './bind-place.ts'
 import { close, describe } from './descriptors.ts'
-import { statOfPath } from './file-stat.ts'
+import type { BindOptions, Held } from './held.ts'
+import { inodeField, unlinkOwn } from './own-path.ts'
 import { inodeAt, KeptPaths } from './unix-path.ts'
-import { connectUnix } from './unix-socket.ts'
-import { unlinkForUs } from './unlink-hook.ts'
-
-/** A listening socket that this process holds, whether or not it accepts on it. */
-export interface Held {
-  readonly entry: ManifestEntry
-  /** Ours; servers get dups of it. */
-  readonly fd: number
-  /** The key in the old process's manifest, where it came from there. */
-  readonly receivedAs?: string
-  /** As the supervisor bound it for this process, where it did. */
-  readonly reservedAs?: ManifestEntry
-  /** How to bind it again, should it have to be dropped for a while. */
-  readonly options: BindOptions
-  /**
-   * Why the kernel refused to bind, for a stand-in without a descriptor: see {@link
-   * Listeners.standIn}.
-   */
-  readonly refusal?: unknown
-}
-
-/** How to bind where nothing was received. */
-export interface BindOptions {
-  backlog?: number
-  reusePort?: boolean
-  reuseAddr?: boolean
-  /** Mode bits of a Unix path, umask applied where absent. */
-  mode?: number
-}
 
 export class Listeners {
   /** Received from the old process and not asked for yet. */
@@ -368,7 +341,7 @@ export class Listeners {
 
   #bind(key: string, request: ListenerRequest, options: BindOptions): Held {
     const { reusePort = this.#shared.has(key) } = options
-    return this.#hold(key, request, bind(request, { ...options, reusePort }), options)
+    return this.#hold(key, request, bindPlace(request, { ...options, reusePort }), options)
   }
 
   #take(received: { entry: ManifestEntry; fd: number }, key: string, options: BindOptions): Held {
@@ -390,25 +363,6 @@ export class Listeners {
   }
 }
 
-/** Removes the path of a Unix listener if it still is the socket that was bound there. */
-export function unlinkOwn({ protocol, address, inode }: ManifestEntry): void {
-  if (protocol !== 'unix' || inode === undefined) return
-  try {
-    if (inodeField(address).inode === inode) unlinkForUs(address)
-  } catch (error) {
-    // A process that has given up the right to leaves the path there, as it would without us: uv_pipe_t.
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EACCES' && code !== 'EPERM') throw error
-  }
-}
-
-/** Device and inode of the socket at a path: the guard of its unlink. None for an abstract name. */
-export function inodeField(path: string): { inode?: string } {
-  if (path === '' || path.startsWith('@')) return {}
-  const inode = inodeAt(path)
-  return inode === undefined ? {} : { inode }
-}
-
 /** Whether clients still get to a listener that was vacated, or do again. */
 function isUsable({ entry: { protocol, address, inode }, fd }: Held): boolean {
   if (protocol === 'tcp') return describe(fd).listening
@@ -417,46 +371,4 @@ function isUsable({ entry: { protocol, address, inode }, fd }: Held): boolean {
 
 function isAt({ protocol, address }: ManifestEntry, path: string): boolean {
   return protocol === 'unix' && address !== '' && resolve(address) === path
-}
-
-function bind(request: ListenerRequest, options: BindOptions): number {
-  const { protocol, address, port, ipv6Only } = request
-  if (protocol === 'unix') return bindPath(address ?? '', options)
-  const bindAt = protocol === 'tcp' ? bindTcp : bindUdp
-  if (address !== undefined) return bindAt({ ...options, address, port, ipv6Only })
-  try {
-    return bindAt({ ...options, address: '::', port, ipv6Only })
-  } catch (error) {
-    // As Node: every address means IPv6 dual stack, or IPv4 where the machine has no IPv6.
-    if (!noIpv6.has((error as NodeJS.ErrnoException).code ?? '')) throw error
-    return bindAt({ ...options, address: '0.0.0.0', port })
-  }
-}
-
-const noIpv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT'])
-
-function bindPath(path: string, options: BindOptions): number {
-  try {
-    return bindUnix({ path, ...options })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || !removeStale(path)) throw error
-    return bindUnix({ path, ...options })
-  }
-}
-
-/**
- * Removes the path of a server that was killed: a socket of ours on which nobody listens.
- * Node leaves this to the user; here nobody else may unlink, so we clean up too.
- */
-export function removeStale(path: string): boolean {
-  const stat = statOfPath(path)
-  if (!stat?.isSocket() || Number(stat.uid) !== process.getuid?.()) return false
-  try {
-    close(connectUnix(path))
-    return false
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return false
-    unlinkForUs(path)
-    return true
-  }
 }

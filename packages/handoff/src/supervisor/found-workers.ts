@@ -1,7 +1,7 @@
 // Workers of an earlier supervisor, which serve on without it.
 
+import { removeStale } from '../io/bind-place.ts'
 import { close } from '../io/descriptors.ts'
-import { removeStale } from '../io/listeners.ts'
 import { connectRendezvous } from '../io/rendezvous.ts'
 import { type RunDirectory, workerDirectory, workersFound } from '../io/run-directory.ts'
 

@@ -1,7 +1,7 @@
 // Which workers there are: those that have a place, and those of which processes are left.
 
 import type { HandoffEvent } from '../diagnostics.ts'
-import { removeStale } from '../io/listeners.ts'
+import { removeStale } from '../io/bind-place.ts'
 import { type RunDirectory, workerDirectory } from '../io/run-directory.ts'
 import type { Line } from './announce.ts'
 import { ofWorker } from './announce-fleet.ts'
