@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { makeProject } from '../support/cli-project.ts'
 import { freePort } from '../support/free-port.ts'
-import { gone } from '../support/process-facts.ts'
+import { alive, gone } from '../support/process-facts.ts'
 
 /** Half of it is what a program gets until it listens. */
 const flags = ['--ready-timeout', '3s', '--probation', '0', '--name', 'bot']
@@ -112,4 +112,43 @@ test.runIf(process.platform === 'linux')('another port than the old one’s is n
   )
   expect(stderr).toContain('[ERR_HANDOFF_LISTENER_MISSING]')
   expect(`${run.output}`).toContain('not ready yet')
+})
+
+test.runIf(process.platform === 'linux')('a child that listens is not given up', async () => {
+  const port = await freePort()
+  const project = makeProject({
+    'shim.mjs': `
+      import { fork } from 'node:child_process'
+      const child = fork('server.mjs')
+      setInterval(() => {}, 1000)
+      child.on('exit', () => console.log('the child has ended'))
+    `,
+    'server.mjs': `
+      import http from 'node:http'
+      http.createServer((_, response) => response.end('child ' + process.pid))
+        .listen(${port}, '127.0.0.1')
+    `,
+  })
+  const run = project.run([...flags, 'shim.mjs'])
+  await run.says(/generation 1 .* serves after/)
+  const ask = async () => await (await fetch(`http://127.0.0.1:${port}`)).text()
+  const answer = await ask()
+  const child = Number(answer.split(' ')[1])
+
+  const refused = await project.handoff('reload', 'bot')
+  await run.prints(/^the child has ended/)
+  expect(refused.exitCode).toBe(1)
+  expect(refused.stderr).toMatch(
+    new RegExp(
+      `child of the old process \\(pid ${child}: .*\\) listens on port ${port}, and no child`,
+    ),
+  )
+  expect(refused.stderr).toContain('handoff run FILE')
+  expect(refused.stderr).toContain('[ERR_HANDOFF_LISTENER_MISSING]')
+  expect(await ask()).toBe(answer)
+  expect(alive(child)).toBe(true)
+
+  const dropped = await project.handoff('reload', 'bot', '--drop', String(port))
+  expect(dropped.exitCode, dropped.stderr).toBe(0)
+  await gone(child)
 })

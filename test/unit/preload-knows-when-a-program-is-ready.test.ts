@@ -221,6 +221,16 @@ describe('a program that listens on nothing', () => {
     expect(ready).not.toHaveBeenCalled()
   })
 
+  test('is ready when a child listens, which nothing reports', () => {
+    const { whenReady, candidate, ready, system } = begin('listeners', ['port 80 of pid 7'])
+    whenReady.idle(candidate)
+    system.advance(3_000)
+    expect(candidate.onMissing).toHaveBeenCalledOnce()
+    candidate.missing = []
+    system.advance(1_000 + quietMs)
+    expect(ready).toHaveBeenCalledOnce()
+  })
+
   test('is ready by its message', () => {
     const { whenReady, candidate, ready } = begin('message')
     whenReady.idle(candidate)

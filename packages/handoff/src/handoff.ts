@@ -55,6 +55,16 @@ export class HandoffProcess {
     return this.#parts.birth.replaces !== null
   }
 
+  /** The pid of the old process, if there is one and the kernel says which. */
+  get oldPid(): number | undefined {
+    return this.#parts.birth.replaces?.pid || undefined
+  }
+
+  /** Whether listeners came from the old process. */
+  get hasReceived(): boolean {
+    return this.receivedPorts.length > 0
+  }
+
   /** Resolves when this process serves; rejects if it never will. */
   get serving(): Promise<void> {
     return this.#parts.birth.serving

@@ -1,6 +1,7 @@
 // Where a process and its children listen, by the kernel's own word.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { sessionMembers } from './session-members.ts'
 
 /** TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp has it. */
 const listening = '0A'
@@ -77,14 +78,31 @@ export interface ListeningChild {
 
 /** Returns the children of a process, and theirs, that listen on TCP ports. Empty on macOS. */
 export function listeningChildren(pid: number): ListeningChild[] {
-  return childrenOf(pid).flatMap((child) => {
-    const ports = listeningPorts(child)
-    const command = read(`/proc/${child}/cmdline`).split('\0').slice(0, -1)
-    return [
-      ...(ports.length > 0 ? [{ pid: child, ports, command }] : []),
-      ...listeningChildren(child),
-    ]
-  })
+  return childrenOf(pid).flatMap((child) => [
+    ...listeningProcess(child),
+    ...listeningChildren(child),
+  ])
+}
+
+/**
+ * Returns the processes that listen on TCP ports in the session that a process leads, without the leader.
+ * Empty on macOS.
+ */
+export function listeningInSession(leader: number): ListeningChild[] {
+  return sessionMembers(leader).flatMap(listeningProcess)
+}
+
+/** Whether the kernel gives this port to a program that asks for port 0. @see ip(7) */
+export function isEphemeral(port: number): boolean {
+  const range = read('/proc/sys/net/ipv4/ip_local_port_range').trim().split(/\s+/).map(Number)
+  const [first = 32_768, last = 60_999] = range.length === 2 ? range : []
+  return port >= first && port <= last
+}
+
+function listeningProcess(pid: number): ListeningChild[] {
+  const ports = listeningPorts(pid)
+  const command = read(`/proc/${pid}/cmdline`).split('\0').slice(0, -1)
+  return ports.length > 0 ? [{ pid, ports, command }] : []
 }
 
 /** @see proc_pid_task(5): each thread lists the children that it has started. */

@@ -59,10 +59,10 @@ export function preloadMainThread(
   // A child that the program starts before it listens must not take itself for a replacement.
   const variables = takeVariables(system.env)
   guardKeptPaths(variables.HANDOFF_RENDEZVOUS, system)
-  const whenReady = new WhenReady(rule, (ms, callback) => system.timer(ms, callback))
+  const whenReady = new WhenReady(rule, (...how) => system.timer(...how))
   const listens = new PreloadListens(whenReady, system.timer)
   const create = () => createHandoff(variables, system, program)
-  const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP))
+  const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP), ignored)
   const idle = expectListen(variables, system, standIn)
   const claims = (where: Place) => {
     // A process has one handoff: it would be made for another preload, and the program's own refused.

@@ -45,12 +45,32 @@ export function idleText({ children }: Elsewhere): string {
   return `${text} of its own (port 0 and HANDOFF_IGNORE are left to it). It runs, and a reload starts a new process and then stops the old one`
 }
 
+/** About children of the old process that listen where nothing of this process does. */
+export function lostText(lost: readonly ListeningChild[]): string {
+  const all = lost.map((child) => `a child of the old process ${nameOf(child)}`)
+  return `${all.join(', ')}, and no child of this process does. It ends with the old process. ${remedy}`
+}
+
+/** The same as one warning, if the handoff goes on. */
+export function endingText(lost: readonly ListeningChild[]): string {
+  const all = lost.map((child) => `a child of the old process ${nameOf(child)}`)
+  return `${all.join(', ')}, and ends with the old process: clients are refused there until a child of this process listens`
+}
+
+/** What differs between two sets of them. */
+export function lostPlaces(lost: readonly ListeningChild[]): string[] {
+  return lost.flatMap(({ pid, ports }) => ports.map((port) => `port ${port} of pid ${pid}`))
+}
+
 function childrenText(children: readonly ListeningChild[]): string {
-  const all = children.map(
-    ({ pid, ports, command }) =>
-      `a child of the process (pid ${pid}: ${shorten(command.join(' '))}) listens on ${portsText(ports)}`,
-  )
-  return `${all.join(', ')}. Start the file that listens by itself: handoff run FILE`
+  const all = children.map((child) => `a child of the process ${nameOf(child)}`)
+  return `${all.join(', ')}. ${remedy}`
+}
+
+const remedy = 'Start the file that listens by itself: handoff run FILE'
+
+function nameOf({ pid, ports, command }: ListeningChild): string {
+  return `(pid ${pid}: ${shorten(command.join(' '))}) listens on ${portsText(ports)}`
 }
 
 function portsText(ports: readonly number[]): string {

@@ -6,15 +6,25 @@ import type { HandoffProcess } from '../handoff.ts'
 import type { BindRequest } from '../io/bind-hook.ts'
 import type { ListenOptions } from '../io/listen-arguments.ts'
 import { removeStandIn, standIn } from '../io/listening-handle.ts'
-import { listeningChildren, listeningPorts } from '../io/listening-ports.ts'
+import { type ListeningChild, listeningChildren, listeningPorts } from '../io/listening-ports.ts'
 import type { Dropped } from './dropped.ts'
-import { type Elsewhere, idleText, missingPlaces, missingText } from './missing-text.ts'
+import { lostPorts } from './lost-ports.ts'
+import {
+  type Elsewhere,
+  endingText,
+  idleText,
+  lostPlaces,
+  lostText,
+  missingPlaces,
+  missingText,
+} from './missing-text.ts'
 import type { Candidate, WhenReady } from './when-ready.ts'
 
 export class StandIn {
   readonly #create: () => HandoffProcess | Promise<HandoffProcess>
   readonly #whenReady: WhenReady
   readonly #dropped: Dropped
+  readonly #ignored: Dropped
   #handoff: HandoffProcess | Promise<HandoffProcess> | undefined
   #candidate: Candidate | undefined
 
@@ -22,15 +32,18 @@ export class StandIn {
    * @param create - makes the handoff, at the first server that listens. If it blocks until that is
    * made, a server listens at the return of its `listen`.
    * @param dropped - listeners of the old process that the operator gives up.
+   * @param ignored - listeners that are left to each process.
    */
   constructor(
     create: () => HandoffProcess | Promise<HandoffProcess>,
     whenReady: WhenReady,
     dropped: Dropped = new Set(),
+    ignored: Dropped = new Set(),
   ) {
     this.#create = create
     this.#whenReady = whenReady
     this.#dropped = dropped
+    this.#ignored = ignored
   }
 
   /** @param own - has Node.js bind the server, and emit its own error if that fails. */
@@ -122,28 +135,44 @@ export class StandIn {
   }
 
   #candidateOf(handoff: HandoffProcess): Candidate {
-    const missing = () => missingPlaces(handoff.unclaimed, this.#dropped)
-    const text = (places: readonly string[]) =>
-      missingText(places, handoff.replaces, elsewhere(handoff))
+    const places = () => missingPlaces(handoff.unclaimed, this.#dropped)
+    // An old process that listens by itself is replaced for what it listens on.
+    const lost = () => (handoff.hasReceived ? [] : this.#lost(handoff))
+    const text = () =>
+      [
+        ...some(places(), (all) => missingText(all, handoff.replaces, elsewhere(handoff))),
+        ...some(lost(), lostText),
+      ].join('; ') || undefined
     handoff.onListenerClosed(() => this.#whenReady.changed())
-    handoff.explainDelay(() => {
-      const places = missing()
-      return places.length === 0 ? undefined : text(places)
-    })
+    handoff.explainDelay(text)
     return {
       get listens() {
         return handoff.listens
       },
       get missing() {
-        return missing()
+        return [...places(), ...lostPlaces(lost())]
       },
       ready: () => {
         if (!handoff.listens && handoff.generation === 1) handoff.warn(idleText(elsewhere(handoff)))
+        for (const warning of some(this.#lost(handoff), endingText)) handoff.warn(warning)
         return handoff.ready()
       },
-      onMissing: (places) => handoff.warn(`not ready yet: ${text(places)}`),
+      onMissing: () => handoff.warn(`not ready yet: ${text() ?? 'a listener is missing'}`),
     }
   }
+
+  #lost({ oldPid }: HandoffProcess): ListeningChild[] {
+    if (oldPid === undefined || this.#ignored.has('*')) return []
+    return lostPorts(
+      oldPid,
+      (port) => this.#dropped.has(String(port)) || this.#ignored.has(String(port)),
+    )
+  }
+}
+
+/** The text about several things; none if there are none. */
+function some<T>(things: readonly T[], text: (things: readonly T[]) => string): string[] {
+  return things.length === 0 ? [] : [text(things)]
 }
 
 /** Where the program listens, and the old process does not. */

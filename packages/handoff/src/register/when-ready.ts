@@ -100,7 +100,7 @@ export class WhenReady {
     } else if (missing.length === 0) {
       if (mayServe) this.#waitForQuiet(candidate, quietTurns)
     } else if (this.#rule === 'listeners') {
-      this.#pending = this.#timer(patienceMs, () => this.#report(candidate, missing))
+      this.#pending = this.#timer(patienceMs, () => this.#stillMissing(candidate, missing), true)
     } else if (mayServe) {
       this.#pending = this.#timer(this.#rule, () => this.#ready(candidate))
     }
@@ -111,6 +111,12 @@ export class WhenReady {
       if (turns > 1) this.#waitForQuiet(candidate, turns - 1)
       else this.#ready(candidate)
     })
+  }
+
+  /** Looks again each second: nothing reports when a child of this process begins to listen. */
+  #stillMissing(candidate: Candidate, missing: readonly string[]): void {
+    if (candidate.missing.join() === missing.join()) this.#report(candidate, missing)
+    this.changed()
   }
 
   #report(candidate: Candidate, missing: readonly string[]): void {

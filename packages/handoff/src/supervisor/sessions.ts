@@ -1,6 +1,6 @@
 // Ends what a process leaves behind: the children of its session that outlive it.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { isAlive, sessionMembers, sessionOf } from '../io/session-members.ts'
 import { startTimer, type Timer } from '../io/system.ts'
 import { ProcessHandle } from './process-handle.ts'
 
@@ -122,31 +122,7 @@ export class Sessions {
  * (pid_nr(9) of its `struct pid`). So a living process of that number leads another session.
  */
 function membersOf(leader: number): number[] {
-  if (stateOf(leader) !== undefined) return []
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== leader && sessionOf(pid) === leader)
-}
-
-/** Undefined for a process that has ended, a zombie too. */
-function stateOf(pid: number): string | undefined {
-  const [state] = statOf(pid)
-  return state === undefined || state === 'Z' || state === 'X' ? undefined : state
-}
-
-function sessionOf(pid: number): number | undefined {
-  return stateOf(pid) === undefined ? undefined : Number(statOf(pid)[3])
-}
-
-/** The fields of proc_pid_stat(5) from the state on: the name before it may hold anything. */
-function statOf(pid: number): string[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
+  return isAlive(leader) ? [] : sessionMembers(leader)
 }
 
 function endGroup(leader: number): void {
