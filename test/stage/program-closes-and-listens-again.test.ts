@@ -2,12 +2,16 @@
 
 import dgram from 'node:dgram'
 import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type http from 'node:http'
 import { expect, describe as group, test } from 'vitest'
 import { inheritedVariable, reservedVariable } from '../../packages/handoff/src/io/activation.ts'
 import { bindTcp, reserveTcp, stopListening } from '../../packages/handoff/src/io/bind.ts'
-import { describe } from '../../packages/handoff/src/io/descriptors.ts'
+import { describe, dup } from '../../packages/handoff/src/io/descriptors.ts'
 import type { ListenOptions } from '../../packages/handoff/src/io/listen-arguments.ts'
+import { Listeners } from '../../packages/handoff/src/io/listeners.ts'
+import { KeptPaths } from '../../packages/handoff/src/io/unix-path.ts'
+import { requestOf } from '../../packages/handoff/src/protocol/manifest.ts'
 import { storeNameOf } from '../../packages/handoff/src/protocol/store-names.ts'
 import { freePort } from '../support/free-port.ts'
 import { ask, whereIs } from './clients.ts'
@@ -175,6 +179,80 @@ group('while the old process can still take back', () => {
     expect(await ask(whereIs(server))).toBe(String(old.system.pid))
     expect(old.all('warning')).toEqual([])
     expect(place.files).toEqual(['rendezvous.sock'])
+  })
+
+  group('the old process takes back the path that was removed there', () => {
+    /** The program of the new process closes its server; `kept`: and knows where paths are kept. */
+    const vacated = async (kept: boolean) => {
+      const place = openPlace()
+      const path = place.path('s')
+      const { generation: old, server } = await place.serve({}, { path })
+      const inode = listeningInode(server)
+      const peer = place.newPeer()
+      await peer.takeOver()
+      await old.told('drained')
+      const there = new Listeners(new KeptPaths(() => (kept ? place.directory : undefined)))
+      const entry = peer.manifest?.listeners.find(
+        (each) => each.protocol === 'unix' && each.address === path,
+      )
+      if (entry === undefined) throw new Error('the manifest does not name the path')
+      there.receive(entry, dup(peer.descriptorOf(entry.key)))
+      there.commit()
+      there.vacate(there.claim(requestOf(entry), {}))
+      there.closeVacated()
+      await expect(ask({ path })).rejects.toMatchObject(refused)
+      return { old, server, path, inode, peer }
+    }
+
+    test('by the same listener', async () => {
+      const { old, server, path, inode, peer } = await vacated(false)
+      peer.die()
+      await old.told('taken-back')
+      expect(await ask({ path })).toBe(String(old.system.pid))
+      expect(listeningInode(server)).toBe(inode)
+      expect(old.all('warning')).toEqual([])
+    })
+
+    test('by another one, if nothing leads to that any more', async () => {
+      const { old, server, path, inode, peer } = await vacated(true)
+      peer.die()
+      await old.told('taken-back')
+      expect(await ask({ path })).toBe(String(old.system.pid))
+      expect(listeningInode(server)).not.toBe(inode)
+      expect(old.all('warning')).toEqual([])
+    })
+
+    test('and leaves what is there by now', async () => {
+      const { old, path, peer } = await vacated(false)
+      writeFileSync(path, 'precious')
+      peer.die()
+      await old.told('taken-back')
+      expect(readFileSync(path, 'utf8')).toBe('precious')
+    })
+
+    test('but not one that its own program had removed before', async () => {
+      const place = openPlace()
+      const path = place.path('s')
+      const old = place.generation()
+      let holdsBack = (_: string) => true
+      Object.assign(old.system, {
+        guardPaths: (decide: typeof holdsBack) => {
+          holdsBack = decide
+        },
+      })
+      await old.handoff.start()
+      await old.listen({ path })
+      await old.handoff.ready()
+      expect(holdsBack(path)).toBe(false)
+      rmSync(path)
+      const peer = place.newPeer()
+      await peer.takeOver()
+      await old.told('drained')
+      peer.die()
+      await old.told('taken-back')
+      expect(existsSync(path)).toBe(false)
+      expect(old.all('warning')).toEqual([])
+    })
   })
 
   test.each(kinds)(

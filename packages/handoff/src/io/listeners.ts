@@ -7,7 +7,7 @@ import { stopListening } from './bind.ts'
 import { bindPlace } from './bind-place.ts'
 import { close, describe } from './descriptors.ts'
 import type { BindOptions, Held } from './held.ts'
-import { inodeField, unlinkOwn } from './own-path.ts'
+import { inodeField, isMissing, unlinkOwn } from './own-path.ts'
 import { inodeAt, KeptPaths } from './unix-path.ts'
 
 export class Listeners {
@@ -181,9 +181,18 @@ export class Listeners {
     return unclaimed.map(({ entry }) => entry)
   }
 
-  /** Whether a TCP listener refuses clients, since a process that holds it, too, has vacated it. */
-  isShut({ entry, fd }: Held): boolean {
-    return entry.protocol === 'tcp' && !describe(fd).listening
+  /**
+   * Makes clients reach a listener again that another process has vacated (TCP: its queue is closed; Unix:
+   * its path is removed).
+   *
+   * @returns false if only a new listener at its place can do that.
+   */
+  regain({ entry, fd }: Held): boolean {
+    if (entry.protocol === 'tcp') return describe(fd).listening
+    if (entry.protocol === 'udp' || entry.inode === undefined) return true
+    if (this.#paths.isReleased(entry.address)) return true
+    this.#keepPath(entry, true)
+    return !isMissing(entry.address)
   }
 
   /** No other process holds what was vacated. */

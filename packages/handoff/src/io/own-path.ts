@@ -1,6 +1,7 @@
 // The path of a Unix listener: proves that it is the socket bound there, and removes it.
 
 import type { ManifestEntry } from '../protocol/manifest.ts'
+import { statOfPath } from './file-stat.ts'
 import { inodeAt } from './unix-path.ts'
 import { unlinkForUs } from './unlink-hook.ts'
 
@@ -21,4 +22,13 @@ export function inodeField(path: string): { inode?: string } {
   if (path === '' || path.startsWith('@')) return {}
   const inode = inodeAt(path)
   return inode === undefined ? {} : { inode }
+}
+
+/** Whether nothing is at a path; false where this process may not look. */
+export function isMissing(path: string): boolean {
+  try {
+    return statOfPath(path) === undefined
+  } catch {
+    return false
+  }
 }

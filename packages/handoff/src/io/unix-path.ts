@@ -33,6 +33,8 @@ interface Place {
 export class KeptPaths {
   readonly #directory: () => string | undefined
   readonly #onKeep: () => void
+  /** Paths that the program of this process has removed by intent. */
+  readonly #released = new Set<string>()
 
   /**
    * @param directory - of the run; undefined as long as there is none.
@@ -47,6 +49,7 @@ export class KeptPaths {
   keep(path: string, inode: string): void {
     const place = this.#place(path)
     if (place === undefined || inodeAt(path) !== inode) return
+    this.#released.delete(place.path)
     try {
       if (inodeOf(place) !== inode) {
         remove(place)
@@ -68,6 +71,7 @@ export class KeptPaths {
   restore(path: string, inode?: string, anew = false): void {
     const place = this.#place(path)
     if (place === undefined || (inode !== undefined && inodeOf(place) !== inode)) return
+    if (anew) this.#released.delete(place.path)
     if (anew || isWanted(place)) restore(place)
   }
 
@@ -82,7 +86,14 @@ export class KeptPaths {
   /** The program that serves removes the path by intent: it is put back only when it listens there anew. */
   release(path: string): void {
     const place = this.#place(path)
-    if (place !== undefined) unlink(place.record)
+    if (place === undefined) return
+    this.#released.add(place.path)
+    unlink(place.record)
+  }
+
+  /** Whether the program of this process has removed the path by intent, and not listened there anew. */
+  isReleased(path: string): boolean {
+    return this.#released.has(resolve(path))
   }
 
   /** Keeps the path no more, unless another socket is kept for it by now. */

@@ -83,7 +83,7 @@ export class TakeBack {
         try {
           const { held } = gate
           // The new process had closed it: bound anew, it is at its place again.
-          const isShut = !this.#dropped.has(gate) && holdings.listeners.isShut(held)
+          const isShut = !this.#dropped.has(gate) && !holdings.listeners.regain(held)
           if (isShut) holdings.drop(held, { unlink: false })
           if (this.#dropped.delete(gate) || isShut) {
             await settled
