@@ -24,15 +24,21 @@ export async function startHandoff(
   return handoff
 }
 
-/** As {@link startHandoff}, and blocks this thread meanwhile. */
-export function startHandoffNow(options: HandoffOptions, env: NodeJS.ProcessEnv): HandoffProcess {
+/**
+ * As {@link startHandoff}, and blocks this thread meanwhile, for 2 s at most.
+ *
+ * @returns a promise, if the old process does not answer so soon.
+ */
+export function startHandoffNow(
+  options: HandoffOptions,
+  env: NodeJS.ProcessEnv,
+): HandoffProcess | Promise<HandoffProcess> {
   const { handoff, failed } = make(options, env)
   try {
-    handoff.startNow()
+    return handoff.startNow()?.then(() => handoff, failed) ?? handoff
   } catch (error) {
-    failed(error)
+    return failed(error)
   }
-  return handoff
 }
 
 /** @returns the one handoff of this process, and what undoes that if it cannot start. */

@@ -113,20 +113,30 @@ export class HandoffProcess {
   /** Discovers and receives. */
   async start(): Promise<void> {
     this.#begin()
+    await this.#takePlaceOnce(() => this.#parts.birth.start())
+  }
+
+  /**
+   * As {@link start}, and blocks this thread meanwhile, unless the old process does not answer soon.
+   *
+   * @returns the promise of `start`, where it goes on in later turns.
+   */
+  startNow(): Promise<void> | undefined {
+    this.#begin()
     try {
-      await this.#parts.birth.start()
+      const started = this.#parts.birth.startNow()
+      if (started !== undefined) return this.#takePlaceOnce(() => started)
       this.#takePlace()
+      return undefined
     } catch (error) {
       this.#abandon()
       throw error
     }
   }
 
-  /** As {@link start}, and blocks this thread meanwhile. */
-  startNow(): void {
-    this.#begin()
+  async #takePlaceOnce(started: () => Promise<void>): Promise<void> {
     try {
-      this.#parts.birth.startNow()
+      await started()
       this.#takePlace()
     } catch (error) {
       this.#abandon()

@@ -18,6 +18,10 @@ export const exceptions: readonly Exception[] = [
     programs: [],
   },
   {
+    text: 'If the old process does not answer, the first `listen` or `bind` of the new one blocks its thread for up to 2 s, and then listens in a later turn; see [limits.md](limits.md#hanging).',
+    programs: [],
+  },
+  {
     text: 'Two generations run at the same time during a handoff; see [limits.md](limits.md#processes).',
     programs: [],
   },

@@ -27,6 +27,12 @@ const commitTimeoutMs = 10_000
 /** How much earlier than the old process this one gives up if a listener is missing, in milliseconds. */
 const mostHeadStartMs = 500
 
+/**
+ * How long the first listen of a program may block its thread, in milliseconds. The old process needs a
+ * few for its answer, if it does not hang; signals and timers of the program wait as long.
+ */
+const mostBlockedMs = 2_000
+
 /** What the new side asks of the process around it. */
 export interface BirthContext {
   readonly system: System
@@ -158,21 +164,22 @@ export class Birth {
 
   /**
    * As {@link start}, and blocks this thread meanwhile: a program that calls `listen` listens at its
-   * return.
+   * return. It blocks for 2 s at most; after that an old process that hangs, or is busy, is waited for as
+   * by `start`.
    *
+   * @returns the promise of `start`, if the old process has not answered so soon.
    * @throws {@link HandoffError} when refused.
    */
-  startNow(): void {
-    const { settings, system } = this.#context
-    let refusal: unknown
+  startNow(): Promise<void> | undefined {
+    const { system } = this.#context
+    const started = this.start()
     // It resolves, or rejects, in a later turn; the states say the same by now.
-    this.start().catch((error: unknown) => {
-      refusal = error
-    })
-    const endsAt = system.now() + settings.readyTimeoutMs
+    started.catch(() => {})
+    const endsAt = system.now() + mostBlockedMs
     while (this.#receives() && this.#takeover.hearNow(endsAt - system.now()));
-    if (this.#receives()) this.#takeover.fail(this.#late(settings.readyTimeoutMs))
-    if (this.state === 'aborted') throw refusal ?? this.#takeover.error
+    if (this.#receives()) return started
+    if (this.state === 'aborted') throw this.#takeover.error
+    return undefined
   }
 
   #receives(): boolean {

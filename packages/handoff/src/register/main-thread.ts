@@ -148,8 +148,18 @@ function createHandoff(
   variables: Readonly<Record<string, string>>,
   system: System,
   program: Program,
+): HandoffProcess | Promise<HandoffProcess> {
+  const started = startHandoffNow({ signals: false }, { ...variables })
+  const share = (handoff: HandoffProcess) => shareWith(handoff, variables, system, program)
+  return started instanceof Promise ? started.then(share) : share(started)
+}
+
+function shareWith(
+  handoff: HandoffProcess,
+  variables: Readonly<Record<string, string>>,
+  system: System,
+  program: Program,
 ): HandoffProcess {
-  const handoff = startHandoffNow({ signals: false }, { ...variables })
   const { HANDOFF_STATUS_INTERVAL_MS: interval, NOTIFY_SOCKET: socket } = variables
   const restarts = restartSignals(interval !== undefined, socket !== undefined)
   const onExit = handoff.onExit.bind(handoff)
