@@ -2,7 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { expect, onTestFinished, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Sessions } from '../../packages/handoff/src/supervisor/sessions.ts'
 import { alive, gone, hasProc } from '../support/process-facts.ts'
 import { until } from '../support/until.ts'
@@ -21,6 +22,8 @@ async function leave(command: string): Promise<{ leader: number; left: number }>
     if (alive(left)) process.kill(left, 'SIGKILL')
   })
   if (child.exitCode === null) await once(child, 'exit')
+  // From then on its traps are set.
+  await until('the command runs', () => readFileSync(`/proc/${left}/comm`, 'utf8') === 'sleep\n')
   return { leader: child.pid as number, left }
 }
 
@@ -35,7 +38,6 @@ onLinux('end with SIGTERM', async () => {
   const { leader, left } = await leave('exec sleep 60')
   const { sessions, ended } = begin()
   sessions.end(leader)
-  expect(sessions.pending).toBe(true)
   await ended()
   await gone(left)
   expect(sessions.pending).toBe(false)
@@ -73,4 +75,38 @@ onLinux('of a process that has left nothing: at once', () => {
   const { sessions } = begin()
   sessions.end(2 ** 22)
   expect(sessions.pending).toBe(false)
+})
+
+onLinux('by the next release of the supervisor, when their time is over', async () => {
+  const { leader, left } = await leave('trap "" TERM; exec sleep 60')
+  const { sessions: before } = begin()
+  before.end(leader)
+  const [session] = before.snapshot()
+  expect(session).toEqual({ leader, killInMs: expect.any(Number) })
+  expect(session?.killInMs).toBeGreaterThan(9_000)
+  before.close()
+
+  const { sessions, ended } = begin()
+  sessions.resume([{ leader, killInMs: 20 }])
+  expect(sessions.pending).toBe(true)
+  expect(sessions.snapshot()).toHaveLength(1)
+  await ended()
+  await gone(left)
+  expect(sessions.snapshot()).toEqual([])
+})
+
+onLinux('and without a second SIGTERM', async () => {
+  const { leader, left } = await leave('exec sleep 60')
+  const { sessions } = begin()
+  sessions.resume([{ leader, killInMs: 60_000 }])
+  expect(sessions.pending).toBe(true)
+  expect(alive(left)).toBe(true)
+})
+
+test('a session of which nothing is left is not waited for', () => {
+  const onEnded = vi.fn()
+  const sessions = new Sessions({ isOfRun: () => false, onEnded })
+  sessions.resume([{ leader: 2 ** 22, killInMs: 0 }])
+  expect(sessions.pending).toBe(false)
+  expect(onEnded).not.toHaveBeenCalled()
 })

@@ -153,10 +153,11 @@ export class Generations {
   }
 
   /** What the next release needs to know. */
-  snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'notify'> {
+  snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'remains' | 'notify'> {
     return {
       registry: snapshotRegistry(this.#registry),
       children: [...this.#children.keys(), ...this.#adopted],
+      remains: this.#remains.snapshot(),
       notify: this.#notifySocket.fd,
     }
   }
@@ -219,13 +220,14 @@ export class Generations {
     return this.hasSpawned(pid) || this.#orphans.has(pid)
   }
 
-  #resume({ registry, children }: WorkerSnapshot): void {
+  #resume({ registry, children, remains = [] }: WorkerSnapshot): void {
     this.#registry = resumeRegistry(registry)
     for (const pid of children) this.#adopted.add(pid)
     if (children.length > 0) reaper.adopt()
     for (const pid of this.#registry.processes.keys()) {
       if (!this.#meet(pid)) afterPoll(() => this.#gone(pid, undefined))
     }
+    this.#remains.resume(remains)
   }
 
   #reaped(pid: number, exit: Exit): void {

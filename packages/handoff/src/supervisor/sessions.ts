@@ -14,6 +14,13 @@ export interface SessionsOptions {
   onEnded(): void
 }
 
+/** What is left of the session of a process that has ended, and when it gets SIGKILL. */
+export interface LeftSession {
+  /** The pid of the process that led it. */
+  readonly leader: number
+  readonly killInMs: number
+}
+
 /**
  * Each process of a run has a session of its own, which its children share, unless they call
  * setsid(2) (`detached` of child_process): those are processes of their own.
@@ -25,7 +32,7 @@ export class Sessions {
   readonly #options: SessionsOptions
   /** What is left of each session, by the pid of the process that led it. */
   readonly #sessions = new Map<number, Map<number, ProcessHandle>>()
-  readonly #timers = new Map<number, Timer>()
+  readonly #kills = new Map<number, { readonly timer: Timer; readonly at: number }>()
 
   constructor(options: SessionsOptions) {
     this.#options = options
@@ -43,10 +50,26 @@ export class Sessions {
     this.#sessions.set(leader, new Map())
     this.#signal(leader, 'SIGTERM')
     if (!this.#sessions.has(leader)) return
-    this.#timers.set(
+    this.#killAfter(leader, killAfterMs)
+  }
+
+  /** Sessions of which something is left, for the release that takes the place of this one. */
+  snapshot(): LeftSession[] {
+    return [...this.#kills].map(([leader, { at }]) => ({
       leader,
-      startTimer(killAfterMs, () => this.#signal(leader, 'SIGKILL')),
-    )
+      killInMs: Math.max(0, Math.round(at - performance.now())),
+    }))
+  }
+
+  /** Waits for what the release before has ended; nothing gets a second SIGTERM. */
+  resume(left: readonly LeftSession[]): void {
+    for (const { leader, killInMs } of left) {
+      const session = new Map<number, ProcessHandle>()
+      this.#look(leader, session)
+      if (session.size === 0) continue
+      this.#sessions.set(leader, session)
+      this.#killAfter(leader, killInMs)
+    }
   }
 
   /** Waits no longer. */
@@ -56,6 +79,11 @@ export class Sessions {
 
   close(): void {
     for (const leader of [...this.#sessions.keys()]) this.#forget(leader)
+  }
+
+  #killAfter(leader: number, ms: number): void {
+    const timer = startTimer(ms, () => this.#signal(leader, 'SIGKILL'))
+    this.#kills.set(leader, { timer, at: performance.now() + ms })
   }
 
   /** Sends the signal to each process once, also to those that were started since the last time. */
@@ -110,8 +138,8 @@ export class Sessions {
   #forget(leader: number): void {
     for (const handle of this.#sessions.get(leader)?.values() ?? []) handle.close()
     this.#sessions.delete(leader)
-    this.#timers.get(leader)?.cancel()
-    this.#timers.delete(leader)
+    this.#kills.get(leader)?.timer.cancel()
+    this.#kills.delete(leader)
   }
 }
 

@@ -6,6 +6,7 @@ import { close, isDescriptor } from '../io/descriptors.ts'
 import { readValueFile, writeValueFileSync } from '../io/value-file.ts'
 import type { Program } from './program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
+import type { LeftSession } from './sessions.ts'
 import type { Status } from './status.ts'
 
 /** Raised when a release could not resume what an older one has left. */
@@ -44,6 +45,8 @@ export interface WorkerSnapshot {
   readonly registry: RegistrySnapshot
   /** Pids of those processes that are children of this one. */
   readonly children: readonly number[]
+  /** Children of processes that have gone; absent in what an older release has left. */
+  readonly remains?: readonly LeftSession[]
   readonly inForce: Program
   /** By pid. */
   readonly programs: readonly (readonly [number, Program])[]
