@@ -35,6 +35,8 @@ test.each([
   [['status', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
   [['reload', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
   [['stop', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
+  [['upgrade', 'nosuch', '--json'], 1, 'ERR_HANDOFF_NOT_RUNNING'],
+  [['upgrade', '--json', 'a', 'b'], 2, undefined],
   [['status', '--json', '--nope'], 2, undefined],
 ])('with --json a failure is JSON, too: handoff %j', async (args, exitCode, code) => {
   const ended = await makeProject({}).handoff(...args)

@@ -59,7 +59,14 @@ test('all workers go along', async () => {
   const run = await startRun('http-server.mjs', { flags: ['--workers', '2'] })
   await run.workersServe(2)
   const before = await run.status()
-  expect((await upgradeBy(makeRelease('7.0.1').command, run)).exitCode).toBe(0)
+  const { output } = await upgradeBy(makeRelease('7.0.1').command, run, '--json')
+  expect(JSON.parse(output)).toEqual({
+    ok: true,
+    name: run.name,
+    pid: before.pid,
+    release: '7.0.1',
+    replaces: before.release,
+  })
   const after = await run.status()
   expect(after.workers).toEqual(before.workers)
   expect((await run.reload()).exitCode).toBe(0)

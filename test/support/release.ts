@@ -48,11 +48,17 @@ export interface RunPlace {
 export function upgradeBy(
   command: string,
   { name, directory }: RunPlace,
+  ...flags: string[]
 ): Promise<{ exitCode: number; output: string }> {
   const env = { ...process.env, NO_COLOR: '1', HANDOFF_DIR: directory }
   return new Promise((resolve) => {
-    execFile(process.execPath, [command, 'upgrade', name], { env }, (error, stdout, stderr) => {
-      resolve({ exitCode: Number(error?.code ?? 0), output: stdout + stderr })
-    })
+    execFile(
+      process.execPath,
+      [command, 'upgrade', name, ...flags],
+      { env },
+      (error, stdout, stderr) => {
+        resolve({ exitCode: Number(error?.code ?? 0), output: stdout + stderr })
+      },
+    )
   })
 }

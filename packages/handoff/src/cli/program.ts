@@ -137,9 +137,10 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
         'was, and why.',
     )
     .argument('[name]', nameText, runName)
-    .action(async (name) => {
+    .option('--json', 'one JSON object')
+    .action(async (name, options) => {
       const { upgrade } = await import('./upgrade.ts')
-      exit(await upgrade(name))
+      exit(await upgrade(name, options))
     })
 
   program.command(checkCommand, { hidden: true }).action(async () => {
