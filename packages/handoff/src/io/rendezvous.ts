@@ -10,6 +10,7 @@ import { close } from './descriptors.ts'
 import { statOfPath } from './file-stat.ts'
 import { tryLockDirectory } from './lock.ts'
 import { unlinkOwn } from './own-path.ts'
+import { privatePrefix } from './private-directories.ts'
 import { openRunDirectory } from './run-directory.ts'
 import { removeKept } from './unix-path.ts'
 import { connectUnix, peerCredentials, UnixAcceptor } from './unix-socket.ts'
@@ -60,8 +61,6 @@ export function connectRendezvous(path: string, trust: Trust): number | undefine
 function isTrusted(uid: number, trust: Trust): boolean {
   return uid === trust.uid || uid === 0 || trust.allowUids.includes(uid)
 }
-
-const privatePrefix = 'self-'
 
 /** Whether the path is one that was made for a single process and its replacements. */
 export function isPrivateRendezvous(path: string): boolean {

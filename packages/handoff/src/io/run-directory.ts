@@ -4,6 +4,7 @@ import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HandoffError, reasonOf } from '../errors.ts'
+import { removeDeadDirectories } from './private-directories.ts'
 
 /** The places of one run; {@link openRunDirectory} makes the directory, this makes nothing. */
 export interface RunDirectory {
@@ -74,7 +75,8 @@ export function workersFound({ path }: RunDirectory): number[] {
 }
 
 /**
- * Makes the directory of the run `name`, or checks the one that is there.
+ * Makes the directory of the run `name`, or checks the one that is there. Removes what processes that
+ * have ended left beside it.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE when someone else could get in or
  * replace it; ERR_HANDOFF_PATH_TOO_LONG.
@@ -90,6 +92,7 @@ export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.
     make(level)
     checkPrivate(level, lstatSync(level), uid())
   }
+  removeDeadDirectories(runsDirectory(env))
   return directory
 }
 

@@ -95,6 +95,16 @@ function inspector(): typeof import('node:inspector') | undefined {
   return process.getBuiltinModule?.('node:inspector')
 }
 
+/** Whether there is a process of this number in this pid namespace; a zombie is one. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
 export const realSystem: System = {
   pid: process.pid,
   uid: process.getuid?.() ?? -1,
