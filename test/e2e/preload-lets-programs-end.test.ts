@@ -82,3 +82,19 @@ test('a program that closes its servers and waits for the loop to end does end',
   expect(await run.ended()).toBe(0)
   expect(project.processes()).toEqual([])
 })
+
+test('at a stop in probation the old process ends last, and is not said to serve again', async () => {
+  const endsAfter = (ms: number) => `
+    process.on('SIGTERM', () => server.close(() => setTimeout(() => process.exit(), ${ms})))`
+  const project = makeProject({ 'server.mjs': plainServer('first') + endsAfter(700) })
+  const port = await freePort()
+  const run = project.run(['--probation', '60', '--name', 'web', 'server.mjs', String(port)])
+  const { pid } = await run.listens()
+  await run.says(/generation 1 .* serves/)
+  project.write('server.mjs', plainServer('second') + endsAfter(0))
+  expect((await project.handoff('reload', 'web')).exitCode).toBe(0)
+  expect((await project.handoff('stop', 'web')).exitCode).toBe(0)
+  await gone(pid)
+  expect(await run.ended()).toBe(0)
+  expect(`${run.output}`).not.toContain('taken back')
+})

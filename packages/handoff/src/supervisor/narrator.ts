@@ -14,11 +14,18 @@ import { sideOf } from './side.ts'
 export class Narrator {
   readonly #generations: Generations
   readonly #announce: (line: say.Line) => void
+  readonly #isStopping: () => boolean
   readonly #words = new LastWords()
 
-  constructor(generations: Generations, announce: (line: say.Line) => void) {
+  /** @param isStopping - whether the run ends: an old process may outlast the new one then. */
+  constructor(
+    generations: Generations,
+    announce: (line: say.Line) => void,
+    isStopping: () => boolean,
+  ) {
     this.#generations = generations
     this.#announce = announce
+    this.#isStopping = isStopping
   }
 
   /** Takes note of whatever may tell why a process ends. */
@@ -35,7 +42,9 @@ export class Narrator {
     const record = this.#generations.registry.processes.get(pid)
     if (record === undefined) return
     if (event.type === 'drained') this.#announce(say.drained(record, event))
-    if (event.type === 'taken-back') this.#announce(say.takenBack(record, event.message))
+    if (event.type === 'taken-back' && !this.#isStopping()) {
+      this.#announce(say.takenBack(record, event.message))
+    }
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return
     if (event.type === 'serving') {

@@ -69,7 +69,11 @@ export class Worker {
       onError: (error: Error) => options.announce(say.trouble(error)),
     }
     this.#generations = new Generations(directory, handlers, resumed)
-    this.#narrator = new Narrator(this.#generations, (line) => options.announce(line))
+    this.#narrator = new Narrator(
+      this.#generations,
+      (line) => options.announce(line),
+      () => this.#stopping !== undefined,
+    )
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
       spawn: (program, joins, drop) => this.#spawn({ program, joins, drop }),
