@@ -8,6 +8,7 @@ import type net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Http2Connection, type Http2Proxy, openHttp2Proxy } from '../support/http2-proxy.ts'
 import { until } from '../support/until.ts'
 import { openPlace } from './place.ts'
 import { tls } from './tls.ts'
@@ -162,6 +163,12 @@ describe('an HTTP/2 server', () => {
     return { session, goaways, request }
   }
 
+  function connectionOf({ connections }: Http2Proxy): Http2Connection {
+    const [connection] = connections.values()
+    if (connection === undefined) throw new Error('the proxy has no connection')
+    return connection
+  }
+
   test('ends its sessions with GOAWAY, and refuses no stream', async () => {
     const { place, generation: old, port, waiting } = await serve()
     const { session, goaways, request } = open(port)
@@ -179,6 +186,48 @@ describe('an HTTP/2 server', () => {
     expect(goaways.every((frame) => (frame as { code: number }).code === 0)).toBe(true)
     expect(await open(port).request()).toBe(String(next.system.pid))
     expect(await old.told('drained')).toMatchObject({ counts: { drained: 0, closed: 1 } })
+  })
+
+  test('answers what a client sends before it knows of the end', async () => {
+    const { place, generation: old, port, waiting } = await serve()
+    const proxy = await openHttp2Proxy(port)
+    const { session, request } = open(proxy.port)
+    await request()
+    const connection = connectionOf(proxy)
+    const { goaways } = connection
+    const release = proxy.holdAtGoaway()
+    await serve(place)
+    await old.reaches('drain')
+    const first = request()
+    await until('the server has said GOAWAY', () => goaways.length > 0)
+    const second = request('/slow')
+    await until('the server has the request', () => waiting[0])
+    release()
+    expect(await first).toBe(String(old.system.pid))
+    await until('the server has named its last stream', () => goaways.length > 1)
+    waiting[0]?.()
+    expect(await second).toBe(String(old.system.pid))
+    await until('the session is over', () => session.destroyed)
+    expect(connection.unprocessed).toEqual([])
+    expect(await old.told('drained')).toMatchObject({ counts: { drained: 0, closed: 1 } })
+  })
+
+  test('answers at a stop what was sent on a session at rest', async () => {
+    const { generation, port, waiting } = await serve()
+    const proxy = await openHttp2Proxy(port)
+    const { session, request } = open(proxy.port)
+    await request()
+    const { goaways } = connectionOf(proxy)
+    const release = proxy.holdAtGoaway()
+    void generation.handoff.stop()
+    await until('the server has said GOAWAY', () => goaways.length > 0)
+    const late = request('/slow')
+    await until('the server has the request', () => waiting[0])
+    release()
+    waiting[0]?.()
+    expect(await late).toBe(String(generation.system.pid))
+    await until('the session is over', () => session.destroyed)
+    expect(await generation.exit()).toBe(0)
   })
 
   test('goes on with its sessions after a take-back', async () => {

@@ -14,7 +14,7 @@ import { closeIdleTls } from './close-idle-tls.ts'
 import { closeParkedToo } from './close-parked.ts'
 import type { Consents } from './consents.ts'
 import { HttpMover } from './http-mover.ts'
-import { closeSession } from './http2.ts'
+import { endSession } from './http2.ts'
 import { markForced } from './marks.ts'
 import type { ConnectionKind, Mover } from './mover.ts'
 import { giveNotice, type Notice } from './notice.ts'
@@ -102,7 +102,7 @@ export class ServerConnections {
     this.#trackInjected()
     this.#webSockets?.dismissSoon(drainMs)
     if (this.#server instanceof tls.Server) closeIdleTls(this.#server)
-    for (const [transport, session] of this.#sessions) closeSession(session, transport)
+    for (const [transport, session] of this.#sessions) endSession(session, transport)
     for (const mover of this.movers) {
       this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
     }

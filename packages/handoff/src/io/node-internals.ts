@@ -119,6 +119,17 @@ export function descriptorOf(socket: Socket): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }
 
+/**
+ * Returns the bytes that a socket has given to libuv and libuv not yet to the kernel.
+ *
+ * @returns undefined if the socket is closed, and where this Node does not tell.
+ * @see src/stream_wrap.cc `LibuvStreamWrap::GetWriteQueueSize` (Node 20 to 26)
+ */
+export function unsentBytes(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: { writeQueueSize?: unknown } | null }
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined
+}
+
 /** Whether {@link setReading} works on this connection. */
 export function canSetReading(socket: Socket): boolean {
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
