@@ -6,6 +6,7 @@ import type { Http2Session } from 'node:http2'
 import { type Server, Socket } from 'node:net'
 import { boundSession, parentOf, serverOf, upgradeBeingMade } from './node-internals.ts'
 import { shadow } from './shadow.ts'
+import { startTimer } from './system.ts'
 
 /**
  * Node.js publishes each connection that a server accepted here, after its `connection` event.
@@ -13,6 +14,9 @@ import { shadow } from './shadow.ts'
  * @see https://nodejs.org/api/diagnostics_channel.html#net
  */
 const connectionAccepted = 'net.server.socket'
+
+/** How long an end may wait for others, in milliseconds. */
+const endsDelayMs = 10
 
 /** What an observer of one server gets. Sockets are those of the transport, never TLS sockets. */
 export interface ServerObserver {
@@ -65,7 +69,7 @@ function install(): () => void {
     // Node.js counts down the connections of a server here.
     shadow(Socket.prototype, '_destroy', function (this: Socket, ...args: unknown[]) {
       Reflect.apply(destroy, this, args)
-      if (observersOf(this) !== undefined && ended.push(this) === 1) afterClose(reportEnds)
+      if (observersOf(this) !== undefined && ended.push(this) === 1) reportEndsSoon()
     }),
     // An HTTP/2 session calls it on its socket when it is made.
     shadow(Socket.prototype, 'setNoDelay', function (this: Socket, ...args: unknown[]) {
@@ -96,11 +100,14 @@ function onAccepted(message: unknown): void {
 }
 
 /**
- * Calls back when what is closed in this turn of the event loop has emitted `close`: libuv closes
- * handles after the first `setImmediate`, and before the second.
+ * Reports ends when what was closed by then has emitted `close`: libuv closes handles after the first
+ * `setImmediate`, and before the second.
+ *
+ * @remarks Both make the event loop turn once more, which costs more than all else that is done for
+ * a connection: so many ends share them.
  */
-function afterClose(callback: () => void): void {
-  setImmediate(() => setImmediate(callback))
+function reportEndsSoon(): void {
+  startTimer(endsDelayMs, () => setImmediate(() => setImmediate(reportEnds)))
 }
 
 function reportEnds(): void {
