@@ -3,6 +3,7 @@
 import dgram, { type Socket } from 'node:dgram'
 import { MethodHook, Pending } from './method-hook.ts'
 import { type DatagramOptions, isClosedDatagram, unboundDatagramOptions } from './node-internals.ts'
+import { disguise } from './shadow.ts'
 
 /** What `socket.bind(...)` asks for, and what the socket was created with. */
 export interface BindRequest extends DatagramOptions {
@@ -18,7 +19,11 @@ export interface BindInterceptor {
 }
 
 const { bind } = dgram.Socket.prototype
-const hook = new MethodHook<BindInterceptor>(dgram.Socket.prototype, 'bind', hookedBind)
+const hook = new MethodHook<BindInterceptor>(
+  dgram.Socket.prototype,
+  'bind',
+  disguise(hookedBind, bind),
+)
 const pending = new Pending<Socket>()
 
 /**
