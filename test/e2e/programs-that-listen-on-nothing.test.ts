@@ -64,6 +64,18 @@ test('one that imports socket-handoff late hands its listeners over', async () =
   await run.says(/generation 1 .* serves/)
   const { processes } = await project.status('bot')
   expect(processes[0]?.listeners).toEqual([`tcp:127.0.0.1:${port}`])
+
+  // The preload has joined the handoff by the time of the import, and gives way to it.
+  const { exitCode, stderr } = await project.handoff('reload', 'bot')
+  expect(exitCode, stderr).toBe(0)
+  await run.prints(/^listens/)
+  expect((await project.status('bot')).processes).toContainEqual(
+    expect.objectContaining({
+      generation: 2,
+      stage: 'serving',
+      listeners: [`tcp:127.0.0.1:${port}`],
+    }),
+  )
 })
 
 test.runIf(process.platform === 'linux')('a child that listens is named', async () => {

@@ -218,3 +218,17 @@ test('nothing is killed after the end', () => {
   vi.advanceTimersByTime(100_000)
   expect(kill).not.toHaveBeenCalled()
 })
+
+test('a process that begins anew is judged by its second handoff', async () => {
+  const { attempt, kill } = begin(60_000)
+  attempt.heard(own, joined)
+  attempt.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  attempt.heard(own, { ...joined, extendMs: 60_000 })
+  // A word about the first one, which comes late.
+  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  vi.advanceTimersByTime(30_000)
+  expect(kill).not.toHaveBeenCalled()
+  const failure = await failureAfter(attempt, exited)
+  expect(failure).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+  expect(failure.message).toContain('exited with code 3')
+})

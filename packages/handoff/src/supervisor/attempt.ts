@@ -68,6 +68,10 @@ export class Attempt {
   #words: string | undefined
   /** Whether it ever reported a stage: the entry has got as far as a handoff. */
   #joined = false
+  /** Why it has given up, by its own word. */
+  #ownAbort: HandoffErrorCode | undefined
+  /** It has begun anew since, and the old process has yet to report the same. */
+  #withdrawn: HandoffErrorCode | undefined
 
   constructor(options: AttemptOptions) {
     this.pid = options.pid
@@ -88,6 +92,7 @@ export class Attempt {
     if (own && extendMs !== undefined) this.#deadline.extend(extendMs + marginMs)
     if (event === undefined) return
     if (own && event.type === 'stage') this.#joined = true
+    if (own && event.type === 'stage' && event.stage === 'discover') this.#beginsAnew()
     if (own && event.type === 'serving') {
       const { generation, listeners, replaces } = event
       this.#end({ ok: true, pid, generation, listeners, replaces })
@@ -126,7 +131,19 @@ export class Attempt {
     return peer === this.pid
   }
 
+  /** The handoff of the preload gives way to that of a program that imports this package late. */
+  #beginsAnew(): void {
+    this.#withdrawn = this.#ownAbort
+    this.#ownAbort = undefined
+    if (this.#withdrawn !== undefined) this.#explanation = undefined
+  }
+
   #aborted(own: boolean, event: Extract<HandoffEvent, { type: 'aborted' }>): void {
+    if (own) this.#ownAbort = event.code
+    else if (event.code === this.#withdrawn) {
+      this.#withdrawn = undefined
+      return
+    }
     // That the peer has gone is what the old process sees of any end; how it ended says more.
     const rank = own ? 4 : event.code === 'ERR_HANDOFF_PEER_GONE' ? 0 : 2
     this.#explain({ rank, failure: { code: event.code, message: event.message } })
