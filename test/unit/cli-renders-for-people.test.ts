@@ -24,6 +24,7 @@ const status: Status = {
       generation: 2,
       stage: 'serving',
       uptimeMs: 80_000,
+      silentMs: 500,
       listeners: ['tcp:127.0.0.1:3000', 'unix:/run/web.sock'],
       connections: 12,
       open: { websocket: 2, http: 10 },
@@ -35,6 +36,7 @@ const status: Status = {
       generation: 1,
       stage: 'drain',
       uptimeMs: 7_200_000,
+      silentMs: null,
       listeners: [],
       connections: 1,
       open: { raw: 1 },
@@ -70,6 +72,40 @@ test('a status lines up', () => {
     in all       64 connections handed over (48 http, 16 websocket), 2 finished, 1 cut (raw)
     last         completed 20s ago"
   `)
+})
+
+test('a server whose event loop stands still does not count as one that simply serves', () => {
+  const [serving, old] = status.processes as [ProcessStatus, ProcessStatus]
+  const hangs: Status = { ...status, processes: [{ ...serving, silentMs: 12_000 }, old] }
+  const lines = statusLines(hangs, plain, 80_000)
+  expect(lines[0]).toContain('generation 2 serves, but has said nothing for 12s')
+  expect(lines).toContain(
+    'silent       generation 2 (pid 103) has said nothing for 12s: it hangs, or is stopped ' +
+      '(SIGSTOP, a debugger); `kill -9 103` ends it',
+  )
+  const blocks = { ...hangs, processes: [{ ...serving, silentMs: 4_500 }] }
+  expect(statusLines(blocks, plain, 80_000)[0]).toContain('generation 2 serves  supervisor')
+})
+
+test('an old process that hangs is not said of the one that serves', () => {
+  const [serving, old] = status.processes as [ProcessStatus, ProcessStatus]
+  const hangs = { ...status, processes: [serving, { ...old, silentMs: 7_000 }] }
+  const text = statusLines(hangs, plain, 80_000)
+  expect(text[0]).toContain('generation 2 serves  supervisor')
+  expect(text.join('\n')).toContain('generation 1 (pid 9) has said nothing for 7s')
+})
+
+test('of several workers, those that hang are counted', () => {
+  const [one] = status.processes as [ProcessStatus]
+  const workers = [103, 104].map((pid, index) => ({
+    ...{ worker: index + 1, generation: 2, serving: pid, backoff: null },
+  }))
+  const processes = [
+    { ...one, silentMs: 6_000 },
+    { ...one, pid: 104, worker: 2 },
+  ]
+  const [first] = statusLines({ ...status, workers, processes }, plain, 80_000)
+  expect(first).toContain('2 of 2 workers serve, but 1 of them may hang')
 })
 
 test('a crashed server shows when it starts again', () => {

@@ -118,6 +118,7 @@ test('a status', () => {
     processes: [
       {
         ...{ pid: 7, worker: 1, generation: 2, stage: 'drain', uptimeMs: 1, connections: 1 },
+        silentMs: null,
         ...{ listeners: ['unix:/a', 'tcp:b'], open: { http: 1 }, fates: noFates },
       },
     ],

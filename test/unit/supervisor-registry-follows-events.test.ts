@@ -204,6 +204,7 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
     backoff: null,
     maxGenerations: 10,
     program,
+    silentMs: (pid) => (pid === 20 ? 1_500 : undefined),
   })
 
   expect(status).toMatchObject({ name: 'web', pid: 1, generation: 2, serving: 20, backoff: null })
@@ -214,12 +215,15 @@ test('the status tells the newest process first, and times of day as ISO 8601', 
     generation: 0,
     stage: 'starting',
     uptimeMs: 1_000,
+    silentMs: null,
     listeners: [],
     connections: 0,
     open: {},
     fates: noFates,
   })
-  expect(status.processes[1]).toMatchObject({ stage: 'offer', connections: 4, open: { http: 4 } })
+  expect(status.processes[1]).toMatchObject({
+    ...{ stage: 'offer', connections: 4, open: { http: 4 }, silentMs: 1_500 },
+  })
   expect(status.handoffs).toMatchObject({ completed: 1, aborted: 0 })
   expect(status.handoffs.last?.at).toMatch(/^1970-01-01T00:01:41\.0\d\dZ$/)
 })
@@ -229,6 +233,7 @@ test('with nobody serving the status has null for it', () => {
   const surroundings = {
     ...{ name: 'web', worker: 1, pid: 1, now: 0, date: 0, backoff, program },
     maxGenerations: 10,
+    silentMs: () => undefined,
   }
   expect(statusOf(emptyRegistry, surroundings)).toEqual({
     name: 'web',

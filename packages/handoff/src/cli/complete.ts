@@ -24,8 +24,13 @@ export function completeLine(line: ReloadLine): ReloadLine {
   return { ...line, counts, fates: line.fates ?? noFates }
 }
 
-function partsOf({ worker, open, fates }: Partial<Status['processes'][number]>) {
-  return { worker: worker ?? 1, open: open ?? {}, fates: fates ?? noFates }
+function partsOf({ worker, open, fates, silentMs }: Partial<Status['processes'][number]>) {
+  return {
+    worker: worker ?? 1,
+    open: open ?? {},
+    fates: fates ?? noFates,
+    silentMs: silentMs ?? null,
+  }
 }
 
 function workerOf({ generation, serving, backoff }: Status): Status['workers'][number] {

@@ -3,6 +3,7 @@
 import { countsOf, total } from '../fates.ts'
 import { printable } from '../protocol/printable.ts'
 import { drainedText, drainingText, kindsText } from '../supervisor/fates-text.ts'
+import { defaultSilenceMs } from '../supervisor/hang-watch.ts'
 import type { Told } from '../supervisor/old-connections.ts'
 import type { ReloadLine } from '../supervisor/reload.ts'
 import type { ReloadResult, WorkerResult } from '../supervisor/reload-result.ts'
@@ -81,6 +82,7 @@ export function statusLines(told: Status, style: Style, now: number): string[] {
     ...waitingLines(status).map((line) => style.bad(line)),
     ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
     '',
+    ...processes.flatMap(silentLine),
     ...processes.flatMap(drainLine),
     ...generationsLine(status),
     ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
@@ -90,12 +92,41 @@ export function statusLines(told: Status, style: Style, now: number): string[] {
   ]
 }
 
-function servesWord({ generation, workers }: Status, style: Style): string {
+function servesWord({ generation, workers, processes }: Status, style: Style): string {
   if (generation === null) return style.bad('nobody serves')
-  if (workers.length === 1) return style.good(`generation ${generation} serves`)
+  const silent = processes.filter(
+    (one) => isSilent(one) && workers.some(({ serving }) => serving === one.pid),
+  )
+  if (workers.length === 1) {
+    const [one] = silent
+    if (one === undefined) return style.good(`generation ${generation} serves`)
+    return style.bad(`generation ${generation} serves, but ${silenceText(one)}`)
+  }
   const serving = workers.filter(({ serving }) => serving !== null).length
+  if (silent.length > 0) {
+    const but = `${silent.length} of them may hang`
+    return style.bad(`${serving} of ${workers.length} workers serve, but ${but}`)
+  }
   if (serving === workers.length) return style.good(`${serving} workers serve`)
   return style.bad(`${serving} of ${workers.length} workers serve`)
+}
+
+/** Whether the event loop of a process has stood still for so long that an operator should know. */
+function isSilent({ silentMs }: ProcessStatus): boolean {
+  return silentMs !== null && silentMs >= defaultSilenceMs
+}
+
+function silenceText({ silentMs }: ProcessStatus): string {
+  return `has said nothing for ${formatDuration(silentMs ?? 0)}`
+}
+
+/** One for each process that says nothing: what it may be, and what an operator can do. */
+function silentLine(process: ProcessStatus): string[] {
+  if (!isSilent(process)) return []
+  const { pid, generation } = process
+  const name = generation === 0 ? `pid ${pid}` : `generation ${generation} (pid ${pid})`
+  const why = 'it hangs, or is stopped (SIGSTOP, a debugger)'
+  return [`silent       ${name} ${silenceText(process)}: ${why}; \`kill -9 ${pid}\` ends it`]
 }
 
 /** One for each worker that waits; its number where there are several. */

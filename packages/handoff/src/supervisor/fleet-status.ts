@@ -6,7 +6,7 @@ import { release } from './release.ts'
 import { type HandoffStatus, type Status, type Surroundings, statusOf } from './status.ts'
 import type { Worker } from './worker.ts'
 
-type Moment = Omit<Surroundings, 'worker' | 'backoff' | 'program'>
+type Moment = Omit<Surroundings, 'worker' | 'backoff' | 'program' | 'silentMs'>
 
 /**
  * @param workers - all of which processes are left, the first one first.
@@ -42,7 +42,8 @@ export function fleetStatus(
 export function workerStatus(worker: Worker, surroundings: Moment): Status {
   const { number, registry, backoff } = worker
   const program = describeProgram(worker.program)
-  return statusOf(registry, { ...surroundings, worker: number, backoff, program })
+  const silentMs = (pid: number) => worker.silentMsOf(pid)
+  return statusOf(registry, { ...surroundings, worker: number, backoff, program, silentMs })
 }
 
 /** The last one is the latest of all. */

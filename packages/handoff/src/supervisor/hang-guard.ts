@@ -59,9 +59,9 @@ export class HangGuard {
     return this.#signs.hasTurned(pid)
   }
 
-  /** How long a process has said nothing, in milliseconds; 0 if it need not report. */
-  silentMs(pid: number): number {
-    return this.#signs.silentMs(pid) ?? 0
+  /** How long a process has said nothing, in milliseconds; undefined if it need not report. */
+  silentMs(pid: number): number | undefined {
+    return this.#signs.silentMs(pid)
   }
 
   /** Why a process was killed here, as words about it; undefined if it was not. */

@@ -13,6 +13,11 @@ export interface ProcessStatus {
   generation: number
   stage: ProcessRecord['stage']
   uptimeMs: number
+  /**
+   * How long it has reported nothing, in milliseconds, in steps of 500: it reports each second while its
+   * event loop turns. Null if it does not report at an interval.
+   */
+  silentMs: number | null
   listeners: readonly string[]
   connections: number
   /** The same by kind. */
@@ -91,6 +96,8 @@ export interface Surroundings {
   readonly backoff: Status['backoff']
   readonly program: ProgramStatus
   readonly maxGenerations: number
+  /** How long a process has said nothing, in milliseconds; undefined if it does not report. */
+  silentMs(pid: number): number | undefined
 }
 
 /** The status of a run with one worker. */
@@ -113,6 +120,7 @@ export function statusOf(registry: Registry, surroundings: Surroundings): Status
       generation: record.generation,
       stage: record.stage,
       uptimeMs: Math.round(now - record.startedAt),
+      silentMs: surroundings.silentMs(record.pid) ?? null,
       listeners: record.listeners,
       connections: record.connections,
       open: record.open,

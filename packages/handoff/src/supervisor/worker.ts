@@ -177,7 +177,12 @@ export class Worker {
   /** How long the process that serves has said nothing, in milliseconds. */
   get silentMs(): number {
     const { serving } = this
-    return serving === undefined ? 0 : this.#guard.silentMs(serving.pid)
+    return serving === undefined ? 0 : (this.silentMsOf(serving.pid) ?? 0)
+  }
+
+  /** How long a process has said nothing, in milliseconds; undefined if it does not report. */
+  silentMsOf(pid: number): number | undefined {
+    return this.#guard.silentMs(pid)
   }
 
   /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
