@@ -182,6 +182,8 @@ export class Client {
   }
 
   #gone(cause?: unknown): Error {
+    // The silence of this very request, or of the last one.
+    if (cause instanceof HandoffError) return cause
     if (this.#silence?.error !== undefined) return this.#silence.error
     // The queue of its socket is full: it has accepted nothing for a while.
     if ((cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN') return this.#unresponsive()
