@@ -43,6 +43,7 @@ test('is removed with the paths that are kept there', () => {
   const fd = bindUnix({ path: app })
   new KeptPaths(() => path).keep(app, inodeAt(app) ?? '')
   close(fd)
+  close(bindUnix({ path: join(path, 'rendezvous.sock') }))
   open()
   expect(existsSync(path)).toBe(false)
 })
@@ -74,9 +75,16 @@ test('stays while a process in another pid namespace reads there', () => {
   expect(existsSync(join(path, 'notify.sock'))).toBe(true)
 })
 
+test('stays while nothing is in it: its process may be about to bind', () => {
+  const { path, open } = privateDirectory(ended())
+  open()
+  expect(existsSync(path)).toBe(true)
+})
+
 test('stays if something else is in it', () => {
   const { path, open } = privateDirectory(ended())
   writeFileSync(join(path, 'precious'), '')
+  close(bindUnix({ path: join(path, 'rendezvous.sock') }))
   open()
   expect(existsSync(join(path, 'precious'))).toBe(true)
 })

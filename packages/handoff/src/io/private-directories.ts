@@ -37,9 +37,14 @@ function removeIfDead(directory: string): void {
   const stat = statOfPath(directory)
   if (!stat?.isDirectory() || Number(stat.uid) !== process.getuid?.()) return
   const rendezvous = join(directory, 'rendezvous.sock')
-  if (statOfPath(rendezvous) !== undefined && !removeStale(rendezvous)) return
   const notify = join(directory, 'notify.sock')
-  if (statOfPath(notify) !== undefined) {
+  const [hasRendezvous, hasNotify] = [rendezvous, notify].map(
+    (path) => statOfPath(path) !== undefined,
+  )
+  // A process in another pid namespace may have made it a moment ago.
+  if (!hasRendezvous && !hasNotify) return
+  if (hasRendezvous && !removeStale(rendezvous)) return
+  if (hasNotify) {
     if (!isUnread(notify)) return
     unlinkForUs(notify)
   }
