@@ -2,65 +2,45 @@
 // after a crash, stops it.
 
 import { deferred } from '../deferred.ts'
-import { HandoffError } from '../errors.ts'
-import type { Named } from '../io/activation.ts'
 import { restoreKept } from '../io/unix-path.ts'
 import { closeAll } from '../io/wire.ts'
 import * as say from './announce.ts'
-import {
-  defaultReadyTimeoutMs,
-  type Failed,
-  type Failure,
-  marginMs,
-  type Outcome,
-  type Served,
-} from './attempt.ts'
+import type { Failed, Outcome, Served } from './attempt.ts'
+import { beginStop, stoppingError } from './begin-stop.ts'
 import { now } from './clock.ts'
 import type { Report } from './event.ts'
-import { surplusGenerations } from './generation-limit.ts'
+import { FirstStart } from './first-start.ts'
 import { type End, Generations } from './generations.ts'
 import { HangGuard } from './hang-guard.ts'
 import { Launcher } from './launcher.ts'
-import { ListenerStore } from './listener-store.ts'
 import { Narrator } from './narrator.ts'
-import { type Program, Programs } from './program.ts'
 import { Recovery } from './recovery.ts'
-import { draining, type ProcessName, type ProcessRecord, type Registry } from './registry.ts'
-import type { WorkerSnapshot } from './snapshot.ts'
+import { draining, type ProcessName, type ProcessRecord } from './registry.ts'
 import { type StartRequest, startWorker } from './start-worker.ts'
-import type { Status } from './status.ts'
-import { Stopping } from './stopping.ts'
-import { Turn } from './turn.ts'
+import type { Stopping } from './stopping.ts'
+import { WorkerAnswers, type WorkerParts } from './worker-answers.ts'
+import { WorkerMemory } from './worker-memory.ts'
 import type { LaunchRequest, LaunchResult, Observer, WorkerOptions } from './worker-options.ts'
 
-export class Worker {
-  readonly number: number
+export class Worker extends WorkerAnswers {
+  protected readonly parts: WorkerParts
   readonly #options: WorkerOptions
   readonly #generations: Generations
   readonly #launcher: Launcher
-  readonly #programs: Programs
+  readonly #memory: WorkerMemory
   readonly #recovery: Recovery
   readonly #guard: HangGuard
-  readonly #turn = new Turn()
-  /** Whether the last start ended since the process at the rendezvous socket did not answer. */
-  #isUnanswered = false
-  readonly #store: ListenerStore
+  readonly #firstStart: FirstStart
   readonly #observers = new Set<Observer>()
   readonly #ended = deferred<number>()
   readonly #narrator: Narrator
   #stopping: Stopping | undefined
-  #hasServed = false
-  /** Whether the very first start has failed, and ends the run. */
-  #hasFailed = false
-  /** Whether it has a place, is about to hand over to another worker, or has done so. */
-  #place: 'held' | 'leaving' | 'left' = 'held'
 
   constructor(options: WorkerOptions) {
-    const { number, program, directory, timeouts, resumed } = options
-    this.number = number
+    const { directory, timeouts, resumed } = options
+    super(options.number)
     this.#options = options
-    this.#store = new ListenerStore(options.inherited)
-    this.#programs = new Programs(resumed?.inForce ?? program)
+    this.#memory = new WorkerMemory(options)
     const handlers = {
       onReport: (pid: number, report: Report, descriptors: readonly number[]) =>
         this.#heard(pid, report, descriptors),
@@ -74,11 +54,15 @@ export class Worker {
       (line) => options.announce(line),
       () => this.#stopping !== undefined,
     )
+    this.#firstStart = new FirstStart(options, this.#generations)
     this.#launcher = new Launcher({
       readyTimeoutMs: timeouts.readyTimeoutMs,
       spawn: (program, joins, drop) => this.#spawn({ program, joins, drop }),
       kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
-      mayRetry: (failure) => this.#mayRetry(failure),
+      mayRetry: async (failure) =>
+        !this.hasServed &&
+        this.#stopping === undefined &&
+        (await this.#firstStart.mayRetry(failure)),
     })
     this.#recovery = new Recovery({
       restart: () => void this.launch(),
@@ -86,7 +70,7 @@ export class Worker {
       finish: () => this.#endByItself(),
       onNoTakeBack: (ms) => this.#guard.killLate(draining(this.#generations.registry), ms),
       onPause: (delayMs, why) => {
-        options.announce(say.pause(delayMs, this.#store.all.length > 0, why))
+        options.announce(say.pause(delayMs, this.#memory.store.all.length > 0, why))
       },
     })
     this.#guard = new HangGuard({
@@ -96,121 +80,19 @@ export class Worker {
       kill: (pid) => this.#kill(pid),
       announce: (line) => options.announce(line),
     })
-    if (resumed !== undefined) this.#resume(resumed)
+    this.parts = {
+      rendezvous: directory.rendezvous,
+      generations: this.#generations,
+      launcher: this.#launcher,
+      recovery: this.#recovery,
+      guard: this.#guard,
+      memory: this.#memory,
+    }
   }
 
   /** Settles with the exit code of the run, once every process has gone. */
   get ended(): Promise<number> {
     return this.#ended.promise
-  }
-
-  /** The process that serves. */
-  get serving(): ProcessRecord | undefined {
-    return this.#generations.serving
-  }
-
-  /** Its processes, each of them alive. */
-  get registry(): Registry {
-    this.#generations.check()
-    return this.#generations.registry
-  }
-
-  get backoff(): Status['backoff'] {
-    return this.#recovery.backoff
-  }
-
-  /** What the next start starts. */
-  get program(): Program {
-    return this.#programs.inForce
-  }
-
-  /** Where other processes find the one that serves. */
-  get rendezvous(): string {
-    return this.#options.directory.rendezvous
-  }
-
-  /** Whether it has ever served, as far as this supervisor knows. */
-  get hasServed(): boolean {
-    return this.#hasServed
-  }
-
-  /** Whether it has handed over to another worker. */
-  get hasLeft(): boolean {
-    return this.#place === 'left'
-  }
-
-  /** Whether there is nothing that it could hand over. */
-  get isUnused(): boolean {
-    return this.#generations.registry.processes.size === 0 && !this.busy && this.kept.length === 0
-  }
-
-  /** The process that is on its way to serve. */
-  get starting(): number | undefined {
-    return this.#launcher.pid
-  }
-
-  /** Whether a start is on its way. */
-  get busy(): boolean {
-    return this.#launcher.busy
-  }
-
-  /** Resolves when no start is on its way. */
-  idle(): Promise<void> {
-    return this.#launcher.idle()
-  }
-
-  /** The listeners kept for a crash of the process that serves. */
-  get kept(): readonly Named[] {
-    return this.#store.stored
-  }
-
-  /** Resolves when all that the process that serves listens on is {@link kept}. */
-  keepsAll(): Promise<void> {
-    return this.#store.keeps(this.serving?.listeners ?? [])
-  }
-
-  /** Whether there still is a process with this pid. */
-  has(pid: number): boolean {
-    return this.#generations.registry.processes.has(pid)
-  }
-
-  /** How long the process that serves has said nothing, in milliseconds. */
-  get silentMs(): number {
-    const { serving } = this
-    return serving === undefined ? 0 : (this.silentMsOf(serving.pid) ?? 0)
-  }
-
-  /** How long a process has said nothing, in milliseconds; undefined if it does not report. */
-  silentMsOf(pid: number): number | undefined {
-    return this.#guard.silentMs(pid)
-  }
-
-  /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
-  hasTurned(pid: number): boolean {
-    return this.#guard.hasTurned(pid)
-  }
-
-  /** Why this supervisor has killed a process that hung, as words about it; undefined if it has not. */
-  reasonOf(pid: number): string | undefined {
-    return this.#guard.reasonOf(pid)
-  }
-
-  /** What the next release needs to know; nothing may be on its way. */
-  snapshot(): WorkerSnapshot {
-    return {
-      ...this.#generations.snapshot(),
-      number: this.number,
-      hasServed: this.hasServed,
-      hasLeft: this.hasLeft,
-      stored: this.#store.stored,
-      inForce: this.program,
-      programs: this.#programs.all,
-    }
-  }
-
-  /** The generations that have to end before one more is started, the oldest first. */
-  surplus(most: number): ProcessRecord[] {
-    return surplusGenerations(this.#generations.registry, most)
   }
 
   /** Ends a generation at once, whatever it does. */
@@ -230,9 +112,9 @@ export class Worker {
    * ERR_HANDOFF_STOPPING.
    */
   launch({ program = this.program, joins, drop }: LaunchRequest = {}): Promise<LaunchResult> {
-    if (this.#stopping !== undefined) throw this.#isStopping()
+    if (this.#stopping !== undefined) throw stoppingError(this.#options.name)
     const launch = this.#launcher.launch(program, joins, drop)
-    this.#place = 'held'
+    this.#memory.place = 'held'
     this.#recovery.cancel()
     const began = now()
     return launch.then((outcome) => this.#launched(outcome, now() - began))
@@ -240,7 +122,7 @@ export class Worker {
 
   /** It is about to hand over to another worker: whether its end is a crash is not known yet. */
   leave(): void {
-    if (this.#place === 'held') this.#place = 'leaving'
+    if (this.#memory.place === 'held') this.#memory.place = 'leaving'
   }
 
   /**
@@ -249,18 +131,18 @@ export class Worker {
    * @returns false where it does no more: the word that this one has taken back came first.
    */
   left(from: ProcessName, to: ProcessName): boolean {
-    if (this.#place !== 'leaving') return false
+    if (this.#memory.place !== 'leaving') return false
     this.#generations.left(from, to)
-    this.#place = 'left'
+    this.#memory.place = 'left'
     this.#recovery.cancel()
-    this.#store.clear()
+    this.#memory.store.clear()
     return true
   }
 
   /** It has not handed over, and serves on. */
   stay(): void {
-    if (this.#place !== 'leaving') return
-    this.#place = 'held'
+    if (this.#memory.place !== 'leaving') return
+    this.#memory.place = 'held'
     this.#settle()
   }
 
@@ -278,46 +160,14 @@ export class Worker {
   close(): void {
     this.#recovery.cancel()
     this.#guard.close()
-    this.#store.close()
+    this.#memory.store.close()
     this.#generations.close()
   }
 
-  #resume({ hasServed, hasLeft, stored, programs }: WorkerSnapshot): void {
-    this.#hasServed = hasServed
-    if (hasLeft) this.#place = 'left'
-    for (const { name, fd } of stored) this.#store.put(name, fd)
-    for (const [pid, program] of programs) this.#programs.started(pid, program)
-  }
-
-  /**
-   * A process that an earlier supervisor has started may be taking over at this very moment: the first
-   * start of this one waits for it.
-   */
-  async #mayRetry(failure: Failure): Promise<boolean> {
-    const { timeouts, announce, onWaiting } = this.#options
-    if (this.#hasServed || this.#stopping !== undefined) return false
-    if (this.#isUnanswered && this.serving === undefined) {
-      const pids = this.#generations.findSilentHolders()
-      for (const pid of pids) {
-        announce(say.endsSilentHolder(pid))
-        this.#generations.signal(pid, 'SIGKILL')
-      }
-      return pids.length > 0
-    }
-    if (failure.code !== 'ERR_HANDOFF_BUSY') return false
-    const ms = (timeouts.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs
-    if (!this.#turn.isWaiting) {
-      announce(say.waitsForOther(failure, ms))
-      onWaiting(ms)
-    }
-    return await this.#turn.wait(ms)
-  }
-
   async #spawn(request: StartRequest): Promise<number> {
-    this.#turn.begin()
-    this.#isUnanswered = false
-    const pid = await startWorker(this.#generations, this.#store, this.#options, request)
-    this.#programs.started(pid, request.program)
+    this.#firstStart.begin()
+    const pid = await startWorker(this.#generations, this.#memory.store, this.#options, request)
+    this.#memory.programs.started(pid, request.program)
     return pid
   }
 
@@ -329,7 +179,7 @@ export class Worker {
   }
 
   #succeeded({ pid, generation, listeners, replaces }: Served, ms: number): LaunchResult {
-    this.#hasServed = true
+    this.#memory.hasServed = true
     this.#options.announce(say.serves({ pid, generation, listeners }, replaces?.generation, ms))
     return { ok: true, pid, generation, replaces: replaces?.pid || undefined }
   }
@@ -338,7 +188,7 @@ export class Worker {
     const old = this.serving
     const serving = old === undefined ? (outcome.serving ?? 'none') : 'old'
     if (this.#stopping !== undefined) {
-      const { code, message } = this.#isStopping()
+      const { code, message } = stoppingError(this.#options.name)
       return { ok: false, failure: { code, message }, serving }
     }
     if (serving === 'old') {
@@ -346,25 +196,21 @@ export class Worker {
     }
     this.#options.announce(say.failed(failure, serving, old, this.silentMs))
     const { onFirstFailure } = this.#options
-    if (this.#hasServed || onFirstFailure === 'retry') {
+    if (this.#memory.hasServed || onFirstFailure === 'retry') {
       this.#recovery.lost({ exit: undefined, servedMs: 0, why: failure.message })
     }
     // Nothing of ours is left; a server of an earlier supervisor may well be.
     else if (onFirstFailure === 'end') {
-      this.#hasFailed = true
+      this.#memory.hasFailed = true
       this.#remainsEnded()
     }
     return { ok: false, failure, serving }
   }
 
-  #isStopping(): HandoffError {
-    const { name } = this.#options
-    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot reload ${name}: it is stopping`)
-  }
-
   #heard(pid: number, report: Report, descriptors: readonly number[]): void {
     const { event, extendMs } = report
-    this.#keep(pid, report, descriptors)
+    if (pid === this.#generations.registry.serving) this.#memory.keep(report, descriptors)
+    else closeAll(descriptors)
     this.#narrator.listen(pid, report)
     this.#stopping?.tell(pid)
     if (extendMs !== undefined) this.#stopping?.extend(extendMs)
@@ -372,32 +218,19 @@ export class Worker {
     if (this.#stopping === undefined) this.#guard.heard(pid, report)
     if (report.alive) for (const observer of this.#observers) observer.turned?.(pid)
     if (event === undefined) return
-    if (pid !== this.#launcher.pid) this.#turn.heard(event)
-    else if (event.type === 'aborted') {
-      this.#isUnanswered = event.stage === 'discover' && event.code === 'ERR_HANDOFF_TIMEOUT'
-    }
+    this.#firstStart.heard(event, pid === this.#launcher.pid)
     const { serving } = this.#generations.registry
-    if (serving !== undefined) this.#programs.serves(serving)
+    if (serving !== undefined) this.#memory.programs.serves(serving)
     // Maybe from another worker.
-    if (event.type === 'taken-back') this.#place = 'held'
+    if (event.type === 'taken-back') this.#memory.place = 'held'
     for (const observer of this.#observers) observer.heard?.(pid, event)
     this.#narrator.heard(pid, event)
     this.#settle()
   }
 
-  /** The listeners of the process that serves, in case it dies. */
-  #keep(pid: number, report: Report, descriptors: readonly number[]): void {
-    if (pid !== this.#generations.registry.serving) return closeAll(descriptors)
-    try {
-      this.#store.heard(report, descriptors)
-    } catch (error) {
-      this.#options.announce(say.trouble(error))
-    }
-  }
-
   #gone({ record, wasServing, exit }: End): void {
     const { pid, servingSince } = record
-    this.#programs.gone(pid)
+    this.#memory.programs.gone(pid)
     // It may have removed the path of a listener as it ended.
     if (this.#stopping === undefined) restoreKept(this.#options.directory.path)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
@@ -410,7 +243,7 @@ export class Worker {
       this.#stopping !== undefined || reason !== undefined || (!wasServing && exit?.code === 0)
     if (servingSince > 0 && !expected) this.#options.announce(line)
     this.#guard.gone(pid)
-    if (pid !== this.#launcher.pid) this.#turn.gone()
+    if (pid !== this.#launcher.pid) this.#firstStart.gone()
     this.#launcher.exited(pid, exit ?? { code: null, signal: null })
     for (const observer of this.#observers) observer.gone?.(pid)
     this.#settle()
@@ -420,7 +253,7 @@ export class Worker {
     if (this.#launcher.busy) return
     const { registry } = this.#generations
     if (this.#stopping === undefined) {
-      if (this.#place !== 'held') return
+      if (this.#memory.place !== 'held') return
       const mayTakeBack = draining(registry).length > 0
       this.#recovery.settle({ serves: registry.serving !== undefined, mayTakeBack })
     } else if (registry.processes.size === 0 && !this.#generations.hasRemains) {
@@ -432,7 +265,7 @@ export class Worker {
   /** Children of processes that have gone are waited for, before the run ends. */
   #remainsEnded(): void {
     if (this.#generations.hasRemains) return
-    if (this.#hasFailed) this.#ended.resolve(1)
+    if (this.#memory.hasFailed) this.#ended.resolve(1)
     this.#settle()
   }
 
@@ -451,24 +284,12 @@ export class Worker {
     if (this.#stopping !== undefined) return
     this.#recovery.cancel()
     this.#guard.close()
-    this.#turn.stop()
-    this.#store.close()
+    this.#firstStart.stop()
+    this.#memory.store.close()
     this.#generations.findSilentHolders()
-    const { timeouts, announce } = this.#options
-    this.#stopping = new Stopping(this.#generations, {
-      code,
-      drainTimeoutMs: timeouts.drainTimeoutMs,
-      patienceMs: timeouts.stopPatienceMs,
-      onImpatient: () => {
-        const processes = [...this.registry.processes.values()]
-        announce(say.waitsNoLonger(processes, timeouts.stopPatienceMs ?? 0))
-      },
-      onDeadline: () => announce(say.stopDeadline()),
-      onStuck: (pids) => {
-        announce(say.stuck(pids))
-        this.#ended.resolve(Math.max(1, this.#stopping?.code ?? 1))
-      },
-    })
+    this.#stopping = beginStop(this.#generations, this.#options, code, () =>
+      this.#ended.resolve(Math.max(1, this.#stopping?.code ?? 1)),
+    )
     this.#settle()
   }
 }
