@@ -9,16 +9,17 @@ import { printError, printFailure, printJsonFailure } from './fail.ts'
 import { markNodeFlags } from './node-flags.ts'
 import { makeProgram } from './program.ts'
 
-// A reader that went away ends `handoff status --watch | head -1`, but not a supervisor whose log
-// it was: that one writes to stderr alone.
-process.stdout.on(
-  'error',
-  endOfReader(() => process.exit()),
-)
-process.stderr.on(
-  'error',
-  endOfReader(() => {}),
-)
+// A command without its output has failed, but a reader that went away ends it as planned:
+// `handoff status --watch | head -1`. EIO: the terminal has gone.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit()
+  printError(
+    `cannot write to stdout: ${error.message}. Make room or write elsewhere; what the command has begun goes on.`,
+  )
+  process.exit(1)
+})
+// A supervisor outlives its log, whatever fails there.
+process.stderr.on('error', () => {})
 
 const program = makeProgram(release, (code) => {
   process.exitCode = code
@@ -45,13 +46,5 @@ try {
   } else {
     printFailure(error)
     process.exitCode = 1
-  }
-}
-
-/** EIO: the terminal has gone. */
-function endOfReader(then: () => void): (error: NodeJS.ErrnoException) => void {
-  return (error) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-    then()
   }
 }

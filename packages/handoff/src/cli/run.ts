@@ -6,6 +6,7 @@ import { readCommand } from '../supervisor/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../supervisor/entry.ts'
 import { defaultMaxGenerations } from '../supervisor/generation-limit.ts'
 import { run as supervise } from '../supervisor/run.ts'
+import { Log } from './log.ts'
 import { styleFor } from './style.ts'
 
 export interface RunOptions {
@@ -79,8 +80,13 @@ function warnOfMisplaced(options: readonly string[], words: readonly string[]): 
 }
 
 /** On stderr: stdout is the server's, and may well be a stream of JSON. */
+const log = new Log(
+  { write: (text, done) => process.stderr.write(text, done) },
+  () => `${styleFor(process.stderr).dim('handoff:')} `,
+)
+
 export function announce({ tone, text }: Line): void {
   const style = styleFor(process.stderr)
   const mark = tone === 'good' ? style.tick : tone === 'bad' ? style.cross : ''
-  process.stderr.write(`${style.dim('handoff:')} ${mark}${printable(text)}\n`)
+  log.write(`${style.dim('handoff:')} ${mark}${printable(text)}`)
 }

@@ -1,6 +1,7 @@
 // The only door to clock, environment, signals, spawn and exit. Tests replace it.
 
 import { type SpawnOptions, spawn } from 'node:child_process'
+import { Console } from 'node:console'
 import { constants } from 'node:os'
 import { longestMs } from '../options.ts'
 import { printable } from '../protocol/printable.ts'
@@ -150,7 +151,8 @@ export const realSystem: System = {
     }
   },
   isInspected: () => inspector()?.url() !== undefined,
-  warn: (text) => process.stderr.write(`${printable(text)}\n`),
+  // As console.error does: a stderr that cannot be written to is no error of the program.
+  warn: (text) => new Console(process.stderr).error('%s', printable(text)),
   exit: (code) => process.exit(code),
   guardPaths,
 }
