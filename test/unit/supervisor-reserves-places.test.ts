@@ -52,6 +52,13 @@ test('UDP and Unix sockets have one queue for all', () => {
   expect(shared.map(({ fd }) => inodeOf(fd))).toEqual(first.map(({ fd }) => inodeOf(fd)))
 })
 
+test('of several workers at one place one is enough, and any of them will do', () => {
+  const [second, third] = [kept(tcpKey, bindTcp(local)), kept(tcpKey, bindTcp(local))]
+  const named = reserved([second, third], new Set())
+  expect(named.map(({ name }) => name)).toEqual([second.name])
+  expect(describe(named[0]?.fd ?? -1).port).toBe(describe(second.fd).port)
+})
+
 test('nothing is reserved that the worker has, or that the first one has taken in', () => {
   const first = [
     kept(tcpKey, bindTcp(local)),

@@ -199,7 +199,8 @@ export class Listeners {
   closeVacated(): void {
     for (const held of this.#vacated) {
       const { protocol, address, inode } = held.entry
-      if (protocol === 'unix' && inode !== undefined) this.#paths.forget(address, inode)
+      const isOurs = protocol === 'unix' && inode !== undefined && !this.#paths.isShared(address)
+      if (isOurs) this.#paths.forget(address, inode)
       this.#close(held)
     }
     this.#vacated.clear()
@@ -265,7 +266,7 @@ export class Listeners {
     this.#noteShared(held)
     if (entry.shared) return
     if (entry.protocol === 'tcp') stopListening(fd)
-    if (entry.protocol !== 'unix') return
+    if (entry.protocol !== 'unix' || this.#paths.isShared(entry.address)) return
     unlinkOwn(entry)
     this.#paths.release(entry.address)
   }
@@ -309,6 +310,7 @@ export class Listeners {
   }
 
   #removePath(entry: ManifestEntry): void {
+    if (entry.protocol === 'unix' && this.#paths.isShared(entry.address)) return
     unlinkOwn(entry)
     if (entry.protocol === 'unix' && entry.inode !== undefined) {
       this.#paths.forget(entry.address, entry.inode)

@@ -83,6 +83,15 @@ export class KeptPaths {
     return inode !== undefined && inode === inodeAt(place.path)
   }
 
+  /**
+   * Whether the path is to stay when this process closes its listener: the run has several workers, and
+   * the others may serve at the same socket. The supervisor removes the path at the end of the run.
+   */
+  isShared(path: string): boolean {
+    const directory = this.#directory()
+    return directory !== undefined && hasManyWorkers(directory) && this.has(path)
+  }
+
   /** The program that serves removes the path by intent: it is put back only when it listens there anew. */
   release(path: string): void {
     const place = this.#place(path)
@@ -145,6 +154,16 @@ export function inodeAt(path: string): string | undefined {
     return stat?.isSocket() ? `${stat.dev}:${stat.ino}` : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Whether processes of several workers can be replaced here: each has a rendezvous socket of its own. */
+function hasManyWorkers(directory: string): boolean {
+  try {
+    const names = readdirSync(directory)
+    return names.filter((name) => /^rendezvous(-\d+)?\.sock$/.test(name)).length > 1
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,4 @@
-// Places of the first worker, for another one: bound before its process starts, which listens there.
+// Places of other workers, for one more: bound before its process starts, which listens there.
 
 import { HandoffError, reasonOf } from '../errors.ts'
 import type { Named } from '../io/activation.ts'
@@ -8,21 +8,24 @@ import { joinedTo } from '../protocol/manifest.ts'
 import { keyOfStoreName } from '../protocol/store-names.ts'
 
 /**
- * Reserves what the first worker listens on and the other does not. The caller owns the descriptors,
- * and closes them when the process has its own.
+ * Reserves what other workers listen on and this one does not. The caller owns the descriptors, and
+ * closes them when the process has its own.
  *
- * @param first - listeners kept for the first worker.
- * @param own - the names of those kept for the other.
+ * @remarks Any of the others will do: the first worker, too, may have ended and closed its listeners.
+ * @param others - listeners kept for the other workers; of several at one place the first one counts.
+ * @param own - the names of those kept for this worker.
  * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED, where no descriptor is left.
  */
-export function reserve(first: readonly Named[], own: ReadonlySet<string>): Named[] {
+export function reserve(others: readonly Named[], own: ReadonlySet<string>): Named[] {
   const reserved: Named[] = []
+  const names = new Set(own)
   try {
-    for (const { name, fd } of first) {
+    for (const { name, fd } of others) {
       const key = keyOfStoreName(name)
       // One that has joined another is nobody's but that worker's.
-      const isOwn = key === undefined || joinedTo(key) !== undefined || own.has(name)
-      if (!isOwn) reserved.push({ name, fd: share(fd) })
+      if (key === undefined || joinedTo(key) !== undefined || names.has(name)) continue
+      reserved.push({ name, fd: share(fd) })
+      names.add(name)
     }
     return reserved
   } catch (cause) {

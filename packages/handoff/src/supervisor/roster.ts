@@ -149,7 +149,7 @@ export class Roster {
       onFirstFailure: isFirst ? (patient ? 'wait' : 'end') : 'retry',
       inherited: isFirst ? this.#options.inherited : [],
       resumed,
-      first: () => (isFirst ? undefined : this.first),
+      others: () => this.all.filter((other) => other !== worker),
       isAlone: () => this.placed.length === 1,
       announce: (line) => this.announce(worker, line),
     })

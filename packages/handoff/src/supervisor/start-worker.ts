@@ -25,16 +25,18 @@ export interface StartRequest {
 export async function startWorker(
   generations: Generations,
   store: ListenerStore,
-  { number, directory, timeouts, first: getFirst }: WorkerOptions,
+  { number, directory, timeouts, others: getOthers }: WorkerOptions,
   { program, joins, drop }: StartRequest,
 ): Promise<number> {
-  const first = getFirst()
+  const others = getOthers()
   // The kept listeners also where one serves that can hand over: it may die before it has.
   const inherited = store.all
-  const reserved = reserve(first?.kept ?? [], new Set(inherited.map(({ name }) => name)))
+  const kept = others.flatMap((worker) => worker.kept)
+  const reserved = reserve(kept, new Set(inherited.map(({ name }) => name)))
   try {
     const { youngest } = generations.registry
-    const generation = youngest === 0 ? (first?.serving?.generation ?? 1) : youngest + 1
+    const serving = others.find((worker) => worker.serving !== undefined)?.serving
+    const generation = youngest === 0 ? (serving?.generation ?? 1) : youngest + 1
     const idle = generations.serving?.listeners.length === 0
     const start = { worker: number, inherited, generation, reserved, joins, drop, idle }
     return await generations.spawn(program, directory, timeouts, start)

@@ -10,8 +10,8 @@ import type { Timeouts } from './environment.ts'
 import type { Program } from './program.ts'
 import type { WorkerSnapshot } from './snapshot.ts'
 
-/** The first worker, as the others see it: they begin where it is. */
-export interface FirstWorker {
+/** A worker, as another one sees it that begins where it is. */
+export interface OtherWorker {
   /** The listeners of its process that are kept for a crash. */
   readonly kept: readonly Named[]
   /** The process that serves. */
@@ -33,8 +33,8 @@ export interface WorkerOptions {
   readonly inherited: readonly Named[]
   /** As the release before has left it, in this very process. */
   readonly resumed?: WorkerSnapshot | undefined
-  /** Undefined where this is the first worker itself. */
-  first(): FirstWorker | undefined
+  /** All other workers of the run, in the order of their numbers. */
+  others(): readonly OtherWorker[]
   /** Whether this server is the whole run, which ends when it ends by itself. */
   isAlone(): boolean
   announce(line: Line): void
