@@ -3,8 +3,14 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { bindUnix } from '../../packages/handoff/src/io/bind.ts'
+import {
+  DatagramListener,
+  keepReachable,
+  sendDatagram,
+} from '../../packages/handoff/src/io/datagram.ts'
 import { close } from '../../packages/handoff/src/io/descriptors.ts'
 import { loadNative } from '../../packages/handoff/src/io/native.ts'
+import { Rendezvous } from '../../packages/handoff/src/io/rendezvous.ts'
 import {
   connectUnix,
   peerCredentials,
@@ -98,6 +104,49 @@ test.runIf(canLimitDescriptors)(
     await until('one connection is accepted', () => accepted.length === 1)
   },
 )
+
+test.runIf(canLimitDescriptors)(
+  'at EMFILE a new process receives the reason, not an end that looks like a death',
+  async () => {
+    const path = join(scratchDirectory(), 'x.sock')
+    const errors: Error[] = []
+    const warn = (error: Error) => errors.push(error)
+    const rendezvous = Rendezvous.bind(
+      path,
+      { uid: process.getuid?.() ?? 0, allowUids: [] },
+      { onConnection: close, onError: warn },
+    )
+    onTestFinished(() => rendezvous.close({ unlink: true }))
+    rendezvous.open()
+    const client = closeLater(Channel.connect(path))
+    await withDescriptorsLeft(0, async () => {
+      await until('the error is reported', () => errors.length > 0)
+      const received = Buffer.from((await client.read())?.data ?? [])
+      expect(received.toString()).toMatch(
+        /ERR_HANDOFF_SEND_FAILED.*the old process \(pid \d+\) has no file descriptor left/,
+      )
+      expect(await client.read()).toBeUndefined()
+    })
+  },
+)
+
+test.runIf(canLimitDescriptors)('at EMFILE a process still reports that it lives', async () => {
+  const path = join(scratchDirectory(), 'n.sock')
+  const received: string[] = []
+  const listener = DatagramListener.bind(
+    path,
+    0o600,
+    ({ data }) => received.push(data.toString()),
+    () => {},
+  )
+  onTestFinished(() => listener.close())
+  keepReachable(path)
+  await withDescriptorsLeft(0, async () => {
+    sendDatagram(path, 'ALIVE=1')
+    await until('it has come', () => received.length > 0)
+  })
+  expect(received).toEqual(['ALIVE=1'])
+})
 
 test.runIf(canLimitDescriptors)(
   'without a descriptor to spare it says so once, and accepts when there is room',

@@ -24,23 +24,30 @@ export function sendDatagram(
   const descriptors = toDescriptors(fds)
   let sent = loadNative().sendDatagram(path, bytes, descriptors)
   const connected = kept.get(path)
-  if (sent === -constants.errno.EACCES && connected !== undefined) {
+  if (needsKept.has(-sent) && connected !== undefined) {
     sent = loadNative().send(connected, bytes, descriptors)
   }
   check(sent, 'sendmsg', { address: path })
 }
 
+/** No right to the path any more, or no descriptor for another socket. */
+const needsKept: ReadonlySet<number> = new Set([
+  constants.errno.EACCES,
+  constants.errno.EMFILE,
+  constants.errno.ENFILE,
+])
+
 /** Sockets that are connected to a path, for the life of this process. */
 const kept = new Map<string, number>()
 
 /**
- * Lets this process send to the path even after it has given up the right to (setuid(2)): for that it
- * stays connected to whoever listens there now. It does nothing unless the process is root's.
+ * Lets this process send to the path even after it has given up the right to (setuid(2)), or has no
+ * descriptor left: for that it stays connected to the process that listens there now.
  *
  * @internal
  */
 export function keepReachable(path: string): void {
-  if (process.getuid?.() !== 0 || kept.has(path)) return
+  if (kept.has(path)) return
   const fd = loadNative().connectUnixDatagram(path)
   if (fd >= 0) kept.set(path, fd)
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type BigIntStats, rmdirSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { HandoffError } from '../errors.ts'
+import { encode } from '../protocol/codec.ts'
 import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
 import { bindUnix } from './bind.ts'
 import { close } from './descriptors.ts'
@@ -88,7 +89,7 @@ export class Rendezvous {
 
   private constructor(entry: ManifestEntry, fd: number, handlers: RendezvousHandlers) {
     this.entry = entry
-    this.#acceptor = new UnixAcceptor(fd, handlers.onConnection, handlers.onError)
+    this.#acceptor = new UnixAcceptor(fd, handlers.onConnection, handlers.onError, refusal())
     // Being replaceable is no reason to live on.
     this.#acceptor.unref()
   }
@@ -172,6 +173,17 @@ export interface RendezvousHandlers {
   /** Owns the descriptor of a peer that connected. */
   onConnection(fd: number): void
   onError(error: Error): void
+}
+
+/** For a new process that cannot be accepted. It would else take the end of its connection for our death. */
+function refusal(): Uint8Array {
+  return encode({
+    type: 'refuse',
+    code: 'ERR_HANDOFF_SEND_FAILED',
+    reason:
+      `cannot hand over: the old process (pid ${process.pid}) has no file descriptor left (EMFILE) and serves on; ` +
+      'raise `ulimit -n`, or wait until it has fewer connections',
+  })
 }
 
 /**

@@ -68,6 +68,7 @@ export class UnixAcceptor {
   readonly #poll: Poll
   readonly #onConnection: (fd: number) => void
   readonly #onError: (error: Error) => void
+  readonly #refusal: Uint8Array | undefined
   /** Given up at EMFILE to make room for one accept; libuv's uv__emfile_trick. */
   #spare: number | undefined = openSpare()
   #accepting = false
@@ -78,8 +79,15 @@ export class UnixAcceptor {
   #window: Timer | undefined
   #retry: Timer | undefined
 
-  constructor(fd: number, onConnection: (fd: number) => void, onError: (error: Error) => void) {
+  /** @param refusal - what a peer receives for which this process has no descriptor left. */
+  constructor(
+    fd: number,
+    onConnection: (fd: number) => void,
+    onError: (error: Error) => void,
+    refusal?: Uint8Array,
+  ) {
     this.fd = fd
+    this.#refusal = refusal
     this.#onConnection = onConnection
     this.#onError = onError
     this.#poll = new (loadNative().Poll)(fd, (status) => {
@@ -188,6 +196,8 @@ export class UnixAcceptor {
     this.#closeSpare()
     let fd = loadNative().accept(this.fd)
     for (let count = 0; fd >= 0; fd = loadNative().accept(this.fd)) {
+      // The queue of a new connection has room; one that has gone needs no answer.
+      if (this.#refusal !== undefined) loadNative().send(fd, this.#refusal, none)
       close(fd)
       count += 1
       if (count === perWake) break
@@ -201,6 +211,8 @@ export class UnixAcceptor {
     this.#spare = undefined
   }
 }
+
+const none = new Int32Array()
 
 /** Returns undefined when there is no descriptor to spare. */
 function openSpare(): number | undefined {
