@@ -15,10 +15,18 @@ const says = `
   })
 `
 
-async function hang() {
+async function hang(...flags: string[]) {
   const project = makeProject({ 'server.mjs': plainServer('first') })
   const port = await freePort()
-  const run = project.run(['--name', 'web', '--probation', '0', 'server.mjs', String(port)])
+  const run = project.run([
+    '--name',
+    'web',
+    '--probation',
+    '0',
+    ...flags,
+    'server.mjs',
+    String(port),
+  ])
   const first = await run.listens()
   await run.says(/generation 1 .* serves/)
   process.kill(first.pid, 'SIGSTOP')
@@ -44,6 +52,18 @@ test('it gets its signals, and the old one serves on', async () => {
   const { exitCode, stderr } = await reload
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/exited with code 7/)
+  process.kill(first.pid, 'SIGCONT')
+  expect(await ask(first.port)).toBe('first')
+})
+
+test('its output says that the old one does not answer, in one line', async () => {
+  const { run, first, reload } = await hang('--ready-timeout', '3s')
+  const { exitCode, stderr } = await reload
+  expect(exitCode).toBe(1)
+  const words = 'the old process did not answer within 3 s: it hangs, or is stopped'
+  expect(stderr).toContain(`cannot take over: ${words}`)
+  await run.says(/cannot take over: .* starts the server again\. \[/)
+  expect(`${run.output}`).not.toMatch(/^! {5}at |Unhandled 'error' event/m)
   process.kill(first.pid, 'SIGCONT')
   expect(await ask(first.port)).toBe('first')
 })

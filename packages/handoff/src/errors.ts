@@ -82,6 +82,8 @@ export interface HandoffErrorDetails {
   stage?: Stage
   serving?: Serving
   cause?: unknown
+  /** The sentence of help, if that of the code does not fit. */
+  help?: string
 }
 
 /**
@@ -100,7 +102,10 @@ export class HandoffError extends Error {
   readonly serving: Serving | undefined
 
   constructor(code: HandoffErrorCode, what: string, details: HandoffErrorDetails = {}) {
-    super(`${what}. ${help[code]}`, 'cause' in details ? { cause: details.cause } : undefined)
+    super(
+      `${what}. ${details.help ?? help[code]}`,
+      'cause' in details ? { cause: details.cause } : undefined,
+    )
     this.code = code
     this.reason = what
     this.stage = details.stage

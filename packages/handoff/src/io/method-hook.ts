@@ -1,6 +1,9 @@
 // One method of a class of Node's, hooked for as long as somebody intercepts its calls.
 
 import type { EventEmitter } from 'node:events'
+import { HandoffError } from '../errors.ts'
+import { cleanStack } from './own-stack.ts'
+import { realSystem } from './system.ts'
 
 export class MethodHook<Interceptor> {
   readonly #prototype: object
@@ -65,8 +68,34 @@ export class Pending<Emitter extends EventEmitter> {
         this.#emitters.delete(emitter)
         // Fatal where nobody hears it; out of the promise, where it would be an unhandled
         // rejection, which many programs only log.
-        if (isTold()) process.nextTick(() => emitter.emit('error', error))
+        if (isTold()) process.nextTick(() => failWith(emitter, error))
       },
     )
   }
+}
+
+/**
+ * Emits an error that ends a listen. Node.js would print one of ours, if nothing in the program hears it,
+ * with a stack in which the program does not occur: one line says more.
+ */
+function failWith(emitter: EventEmitter, error: Error): void {
+  if (error instanceof HandoffError) {
+    cleanStack(error, Error.stackTraceLimit)
+    if (!isHeard(emitter)) {
+      realSystem.warn(`handoff: ${error.message} [${error.code}]`)
+      realSystem.exit(1)
+      return
+    }
+  }
+  emitter.emit('error', error)
+}
+
+/** Whether the program hears of an error that is emitted there, or of the exception that it becomes. */
+function isHeard(emitter: EventEmitter): boolean {
+  return (
+    emitter.listenerCount('error') > 0 ||
+    process.listenerCount('uncaughtException') > 0 ||
+    process.listenerCount('uncaughtExceptionMonitor') > 0 ||
+    process.hasUncaughtExceptionCaptureCallback()
+  )
 }

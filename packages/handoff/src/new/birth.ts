@@ -273,7 +273,7 @@ export class Birth {
 
   #sendReady(): void {
     this.#takeover.setDeadline(commitTimeoutMs, () =>
-      this.#takeover.failures.make('ERR_HANDOFF_TIMEOUT', `no commit within ${commitTimeoutMs} ms`),
+      this.#takeover.unanswered('commit', commitTimeoutMs),
     )
     void this.#takeover.send({ type: 'ready', ...readyMessage(this.#context.holdings.gates) })
   }
@@ -324,7 +324,10 @@ export class Birth {
     const { late } = this.#imports
     const { failures } = this.#takeover
     if (late !== undefined) return failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
-    return failures.make('ERR_HANDOFF_TIMEOUT', `after ${ms} ms`)
+    if (this.state === 'discover') return this.#takeover.unanswered('answer', ms)
+    if (this.state === 'receive') return this.#takeover.unanswered('send its listeners', ms)
+    const reason = `the program was not ready within ${ms / 1000} s`
+    return failures.make('ERR_HANDOFF_TIMEOUT', reason)
   }
 
   /** Fails the start of an application that does not listen wherever it has to. */

@@ -7,13 +7,19 @@ import { HandoffError, type HandoffErrorCode, reasonOf, type Serving } from '../
 export function takeOverError(
   code: HandoffErrorCode,
   reason: string,
-  { stage, serving, cause }: { stage: Stage; serving: Serving; cause?: unknown },
+  {
+    stage,
+    serving,
+    cause,
+    help,
+  }: { stage: Stage; serving: Serving; cause?: unknown; help?: string },
 ): HandoffError {
   const what = serving === 'none' ? 'start' : 'take over'
   return new HandoffError(code, `cannot ${what}: ${reason}`, {
     stage,
     serving,
     ...(cause === undefined ? {} : { cause }),
+    ...(help === undefined ? {} : { help }),
   })
 }
 
@@ -27,6 +33,25 @@ export class Failures {
 
   make(code: HandoffErrorCode, reason: string, cause?: unknown): HandoffError {
     return takeOverError(code, reason, { ...this.#where(), cause })
+  }
+
+  /**
+   * The old process has not answered in time.
+   *
+   * @param missing - what it did not do, as a verb.
+   * @param pid - of the old process; undefined or 0 if that is not known.
+   */
+  unanswered(missing: string, ms: number, pid: number | undefined): HandoffError {
+    const known = pid !== undefined && pid > 0
+    const who = `the old process${known ? ` (pid ${pid})` : ''}`
+    return takeOverError(
+      'ERR_HANDOFF_TIMEOUT',
+      `${who} did not ${missing} within ${ms / 1000} s: it hangs, or is stopped (SIGSTOP, a debugger)`,
+      {
+        ...this.#where(),
+        help: `${known ? `\`kill -9 ${pid}\`` : 'kill -9'} ends it; its supervisor then starts the server again.`,
+      },
+    )
   }
 
   /** An error of the channel or of the application knows neither the stage nor who serves. */

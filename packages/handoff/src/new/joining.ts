@@ -73,7 +73,7 @@ export class Joining {
       if (old === undefined) {
         throw failures.make('ERR_HANDOFF_PEER_GONE', `nobody is at ${this.#rendezvous}`)
       }
-      const late = () => failures.make('ERR_HANDOFF_TIMEOUT', `after ${joinTimeoutMs} ms`)
+      const late = () => this.#takeover.unanswered('hand over', joinTimeoutMs)
       this.#takeover.setDeadline(joinTimeoutMs, late)
       this.#takeover.connect(old)
     })

@@ -68,6 +68,11 @@ export class Takeover {
     return { pid: this.#pid, generation: this.#manifest.generation }
   }
 
+  /** The old process has not done something within so many milliseconds; `missing` is the verb. */
+  unanswered(missing: string, ms: number): HandoffError {
+    return this.failures.unanswered(missing, ms, this.#pid || this.#old?.pid)
+  }
+
   get receipt(): Receipt | undefined {
     return this.#receipt
   }
