@@ -7,13 +7,16 @@ import type {
   Messages,
   MessageType,
 } from '../../packages/handoff/src/protocol/messages.ts'
+import { printable } from '../../packages/handoff/src/protocol/printable.ts'
 
 const count = fc.nat()
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const when = fc.constantFrom('start', 'commit')
 // JSON has no -0: it becomes 0.
 const json = fc.jsonValue({ noUnicodeString: false }).map((v) => JSON.parse(JSON.stringify(v)))
-const reason = fc.record({ code: text, reason: text })
+// A reason is made printable as it is read.
+const words = text.map(printable)
+const reason = fc.record({ code: words, reason: words })
 
 const entry: fc.Arbitrary<ManifestEntry> = fc.record(
   {
