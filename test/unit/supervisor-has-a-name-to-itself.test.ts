@@ -43,6 +43,8 @@ test('a symbolic link in its place is not followed', () => {
   const other = join(root, 'other')
   writeFileSync(other, 'kept')
   symlinkSync(other, path)
-  expect(() => lockSupervisor('web', path)).toThrow(expect.objectContaining({ code: 'ELOOP' }))
+  expect(() => lockSupervisor('web', path)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_DIRECTORY_UNUSABLE' }),
+  )
   expect(readFileSync(other, 'utf8')).toBe('kept')
 })

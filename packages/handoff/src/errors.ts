@@ -27,7 +27,9 @@ const help = {
   // The place where the two processes meet.
   ERR_HANDOFF_RENDEZVOUS_UNSAFE: 'Nothing was removed. Remove it yourself, or choose another path.',
   ERR_HANDOFF_DIRECTORY_UNSAFE:
-    'Make it a directory of your own with mode 0700, or set HANDOFF_DIR.',
+    'Make it a directory of your own with mode 0700, or set HANDOFF_DIR; run commands as the user that runs the server.',
+  ERR_HANDOFF_DIRECTORY_UNUSABLE:
+    'Make room there, or set HANDOFF_DIR to a directory that this user can write to.',
   ERR_HANDOFF_PATH_TOO_LONG:
     'The kernel limits socket paths (sun_path); set HANDOFF_DIR to a shorter one.',
 

@@ -16,7 +16,7 @@ export function printError(message: string, code?: string): void {
 export function printFailure(error: unknown): void {
   if (error instanceof HandoffError || error instanceof Refusal) {
     printError(error.message, error.code)
-  } else if (isSystemError(error)) printError(error.message)
+  } else if (isSystemError(error)) printError(systemText(error), error.code)
   else printStack(error instanceof Error ? (error.stack ?? error.message) : reasonOf(error))
 }
 
@@ -27,7 +27,24 @@ function printStack(stack: string): void {
   for (const frame of frames) process.stderr.write(`    ${printable(frame.trim())}\n`)
 }
 
-/** An errno with its system call: the text says all. */
+/** What the system said, and what helps against the usual ones. */
+function systemText(error: NodeJS.ErrnoException): string {
+  const remedy = remedies[error.code ?? '']
+  return `cannot go on: ${error.message}${remedy === undefined ? '' : `. ${remedy}`}`
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  EACCES: 'Run the command as the user that runs the server.',
+  EPERM: 'Run the command as the user that runs the server.',
+  ENOSPC: 'Make room there, or set HANDOFF_DIR to another directory.',
+  EDQUOT: 'Make room there, or set HANDOFF_DIR to another directory.',
+  EROFS: 'Set HANDOFF_DIR to a directory that can be written to.',
+  EMFILE: 'Raise the limit on open files (ulimit -n).',
+  ENFILE: 'Raise the limit on open files of the system (fs.file-max).',
+  ENOMEM: 'The machine, or its cgroup, is out of memory.',
+}
+
+/** An errno with its system call. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error
 }
@@ -35,8 +52,8 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 /** The same for programs, as one line on stdout: what asked for `--json` gets it in any case. */
 export function printJsonFailure(error: unknown): void {
   const { code } = error as { code?: unknown }
-  const isOurs = error instanceof HandoffError || error instanceof Refusal
-  const message = reasonOf(error).replace(/^error: /, '')
+  const isOurs = error instanceof HandoffError || error instanceof Refusal || isSystemError(error)
+  const message = isSystemError(error) ? systemText(error) : reasonOf(error).replace(/^error: /, '')
   const failure = { type: 'error', ok: false, ...(isOurs && { code }), message }
   process.stdout.write(`${JSON.stringify(failure)}\n`)
 }

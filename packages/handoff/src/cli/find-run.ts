@@ -16,11 +16,12 @@ import { Client } from './client.ts'
 export function findRun(name: string | undefined): Client {
   if (name !== undefined) return clientOf(name)
   const here = packageHere()
-  const running = runningNames()
+  const { running, refusal } = runningNames()
   const found = here !== undefined && running.includes(here) ? here : running[0]
   if (found === undefined) {
     // Its supervisor may be gone while the server still serves: the client tells.
     if (here !== undefined && runNames().includes(here)) return clientOf(here)
+    if (refusal !== undefined) throw refusal
     throw new HandoffError(
       'ERR_HANDOFF_NOT_RUNNING',
       `cannot find a server: no supervisor is running in ${runsDirectory()}`,
@@ -45,15 +46,19 @@ function packageHere(): string | undefined {
   return directory === undefined ? undefined : packageName(directory)
 }
 
-function runningNames(): string[] {
-  return runNames().filter((name) => {
+/** The runs that answer, and why another one may not be asked: it may be another user's. */
+function runningNames(): { running: string[]; refusal: HandoffError | undefined } {
+  let refusal: HandoffError | undefined
+  const running = runNames().filter((name) => {
     try {
       const { directory, owner } = findRunDirectory(name)
       return isAnswered(directory.control, owner)
     } catch (error) {
       // Whatever is there is no run of ours; the directory of the runs itself has been checked.
-      if (error instanceof HandoffError) return false
-      throw error
+      if (!(error instanceof HandoffError)) throw error
+      refusal ??= error
+      return false
     }
   })
+  return { running, refusal }
 }

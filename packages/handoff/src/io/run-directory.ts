@@ -2,7 +2,7 @@
 
 import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { HandoffError, reasonOf } from '../errors.ts'
 import { removeDeadDirectories } from './private-directories.ts'
 
@@ -79,7 +79,7 @@ export function workersFound({ path }: RunDirectory): number[] {
  * have ended left beside it.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE when someone else could get in or
- * replace it; ERR_HANDOFF_PATH_TOO_LONG.
+ * replace it; ERR_HANDOFF_DIRECTORY_UNUSABLE if it cannot be made; ERR_HANDOFF_PATH_TOO_LONG.
  */
 export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
   const directory = runDirectory(name, env)
@@ -124,7 +124,7 @@ export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
       .sort()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
+    throw closed(join(runsDirectory(env), 'name'), error)
   }
 }
 
@@ -154,8 +154,17 @@ function make(path: string, recursive = false): void {
   } catch (error) {
     // What is there already is checked by the caller.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
-    throw unsafe(path, reasonOf(error), error)
+    throw unusable(path, error)
   }
+}
+
+/** Makes an error of what the system said when a file in the directory of a run could not be written. */
+export function unusable(path: string, cause: unknown): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_DIRECTORY_UNUSABLE',
+    `cannot write ${path}: ${reasonOf(cause)}`,
+    { cause },
+  )
 }
 
 /**
@@ -165,18 +174,41 @@ function make(path: string, recursive = false): void {
  */
 function checkFound(env: NodeJS.ProcessEnv, names: readonly string[]): number {
   const { outer, inner } = base(env)
-  const found = statSync(outer, { throwIfNoEntry: false })
+  const found = lookAt(outer, statSync)
   if (found === undefined) return uid()
   const owner = ownerBelow(outer, found, env, names)
   checkOuter(outer, found, owner)
   let level = outer
   for (const part of [...inner, ...names]) {
     level = join(level, part)
-    const stat = lstatSync(level, { throwIfNoEntry: false })
+    const stat = lookAt(level)
     if (stat === undefined) break
     checkPrivate(level, stat, owner)
   }
   return owner
+}
+
+/** Looks at a directory, or says whose directory keeps this user from doing so. */
+function lookAt(path: string, look: typeof statSync | typeof lstatSync = lstatSync) {
+  try {
+    return look(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw closed(path, error)
+  }
+}
+
+/** Of the directories above `path`, and itself, the first that this user cannot enter. */
+function closed(path: string, cause: unknown): unknown {
+  if ((cause as NodeJS.ErrnoException).code !== 'EACCES') return cause
+  for (let above = dirname(path); ; above = dirname(above)) {
+    try {
+      const stat = statSync(above)
+      const whose = `it belongs to uid ${stat.uid}, and uid ${uid()} may not enter it${mode(stat)}`
+      return unsafe(above, whose, cause)
+    } catch {
+      if (above === dirname(above)) return cause
+    }
+  }
 }
 
 /** Returns the uid to which a run must belong: ours, unless root names the directory of another user. */

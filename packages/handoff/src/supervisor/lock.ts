@@ -3,6 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { HandoffError } from '../errors.ts'
 import { heldLock, type Lock, tryLockName } from '../io/lock.ts'
+import { unusable } from '../io/run-directory.ts'
 
 export interface SupervisorLock {
   readonly fd: number
@@ -13,13 +14,27 @@ export interface SupervisorLock {
 /**
  * Takes the lock of the run `name`, whose file is at `path` and tells our pid.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING
+ * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_DIRECTORY_UNUSABLE
  */
 export function lockSupervisor(name: string, path: string): SupervisorLock {
-  const lock = tryLockName(path)
+  const lock = written(path, () => tryLockName(path))
   if (lock === undefined) throw alreadyRunning(name, path)
-  writeFileSync(path, `${process.pid}\n`)
-  return supervisorLock(path, lock)
+  const held = supervisorLock(path, lock)
+  try {
+    written(path, () => writeFileSync(path, `${process.pid}\n`))
+  } catch (error) {
+    held.release()
+    throw error
+  }
+  return held
+}
+
+function written<T>(path: string, write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    throw unusable(path, error)
+  }
 }
 
 /** The same lock, that the release before has held in this very process. */

@@ -43,7 +43,7 @@ export interface RunOptions {
  *
  * @returns the exit code.
  * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_ENTRY;
- * ERR_HANDOFF_DIRECTORY_UNSAFE; ERR_HANDOFF_PATH_TOO_LONG.
+ * ERR_HANDOFF_DIRECTORY_UNSAFE; ERR_HANDOFF_DIRECTORY_UNUSABLE; ERR_HANDOFF_PATH_TOO_LONG.
  */
 export async function run(options: RunOptions): Promise<number> {
   const { name, program, watch } = options

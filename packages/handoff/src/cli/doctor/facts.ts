@@ -1,9 +1,15 @@
 // What there is to know about this machine and the surroundings of the command: looked up, not judged.
 
-import { existsSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadNative } from '../../io/native.ts'
-import { openRunDirectory, pathLimitBytes, runsDirectory } from '../../io/run-directory.ts'
+import {
+  openRunDirectory,
+  pathLimitBytes,
+  type RunDirectory,
+  runsDirectory,
+  unusable,
+} from '../../io/run-directory.ts'
 import { type EntryFacts, entryFacts } from './entry-facts.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 import { type UnitFacts, unitFacts } from './unit-facts.ts'
@@ -67,10 +73,22 @@ export function openFilesLimit(limits: string | undefined): number | undefined {
 function placeFacts(name: string): PlaceFacts {
   const path = join(runsDirectory(), name)
   const missing = missingLevels(path)
-  const trouble = troubleOf(() => openRunDirectory(name))
+  const trouble = troubleOf(() => tryToWrite(openRunDirectory(name)))
   for (const directory of missing) if (existsSync(directory)) rmdirSync(directory)
   const socketBytes = Buffer.byteLength(join(path, 'rendezvous.sock'))
   return { path, socketBytes, limitBytes: pathLimitBytes, trouble }
+}
+
+/** Writes a page, as a full or read-only file system does not let a run do. */
+function tryToWrite({ path }: RunDirectory): void {
+  const file = join(path, `doctor-${process.pid}`)
+  try {
+    writeFileSync(file, Buffer.alloc(4096), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    throw unusable(path, error)
+  } finally {
+    rmSync(file, { force: true })
+  }
 }
 
 /** What is to be made for a directory, the innermost first. */
