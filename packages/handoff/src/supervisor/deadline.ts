@@ -25,6 +25,11 @@ export class Deadline {
     if (performance.now() + ms > this.#expires) this.set(ms)
   }
 
+  /** How much time is left, in milliseconds. */
+  get leftMs(): number {
+    return Math.max(0, this.#expires - performance.now())
+  }
+
   clear(): void {
     this.#timer?.cancel()
   }

@@ -18,8 +18,6 @@ import type { Worker } from './worker.ts'
 
 /** By then processes have told which connections a stop has left: they do so each second. */
 const waitingAfterMs = 1_500
-/** 30 seconds, as the default of `drainTimeoutMs`. */
-const defaultDrainTimeoutMs = 30_000
 
 export interface FleetOptions
   extends Omit<RosterOptions, 'onWaiting' | 'onLaunched' | 'onFinished' | 'onEnded'> {
@@ -194,7 +192,7 @@ export class Fleet {
     const { announce, timeouts, terminal } = this.#options
     const processes = this.#processes
     if (timeouts.stopPatienceMs !== undefined || processes.length === 0) return
-    const ms = timeouts.drainTimeoutMs ?? defaultDrainTimeoutMs
+    const ms = Math.max(...this.#roster.all.map(({ stopLeftMs }) => stopLeftMs))
     announce(say.waitsFor(processes, ms, `${terminal ? 'Ctrl-C' : 'SIGTERM'} ${again}`))
   }
 

@@ -66,6 +66,11 @@ export class Stopping {
     this.#deadline.extend(ms + marginMs)
   }
 
+  /** How long what is left may take before it is killed, in milliseconds. */
+  get leftMs(): number {
+    return this.#deadline.leftMs
+  }
+
   /** Waits no longer. */
   force(code: number): void {
     this.code = code

@@ -151,6 +151,11 @@ export class Worker extends WorkerAnswers {
     this.#finish(0)
   }
 
+  /** How long its processes may still take to stop, in milliseconds; 0 if none was asked to. */
+  get stopLeftMs(): number {
+    return this.#stopping?.leftMs ?? 0
+  }
+
   /** Kills every process; the run ends with `code`. */
   kill(code: number): void {
     this.stop()
