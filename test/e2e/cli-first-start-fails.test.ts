@@ -12,7 +12,7 @@ test.each([
   ['does not parse', 'const a = ;', 'ERR_HANDOFF_APP_FAILED', "SyntaxError: Unexpected token ';'"],
   ['imports what is not there', 'import "./no.js"', 'ERR_HANDOFF_APP_FAILED', 'Cannot find module'],
   ['exits', 'process.exit(3)', 'ERR_HANDOFF_EXITED', 'exited with code 3 before it served'],
-  ['ends', '', 'ERR_HANDOFF_EXITED', 'none of its servers listens through a handoff'],
+  ['ends', '', 'ERR_HANDOFF_EXITED', 'it has not listened on any port or Unix path'],
   ['dies', 'process.kill(process.pid, "SIGKILL")', 'ERR_HANDOFF_EXITED', 'killed by SIGKILL'],
 ])('an entry that %s ends the run with its reason', async (_, source, code, reason) => {
   const project = makeProject({ 'server.mjs': source })
@@ -60,7 +60,7 @@ test('an entry that hangs is killed at the deadline, and told what it lacks', as
   const { exitCode, stderr } = await project.handoff(
     ...['run', '--ready-timeout', '1s', 'server.mjs'],
   )
-  expect(stderr).toMatch(/did not serve within 6 s; none of its servers listens/)
+  expect(stderr).toMatch(/did not serve within 6 s; it has not listened on any port/)
   expect(stderr).toContain('[ERR_HANDOFF_TIMEOUT]')
   expect(exitCode).toBe(1)
   expect(project.processes()).toEqual([])

@@ -85,7 +85,14 @@ test('an exit code says little, a signal too', async () => {
 test('an entry that never listens is told so', async () => {
   const { attempt } = begin()
   const { message } = await failureAfter(attempt, { code: 0, signal: null })
-  expect(message).toContain('none of its servers listens through a handoff')
+  expect(message).toContain('it has not listened on any port or Unix path that can be handed over')
+})
+
+test('an exit code says enough: that nothing listened does not explain it', async () => {
+  const { attempt } = begin()
+  const { message } = await failureAfter(attempt, { code: 3, signal: null })
+  expect(message).toContain('exited with code 3 before it served')
+  expect(message).not.toContain('listened')
 })
 
 test('one that was killed may have been about to listen', async () => {
@@ -172,7 +179,7 @@ test('a process that neither serves nor ends is killed, after its own deadline a
   const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
   expect(failure).toMatchObject({
     code: 'ERR_HANDOFF_TIMEOUT',
-    message: expect.stringContaining('none of its servers listens'),
+    message: expect.stringContaining('it has not listened on any port'),
   })
 })
 

@@ -119,9 +119,9 @@ export class Attempt {
     const why = reasonFor(exit, this.#words)
     const how = `the process ${exitText(exit)} before it served`
     const reason = why === undefined ? how : `${how}; ${why}`
-    // Whoever was killed may have been about to listen.
-    const hint = exit.signal === null ? this.#hint() : ''
-    this.#fail(1, 'ERR_HANDOFF_EXITED', `${reason}${hint}`)
+    // An exit code, a signal or last words say more than that nothing listened.
+    const isUnexplained = why === undefined && exit.code === 0
+    this.#fail(1, 'ERR_HANDOFF_EXITED', `${reason}${isUnexplained ? this.#hint() : ''}`)
     const { failure } = this.#explanation as Explanation
     this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
   }
@@ -170,7 +170,9 @@ export class Attempt {
   }
 
   #hint(): string {
-    return this.#joined ? '' : '; none of its servers listens through a handoff'
+    return this.#joined
+      ? ''
+      : '; it has not listened on any port or Unix path that can be handed over'
   }
 
   #end(outcome: Outcome): void {

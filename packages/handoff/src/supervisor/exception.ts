@@ -1,11 +1,13 @@
 // What an exception says, in one line, with the place where it was thrown.
 
+import { inspect } from 'node:util'
+
 /** Enough for a compiler's message, and far below the size of a datagram. */
 const longest = 1000
 
 /** `SyntaxError: Unexpected token ';' (/srv/web/server.js:3)`. */
 export function describeException(error: unknown): string {
-  if (!(error instanceof Error)) return oneLine(`uncaught ${String(error)}`)
+  if (!(error instanceof Error)) return oneLine(`uncaught ${thrownText(error)}`)
   const place = placeIn(error)
   const text = `${error.name}: ${error.message}`
   return oneLine(place === undefined || text.includes(place) ? text : `${text} (${place})`)
@@ -22,6 +24,11 @@ function placeIn({ stack = '' }: Error): string | undefined {
     if (place !== null) return place[1]
   }
   return undefined
+}
+
+/** A thrown value that is no error: `{ a: 1 }`, as Node.js prints it. */
+function thrownText(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { depth: 2, customInspect: false })
 }
 
 function oneLine(text: string): string {

@@ -75,9 +75,13 @@ function resultOfOne({ part, confirmed, old }: End): ReloadResult {
     return { type: 'result', ok: true, generation, pid, serving: 'new', servesAfterMs, old }
   }
   const { failure, serving } = confirmed
+  // At a stop no process serves on for long.
+  const endsSoon = failure.code === 'ERR_HANDOFF_STOPPING'
   return {
     ...{ type: 'result', ok: false, ...servesIn(worker), code: failure.code },
-    message: withWhoServes(failure.message, serving, worker.serving, worker.silentMs),
+    message: endsSoon
+      ? failure.message
+      : withWhoServes(failure.message, serving, worker.serving, worker.silentMs),
     serving,
   }
 }
