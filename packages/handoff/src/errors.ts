@@ -70,7 +70,7 @@ const help = {
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_UNRESPONSIVE:
-    'It may be stopped (SIGSTOP, a debugger) or short of processor time or memory; its servers serve on without it.',
+    'It may be stopped (SIGSTOP, a debugger) or short of processor time or memory; its servers serve on without it. It may still do what was asked when it goes on: see `handoff status` first.',
   ERR_HANDOFF_ALREADY_RUNNING: 'Use `handoff reload`, or choose another --name.',
   ERR_HANDOFF_UPGRADE: 'The supervisor goes on as it was.',
 } as const

@@ -21,12 +21,23 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // A supervisor outlives its log, whatever fails there.
 process.stderr.on('error', () => {})
 
+/** `the name '../e5' is invalid. A name has …`, in place of the words of the library. */
+function plainUsage(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .replace(
+      /command-argument value ('.*') is invalid for argument '(.*?)'/,
+      'the $2 $1 is invalid',
+    )
+    .trimEnd()
+}
+
 const program = makeProgram(release, (code) => {
   process.exitCode = code
 })
 for (const command of [program, ...program.commands]) {
   command.exitOverride().configureOutput({
-    outputError: (text) => printError(text.replace(/^error: /, '').trimEnd()),
+    outputError: (text) => printError(plainUsage(text)),
   })
 }
 

@@ -7,6 +7,7 @@ import type { Holdings } from '../holdings.ts'
 import type { System, Timer } from '../io/system.ts'
 import type { Line } from '../line.ts'
 import type { Settings } from '../options.ts'
+import { plural } from '../plural.ts'
 import type { NewState } from '../protocol/machine.ts'
 import type { Messages } from '../protocol/messages.ts'
 import type { Effects } from '../runner.ts'
@@ -244,7 +245,7 @@ export class Birth {
         if (forced === 0) return
         report({
           type: 'warning',
-          message: `the old process closed ${forced} connections at its drain deadline`,
+          message: `the old process closed ${plural(forced, 'connection')} at its drain deadline`,
         })
       },
       'send-release': () => {
