@@ -7,6 +7,7 @@ import {
   mostMaxGenerations,
   readMaxGenerations,
 } from '../supervisor/generation-limit.ts'
+import { isListenerPlace } from '../supervisor/listener-place.ts'
 import { mostWorkers, readWorkerCount } from '../supervisor/worker-count.ts'
 import { parseDuration } from './duration.ts'
 
@@ -39,8 +40,10 @@ export function watchdogDuration(text: string): number {
 /** Ports and Unix paths, one a flag. */
 export function listenerPlace(text: string, before: readonly string[] = []): string[] {
   // A comma stands between two of them in HANDOFF_DROP.
-  if (text !== '' && !text.includes(',')) return [...before, text]
-  throw new InvalidArgumentError('Give a port or a Unix path; repeat the flag for more.')
+  if (isListenerPlace(text) && !text.includes(',')) return [...before, text]
+  throw new InvalidArgumentError(
+    'Give a port from 1 to 65535 or a Unix path; repeat the flag for more.',
+  )
 }
 
 /** A number of workers. */

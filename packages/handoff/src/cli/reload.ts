@@ -2,7 +2,9 @@
 
 import { resolve } from 'node:path'
 import { workingDirectory } from '../supervisor/entry.ts'
+import { placesWithout } from '../supervisor/listener-place.ts'
 import type { ProgramChange } from '../supervisor/program.ts'
+import type { Status } from '../supervisor/status.ts'
 import { printError } from './fail.ts'
 import { findRun } from './find-run.ts'
 import { columnsOf, fold } from './fold.ts'
@@ -25,6 +27,7 @@ export async function reload(name: string | undefined, options: ReloadOptions): 
   const client = findRun(name)
   const style = styleFor(process.stdout)
   const { wait, workers, parallel, drop } = options
+  if (drop !== undefined) warnOfUnknown(drop, await client.status())
   const wanted = { wait, workers, parallel, drop, change: changeOf(options) }
   for await (const line of client.reload(wanted)) {
     if (options.json) print(JSON.stringify(line))
@@ -34,6 +37,14 @@ export async function reload(name: string | undefined, options: ReloadOptions): 
     if (line.type === 'result') return line.ok ? 0 : 1
   }
   return 1
+}
+
+/** It may be a typing error; a child of the program may listen there, too. */
+function warnOfUnknown(drop: readonly string[], { processes }: Status): void {
+  const listeners = processes.flatMap((process) => process.listeners)
+  for (const place of placesWithout(listeners, drop)) {
+    printError(`--drop ${place}: no server of this run is known to listen there`)
+  }
 }
 
 /** Paths are meant from here, links as they are: `current/server.js` follows the link each time. */

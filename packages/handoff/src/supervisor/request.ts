@@ -2,6 +2,7 @@
 
 import { isAbsolute } from 'node:path'
 import { HandoffError } from '../errors.ts'
+import { isListenerPlace } from './listener-place.ts'
 import { mostWorkers, readWorkerCount } from './worker-count.ts'
 
 /** Reads the text of one parameter. @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
@@ -89,8 +90,10 @@ function readFlag(text: string, name: string): boolean {
 /** Ports and Unix paths, with a comma between two of them, as in HANDOFF_DROP. */
 function readPlaces(text: string, name: string): string[] {
   const places = text.split(',')
-  if (!places.includes('') && !text.includes('\0')) return places
-  throw invalid(`cannot use ${name}=${quote(text)}: ${name} takes ports and Unix paths`)
+  if (places.every(isListenerPlace)) return places
+  throw invalid(
+    `cannot use ${name}=${quote(text)}: ${name} takes ports from 1 to 65535 and Unix paths`,
+  )
 }
 
 function oneOf<const T extends string>(...values: T[]): Reader<T> {
