@@ -60,6 +60,10 @@ test('a server whose supervisor was killed is pointed out, and the next supervis
   const { stderr } = await project.handoff('status', 'web')
   expect(stderr).toContain('a server without supervisor still serves there')
   expect(stderr).toContain('`handoff run` takes over')
+  expect(stderr).toContain(`\`kill -TERM ${old.pid}\` ends it`)
+  for (const command of ['status', 'stop', 'reload']) {
+    expect((await project.handoff(command)).stderr).toBe(stderr)
+  }
 
   const second = project.run(['--name', 'web', 'server.mjs'])
   const { port } = await second.listens()

@@ -13,6 +13,7 @@ import type { ReloadLine } from '../supervisor/reload.ts'
 import type { Status } from '../supervisor/status.ts'
 import { heartbeatHeader } from '../supervisor/stream-heartbeat.ts'
 import { completeLine, completeStatus } from './complete.ts'
+import { orphanedServers, orphanedText } from './orphaned.ts'
 import { Silence } from './silence.ts'
 
 /**
@@ -170,10 +171,9 @@ export class Client {
   }
 
   #notRunning(cause: unknown): HandoffError {
-    const serves = isAnswered(this.#directory.rendezvous, this.#owner)
-    const still = serves
-      ? ': a server without supervisor still serves there, and `handoff run` takes over from it'
-      : ''
+    const pids = orphanedServers(this.#directory)
+    const serves = pids.length > 0 || isAnswered(this.#directory.rendezvous, this.#owner)
+    const still = serves ? `: ${orphanedText(pids)}` : ''
     return new HandoffError(
       'ERR_HANDOFF_NOT_RUNNING',
       `cannot reach ${this.name}: no supervisor of this name is running${still}`,

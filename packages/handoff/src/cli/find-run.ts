@@ -16,11 +16,20 @@ import { Client } from './client.ts'
 export function findRun(name: string | undefined): Client {
   if (name !== undefined) return clientOf(name)
   const here = packageHere()
-  const { running, refusal } = runningNames()
+  const { names: running, refusal } = namesAnswering('control')
   const found = here !== undefined && running.includes(here) ? here : running[0]
   if (found === undefined) {
     // Its supervisor may be gone while the server still serves: the client tells.
     if (here !== undefined && runNames().includes(here)) return clientOf(here)
+    const [orphaned, ...others] = namesAnswering('rendezvous').names
+    if (orphaned !== undefined && others.length === 0) return clientOf(orphaned)
+    if (orphaned !== undefined) {
+      const all = [orphaned, ...others].join(', ')
+      throw new HandoffError(
+        'ERR_HANDOFF_NAME',
+        `cannot find a supervisor: none is running, and servers of ${all} serve without one`,
+      )
+    }
     if (refusal !== undefined) throw refusal
     throw new HandoffError(
       'ERR_HANDOFF_NOT_RUNNING',
@@ -47,12 +56,12 @@ function packageHere(): string | undefined {
 }
 
 /** The runs that answer, and why another one may not be asked: it may be another user's. */
-function runningNames(): { running: string[]; refusal: HandoffError | undefined } {
+function namesAnswering(socket: 'control' | 'rendezvous') {
   let refusal: HandoffError | undefined
-  const running = runNames().filter((name) => {
+  const names = runNames().filter((name) => {
     try {
       const { directory, owner } = findRunDirectory(name)
-      return isAnswered(directory.control, owner)
+      return isAnswered(directory[socket], owner)
     } catch (error) {
       // Whatever is there is no run of ours; the directory of the runs itself has been checked.
       if (!(error instanceof HandoffError)) throw error
@@ -60,5 +69,5 @@ function runningNames(): { running: string[]; refusal: HandoffError | undefined 
       return false
     }
   })
-  return { running, refusal }
+  return { names, refusal }
 }
