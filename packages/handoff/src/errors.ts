@@ -51,11 +51,12 @@ const help = {
   ERR_HANDOFF_TIMEOUT: 'Raise the timeout if the work really takes that long.',
   ERR_HANDOFF_LISTENER_MISSING:
     'Listen there, set HANDOFF_READY, or give the listener up: handoff reload --drop PORT|PATH.',
-  ERR_HANDOFF_LISTEN_FAILED: 'The new process could not listen; its cause says why.',
+  ERR_HANDOFF_LISTEN_FAILED: 'Stop what holds the address, or choose another.',
   ERR_HANDOFF_UNHEALTHY: 'The health check of the new process refused it; see its output.',
   ERR_HANDOFF_APP_FAILED: 'The new process failed before it was ready; see its output.',
   ERR_HANDOFF_EXITED: 'See the output of the new process for why it ended.',
-  ERR_HANDOFF_SPAWN_FAILED: 'The new process could not be started; its cause says why.',
+  ERR_HANDOFF_SPAWN_FAILED:
+    'Check the path of Node.js (--node), and the limits on processes and memory.',
 
   // What the application hands over.
   ERR_HANDOFF_STATE: 'Its export or import failed; its cause says why, if there is one.',
@@ -66,7 +67,8 @@ const help = {
     'Its cause says why; at ETOOMANYREFS let the peer receive first, or raise ulimit -n.',
 
   // Supervisor and command line.
-  ERR_HANDOFF_ENTRY: 'Give the path of a file that this Node can run.',
+  ERR_HANDOFF_ENTRY:
+    'Give the path of a file that this Node can run, and a working directory that exists.',
   ERR_HANDOFF_NAME: 'Give its name after the command.',
   ERR_HANDOFF_NOT_RUNNING: 'Start it with `handoff run`.',
   ERR_HANDOFF_UNRESPONSIVE:

@@ -45,7 +45,7 @@ export function findEntry(
   workingDirectory: string,
   node: string = process.execPath,
 ): Entry {
-  const cwd = real(workingDirectory, 'the working directory')
+  const cwd = realDirectory(workingDirectory, entry)
   const file = findModuleFile(resolve(workingDirectory, entry))
   if (file !== undefined) {
     const path = real(file, entry)
@@ -134,6 +134,15 @@ function findTsx(path: string): string | undefined {
     return pathToFileURL(createRequire(path).resolve('tsx')).href
   } catch {
     return undefined
+  }
+}
+
+function realDirectory(directory: string, entry: string): string {
+  try {
+    return realpathSync(directory)
+  } catch (cause) {
+    const reason = `its working directory ${directory} cannot be used: ${reasonOf(cause)}`
+    throw cannotStart(entry, reason, cause)
   }
 }
 

@@ -46,6 +46,6 @@ const meanings: Readonly<Record<string | number, string>> = {
   SIGBUS: fault,
   SIGILL: fault,
   SIGFPE: fault,
-  9: 'Node does not take one of its flags',
+  9: 'Node does not take one of its flags, or cannot read a file that one names (--env-file); its stderr says which',
   13: 'an await at the top level never settled',
 }

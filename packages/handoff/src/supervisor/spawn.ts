@@ -90,10 +90,18 @@ export async function spawnGeneration(
     const [error] = await once(child, 'error')
     throw error
   } catch (cause) {
-    throw new HandoffError('ERR_HANDOFF_SPAWN_FAILED', `cannot start ${node}: ${reasonOf(cause)}`, {
-      cause,
-    })
+    const { code = '' } = cause as NodeJS.ErrnoException
+    const reason = meanings[code] ?? reasonOf(cause)
+    throw new HandoffError('ERR_HANDOFF_SPAWN_FAILED', `cannot start ${node}: ${reason}`, { cause })
   }
+}
+
+/** What execve(2) says of the file of Node.js, in words. */
+const meanings: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file (ENOENT)',
+  ENOTDIR: 'there is no such file (ENOTDIR)',
+  EACCES: 'this user may not execute it (EACCES)',
+  ENOEXEC: 'it is no program of this machine (ENOEXEC)',
 }
 
 /** Puts our preloads before and behind those of the operator. */
