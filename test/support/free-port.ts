@@ -1,14 +1,36 @@
-// A TCP port that nobody listens on.
+// A TCP port that no process listens on.
 
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** Asks the kernel for a port and gives it back; somebody else may still take it. */
+/**
+ * Below the ports that the kernel gives to clients and to `listen(0)` (32768 and more:
+ * ip_local_port_range in ip(7)): there a port that was free is taken in the next moment.
+ */
+const first = 10_000
+const end = 32_000
+
+const given = new Set<number>()
+
+/** Gives a port on which nothing listens, and gives it once only. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  for (;;) {
+    const port = randomInt(first, end)
+    if (given.has(port) || !(await isFree(port, host))) continue
+    given.add(port)
+    return port
+  }
+}
+
+async function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer().listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
   server.close()
   await once(server, 'close')
-  return port
+  return true
 }
