@@ -1,5 +1,6 @@
 // A supervisor that is busy has a full queue: what happens meanwhile is told later, in its order.
 
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { noFates } from '../../packages/handoff/src/fates.ts'
@@ -113,4 +114,40 @@ test('for a receiver that does not read, a bounded number waits, and what matter
   // Of those the newest, besides what the kernel had taken.
   expect(told.at(-1)?.[eventField]).toContain(`"detail":"${count - 1}"`)
   expect(told.some(({ STATUS }) => STATUS === `${count - 1}`)).toBe(true)
+})
+
+test('what is told while the path is missing is told when it is there again; for ever missing, it is dropped', () => {
+  const socket = join(scratchDirectory(), 'notify.sock')
+  const timers: (() => void)[] = []
+  const timer = (_ms: number, callback: () => void) => {
+    timers.push(callback)
+    return { cancel: () => {} }
+  }
+  const notifier = new Notifier({ timer }, socket)
+  let gone = 0
+  const send = (text: string) => notifier.send({ fields: { STATUS: text }, gone: () => gone++ })
+  const fire = () => timers.splice(0).map((callback) => callback()).length
+
+  send('lost')
+  expect(gone).toBe(0)
+  let turns = 0
+  while (fire() > 0) turns++
+  expect(turns).toBeLessThan(1_000)
+  expect(gone).toBe(1)
+  // From here on nothing waits: nobody may ever come.
+  send('lost as well')
+  expect([gone, timers]).toEqual([2, []])
+
+  const fd = loadNative().bindUnixDatagram(socket, 0o600)
+  send('heard')
+  rmSync(socket)
+  send('waits')
+  expect(timers).toHaveLength(1)
+  const anew = loadNative().bindUnixDatagram(socket, 0o600)
+  fire()
+  expect([fd, anew].map((each) => receive(each)?.data.toString().trim())).toEqual([
+    'STATUS=heard',
+    'STATUS=waits',
+  ])
+  for (const each of [fd, anew]) loadNative().close(each)
 })

@@ -156,7 +156,14 @@ export class HandoffProcess {
       this.#parts.holdings.bindRendezvous(rendezvous, this.#settings.allowUids)
     }
     if (signals) this.#handleSignals()
-    this.#parts.reporter.watch(() => this.#parts.self.status())
+    const { reporter, self, birth, succession, holdings } = this.#parts
+    reporter.watch(
+      () => self.status(),
+      () => {
+        const serves = birth.state === 'serving' && succession.state === 'serving'
+        if (serves) holdings.renewRendezvous(this.#settings.allowUids)
+      },
+    )
   }
 
   #abandon(): void {

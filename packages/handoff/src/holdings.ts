@@ -7,6 +7,7 @@ import { reasonOf } from './errors.ts'
 import { addKinds, type KindCounts } from './fates.ts'
 import type { Held } from './io/held.ts'
 import { Listeners } from './io/listeners.ts'
+import { isMissing } from './io/own-path.ts'
 import { privateRendezvous, Rendezvous, type RendezvousHandlers } from './io/rendezvous.ts'
 import type { System } from './io/system.ts'
 import { KeptPaths } from './io/unix-path.ts'
@@ -79,6 +80,22 @@ export class Holdings {
     const { uid } = this.#system
     this.#rendezvous = Rendezvous.bind(path, { uid, allowUids }, this.#handlers)
     return this.#rendezvous
+  }
+
+  /**
+   * Binds the rendezvous socket anew if its path was removed, with the directory of the run, and the
+   * supervisor has made that again. Until then it is as it was.
+   */
+  renewRendezvous(allowUids: readonly number[] = []): void {
+    const old = this.#rendezvous
+    if (old === undefined || !isMissing(old.path) || isMissing(dirname(old.path))) return
+    try {
+      this.bindRendezvous(old.path, allowUids).open()
+    } catch (error) {
+      return this.#warn(`cannot bind ${old.path} anew: ${reasonOf(error)}`)
+    }
+    old.close({ unlink: false })
+    this.listeners.keepPaths()
   }
 
   /** The rendezvous socket, or, where nobody gave a path, a private one that only the replacement is told. */

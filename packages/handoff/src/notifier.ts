@@ -25,6 +25,12 @@ const full: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ETOOMANYREF
  */
 const mostUnsent = 2_000
 
+/**
+ * How often a datagram is tried whose path is not there, each {@link retryMs} after the one before: 2 seconds.
+ * A supervisor whose directory was removed makes it anew within half a second.
+ */
+const mostMisses = 100
+
 /** Events that a receiver can do without: the status that follows says how things stand. */
 const passing: ReadonlySet<string> = new Set(['stage', 'warning', 'aborted', 'joined', 'drained'])
 
@@ -43,6 +49,8 @@ export class Notifier {
   readonly #socket: string | undefined
   #unsent: Notification[] = []
   #retry: Timer | undefined
+  /** How often in a row the path was not there. */
+  #misses = 0
 
   /** @param socket - NOTIFY_SOCKET; where there is none, nothing is sent. */
   constructor(system: Pick<System, 'timer'>, socket: string | undefined) {
@@ -104,7 +112,9 @@ export class Notifier {
     for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
       const failed = this.#notify(next)
       const { code } = (failed ?? {}) as NodeJS.ErrnoException
-      if (full.includes(code)) {
+      this.#misses = code === 'ENOENT' ? this.#misses + 1 : 0
+      const mayComeBack = code === 'ENOENT' && this.#misses < mostMisses
+      if (full.includes(code) || (mayComeBack && !('BARRIER' in next.fields))) {
         this.#retry = this.#system.timer(
           retryMs,
           () => {

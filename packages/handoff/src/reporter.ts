@@ -96,8 +96,12 @@ export class Reporter {
     }
   }
 
-  /** Tells the status at an interval, where the supervisor asked for it and something changed. */
-  watch(status: () => Status): void {
+  /**
+   * Tells the status at an interval, where the supervisor asked for it and something changed.
+   *
+   * @param onTick - called before that, each time.
+   */
+  watch(status: () => Status, onTick: () => void = () => {}): void {
     const { statusIntervalMs } = this.#settings
     if (statusIntervalMs === undefined) return
     this.#status = status
@@ -105,6 +109,7 @@ export class Reporter {
     const tick = () => {
       // First: the application may close the handoff as it is told.
       wait()
+      onTick()
       this.tellStatus()
       this.#beat()
     }

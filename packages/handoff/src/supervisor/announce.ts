@@ -27,6 +27,20 @@ export function endsOldest({ pid, generation }: ProcessRecord, most: number): Li
   return info(`${who} is ended: there may be ${plural(most, 'generation')} at once`)
 }
 
+/** Somebody has removed the directory of the run, or something of ours in it. */
+export function renewed(path: string): Line {
+  return bad(
+    `${path} was removed, or something in it: it is made anew, and the server serves on. Keep it from programs that clean up`,
+  )
+}
+
+/** The same, where it cannot be made again. */
+export function cannotRenew(path: string, reason: string): Line {
+  return bad(
+    `${path} was removed, or something in it, and cannot be made anew: ${reason}. The server serves on; no command gets here (SIGHUP to pid ${process.pid} reloads, SIGTERM stops)`,
+  )
+}
+
 export function again(why: string): Line {
   return info(`${why}, in the middle of a start: once more after it`)
 }

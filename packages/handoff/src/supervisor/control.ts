@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { promisify } from 'node:util'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
 import { bindUnix } from '../io/bind.ts'
+import { inodeAt } from '../io/unix-path.ts'
 import type { Fleet } from './fleet.ts'
 import { reloadWithLines } from './reload.ts'
 import { findPath, type Parameters, type Path, readParameters, schemas } from './request.ts'
@@ -52,15 +53,16 @@ const handlers: { readonly [P in Path]: Handler<P> } = {
 }
 
 export class Control {
-  /** Of the socket; the server's. */
-  readonly fd: number
+  #fd: number
+  #inode: string | undefined
   readonly #server: Server
   readonly #path: string
   /** Who waits for the end of the run. */
   readonly #waiting = new Set<ServerResponse>()
 
   private constructor(run: Run, path: string, fd: number) {
-    this.fd = fd
+    this.#fd = fd
+    this.#inode = inodeAt(path)
     this.#path = path
     const limits = { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs }
     this.#server = createServer(limits, (request, response) => {
@@ -84,6 +86,30 @@ export class Control {
     control.#server.listen({ fd })
     await once(control.#server, 'listening')
     return control
+  }
+
+  /** Of the socket; the server's. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  /** Whether a client that connects to the path gets here. */
+  isThere(): boolean {
+    return this.#inode !== undefined && inodeAt(this.#path) === this.#inode
+  }
+
+  /**
+   * Listens at the path anew: the socket was removed from there. Commands under way go on.
+   *
+   * @throws a system error.
+   */
+  renew(): void {
+    rmSync(this.#path, { force: true })
+    const fd = bindUnix({ path: this.#path, mode: 0o600 })
+    this.#server.close()
+    this.#server.listen({ fd })
+    this.#fd = fd
+    this.#inode = inodeAt(this.#path)
   }
 
   /** Takes no more commands. Who waits for the end is told by the function that it returns. */

@@ -152,6 +152,16 @@ export class Generations {
     return this.#children.has(pid) || this.#adopted.has(pid)
   }
 
+  /**
+   * Makes the socket for reports anew if it was removed.
+   *
+   * @returns whether it was there.
+   * @throws a system error.
+   */
+  renewNotifySocket(): boolean {
+    return this.#notifySocket.renew()
+  }
+
   /** What the next release needs to know. */
   snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'remains' | 'notify'> {
     return {

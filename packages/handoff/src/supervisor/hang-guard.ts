@@ -23,6 +23,8 @@ export interface HangGuardOptions {
   registry(): Registry
   /** The process that is on its way to serve. */
   starting(): number | undefined
+  /** Whether reports can get here, and could since the last time: else silence says nothing. */
+  canHear(): boolean
   kill(pid: number): void
   announce(line: say.Line): void
 }
@@ -104,6 +106,7 @@ export class HangGuard {
 
   #tick(): void {
     this.#signs.tick()
+    if (!this.#options.canHear()) return this.#signs.excuseAll()
     const { registry, starting } = this.#options
     const moment = {
       registry: registry(),

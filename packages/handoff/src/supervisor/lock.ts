@@ -1,12 +1,22 @@
 // One supervisor for each name, and no file left when it ends.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { HandoffError } from '../errors.ts'
+import { statOfPath } from '../io/file-stat.ts'
 import { heldLock, type Lock, tryLockName } from '../io/lock.ts'
 import { unusable } from '../io/run-directory.ts'
 
 export interface SupervisorLock {
   readonly fd: number
+  /** Whether the file that is locked still has its name: else another supervisor could begin. */
+  isThere(): boolean
+  /**
+   * Makes the file anew, and locks it.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING, where another supervisor has done so;
+   * ERR_HANDOFF_DIRECTORY_UNUSABLE.
+   */
+  renew(): void
   /** Removes the file and lets the next supervisor in. */
   release(): void
 }
@@ -17,16 +27,25 @@ export interface SupervisorLock {
  * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_DIRECTORY_UNUSABLE
  */
 export function lockSupervisor(name: string, path: string): SupervisorLock {
+  return supervisorLock(name, path, take(name, path))
+}
+
+/** The same lock, that the release before has held in this very process. */
+export function resumeLock(name: string, path: string, fd: number): SupervisorLock {
+  return supervisorLock(name, path, heldLock(fd))
+}
+
+function take(name: string, path: string): Lock {
   const lock = written(path, () => tryLockName(path))
   if (lock === undefined) throw alreadyRunning(name, path)
-  const held = supervisorLock(path, lock)
   try {
     written(path, () => writeFileSync(path, `${process.pid}\n`))
   } catch (error) {
-    held.release()
+    rmSync(path, { force: true })
+    lock.release()
     throw error
   }
-  return held
+  return lock
 }
 
 function written<T>(path: string, write: () => T): T {
@@ -37,16 +56,26 @@ function written<T>(path: string, write: () => T): T {
   }
 }
 
-/** The same lock, that the release before has held in this very process. */
-export function resumeLock(path: string, fd: number): SupervisorLock {
-  return supervisorLock(path, heldLock(fd))
-}
-
-function supervisorLock(path: string, lock: Lock): SupervisorLock {
+function supervisorLock(name: string, path: string, first: Lock): SupervisorLock {
+  let lock = first
+  const isThere = () => {
+    const own = fstatSync(lock.fd, { bigint: true })
+    const found = statOfPath(path)
+    return found?.ino === own.ino && found.dev === own.dev
+  }
   return {
-    fd: lock.fd,
+    get fd() {
+      return lock.fd
+    },
+    isThere,
+    renew() {
+      const renewed = take(name, path)
+      lock.release()
+      lock = renewed
+    },
     release() {
-      rmSync(path, { force: true })
+      // At the path may be what another supervisor holds.
+      if (isThere()) rmSync(path, { force: true })
       lock.release()
     },
   }

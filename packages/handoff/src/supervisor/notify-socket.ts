@@ -2,13 +2,24 @@
 
 import { rmSync } from 'node:fs'
 import { type Datagram, DatagramListener } from '../io/datagram.ts'
+import { inodeAt } from '../io/unix-path.ts'
 import { closeAll } from '../io/wire.ts'
 import { type Report, readReport } from './event.ts'
 
 export interface NotifySocket {
   readonly fd: number
+  /**
+   * Listens at the path anew if the socket was removed from there.
+   *
+   * @returns whether it was there.
+   * @throws a system error.
+   */
+  renew(): boolean
   close(): void
 }
+
+/** How many sockets are read at once, of those that were removed from the path. */
+const mostSockets = 8
 
 export interface NotifyHandlers {
   /** Whether the process is one of this run: such a one may have another uid, if it has dropped ours. */
@@ -46,15 +57,29 @@ export function openNotifySocket(
     if (kept.length === 0) closeAll(fds)
     if (sender !== undefined) onReport(sender, report, kept)
   }
-  if (resumed === undefined) rmSync(path, { force: true })
-  const listener =
-    resumed === undefined
-      ? DatagramListener.bind(path, 0o600, onDatagram, onError)
-      : DatagramListener.adopt(resumed, onDatagram, onError)
+  const bind = () => {
+    rmSync(path, { force: true })
+    return DatagramListener.bind(path, 0o600, onDatagram, onError)
+  }
+  const first =
+    resumed === undefined ? bind() : DatagramListener.adopt(resumed, onDatagram, onError)
+  // A process that has given up root stays connected to the one that it has found.
+  const all = [first]
+  let newest = first
+  let inode = inodeAt(path)
   return {
-    fd: listener.fd,
+    get fd() {
+      return newest.fd
+    },
+    renew() {
+      if (inode !== undefined && inodeAt(path) === inode) return true
+      newest = bind()
+      inode = inodeAt(path)
+      if (all.push(newest) > mostSockets) all.splice(1, 1)[0]?.close()
+      return false
+    },
     close() {
-      listener.close()
+      for (const listener of all) listener.close()
       rmSync(path, { force: true })
     },
   }

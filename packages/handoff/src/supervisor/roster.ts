@@ -21,7 +21,7 @@ export interface FleetObserver {
 
 /** What all workers have in common. */
 export interface RosterOptions
-  extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited'> {
+  extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited' | 'premises'> {
   readonly directory: RunDirectory
   /** How many generations of one worker there may be at once. */
   readonly maxGenerations: number
@@ -139,10 +139,11 @@ export class Roster {
 
   /** @param resumed - what the release before has left of it; nothing of one that comes later. */
   #add(number: number, resumed?: WorkerSnapshot): Worker {
-    const { name, timeouts, directory, patient, onLaunched, onFinished, onEnded } = this.#options
+    const { name, timeouts, directory, premises, patient } = this.#options
+    const { onLaunched, onFinished, onEnded } = this.#options
     const isFirst = number === 1
     const worker: Worker = new Worker({
-      ...{ number, name, timeouts, onLaunched, onFinished },
+      ...{ number, name, timeouts, premises, onLaunched, onFinished },
       onWaiting: (ms) => this.#options.onWaiting(ms),
       program: isFirst ? this.#options.program : this.first.program,
       directory: workerDirectory(directory, number),

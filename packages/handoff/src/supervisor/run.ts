@@ -13,6 +13,7 @@ import { findEntry } from './entry.ts'
 import { compileCache, type Timeouts } from './environment.ts'
 import { Fleet } from './fleet.ts'
 import { lockSupervisor, resumeLock } from './lock.ts'
+import { Premises } from './premises.ts'
 import type { Program } from './program.ts'
 import { release } from './release.ts'
 import { Service } from './service.ts'
@@ -53,7 +54,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (resumed === undefined) findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
   const lock = resumed
-    ? resumeLock(directory.lock, resumed.lock)
+    ? resumeLock(name, directory.lock, resumed.lock)
     : lockSupervisor(name, directory.lock)
   let tellWaiting = () => {}
   // The last one comes first. Whoever waited for the end may run the same name again at once.
@@ -70,6 +71,7 @@ export async function run(options: RunOptions): Promise<number> {
     }
     const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
     const { timeouts, terminal } = stopOptions(options)
+    const premises = new Premises({ name, directory, lock, announce })
     const all = {
       ...options,
       timeouts,
@@ -77,6 +79,7 @@ export async function run(options: RunOptions): Promise<number> {
       announce,
       service,
       directory,
+      premises,
       patient: watch,
       endsOldest: watch,
       inherited,
@@ -101,6 +104,7 @@ export async function run(options: RunOptions): Promise<number> {
         }),
       })
     const control = await Control.open({ fleet, upgrade }, directory.control, resumed?.control)
+    premises.opens(control)
     undo.push(() => {
       tellWaiting = control.close()
     })

@@ -43,6 +43,11 @@ export class SignsOfLife {
     if (this.#ticks.has(pid)) this.#ticks.set(pid, 0)
   }
 
+  /** The same for all: their reports could not get here. */
+  excuseAll(): void {
+    for (const pid of this.#ticks.keys()) this.#ticks.set(pid, 0)
+  }
+
   /**
    * Whether the event loop of a process has turned since it began to serve. One that reports at no
    * interval is believed.

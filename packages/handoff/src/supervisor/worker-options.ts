@@ -7,6 +7,7 @@ import type { RunDirectory } from '../io/run-directory.ts'
 import type { Line } from './announce.ts'
 import type { Failure } from './attempt.ts'
 import type { Timeouts } from './environment.ts'
+import type { Premises } from './premises.ts'
 import type { Program } from './program.ts'
 import type { WorkerSnapshot } from './snapshot.ts'
 
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   /** Of this worker. */
   readonly directory: RunDirectory
   readonly timeouts: Timeouts
+  /** What the supervisor has in the directory of the run. */
+  readonly premises: Pick<Premises, 'check' | 'wereRenewed'>
   /** What follows when the very first start fails: the end with 1, another one, or nothing. */
   readonly onFirstFailure: 'end' | 'retry' | 'wait'
   /** Listeners that the supervisor was started with, by socket activation. */

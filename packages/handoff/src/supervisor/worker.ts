@@ -13,6 +13,7 @@ import { FirstStart } from './first-start.ts'
 import { type End, Generations } from './generations.ts'
 import { HangGuard } from './hang-guard.ts'
 import { Launcher } from './launcher.ts'
+import { meetingPlaceIsBack } from './meeting-place.ts'
 import { Narrator } from './narrator.ts'
 import { Recovery } from './recovery.ts'
 import { draining, type ProcessName, type ProcessRecord } from './registry.ts'
@@ -77,6 +78,7 @@ export class Worker extends WorkerAnswers {
       timeouts,
       registry: () => this.#generations.registry,
       starting: () => this.#launcher.pid,
+      canHear: () => this.#canHear(),
       kill: (pid) => this.#kill(pid),
       announce: (line) => options.announce(line),
     })
@@ -171,9 +173,16 @@ export class Worker extends WorkerAnswers {
 
   async #spawn(request: StartRequest): Promise<number> {
     this.#firstStart.begin()
+    this.#canHear()
+    if (this.#options.premises.wereRenewed) await meetingPlaceIsBack(this)
     const pid = await startWorker(this.#generations, this.#memory.store, this.#options, request)
     this.#memory.programs.started(pid, request.program)
     return pid
+  }
+
+  /** Whether all that reports need was there; if not, it is made anew. */
+  #canHear(): boolean {
+    return this.#options.premises.check(() => this.#generations.renewNotifySocket())
   }
 
   #launched(outcome: Outcome, ms: number): LaunchResult {
