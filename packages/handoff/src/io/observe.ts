@@ -6,7 +6,6 @@ import type { Http2Session } from 'node:http2'
 import { type Server, Socket } from 'node:net'
 import { boundSession, parentOf, serverOf, upgradeBeingMade } from './node-internals.ts'
 import { shadow } from './shadow.ts'
-import { startTimer } from './system.ts'
 
 /**
  * Node.js publishes each connection that a server accepted here, after its `connection` event.
@@ -14,9 +13,6 @@ import { startTimer } from './system.ts'
  * @see https://nodejs.org/api/diagnostics_channel.html#net
  */
 const connectionAccepted = 'net.server.socket'
-
-/** How long an end may wait for others, in milliseconds. */
-const endsDelayMs = 10
 
 /** What an observer of one server gets. Sockets are those of the transport, never TLS sockets. */
 export interface ServerObserver {
@@ -69,7 +65,7 @@ function install(): () => void {
     // Node.js counts down the connections of a server here.
     shadow(Socket.prototype, '_destroy', function (this: Socket, ...args: unknown[]) {
       Reflect.apply(destroy, this, args)
-      if (observersOf(this) !== undefined && ended.push(this) === 1) reportEndsSoon()
+      if (observersOf(this) !== undefined && ended.push(this) === 1) afterClose(reportEnds)
     }),
     // An HTTP/2 session calls it on its socket when it is made.
     shadow(Socket.prototype, 'setNoDelay', function (this: Socket, ...args: unknown[]) {
@@ -100,14 +96,11 @@ function onAccepted(message: unknown): void {
 }
 
 /**
- * Reports ends when what was closed by then has emitted `close`: libuv closes handles after the first
- * `setImmediate`, and before the second.
- *
- * @remarks Both make the event loop turn once more, which costs more than all else that is done for
- * a connection: so many ends share them.
+ * Calls back when what is closed in this turn of the event loop has emitted `close`: libuv closes
+ * handles after the first `setImmediate`, and before the second.
  */
-function reportEndsSoon(): void {
-  startTimer(endsDelayMs, () => setImmediate(() => setImmediate(reportEnds)))
+function afterClose(callback: () => void): void {
+  setImmediate(() => setImmediate(callback))
 }
 
 function reportEnds(): void {
