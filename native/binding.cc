@@ -1,4 +1,4 @@
-// Marshals between JavaScript and the core, and nothing else. io/native.ts has the signatures;
+// Marshals between JavaScript and the core, and nothing else. io/native/addon.ts has the signatures;
 // every function returns a number, >= 0 or -errno, and fills the typed arrays that it was given.
 // An argument that is not what the signature says is answered with -EBADF or -EINVAL, and nothing
 // is done.

@@ -21,12 +21,12 @@ const runs = [
   [
     '--project',
     'e2e',
-    'test/e2e/servers-run-on-this-node.test.ts',
-    'test/e2e/programs-notice-nothing.test.ts',
-    'test/e2e/drops-no-request.test.ts',
-    'test/e2e/websockets-outlive-the-process.test.ts',
-    'test/e2e/nobody-loses-anything-to-handoffs.test.ts',
-    'test/e2e/killed-after-commit-loses-only-its-own.test.ts',
+    'test/e2e/faults/servers-run-on-this-node.test.ts',
+    'test/e2e/preload/programs-notice-nothing.test.ts',
+    'test/e2e/clients/drops-no-request.test.ts',
+    'test/e2e/clients/websockets-outlive-the-process.test.ts',
+    'test/e2e/clients/nobody-loses-anything-to-handoffs.test.ts',
+    'test/e2e/faults/killed-after-commit-loses-only-its-own.test.ts',
   ],
 ]
 

@@ -2,42 +2,42 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
-import { checkUnclaimed, claimForProgram } from './claim.ts'
-import type { ConnectionHooks } from './connections/raw-mover.ts'
+import type { ConnectionHooks } from './connections/raw/mover.ts'
 import type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
-} from './connections/websocket-servers.ts'
-import { startHandoff } from './create.ts'
-import type { ListenOptions } from './io/listen-arguments.ts'
-import type { HandoffMetrics } from './metrics.ts'
-import type { BindSocketOptions } from './new/adopt.ts'
+} from './connections/websocket/servers.ts'
+import type { StateOptions } from './generation/states.ts'
+import type { ListenOptions } from './io/node/listen-arguments.ts'
 import type { ExitHook } from './old/exit.ts'
-import type { HandoffOptions } from './options.ts'
-import type { StateOptions } from './states.ts'
+import type { BindSocketOptions } from './process/adopt.ts'
+import { checkUnclaimed, claimForProgram } from './process/claim.ts'
+import { startHandoff } from './process/create.ts'
+import type { HandoffMetrics } from './process/metrics.ts'
+import type { HandoffOptions } from './terms/options.ts'
 
-export type { ConnectionHooks } from './connections/raw-mover.ts'
+export type { ConnectionHooks } from './connections/raw/mover.ts'
 export type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
-} from './connections/websocket-servers.ts'
+} from './connections/websocket/servers.ts'
+export type { StateOptions } from './generation/states.ts'
+export type { ListenOptions } from './io/node/listen-arguments.ts'
+export type { ExitHook } from './old/exit.ts'
+export type { BindSocketOptions } from './process/adopt.ts'
+export type { HandoffMetrics } from './process/metrics.ts'
+export { printable } from './protocol/printable.ts'
+export { HandoffError, type HandoffErrorCode, type Serving } from './terms/errors.ts'
 export {
   eventsChannel,
   type HandoffEvent,
   type ProcessStage,
   type Stage,
-} from './diagnostics.ts'
-export { HandoffError, type HandoffErrorCode, type Serving } from './errors.ts'
-export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './fates.ts'
-export type { ListenOptions } from './io/listen-arguments.ts'
-export type { HandoffMetrics } from './metrics.ts'
-export type { BindSocketOptions } from './new/adopt.ts'
-export type { ExitHook } from './old/exit.ts'
-export type { HandoffOptions } from './options.ts'
-export { printable } from './protocol/printable.ts'
-export type { StateOptions } from './states.ts'
+} from './terms/events.ts'
+export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './terms/fates.ts'
+export type { HandoffOptions } from './terms/options.ts'
 
 // A program that imports this says itself what is handed over; a preload leaves it alone.
 claimForProgram()

@@ -3,5 +3,5 @@
 import { isMainThread } from 'node:worker_threads'
 
 // Worker threads run preloads too, and need little of it.
-if (isMainThread) (await import('./register/main-thread.ts')).preloadMainThread()
-else (await import('./register/worker-thread.ts')).preloadWorkerThread()
+if (isMainThread) (await import('./preload/main-thread.ts')).preloadMainThread()
+else (await import('./preload/worker-thread.ts')).preloadWorkerThread()

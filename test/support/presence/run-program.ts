@@ -26,7 +26,7 @@ const built = (path: string) =>
 const preloads: Readonly<Record<Mode, readonly string[]>> = {
   plain: [],
   preload: ['--import', built('register.js')],
-  supervised: ['--import', built('supervisor/report.js'), '--import', built('register.js')],
+  supervised: ['--import', built('preload/report-exception.js'), '--import', built('register.js')],
 }
 
 /** How many ports a program may listen on: `PORT`, `PORT2`, `PORT3`. */
@@ -100,7 +100,7 @@ function flagsOf(source: string): string[] {
   return /^\/\/ flags: (.*)$/m.exec(source)?.[1]?.split(' ') ?? []
 }
 
-/** As supervisor/environment.ts has it. */
+/** As supervisor/program/environment.ts has it. */
 function supervision(runs: string, notifySocket: string): NodeJS.ProcessEnv {
   return {
     HANDOFF_WORKER: '1',

@@ -1,15 +1,15 @@
 // Reads the values of flags; commander turns these errors into exit code 2.
 
 import { InvalidArgumentError } from 'commander'
-import { isName } from '../supervisor/entry.ts'
+import { isListenerPlace } from '../supervisor/control/listener-place.ts'
+import { mostWorkers, readWorkerCount } from '../supervisor/control/worker-count.ts'
+import { isName } from '../supervisor/program/entry.ts'
 import {
   leastMaxGenerations,
   mostMaxGenerations,
   readMaxGenerations,
-} from '../supervisor/generation-limit.ts'
-import { isListenerPlace } from '../supervisor/listener-place.ts'
-import { mostWorkers, readWorkerCount } from '../supervisor/worker-count.ts'
-import { parseDuration } from './duration.ts'
+} from '../supervisor/worker/generation-limit.ts'
+import { parseDuration } from './text/duration.ts'
 
 /** A duration in milliseconds. */
 export function duration(text: string): number {

@@ -5,11 +5,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { parseEnv } from 'node:util'
-import { reasonOf } from '../errors.ts'
-import { takeInherited } from '../io/activation.ts'
-import { become } from '../io/become.ts'
-import { environmentFiles, withoutProgramFlags } from '../supervisor/own-flags.ts'
-import { printError } from './fail.ts'
+import { takeInherited } from '../io/listeners/activation.ts'
+import { become } from '../io/system/become.ts'
+import { environmentFiles, withoutProgramFlags } from '../supervisor/program/own-flags.ts'
+import { reasonOf } from '../terms/errors.ts'
+import { printError } from './client/fail.ts'
 
 try {
   startClean()

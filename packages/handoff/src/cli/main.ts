@@ -4,8 +4,8 @@
 // First: it may start the command again.
 import './clean-start.ts'
 import { CommanderError } from 'commander'
-import { release } from '../supervisor/release.ts'
-import { printError, printFailure, printJsonFailure } from './fail.ts'
+import { release } from '../supervisor/program/release.ts'
+import { printError, printFailure, printJsonFailure } from './client/fail.ts'
 import { markNodeFlags } from './node-flags.ts'
 import { makeProgram } from './program.ts'
 

@@ -1,7 +1,7 @@
 // `handoff run --import ./telemetry.mjs server.js`: flags of Node.js before the entry are the program's.
 
 import type { Command } from 'commander'
-import { isNodeFlag, widthOf } from '../supervisor/node-options.ts'
+import { isNodeFlag, widthOf } from '../supervisor/program/node-options.ts'
 
 /** The hidden option that takes each of them, so that commander parses the rest as ever. */
 export const nodeFlagOption = '--node-flag'

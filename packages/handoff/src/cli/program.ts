@@ -1,7 +1,7 @@
 // The commands, their flags and their help.
 
 import { Command, Option } from 'commander'
-import { checkCommand } from '../supervisor/release.ts'
+import { checkCommand } from '../supervisor/program/release.ts'
 import {
   duration,
   generationCount,
@@ -70,7 +70,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .addHelpText('after', times)
     .passThroughOptions()
     .action(async (entry, args, options, command) => {
-      const { run } = await import('./run.ts')
+      const { run } = await import('./commands/run.ts')
       exit(await run(entry, args, { ...options, misplaced: misplacedOptions(args, command) }))
     })
 
@@ -101,7 +101,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     )
     .option('--json', 'one JSON object a line')
     .action(async (name, options) => {
-      const { reload } = await import('./reload.ts')
+      const { reload } = await import('./commands/reload.ts')
       exit(await reload(name, options))
     })
 
@@ -113,7 +113,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .option('--json', 'one JSON object')
     .option('--watch', 'again every second')
     .action(async (name, options) => {
-      const { status } = await import('./status.ts')
+      const { status } = await import('./commands/status.ts')
       exit(await status(name, options))
     })
 
@@ -124,7 +124,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[name]', nameText, runName)
     .option('--json', 'one JSON object')
     .action(async (name, options) => {
-      const { stop } = await import('./stop.ts')
+      const { stop } = await import('./commands/stop.ts')
       exit(await stop(name, options))
     })
 
@@ -139,12 +139,12 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[name]', nameText, runName)
     .option('--json', 'one JSON object')
     .action(async (name, options) => {
-      const { upgrade } = await import('./upgrade.ts')
+      const { upgrade } = await import('./commands/upgrade.ts')
       exit(await upgrade(name, options))
     })
 
   program.command(checkCommand, { hidden: true }).action(async () => {
-    const { canResume } = await import('./can-resume.ts')
+    const { canResume } = await import('./commands/can-resume.ts')
     exit(await canResume())
   })
 
@@ -158,7 +158,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[entry]', 'the file that starts the server')
     .option('--json', 'one JSON object')
     .action(async (entry, options) => {
-      const { doctor } = await import('./doctor.ts')
+      const { doctor } = await import('./commands/doctor.ts')
       exit(doctor(entry, options))
     })
 

@@ -3,9 +3,9 @@
 import http from 'node:http'
 import type { Server } from 'node:net'
 import tls from 'node:tls'
-import { HandoffError } from '../errors.ts'
-import type { ConnectionHooks } from './raw-mover.ts'
-import { WebSocketServers } from './websocket-servers.ts'
+import { HandoffError } from '../terms/errors.ts'
+import type { ConnectionHooks } from './raw/mover.ts'
+import { WebSocketServers } from './websocket/servers.ts'
 
 export class Consents {
   readonly webSockets: WebSocketServers

@@ -1,13 +1,13 @@
 // A second listener of one server: what a worker that has no place any more accepted from.
 
 import net, { type Server, type Socket } from 'node:net'
-import { close, dup } from '../io/descriptors.ts'
-import type { Held } from '../io/held.ts'
-import { listenOnDescriptor } from '../io/listen-hook.ts'
-import { acceptOptions, isFull, moveConnection } from '../io/node-internals.ts'
-import { announce } from './attach.ts'
-import { ConnectionlessGate } from './connectionless-gate.ts'
-import type { Gate } from './gate.ts'
+import { listenOnDescriptor } from '../io/hooks/listen-hook.ts'
+import type { Held } from '../io/listeners/held.ts'
+import { close, dup } from '../io/native/descriptors.ts'
+import { acceptOptions, isFull, moveConnection } from '../io/node/internals.ts'
+import { ConnectionlessGate } from './gate/connectionless-gate.ts'
+import type { Gate } from './gate/gate.ts'
+import { announce } from './moving/attach.ts'
 
 /** Its connections are the other gate's: they belong to the server, wherever they came from. */
 export class JoinedGate extends ConnectionlessGate {

@@ -3,10 +3,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import type { Server, Socket } from 'node:net'
-import { observeRequests } from '../io/observe-requests.ts'
-import { shadow } from '../io/shadow.ts'
-import { endSessionAtNextStream, type Sessions } from './http2.ts'
-import { markClosed } from './marks.ts'
+import { observeRequests } from '../io/hooks/observe-requests.ts'
+import { shadow } from '../io/node/shadow.ts'
+import { endSessionAtNextStream, type Sessions } from './http/http2.ts'
+import { markClosed } from './moving/endings.ts'
 
 export interface Notice {
   /** A session has begun since: it gets notice as well. */

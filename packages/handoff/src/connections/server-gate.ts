@@ -2,18 +2,23 @@
 
 import type { Server } from 'node:net'
 import tls from 'node:tls'
-import type { KindCounts } from '../fates.ts'
-import { dup } from '../io/descriptors.ts'
-import type { Held } from '../io/held.ts'
-import { listenOn, refuseConnections, removeStandIn, standIn } from '../io/listening-handle.ts'
-import { namePlace } from '../io/node-internals.ts'
-import { openPlaceholder } from '../io/placeholder.ts'
-import type { System } from '../io/system.ts'
-import { addressOf } from './address.ts'
+import type { Held } from '../io/listeners/held.ts'
+import {
+  listenOn,
+  refuseConnections,
+  removeStandIn,
+  standIn,
+} from '../io/listeners/listening-handle.ts'
+import { openPlaceholder } from '../io/listeners/placeholder.ts'
+import { dup } from '../io/native/descriptors.ts'
+import { namePlace } from '../io/node/internals.ts'
+import type { System } from '../io/system/system.ts'
+import type { KindCounts } from '../terms/fates.ts'
 import type { Consents } from './consents.ts'
-import type { Gate, GateHandlers } from './gate.ts'
+import { addressOf } from './gate/address.ts'
+import type { Gate, GateHandlers } from './gate/gate.ts'
 import { JoinedGate } from './joined-gate.ts'
-import type { ConnectionKind, Mover } from './mover.ts'
+import type { ConnectionKind, Mover } from './moving/mover.ts'
 import { ServerConnections } from './server-connections.ts'
 
 /**

@@ -1,6 +1,6 @@
 // Numbers the connections that arrive, and tells the old process of those that end or come to rest.
 
-import type { Origin, Rest } from '../connections/mover.ts'
+import type { Origin, Rest } from '../connections/moving/mover.ts'
 import type { RestMessage } from '../protocol/messages.ts'
 
 /** Rests in one message: a few dozen bytes each, and a frame has bounds. */

@@ -1,8 +1,8 @@
 // Before it serves, new side: the process is about to end, and says why.
 
-import { type HandoffError, reasonOf, type Serving } from '../errors.ts'
-import { holderOfPort } from '../io/listening-ports.ts'
-import type { Death } from '../io/system.ts'
+import { holderOfPort } from '../io/listeners/listening-ports.ts'
+import type { Death } from '../io/system/system.ts'
+import { type HandoffError, reasonOf, type Serving } from '../terms/errors.ts'
 import { takeOverError } from './failure.ts'
 
 /**

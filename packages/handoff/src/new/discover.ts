@@ -1,8 +1,8 @@
 // Stage discover, new side: finds the old process, if there is one, and asks to take over.
 
-import { Channel } from '../io/channel.ts'
-import { connectRendezvous, type Trust } from '../io/rendezvous.ts'
-import { Wire } from '../io/wire.ts'
+import { Channel } from '../io/channel/channel.ts'
+import { Wire } from '../io/channel/wire.ts'
+import { connectRendezvous, type Trust } from '../io/rendezvous/rendezvous.ts'
 import { supportedVersions } from '../protocol/messages.ts'
 import { OldProcess } from './old-process.ts'
 

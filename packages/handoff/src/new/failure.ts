@@ -1,7 +1,7 @@
 // Errors of the new side.
 
-import type { Stage } from '../diagnostics.ts'
-import { HandoffError, type HandoffErrorCode, reasonOf, type Serving } from '../errors.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf, type Serving } from '../terms/errors.ts'
+import type { Stage } from '../terms/events.ts'
 
 /** `cannot take over: <reason>`, or `cannot start: <reason>` where there is nobody to take over from. */
 export function takeOverError(

@@ -1,9 +1,9 @@
 // Stages receive and ready, new side: a value of the application comes.
 
-import { HandoffError } from '../errors.ts'
-import { readValueFile } from '../io/value-file.ts'
-import { closeAll } from '../io/wire.ts'
+import { readValueFile } from '../io/channel/value-file.ts'
+import { closeAll } from '../io/channel/wire.ts'
 import type { StateMessage } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
 
 /**
  * Gives the value of a message. Owns its descriptors.

@@ -1,8 +1,8 @@
 // What the old process exported finds the application: before the commit, or before a client does.
 
-import type { HandoffEventBody } from '../diagnostics.ts'
-import type { System } from '../io/system.ts'
-import type { States } from '../states.ts'
+import type { States } from '../generation/states.ts'
+import type { System } from '../io/system/system.ts'
+import type { HandoffEventBody } from '../terms/events.ts'
 import { readValue } from './import-state.ts'
 import type { Carried } from './old-process.ts'
 

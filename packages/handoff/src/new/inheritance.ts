@@ -1,17 +1,17 @@
 // Stage adopt, new side: listeners that this process was started with, where there is no old process.
 
-import type { HandoffEventBody } from '../diagnostics.ts'
 import {
   type InheritedListener,
   inheritedListeners,
   reservedListeners,
   takeInherited,
   takeReserved,
-} from '../io/activation.ts'
-import { close } from '../io/descriptors.ts'
-import type { Listeners } from '../io/listeners.ts'
-import type { System, Timer } from '../io/system.ts'
-import type { Settings } from '../options.ts'
+} from '../io/listeners/activation.ts'
+import type { Listeners } from '../io/listeners/listeners.ts'
+import { close } from '../io/native/descriptors.ts'
+import type { System, Timer } from '../io/system/system.ts'
+import type { HandoffEventBody } from '../terms/events.ts'
+import type { Settings } from '../terms/options.ts'
 
 export interface InheritanceContext {
   readonly system: System

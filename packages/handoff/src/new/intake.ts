@@ -1,7 +1,7 @@
 // After the commit, new side: batches of connections are acked, served, and followed while we may die.
 
-import type { Gate } from '../connections/gate.ts'
-import { closeAll } from '../io/wire.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import { closeAll } from '../io/channel/wire.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Carried } from './old-process.ts'

@@ -1,6 +1,6 @@
 // The old process as the new one sees it: a channel that it says things on, until it ends.
 
-import { closeAll, type Wire } from '../io/wire.ts'
+import { closeAll, type Wire } from '../io/channel/wire.ts'
 import type { Message, Messages, MessageType } from '../protocol/messages.ts'
 
 /** A message that comes with descriptors, which are its taker's. */

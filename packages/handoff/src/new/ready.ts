@@ -1,6 +1,6 @@
 // Stage ready, new side: what this process uses of the old one's listeners, and takes behind them.
 
-import type { Gate } from '../connections/gate.ts'
+import type { Gate } from '../connections/gate/gate.ts'
 import type { Messages } from '../protocol/messages.ts'
 
 export function readyMessage(gates: Iterable<Gate>): Messages['ready'] {

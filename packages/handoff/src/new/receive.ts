@@ -1,11 +1,11 @@
 // Stage receive, new side: the manifest, then its descriptors, each checked by the kernel's word.
 
-import { HandoffError } from '../errors.ts'
-import { close, type DescriptorFacts, describe } from '../io/descriptors.ts'
-import type { Listeners } from '../io/listeners.ts'
-import { closeAll } from '../io/wire.ts'
+import { closeAll } from '../io/channel/wire.ts'
+import type { Listeners } from '../io/listeners/listeners.ts'
+import { close, type DescriptorFacts, describe } from '../io/native/descriptors.ts'
 import { type ManifestEntry, rendezvousKey } from '../protocol/manifest.ts'
 import type { Messages } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
 
 export class Receipt {
   readonly #entries: readonly ManifestEntry[]

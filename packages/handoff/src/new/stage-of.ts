@@ -1,9 +1,9 @@
 // What a state of the new side's table is to an operator.
 
-import type { HandoffEventBody, Stage } from '../diagnostics.ts'
-import { plural } from '../plural.ts'
 import type { NewState } from '../protocol/machine.ts'
 import type { Messages } from '../protocol/messages.ts'
+import type { HandoffEventBody, Stage } from '../terms/events.ts'
+import { plural } from '../terms/plural.ts'
 
 /** The stage in which something failed. */
 export function stageOf(state: NewState): Stage {

@@ -1,12 +1,12 @@
 // After the commit, new side: connections that the old process hands over find their server.
 
-import type { Gate } from '../connections/gate.ts'
-import type { Mover } from '../connections/mover.ts'
-import { HandoffError } from '../errors.ts'
-import { findOther } from '../io/connections.ts'
-import { describe } from '../io/descriptors.ts'
-import { closeAll } from '../io/wire.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import type { Mover } from '../connections/moving/mover.ts'
+import { closeAll } from '../io/channel/wire.ts'
+import { describe } from '../io/native/descriptors.ts'
+import { findOther } from '../io/native/many-connections.ts'
 import type { Messages } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
 import type { Arrivals } from './arrivals.ts'
 
 /**

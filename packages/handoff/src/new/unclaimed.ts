@@ -1,8 +1,8 @@
 // Stage ready, new side: listeners that came and that nobody has asked for.
 
-import type { HandoffEventBody } from '../diagnostics.ts'
-import type { Holdings } from '../holdings.ts'
+import type { Holdings } from '../generation/holdings.ts'
 import { placeOf } from '../protocol/manifest.ts'
+import type { HandoffEventBody } from '../terms/events.ts'
 
 interface UnclaimedContext {
   readonly holdings: Holdings

@@ -1,9 +1,9 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
-import type { Departing, Mover } from '../connections/mover.ts'
-import type { Tally } from '../connections/tally.ts'
-import { type Progress, readProgress } from '../io/connections.ts'
-import { close } from '../io/descriptors.ts'
+import type { Departing, Mover } from '../connections/moving/mover.ts'
+import type { Tally } from '../connections/moving/tally.ts'
+import { close } from '../io/native/descriptors.ts'
+import { type Progress, readProgress } from '../io/native/many-connections.ts'
 import type { RestMessage } from '../protocol/messages.ts'
 
 interface Departed {

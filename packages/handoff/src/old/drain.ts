@@ -1,11 +1,11 @@
 // Stage drain, old side: what is under way finishes here or goes over, within its deadline.
 
-import type { Gate } from '../connections/gate.ts'
-import type { DrainCounts, Fates } from '../fates.ts'
-import type { Holdings } from '../holdings.ts'
-import type { System, Timer } from '../io/system.ts'
-import type { Wire } from '../io/wire.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import type { Holdings } from '../generation/holdings.ts'
+import type { Wire } from '../io/channel/wire.ts'
+import type { System, Timer } from '../io/system/system.ts'
 import type { Message, Messages } from '../protocol/messages.ts'
+import type { DrainCounts, Fates } from '../terms/fates.ts'
 import { HandOver } from './hand-over.ts'
 
 export interface DrainHandlers {

@@ -1,6 +1,6 @@
 // Stage exit, old side: the application's own end, then the process's.
 
-import type { System } from '../io/system.ts'
+import type { System } from '../io/system/system.ts'
 
 /** What the application does before its process ends, such as `app.close()`. */
 export type ExitHook = () => void | Promise<void>

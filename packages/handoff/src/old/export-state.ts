@@ -1,10 +1,10 @@
 // Stages send and commit, old side: what the application hands over is exported and sent.
 
-import { type HandoffError, reasonOf } from '../errors.ts'
-import type { System } from '../io/system.ts'
-import { valueLimitBytes, writeValueFile } from '../io/value-file.ts'
+import type { States } from '../generation/states.ts'
+import { valueLimitBytes, writeValueFile } from '../io/channel/value-file.ts'
+import type { System } from '../io/system/system.ts'
 import type { StateMessage, StateMoment } from '../protocol/messages.ts'
-import type { States } from '../states.ts'
+import { type HandoffError, reasonOf } from '../terms/errors.ts'
 import { handOverError } from './failures.ts'
 import type { Peer } from './peer.ts'
 

@@ -1,7 +1,7 @@
 // Errors of the old side: each says in which stage it was, and that the old process serves.
 
-import type { ProcessStage, Stage } from '../diagnostics.ts'
-import { HandoffError, type HandoffErrorCode, reasonOf } from '../errors.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf } from '../terms/errors.ts'
+import type { ProcessStage, Stage } from '../terms/events.ts'
 
 /** `cannot hand over: <reason>`. */
 export function handOverError(

@@ -1,15 +1,15 @@
 // Stage drain, old side: connections go over, each as soon as it is quiescent.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Gate } from '../connections/gate.ts'
-import type { ConnectionKind, Departing, Mover } from '../connections/mover.ts'
-import { responseFinished } from '../connections/rest-watch.ts'
-import { HandoffError } from '../errors.ts'
-import type { Holdings } from '../holdings.ts'
-import { type Progress, readProgress } from '../io/connections.ts'
-import { closeAll, type Wire } from '../io/wire.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import type { ConnectionKind, Departing, Mover } from '../connections/moving/mover.ts'
+import { responseFinished } from '../connections/moving/rest-watch.ts'
+import type { Holdings } from '../generation/holdings.ts'
+import { closeAll, type Wire } from '../io/channel/wire.ts'
+import { type Progress, readProgress } from '../io/native/many-connections.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
 import { DepartedConnections } from './departed.ts'
 import { batchesInFlight } from './send.ts'
 

@@ -1,7 +1,7 @@
 // Stage offer, old side: connections that have not said hello while another one was first.
 
-import type { HandoffError } from '../errors.ts'
 import type { Message } from '../protocol/messages.ts'
+import type { HandoffError } from '../terms/errors.ts'
 import type { Peer } from './peer.ts'
 
 /** How long a peer that connected may take to say hello, in milliseconds: it has nothing else to do. */

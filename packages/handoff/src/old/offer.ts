@@ -1,9 +1,9 @@
 // Stage offer, old side: who asks, and may it have what we hold?
 
-import { HandoffError } from '../errors.ts'
-import type { System } from '../io/system.ts'
-import type { Settings } from '../options.ts'
+import type { System } from '../io/system/system.ts'
 import { type Messages, supportedVersions } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
+import type { Settings } from '../terms/options.ts'
 
 /**
  * Checks the kernel's word on who connected, before a byte of it is read.

@@ -1,12 +1,12 @@
 // What one new process is given before it is ready: the manifest, older lives, states, listeners.
 
-import type { Holdings } from '../holdings.ts'
-import type { System } from '../io/system.ts'
-import type { Line } from '../line.ts'
-import type { Settings } from '../options.ts'
+import type { Holdings } from '../generation/holdings.ts'
+import type { Line } from '../generation/line.ts'
+import type { States } from '../generation/states.ts'
+import type { System } from '../io/system/system.ts'
 import type { MarkNews } from '../protocol/mark.ts'
 import type { Messages } from '../protocol/messages.ts'
-import type { States } from '../states.ts'
+import type { Settings } from '../terms/options.ts'
 import { exportStates } from './export-state.ts'
 import type { Peer } from './peer.ts'
 import { Sending } from './send.ts'

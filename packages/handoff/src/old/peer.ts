@@ -1,12 +1,12 @@
 // The new process as the old one sees it: who it is, what it says, and how long it may take.
 
-import type { HandoffErrorCode } from '../errors.ts'
-import { close } from '../io/descriptors.ts'
-import { Mark } from '../io/mark.ts'
-import type { System, Timer } from '../io/system.ts'
-import { closeAll, type Wire } from '../io/wire.ts'
+import { Mark } from '../io/channel/mark.ts'
+import { closeAll, type Wire } from '../io/channel/wire.ts'
+import { close } from '../io/native/descriptors.ts'
+import type { System, Timer } from '../io/system/system.ts'
 import { type MarkNews, noMark } from '../protocol/mark.ts'
 import type { Message, MessageType } from '../protocol/messages.ts'
+import type { HandoffErrorCode } from '../terms/errors.ts'
 
 /** What it says after its hello, each an event of the table. */
 export type Answer = 'ack' | 'ready' | 'adopted' | 'ended' | 'rested' | 'release'

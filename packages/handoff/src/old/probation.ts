@@ -1,6 +1,6 @@
 // Probation, old side: how long this process stays ready to take back, drained or not.
 
-import type { System, Timer } from '../io/system.ts'
+import type { System, Timer } from '../io/system/system.ts'
 import { Vigil } from './vigil.ts'
 
 /**

@@ -1,10 +1,10 @@
 // Stage send, old side: the manifest, then the descriptors in acked batches.
 
-import { HandoffError } from '../errors.ts'
-import type { Wire } from '../io/wire.ts'
+import type { Wire } from '../io/channel/wire.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { ManifestEntry } from '../protocol/manifest.ts'
 import type { Messages } from '../protocol/messages.ts'
+import { HandoffError } from '../terms/errors.ts'
 
 /** What is offered: an entry and the descriptor that stays ours. */
 export interface Offered {

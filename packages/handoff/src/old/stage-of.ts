@@ -1,7 +1,7 @@
 // What a state of the old side's table is to clients, and to an operator.
 
-import type { ProcessStage } from '../diagnostics.ts'
 import type { OldState } from '../protocol/machine.ts'
+import type { ProcessStage } from '../terms/events.ts'
 
 /** In these, clients that come are this process's, and servers may begin to listen. */
 export const beforeCommit: ReadonlySet<OldState> = new Set(['serving', 'offer', 'send', 'commit'])

@@ -1,10 +1,10 @@
 // Between commit and exit, old side: what it takes to accept again if the new process dies.
 
-import type { Gate } from '../connections/gate.ts'
-import type { HandoffEventBody } from '../diagnostics.ts'
-import { type HandoffError, reasonOf } from '../errors.ts'
-import type { Holdings } from '../holdings.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import type { Holdings } from '../generation/holdings.ts'
 import { placeOf } from '../protocol/manifest.ts'
+import { type HandoffError, reasonOf } from '../terms/errors.ts'
+import type { HandoffEventBody } from '../terms/events.ts'
 import type { Drain } from './drain.ts'
 
 export interface TakeBackContext {

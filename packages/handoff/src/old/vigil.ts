@@ -1,6 +1,6 @@
 // Probation, old side: whether the new process still answers.
 
-import type { System, Timer } from '../io/system.ts'
+import type { System, Timer } from '../io/system/system.ts'
 
 /** How often the new process is asked, in milliseconds. */
 const intervalMs = 1_000

@@ -10,7 +10,7 @@
 // read or split one into many, but it never moves a descriptor before or behind its byte, so a
 // queue is enough to tell whose they are.
 
-import { HandoffError } from '../errors.ts'
+import { HandoffError } from '../terms/errors.ts'
 import { type Message, type MessageType, messageTypes, readMessage } from './messages.ts'
 
 const headerBytes = 6

@@ -1,6 +1,6 @@
 // What is on offer: listener keys, the entries of a manifest, and which entry answers a request.
 
-import { HandoffError } from '../errors.ts'
+import { HandoffError } from '../terms/errors.ts'
 
 export type ListenerProtocol = 'tcp' | 'udp' | 'unix'
 

@@ -1,6 +1,6 @@
 // What the two processes say to each other: one type a message, and the check of what arrives.
 
-import { HandoffError } from '../errors.ts'
+import { HandoffError } from '../terms/errors.ts'
 import { type ManifestEntry, parseManifestEntry } from './manifest.ts'
 import { printable } from './printable.ts'
 

@@ -4,14 +4,14 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname, join } from 'node:path'
-import { HandoffError } from '../../errors.ts'
 import {
   type Entry,
   findEntry,
   nameOf,
   packageDirectory,
   workingDirectory,
-} from '../../supervisor/entry.ts'
+} from '../../supervisor/program/entry.ts'
+import { HandoffError } from '../../terms/errors.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 
 export interface EntryFacts {

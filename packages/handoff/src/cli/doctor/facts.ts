@@ -2,14 +2,14 @@
 
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { loadNative } from '../../io/native.ts'
+import { loadNative } from '../../io/native/addon.ts'
 import {
   openRunDirectory,
   pathLimitBytes,
   type RunDirectory,
   runsDirectory,
   unusable,
-} from '../../io/run-directory.ts'
+} from '../../io/rendezvous/run-directory.ts'
 import { type EntryFacts, entryFacts } from './entry-facts.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 import { type UnitFacts, unitFacts } from './unit-facts.ts'

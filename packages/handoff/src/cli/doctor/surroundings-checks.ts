@@ -1,6 +1,6 @@
 // Who else wants to manage the process: cluster, pm2, an inspector.
 
-import { generationFlags } from '../../supervisor/environment.ts'
+import { generationFlags } from '../../supervisor/program/environment.ts'
 import type { Facts } from './facts.ts'
 import { type Finding, note, problem } from './finding.ts'
 

@@ -1,8 +1,8 @@
 // The findings as people read them: one line each, and below it why and what to do.
 
-import { plural } from '../../plural.ts'
 import { printable } from '../../protocol/printable.ts'
-import type { Style } from '../style.ts'
+import { plural } from '../../terms/plural.ts'
+import type { Style } from '../text/style.ts'
 import type { Finding } from './finding.ts'
 
 export function findingLines(findings: readonly Finding[], style: Style): string[] {

@@ -1,6 +1,6 @@
 // An error as a fact: what cannot be done, and what to do.
 
-import { HandoffError } from '../../errors.ts'
+import { HandoffError } from '../../terms/errors.ts'
 
 /** A {@link HandoffError} in two parts: its reason, and its sentence of help. */
 export interface Trouble {

@@ -1,0 +1,217 @@
+// What the commands print for people: pure functions from data to lines.
+
+import { printable } from '../../protocol/printable.ts'
+import type { ReloadLine } from '../../supervisor/control/reload.ts'
+import type { ReloadResult, WorkerResult } from '../../supervisor/control/reload-result.ts'
+import type { Told } from '../../supervisor/fleet/old-connections.ts'
+import { defaultSilenceMs } from '../../supervisor/processes/hang-watch.ts'
+import { sideOf } from '../../supervisor/registry/side.ts'
+import type { HandoffStatus, ProcessStatus, Status } from '../../supervisor/registry/status.ts'
+import { drainedText, drainingText, kindsText } from '../../supervisor/text/fates-text.ts'
+import { countsOf, total } from '../../terms/fates.ts'
+import { formatDuration } from './duration.ts'
+import type { Style } from './style.ts'
+import { table } from './table.ts'
+
+/** One line of a reload; undefined for what only programs want to know. */
+export function reloadLine(reported: ReloadLine, style: Style): string | undefined {
+  const line = printable(reported)
+  switch (line.type) {
+    case 'stage':
+      return step(line, sideOf(line.stage), line.stage, line.detail, style)
+    case 'serving':
+      return step(line, 'new', 'serving', line.listeners.join(', '), style)
+    case 'aborted':
+      return step(line, sideOf(line.stage), 'aborted', `in ${line.stage}: ${line.code}`, style)
+    case 'taken-back':
+      return step(line, 'old', 'taken back', line.code, style)
+    case 'drained':
+      return step(line, 'old', 'drained', drainedText(line.fates, line.counts), style)
+    case 'joined':
+      return step(line, 'new', 'joined', joinedText(line), style)
+    case 'warning':
+      return step(line, '', 'warning', line.message, style)
+    case 'status':
+    case 'result':
+      return undefined
+  }
+}
+
+function joinedText({ from }: { from: { pid: number; generation: number } }): string {
+  return `generation ${from.generation} (pid ${from.pid}) has handed over as well`
+}
+
+/** What closes a reload which went well: a line for each worker. */
+export function reloadSummary(told: ReloadResult & { atMs: number }, style: Style): string[] {
+  const result = printable(told)
+  const { workers, atMs } = result
+  if (workers === undefined) return [`${style.tick}${servesText(result, atMs)}`]
+  return workers.map((one) => {
+    const text =
+      one.outcome === 'left' ? `has handed over to worker ${one.to}` : servesText(one, atMs)
+    return `${style.tick}worker ${one.worker}: ${text}`
+  })
+}
+
+function servesText(
+  { generation, pid, servesAfterMs, old }: ReloadResult | WorkerResult,
+  atMs: number,
+): string {
+  const after = milliseconds(servesAfterMs ?? atMs)
+  const connections = old ? connectionsText(old) : ''
+  return `generation ${generation} serves (pid ${pid}) after ${after}${connections}`
+}
+
+/** What has become of the connections of the old process; nothing where it had none. */
+function connectionsText({ pid, generation, drained, connections, counts, fates }: Told): string {
+  if (!drained) {
+    const text = drainingText(fates, connections)
+    const where = connections > 0 ? ` in generation ${generation} (pid ${pid})` : ''
+    return text === '' ? '' : `: ${text}${where}`
+  }
+  const any = Object.values(counts).some((count) => count > 0)
+  return any ? `: ${drainedText(fates, counts)}` : ''
+}
+
+/** The whole of `handoff status`. */
+export function statusLines(told: Status, style: Style, now: number): string[] {
+  const status = printable(told)
+  const { name, pid, processes, handoffs, program } = status
+  return [
+    `${style.bold(name)}  ${servesWord(status, style)}  ${style.dim(`supervisor pid ${pid}`)}`,
+    ...waitingLines(status).map((line) => style.bad(line)),
+    ...(processes.length === 0 ? [] : ['', ...processLines(status, style)]),
+    '',
+    ...processes.flatMap(silentLine),
+    ...processes.flatMap(drainLine),
+    ...generationsLine(status),
+    ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
+    `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
+    ...fatesLine(handoffs),
+    ...(handoffs.last === null ? [] : [lastLine(handoffs.last, now)]),
+  ]
+}
+
+function servesWord({ generation, workers, processes }: Status, style: Style): string {
+  if (generation === null) return style.bad('nobody serves')
+  const silent = processes.filter(
+    (one) => isSilent(one) && workers.some(({ serving }) => serving === one.pid),
+  )
+  if (workers.length === 1) {
+    const [one] = silent
+    if (one === undefined) return style.good(`generation ${generation} serves`)
+    return style.bad(`generation ${generation} serves, but ${silenceText(one)}`)
+  }
+  const serving = workers.filter(({ serving }) => serving !== null).length
+  if (silent.length > 0) {
+    const but = `${silent.length} of them may hang`
+    return style.bad(`${serving} of ${workers.length} workers serve, but ${but}`)
+  }
+  if (serving === workers.length) return style.good(`${serving} workers serve`)
+  return style.bad(`${serving} of ${workers.length} workers serve`)
+}
+
+/** Whether the event loop of a process has stood still for so long that an operator should know. */
+function isSilent({ silentMs }: ProcessStatus): boolean {
+  return silentMs !== null && silentMs >= defaultSilenceMs
+}
+
+function silenceText({ silentMs }: ProcessStatus): string {
+  return `has said nothing for ${formatDuration(silentMs ?? 0)}`
+}
+
+/** One for each process that says nothing: what it may be, and what an operator can do. */
+function silentLine(process: ProcessStatus): string[] {
+  if (!isSilent(process)) return []
+  const { pid, generation } = process
+  const name = generation === 0 ? `pid ${pid}` : `generation ${generation} (pid ${pid})`
+  const why = 'it hangs, or is stopped (SIGSTOP, a debugger)'
+  return [`silent       ${name} ${silenceText(process)}: ${why}; \`kill -9 ${pid}\` ends it`]
+}
+
+/** One for each worker that waits; its number where there are several. */
+function waitingLines({ workers }: Status): string[] {
+  return workers.flatMap(({ worker, backoff }) => {
+    if (backoff === null) return []
+    const [when, ...why] = backoffLines(backoff)
+    return workers.length === 1 ? [when, ...why] : [`worker ${worker} ${when}`, ...why]
+  })
+}
+
+/** Where more than the old and the new one run: how many, of how many. */
+function generationsLine({ processes, maxGenerations }: Status): string[] {
+  const counts = new Map<number, number>()
+  for (const { worker } of processes) counts.set(worker, (counts.get(worker) ?? 0) + 1)
+  const most = Math.max(0, ...counts.values())
+  return most > 2 && maxGenerations !== undefined
+    ? [`generations  ${most} of ${maxGenerations}`]
+    : []
+}
+
+/** A drain that is under way, with its numbers so far. */
+function drainLine({ pid, generation, stage, connections, fates }: ProcessStatus): string[] {
+  const text = stage === 'drain' ? drainingText(fates, connections) : ''
+  return text === '' ? [] : [`drain        generation ${generation} (pid ${pid}): ${text}`]
+}
+
+function fatesLine({ fates }: Status['handoffs']): string[] {
+  const any = Object.values(countsOf(fates)).some((count) => count > 0)
+  return any ? [`in all       ${drainedText(fates)}`] : []
+}
+
+function step(
+  { atMs, pid, worker }: { atMs: number; pid: number; worker?: number },
+  side: string,
+  what: string,
+  detail: string,
+  style: Style,
+): string {
+  const time = milliseconds(atMs).padStart(9)
+  // Ten letters: `taken back`, `discover`.
+  const whose = worker === undefined ? '' : `${String(worker).padStart(2)}  `
+  const columns = `${time}  ${whose}${side.padEnd(3)}  ${String(pid).padEnd(7)}  ${what.padEnd(10)}`
+  return `${columns}  ${style.dim(detail)}`.trimEnd()
+}
+
+function processLines({ workers, processes }: Status, style: Style): string[] {
+  const isOne = workers.length === 1 && processes.every(({ worker }) => worker === 1)
+  const head = ['pid', 'generation', 'stage', 'up', 'connections', 'listeners']
+  const rows = processes.map((process) => [
+    ...(isOne ? [] : [String(process.worker)]),
+    String(process.pid),
+    process.generation === 0 ? '-' : String(process.generation),
+    process.stage,
+    formatDuration(process.uptimeMs),
+    openText(process),
+    process.listeners.join(' '),
+  ])
+  const [first = '', ...rest] = table([[...(isOne ? [] : ['worker']), ...head], ...rows])
+  return [style.dim(first), ...rest]
+}
+
+function openText({ connections, open }: ProcessStatus): string {
+  const kinds = kindsText(open)
+  // An older release tells no kinds.
+  if (kinds === '' || total(open) !== connections) return String(connections)
+  return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
+}
+
+function backoffLines({
+  crashes,
+  retryInMs,
+  why,
+}: NonNullable<Status['backoff']>): [when: string, ...why: string[]] {
+  const times = crashes === 1 ? 'once' : `${crashes} times in a row`
+  const when = `crashed ${times}, starts again in ${formatDuration(retryInMs)}`
+  return why === undefined ? [when] : [when, why]
+}
+
+function lastLine({ outcome, at, message }: HandoffStatus, now: number): string {
+  const ago = formatDuration(Math.max(0, now - Date.parse(at)))
+  const why = message === undefined ? '' : `: ${message}`
+  return `last         ${outcome} ${ago} ago${why}`
+}
+
+function milliseconds(ms: number): string {
+  return `${Math.round(ms)} ms`
+}

@@ -1,0 +1,96 @@
+// Ends HTTP/2 sessions gracefully: no stream is refused that the client could open in good faith.
+
+import { constants, type Http2Session } from 'node:http2'
+import type { Socket } from 'node:net'
+import { shadow } from '../../io/node/shadow.ts'
+import { writeShutdownNotice } from '../../io/node/shutdown-notice.ts'
+import { markClosed } from '../moving/endings.ts'
+
+/** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
+const allStreams = 2 ** 31 - 1
+
+/**
+ * The HTTP/2 sessions of a server, by the connections below them: a session that was destroyed has
+ * no socket any more.
+ */
+export type Sessions = ReadonlyMap<Socket, Http2Session>
+
+/** Sessions whose end has begun. */
+const ending = new WeakSet<Http2Session>()
+
+/**
+ * Ends a session; streams that are open finish.
+ *
+ * @remarks RFC 9113, section 6.8: first a GOAWAY that refuses nothing, and a PING; when its answer
+ * is here, the client knows, and what it had sent by then has arrived. Two PINGs, since a client may
+ * answer the first before it sends a request that it had begun. Then a GOAWAY with the last stream:
+ * the session closes once its streams are done.
+ */
+export function endSession(session: Http2Session, transport: Socket): void {
+  if (session.destroyed || ending.has(session)) return
+  ending.add(session)
+  markClosed(transport)
+  if (session.encrypted) return session.close()
+  const begin = () => {
+    const notice = writeShutdownNotice(session, transport)
+    if (notice === 'busy') ping(session, begin)
+    else if (notice === 'sent') ping(session, () => ping(session, () => session.close()))
+    else session.close()
+  }
+  ping(session, begin)
+}
+
+/**
+ * Ends a session when the client makes its next request.
+ *
+ * @returns the undo, for a session whose end has not begun.
+ */
+export function endSessionAtNextStream(session: Http2Session, transport: Socket): () => void {
+  const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
+  const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'stream' || session.destroyed) return emit.call(session, event, ...args)
+    undo()
+    if (session.encrypted) return endEncrypted(session, transport, args)
+    endSession(session, transport)
+    return emit.call(session, event, ...args)
+  })
+  return undo
+}
+
+/**
+ * Ends a session over TLS at a stream: below nghttp2 no frame can be written there.
+ *
+ * @remarks What the client has begun until it reads GOAWAY, nghttp2 refuses as not processed. Until
+ * a PING is answered the streams are held back, for nghttp2 stops reading as soon as a GOAWAY was
+ * sent and no stream is open (nghttp2_session_want_read).
+ * @param stream - the arguments of its event.
+ */
+function endEncrypted(session: Http2Session, transport: Socket, stream: unknown[]): true {
+  const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
+  const held = [stream]
+  const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'stream' || session.destroyed) return emit.call(session, event, ...args)
+    held.push(args)
+    return true
+  })
+  const release = () => {
+    undo()
+    if (session.destroyed) return
+    for (const args of held) emit.call(session, 'stream', ...args)
+    session.close()
+  }
+  ending.add(session)
+  markClosed(transport)
+  session.goaway(constants.NGHTTP2_NO_ERROR, allStreams)
+  if (!session.ping(() => release())) release()
+  return true
+}
+
+/** Calls back when the client has answered; a session that sends no PING any more closes. */
+function ping(session: Http2Session, onAnswer: () => void): void {
+  if (session.destroyed || session.closed) return
+  const sent = session.ping((error) => {
+    if (error === null && !session.destroyed && !session.closed) onAnswer()
+  })
+  if (!sent) session.close()
+}

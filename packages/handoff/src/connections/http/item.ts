@@ -1,0 +1,59 @@
+// What the next process has to know of an HTTP/1.1 connection that goes over.
+
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { HandoffError } from '../../terms/errors.ts'
+
+export interface HttpItem {
+  /** How long it may stay silent, in milliseconds; 0 = for ever. */
+  idleMs: number
+  /** How many requests were made on it: 0 = none yet; absent = some, and nobody counts them. */
+  requests?: number
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL */
+export function readHttpItem(item: unknown): HttpItem {
+  const { idleMs, requests } = (item ?? {}) as Partial<HttpItem>
+  if (!isCount(idleMs)) {
+    throw mismatch('its idleMs is not a number of milliseconds')
+  }
+  if (requests === undefined) return { idleMs }
+  if (!isCount(requests)) throw mismatch('its requests is not a number')
+  return { idleMs, requests }
+}
+
+/** Whether no request was made on it: to a server that is not idle, but new. */
+export function isUnspoken({ requests }: HttpItem): boolean {
+  return requests === 0
+}
+
+/** How long a connection may stay silent, told by its own timer. */
+export function idleMs(server: Server, left: number | undefined): number {
+  return left ?? whole(server.keepAliveTimeout)
+}
+
+/**
+ * How long a connection may still stay silent that has said nothing so far. Node counts that from
+ * its beginning, where nobody can read it; so it gets the time anew.
+ */
+export function unspokenMs(server: Server, left: number | undefined): number {
+  const times = [server.headersTimeout, server.requestTimeout, left ?? 0].map(whole)
+  const ends = times.filter((ms) => ms > 0)
+  return ends.length === 0 ? 0 : Math.min(...ends)
+}
+
+export function isNew(socket: Socket): boolean {
+  return socket.bytesRead === 0
+}
+
+function whole(ms: number): number {
+  return Number.isFinite(ms) ? Math.ceil(ms) : 0
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
+function mismatch(reason: string): HandoffError {
+  return new HandoffError('ERR_HANDOFF_PROTOCOL', `cannot take over a connection: ${reason}`)
+}

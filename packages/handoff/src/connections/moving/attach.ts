@@ -1,0 +1,49 @@
+// A connection that came as a descriptor enters a server of this process.
+
+import net, { type Server, type Socket } from 'node:net'
+import { reportConnection } from '../../io/hooks/observe.ts'
+import { close } from '../../io/native/descriptors.ts'
+import { allowsHalfOpen, countConnection } from '../../io/node/internals.ts'
+import type { Arriving } from './mover.ts'
+
+/** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
+export function attach(server: Server, fd: number): Socket {
+  const allowHalfOpen = allowsHalfOpen(server)
+  const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen })
+  countConnection(server, socket)
+  return socket
+}
+
+/** Adopts one after the other; where one throws, it and those after it are closed. */
+export function adoptEach(
+  arriving: readonly Arriving[],
+  adopt: (arriving: Arriving) => void,
+): void {
+  let adopted = 0
+  try {
+    for (const one of arriving) {
+      adopt(one)
+      adopted += 1
+    }
+  } catch (error) {
+    for (const { fd } of arriving.slice(adopted)) close(fd)
+    throw error
+  }
+}
+
+/**
+ * Gives the server a connection, as if it had accepted it.
+ *
+ * @remarks What a listener of the application throws is uncaught, as ever: neither the other process
+ * nor the connections that come after this one have to do with it.
+ */
+export function announce(server: Server, socket: Socket): void {
+  try {
+    server.emit('connection', socket)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+  reportConnection(server, socket)
+}

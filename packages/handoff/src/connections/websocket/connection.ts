@@ -1,0 +1,210 @@
+// One WebSocket as the process sees it from outside: the bytes of both directions, and its heads.
+
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { shadow } from '../../io/node/shadow.ts'
+import { isStill } from '../moving/bytes-in-flight.ts'
+import { watchData } from '../moving/watch-data.ts'
+import { type CloseCode, closeCodes, closeFrame, FrameReader } from './frames.ts'
+import { type Agreement, hasNoContext, readAgreement, requestHead } from './head.ts'
+
+type Chunk = string | Uint8Array
+type Callback = (error?: Error | null) => void
+
+/**
+ * `opening`: not answered yet; `replaying`: answered, but in another process, and the answer of
+ * this one is kept from the client; `refused`: no WebSocket; `closing`: a close frame was written.
+ */
+type State = 'opening' | 'replaying' | 'open' | 'closing' | 'refused'
+
+const connections = new WeakMap<Socket, WebSocketConnection>()
+
+/** What an upgrade made of a socket, where a gate has seen it. */
+export function webSocketOf(socket: Socket): WebSocketConnection | undefined {
+  return connections.get(socket)
+}
+
+export class WebSocketConnection {
+  readonly socket: Socket
+  readonly incoming = new FrameReader()
+  /** Says goodbye in the library's own way, where it is known; else a frame is written here. */
+  goodbye: ((code: CloseCode) => void) | undefined
+  /** Told each time that something was read or has gone out: it may be at rest now. */
+  onChange: () => void = () => {}
+  /** Told when the answer to the upgrade was given. */
+  onAnswer: () => void = () => {}
+  readonly #outgoing = new FrameReader()
+  readonly #write: Socket['write']
+  readonly #undo: () => void
+  #state: State
+  #request: string | undefined
+  #agreement: Agreement | undefined
+  #closeWith: CloseCode | undefined
+
+  /** @param replays - what the process that opened the connection had agreed on. */
+  constructor(socket: Socket, replays?: Agreement) {
+    this.socket = socket
+    this.#agreement = replays
+    this.#state = replays === undefined ? 'opening' : 'replaying'
+    this.#write = socket.write.bind(socket) as Socket['write']
+    const end = socket.end.bind(socket) as (callback?: Callback) => Socket
+    const undoWrite = shadow(socket, 'write', (...args: unknown[]) => {
+      const call = readCall(args)
+      // What is no data is Node's to refuse.
+      if (call.chunk === undefined) return Reflect.apply(this.#write, socket, args)
+      return this.#take(call)
+    })
+    const undoEnd = shadow(socket, 'end', (...args: unknown[]) => {
+      const { chunk, encoding, callback } = readCall(args)
+      if (chunk !== undefined) this.#take({ chunk, encoding, callback: undefined })
+      else if (this.#state === 'replaying') this.#refuse()
+      return end(callback)
+    })
+    this.#undo = () => {
+      undoEnd()
+      undoWrite()
+    }
+    connections.set(socket, this)
+  }
+
+  /** Whether the upgrade has been answered, by a 101 or by another. */
+  get answered(): boolean {
+    return this.#state !== 'opening' && this.#state !== 'replaying'
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** The request head and the agreement, where both allow that another process takes over. */
+  get opening(): { request: string; agreement: Agreement } | undefined {
+    const [request, agreement] = [this.#request, this.#agreement]
+    if (request === undefined || agreement === undefined || !this.isOpen) return undefined
+    return hasNoContext(agreement) ? { request, agreement } : undefined
+  }
+
+  /** Whether both directions stand between two messages, with nothing on its way in this process. */
+  get atRest(): boolean {
+    const { socket, incoming } = this
+    return (
+      this.isOpen &&
+      this.#closeWith === undefined &&
+      incoming.atBoundary &&
+      this.#outgoing.atBoundary &&
+      !incoming.closing &&
+      !this.#outgoing.closing &&
+      isStill(socket)
+    )
+  }
+
+  /** The server is about to answer this request. */
+  begin(request: IncomingMessage): void {
+    this.#request = requestHead(request)
+    watchData(this.socket, (data) => {
+      this.incoming.push(data)
+      this.onChange()
+    })
+  }
+
+  /** Ends it in order, as soon as the server stands between two messages. */
+  close(code: CloseCode): void {
+    if (this.#state === 'replaying') return this.#refuse()
+    this.#closeWith ??= code
+    this.#closeWhenPossible()
+  }
+
+  #take(call: {
+    chunk: Chunk | undefined
+    encoding: BufferEncoding | undefined
+    callback: Callback | undefined
+  }): boolean {
+    const { chunk = '', encoding, callback } = call
+    if (this.#state === 'closing' || this.#state === 'refused') return swallow(callback)
+    if (!this.answered) return this.#answer(chunk, encoding, callback)
+    if (typeof chunk === 'string') this.#outgoing.pushText(chunk, encoding)
+    else this.#outgoing.push(chunk)
+    const more = this.#pass(chunk, encoding, callback)
+    this.#closeWhenPossible()
+    return more
+  }
+
+  /** The first thing that the server writes is its answer to the upgrade. */
+  #answer(
+    chunk: Chunk,
+    encoding: BufferEncoding | undefined,
+    callback: Callback | undefined,
+  ): boolean {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+    const answer = readAgreement(bytes)
+    if (this.#state === 'replaying') {
+      if (answer === undefined || !isSame(answer.agreement, this.#agreement)) this.#refuse()
+      else this.#open(answer)
+      if (answer !== undefined && this.isOpen && answer.rest.length > 0) this.#pass(answer.rest)
+      return swallow(callback)
+    }
+    if (answer === undefined) {
+      this.#state = 'refused'
+      this.#undo()
+      this.onAnswer()
+    } else this.#open(answer)
+    return this.#pass(chunk, encoding, callback)
+  }
+
+  #open({ agreement, rest }: { agreement: Agreement; rest: Buffer }): void {
+    this.#state = 'open'
+    this.#agreement = agreement
+    this.#outgoing.push(rest)
+    this.onAnswer()
+  }
+
+  /** To the client it is an open WebSocket: what this server says instead must not reach it. */
+  #refuse(): void {
+    this.#state = 'closing'
+    this.#pass(closeFrame(closeCodes.serviceRestart))
+    this.onAnswer()
+  }
+
+  #closeWhenPossible(): void {
+    const code = this.#closeWith
+    if (code === undefined || !this.isOpen || !this.#outgoing.atBoundary) return
+    this.#closeWith = undefined
+    // The application has said goodbye itself.
+    if (this.#outgoing.closing) return
+    if (this.goodbye !== undefined) return this.goodbye(code)
+    this.#state = 'closing'
+    this.#pass(closeFrame(code))
+  }
+
+  #pass(chunk: Chunk, encoding?: BufferEncoding, callback?: Callback): boolean {
+    const noted: Callback = (error) => {
+      callback?.(error)
+      if (this.socket.writableLength === 0) this.onChange()
+    }
+    // Only a connection that may move has to be seen at rest.
+    const done = this.#request === undefined ? callback : noted
+    return encoding === undefined
+      ? this.#write(chunk, done)
+      : this.#write(chunk as string, encoding, done)
+  }
+}
+
+function isSame(left: Agreement, right: Agreement | undefined): boolean {
+  return left.extensions === right?.extensions && left.protocol === right.protocol
+}
+
+/** To whoever writes, what is kept from the client was written. */
+function swallow(callback: Callback | undefined): boolean {
+  if (callback !== undefined) process.nextTick(callback)
+  return true
+}
+
+/** The arguments of `write` and `end`, each of which may be absent. */
+function readCall(args: unknown[]) {
+  const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
+  const [chunk, encoding] = args
+  return {
+    chunk: typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk : undefined,
+    encoding: typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined,
+    callback,
+  }
+}

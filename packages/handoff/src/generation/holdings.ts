@@ -1,0 +1,195 @@
+// What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
+
+import { dirname } from 'node:path'
+import type { Gate } from '../connections/gate/gate.ts'
+import { Tally } from '../connections/moving/tally.ts'
+import type { Held } from '../io/listeners/held.ts'
+import { Listeners } from '../io/listeners/listeners.ts'
+import { isMissing } from '../io/listeners/own-path.ts'
+import { KeptPaths } from '../io/listeners/unix-path.ts'
+import {
+  privateRendezvous,
+  Rendezvous,
+  type RendezvousHandlers,
+} from '../io/rendezvous/rendezvous.ts'
+import type { System } from '../io/system/system.ts'
+import { type ManifestEntry, placeOf } from '../protocol/manifest.ts'
+import { reasonOf } from '../terms/errors.ts'
+import { addKinds, type KindCounts } from '../terms/fates.ts'
+
+export class Holdings {
+  /** The paths of this process's Unix listeners. */
+  readonly paths: KeptPaths
+  readonly listeners: Listeners
+  readonly gates = new Set<Gate>()
+  /** What becomes of the connections behind the gates. */
+  readonly tally = new Tally()
+  /** Of servers that the application has closed, and whose connections finish. */
+  readonly #closing = new Set<Gate>()
+  readonly #system: System
+  readonly #handlers: RendezvousHandlers
+  readonly #warn: (message: string) => void
+  #rendezvous: Rendezvous | undefined
+  /** Called when a listener was closed. */
+  onClosed: () => void = () => {}
+  /** Whether an old process may still hold the listeners that came from it. */
+  areHeldElsewhere: () => boolean = () => false
+
+  constructor(
+    system: System,
+    onPeer: (fd: number) => void,
+    warn: (message: string) => void,
+    { rendezvous, onKeptPath }: { rendezvous?: string | undefined; onKeptPath?: () => void } = {},
+  ) {
+    this.#system = system
+    this.#warn = warn
+    const directory = () => {
+      const path = rendezvous ?? this.#rendezvous?.path
+      return path === undefined ? undefined : dirname(path)
+    }
+    this.paths = new KeptPaths(directory, onKeptPath)
+    this.listeners = new Listeners(this.paths)
+    this.#handlers = {
+      onConnection: onPeer,
+      onError: (error) => warn(`the rendezvous socket cannot accept: ${error.message}`),
+    }
+  }
+
+  get rendezvous(): Rendezvous | undefined {
+    return this.#rendezvous
+  }
+
+  /** The gates that may have connections behind them. */
+  get busy(): readonly Gate[] {
+    return [...this.gates, ...this.#closing]
+  }
+
+  /** Open connections behind all gates. */
+  get connections(): number {
+    return this.busy.reduce((sum, gate) => sum + gate.connections, 0)
+  }
+
+  /** By kind, without those that another process has by now. */
+  get kinds(): KindCounts {
+    return this.busy.reduce((sum, gate) => addKinds(sum, gate.kinds), {})
+  }
+
+  /** Where this process listens, for people. */
+  get places(): string[] {
+    return this.listeners.all().map(({ entry }) => placeOf(entry))
+  }
+
+  /** Binds the rendezvous socket for the first generation; it answers once that serves. */
+  bindRendezvous(path: string, allowUids: readonly number[] = []): Rendezvous {
+    const { uid } = this.#system
+    this.#rendezvous = Rendezvous.bind(path, { uid, allowUids }, this.#handlers)
+    return this.#rendezvous
+  }
+
+  /**
+   * Binds the rendezvous socket anew if its path was removed, with the directory of the run, and the
+   * supervisor has made that again. Until then it is as it was.
+   */
+  renewRendezvous(allowUids: readonly number[] = []): void {
+    const old = this.#rendezvous
+    if (old === undefined || !isMissing(old.path) || isMissing(dirname(old.path))) return
+    try {
+      this.bindRendezvous(old.path, allowUids).open()
+    } catch (error) {
+      return this.#warn(`cannot bind ${old.path} anew: ${reasonOf(error)}`)
+    }
+    old.close({ unlink: false })
+    this.listeners.keepPaths()
+  }
+
+  /** The rendezvous socket, or, where nobody gave a path, a private one that only the replacement is told. */
+  needRendezvous(): Rendezvous {
+    if (this.#rendezvous !== undefined) return this.#rendezvous
+    const rendezvous = this.bindRendezvous(privateRendezvous(this.#system))
+    rendezvous.open()
+    this.listeners.keepPaths()
+    return rendezvous
+  }
+
+  /** Answers at the old process's rendezvous socket, if one was received, else at its own. */
+  takeRendezvous(received: { entry: ManifestEntry; fd: number } | undefined): void {
+    if (received !== undefined) {
+      this.#rendezvous = Rendezvous.adopt(received.entry, received.fd, this.#handlers)
+    }
+    this.#rendezvous?.open()
+  }
+
+  /** The commit: what waits may accept. */
+  async open(): Promise<void> {
+    this.listeners.commit()
+    await Promise.all([...this.gates].map((gate) => gate.open()))
+  }
+
+  /** Closes the listener of a gate that is not needed; its path goes only if `unlink`. */
+  dropGate(gate: Gate, unlink: boolean): void {
+    if (this.#removeGate(gate)) this.drop(gate.held, { unlink })
+  }
+
+  /**
+   * The application closed a server. Its listener waits for the next request of its place, if it came
+   * from an old process: without clients being refused until the commit, and after it as long as the
+   * old process may hold it. Any other is closed, and its path is removed if `unlink`.
+   */
+  closeGate(gate: Gate, unlink: boolean): void {
+    if (!this.#removeGate(gate)) return
+    const { held } = gate
+    if (!this.listeners.giveBack(held)) {
+      const vacate = held.receivedAs !== undefined && this.areHeldElsewhere()
+      if (vacate) this.#cleanUp(() => this.listeners.vacate(held))
+      else this.drop(held, { unlink })
+    }
+    this.onClosed()
+  }
+
+  /** Closes the listeners that the application has not asked for. Returns their entries. */
+  closeUnclaimed(): ManifestEntry[] {
+    const closed = this.listeners.closeUnclaimed()
+    if (closed.length > 0) this.onClosed()
+    return closed
+  }
+
+  #removeGate(gate: Gate): boolean {
+    if (!this.gates.delete(gate)) return false
+    if (gate.connections > 0) this.#closing.add(gate)
+    return true
+  }
+
+  /** Closes what the application has closed, if no other process holds it any more. */
+  closeVacated(): void {
+    if (!this.areHeldElsewhere()) this.listeners.closeVacated()
+  }
+
+  /** The last connection behind a gate has ended. */
+  noteEmpty(gate: Gate): void {
+    this.#closing.delete(gate)
+  }
+
+  /** Closes one listener; its path goes only if `unlink`. */
+  drop(held: Held, { unlink }: { unlink: boolean }): void {
+    this.#cleanUp(() => this.listeners.drop(held, { unlink }))
+  }
+
+  /** Closes all that listens; `unlink` where no other process holds it. */
+  endListening(unlink: boolean): void {
+    this.listeners.closeUnclaimed()
+    this.listeners.closeVacated()
+    for (const held of this.listeners.all()) this.drop(held, { unlink })
+    const rendezvous = this.#rendezvous
+    this.#rendezvous = undefined
+    if (rendezvous !== undefined) this.#cleanUp(() => rendezvous.close({ unlink }))
+  }
+
+  /** A path that cannot be removed is worth a warning, and no reason to stop stopping. */
+  #cleanUp(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#warn(`cannot clean up: ${reasonOf(error)}`)
+    }
+  }
+}

@@ -1,0 +1,266 @@
+// The channel: a connected Unix socket that carries bytes and descriptors, in order.
+
+import { HandoffError, reasonOf } from '../../terms/errors.ts'
+import { check, loadNative, type Poll, READABLE, systemError, WRITABLE } from '../native/addon.ts'
+import { close, socketPair } from '../native/descriptors.ts'
+import { type Credentials, type Received, receive, toDescriptors } from '../native/scm-rights.ts'
+import { Outbox } from './outbox.ts'
+import { connectUnix, peerCredentials } from './unix-socket.ts'
+
+interface Reader {
+  resolve: (received: Received | undefined) => void
+  reject: (error: Error) => void
+}
+
+/**
+ * Carries bytes and descriptors to another process over a connected Unix stream socket.
+ *
+ * @remarks A stream keeps bytes in order but not apart: what was sent at once may arrive in pieces,
+ * and several sends as one. Descriptors arrive no later than the first byte of their send. Reads from
+ * the kernel only while someone reads from it, and holds the event loop alive only while a read or a
+ * send is pending, unless `unref()` was called. Its descriptor is open until `close()`.
+ */
+export class Channel implements AsyncIterable<Received> {
+  readonly #fd: number
+  readonly #poll: Poll
+  readonly #outbox: Outbox
+  readonly #readers: Reader[] = []
+  /** Whether the kernel tells the sender of what arrives. */
+  #knowsSenders = false
+  /** The events that the poll watches for now. */
+  #watched = 0
+  /** Set once nothing more can be read. */
+  #end: { error: Error | undefined } | undefined
+  #closed = false
+
+  private constructor(fd: number, recordSenders = false) {
+    this.#fd = fd
+    this.#recordSenders(recordSenders)
+    this.#outbox = new Outbox(fd)
+    this.#poll = new (loadNative().Poll)(fd, (status, events) => this.#onEvent(status, events))
+  }
+
+  /**
+   * Makes two connected channels.
+   *
+   * @remarks The first is to keep: what it reads names its sender. The second may go to a child as
+   * well: pass its `fd` in `stdio`, then close it here. Until this process reads from it, it blocks
+   * and carries nothing but bytes and descriptors, as programs in other languages expect.
+   * @throws a system error: `EMFILE`, `ENFILE`
+   */
+  static pair(): [Channel, Channel] {
+    const [one, other] = socketPair()
+    return [new Channel(one, true), new Channel(other)]
+  }
+
+  /**
+   * Makes a channel of a connected Unix stream socket, and owns that from then on.
+   *
+   * @throws a system error, and then the descriptor is still the caller's: `EBADF`, `ENOTSOCK`
+   */
+  static from(fd: number): Channel {
+    return new Channel(fd)
+  }
+
+  /**
+   * Connects to a Unix path (`@name`: abstract, on Linux).
+   *
+   * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EACCES`, `EAGAIN` (the
+   * backlog is full), `ENAMETOOLONG`
+   */
+  static connect(path: string): Channel {
+    return new Channel(connectUnix(path))
+  }
+
+  /** The descriptor, which stays the channel's; -1 once closed. */
+  get fd(): number {
+    return this.#closed ? -1 : this.#fd
+  }
+
+  /**
+   * Sends bytes, with descriptors on the first of them; resolves when the kernel has taken all.
+   *
+   * @remarks Until then the bytes may not change, nor the descriptors be closed; those stay the
+   * caller's. Sends leave in the order of the calls.
+   * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION`, at once: no bytes, more than 253
+   * descriptors, or what is no descriptor
+   * @throws {@link HandoffError} `ERR_HANDOFF_CHANNEL_CLOSED` when the channel is closed before
+   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` when the other end is closed
+   * @throws {@link HandoffError} `ERR_HANDOFF_SEND_FAILED` on another system error, its `cause`
+   */
+  send(bytes: Uint8Array, fds: readonly number[] = []): Promise<void> {
+    if (bytes.length === 0) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        'cannot send a message without bytes: descriptors ride on one',
+      )
+    }
+    const descriptors = toDescriptors(fds)
+    if (this.#closed) return Promise.reject(channelClosed())
+    const sent = this.#outbox.add(bytes, descriptors)
+    this.#watch()
+    return sent
+  }
+
+  /**
+   * Reads what arrives next; undefined at the end of the stream, or once closed.
+   *
+   * @remarks The descriptors belong to the reader, who closes each of them.
+   * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` when descriptors were lost, most often at
+   * the limit on open files; all that arrived are closed, and nothing more can be read
+   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` when the other end was closed before it had
+   * read what we sent
+   */
+  read(): Promise<Received | undefined> {
+    if (this.#closed) return Promise.resolve(undefined)
+    if (this.#end)
+      return this.#end.error ? Promise.reject(this.#end.error) : Promise.resolve(undefined)
+    return new Promise((resolve, reject) => {
+      if (!this.#knowsSenders) this.#recordSenders(true)
+      this.#readers.push({ resolve, reject })
+      this.#watch()
+    })
+  }
+
+  /**
+   * Blocks this thread until something arrives, for at most so many milliseconds, and reads it.
+   *
+   * @returns what {@link read} gives; `waiting` when the time is over. Reads that are pending get what
+   * arrives later.
+   * @throws as {@link read}.
+   * @internal
+   */
+  readNow(timeoutMs: number): Received | undefined | 'waiting' {
+    if (this.#closed || this.#end !== undefined) return undefined
+    if (!this.#knowsSenders) this.#recordSenders(true)
+    check(loadNative().waitReadable(this.#fd, Math.min(Math.ceil(timeoutMs), 2 ** 31 - 1)), 'poll')
+    try {
+      const received = receive(this.#fd)
+      if (received === undefined) return 'waiting'
+      return received.data.length === 0 ? undefined : received
+    } catch (error) {
+      throw readError(error as Error)
+    }
+  }
+
+  /**
+   * Throws away all that comes, until the end of the stream or of this channel; descriptors that
+   * were lost are no reason to stop.
+   *
+   * @internal
+   */
+  async discard(): Promise<void> {
+    for (;;) {
+      this.#end = undefined
+      try {
+        const received = await this.read()
+        if (received === undefined) return
+        for (const fd of received.fds) close(fd)
+      } catch (error) {
+        if ((error as Partial<HandoffError>).code !== 'ERR_HANDOFF_TRUNCATED') return
+      }
+    }
+  }
+
+  /** Reads until the end of the stream. Leaving the loop early does not close the channel. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Received> {
+    for (let next = await this.read(); next; next = await this.read()) yield next
+  }
+
+  /**
+   * Tells who was at the other end when the connection was made.
+   *
+   * @remarks For a pair that is its maker, at both ends: `credentials` of what is read name the sender.
+   * @throws a system error: `EBADF` once closed
+   */
+  peerCredentials(): Credentials {
+    return peerCredentials(this.fd)
+  }
+
+  /** Lets a pending read or send hold the event loop alive, as it does from the start. */
+  ref(): void {
+    this.#poll.ref()
+  }
+
+  /** Lets the process end although a read or send is pending. */
+  unref(): void {
+    this.#poll.unref()
+  }
+
+  /** Closes the descriptor. Pending sends reject, a pending read resolves with undefined. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#poll.close()
+    close(this.#fd)
+    this.#outbox.fail(channelClosed())
+    this.#endReading(undefined)
+  }
+
+  #recordSenders(on: boolean): void {
+    check(loadNative().prepareChannel(this.#fd, on ? 1 : 0), 'setsockopt')
+    this.#knowsSenders = on
+  }
+
+  #onEvent(status: number, events: number): void {
+    // At EPOLLERR libuv stops the poll and says EBADF; the system calls know the true error.
+    const failed = status < 0
+    if (failed) this.#watched = 0
+    if (failed || events & WRITABLE) this.#outbox.flush()
+    if (failed || events & READABLE) this.#deliver()
+    this.#watch()
+  }
+
+  #watch(): void {
+    const wanted = (this.#readers.length > 0 ? READABLE : 0) | (this.#outbox.pending ? WRITABLE : 0)
+    if (wanted === this.#watched) return
+    this.#watched = wanted
+    if (wanted === 0) this.#poll.stop()
+    else this.#startPoll(wanted)
+  }
+
+  #startPoll(events: number): void {
+    const result = this.#poll.start(events)
+    if (result === 0) return
+    const error = systemError(result, 'epoll_ctl')
+    this.#outbox.fail(error)
+    this.#endReading(error)
+  }
+
+  #deliver(): void {
+    while (this.#readers.length > 0) {
+      try {
+        const received = receive(this.#fd)
+        if (received === undefined) return
+        if (received.data.length === 0) this.#endReading(undefined)
+        else this.#readers.shift()?.resolve(received)
+      } catch (error) {
+        this.#endReading(readError(error as Error))
+      }
+    }
+  }
+
+  #endReading(error: Error | undefined): void {
+    this.#end = { error }
+    for (const { resolve, reject } of this.#readers.splice(0)) {
+      if (error) reject(error)
+      else resolve(undefined)
+    }
+  }
+}
+
+function channelClosed(): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_CHANNEL_CLOSED',
+    'cannot send a message: this end of the channel is closed',
+  )
+}
+
+function readError(cause: NodeJS.ErrnoException): Error {
+  if (cause.code !== 'ECONNRESET') return cause
+  return new HandoffError(
+    'ERR_HANDOFF_PEER_GONE',
+    `cannot read from the channel: ${reasonOf(cause)}`,
+    { cause },
+  )
+}

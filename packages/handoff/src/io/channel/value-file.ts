@@ -1,0 +1,67 @@
+// Values too large for a frame: an unlinked temporary file, of which a descriptor goes over.
+
+import { randomUUID } from 'node:crypto'
+import { closeSync, openSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { statOfDescriptor } from '../files/file-stat.ts'
+
+/** Largest value: a string of V8 holds little more (String::kMaxLength, 2^29 - 24). */
+export const valueLimitBytes = 2 ** 29 - 24
+
+/** Created with O_EXCL, which follows no symbolic link that somebody put there: open(2). */
+const how = ['wx+', 0o600] as const
+
+const newPath = () => join(tmpdir(), `handoff-state-${randomUUID()}`)
+
+/**
+ * Writes a file that nobody else can open and no path leads to. The caller closes it.
+ *
+ * @throws the system's error: `ENOSPC`, `EMFILE`, `EACCES`.
+ */
+export async function writeValueFile(bytes: Uint8Array): Promise<FileHandle> {
+  const path = newPath()
+  const file = await open(path, ...how)
+  try {
+    await unlink(path)
+    await file.writeFile(bytes)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** The same at once, for what must not change meanwhile. */
+export function writeValueFileSync(bytes: Uint8Array): number {
+  const path = newPath()
+  const fd = openSync(path, ...how)
+  try {
+    unlinkSync(path)
+    writeFileSync(fd, bytes)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/**
+ * Reads such a file. The descriptor stays the caller's.
+ *
+ * @returns undefined where it is no regular file, or not of this length.
+ * @throws the system's error.
+ */
+export function readValueFile(fd: number, length: number): Buffer | undefined {
+  const stat = statOfDescriptor(fd)
+  if (!stat.isFile() || stat.size !== BigInt(length) || length > valueLimitBytes) return undefined
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at < length; ) {
+    // By position: the offset is shared with the process that wrote it.
+    const count = readSync(fd, bytes, at, length - at, at)
+    if (count === 0) return undefined // Cut short since.
+    at += count
+  }
+  return bytes
+}

@@ -1,0 +1,56 @@
+// Binds where nothing was received, at the addresses that Node.js would choose.
+
+import type { ListenerRequest } from '../../protocol/manifest.ts'
+import { connectUnix } from '../channel/unix-socket.ts'
+import { statOfPath } from '../files/file-stat.ts'
+import { unlinkForUs } from '../files/unlink-hook.ts'
+import { close } from '../native/descriptors.ts'
+import { bindTcp, bindUdp, bindUnix } from './bind.ts'
+import type { BindOptions } from './held.ts'
+
+/**
+ * Returns a bound descriptor; a listening one for TCP and Unix.
+ *
+ * @throws the system's error.
+ */
+export function bindPlace(request: ListenerRequest, options: BindOptions): number {
+  const { protocol, address, port, ipv6Only } = request
+  if (protocol === 'unix') return bindPath(address ?? '', options)
+  const bindAt = protocol === 'tcp' ? bindTcp : bindUdp
+  if (address !== undefined) return bindAt({ ...options, address, port, ipv6Only })
+  try {
+    return bindAt({ ...options, address: '::', port, ipv6Only })
+  } catch (error) {
+    // As Node: every address means IPv6 dual stack, or IPv4 where the machine has no IPv6.
+    if (!noIpv6.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return bindAt({ ...options, address: '0.0.0.0', port })
+  }
+}
+
+const noIpv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT'])
+
+function bindPath(path: string, options: BindOptions): number {
+  try {
+    return bindUnix({ path, ...options })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || !removeStale(path)) throw error
+    return bindUnix({ path, ...options })
+  }
+}
+
+/**
+ * Removes the path of a server that was killed: a socket of ours on which nobody listens.
+ * Node leaves this to the user; here nobody else may unlink, so we clean up too.
+ */
+export function removeStale(path: string): boolean {
+  const stat = statOfPath(path)
+  if (!stat?.isSocket() || Number(stat.uid) !== process.getuid?.()) return false
+  try {
+    close(connectUnix(path))
+    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return false
+    unlinkForUs(path)
+    return true
+  }
+}

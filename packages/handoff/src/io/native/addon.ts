@@ -1,0 +1,181 @@
+// The door to the native core: loads the addon once, and turns its -errno into Node's own errors.
+
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorMap } from 'node:util'
+import { HandoffError, reasonOf } from '../../terms/errors.ts'
+
+/** Tells when a descriptor is readable or writable: one `uv_poll_t`. */
+export interface Poll {
+  /** Watches for these events instead of those before. */
+  start(events: number): number
+  stop(): void
+  ref(): void
+  unref(): void
+  /** Comes before the close of the descriptor, which stays its owner's. */
+  close(): void
+}
+
+/**
+ * The functions of `native/binding.cc`: each returns a number, ≥ 0 or −errno.
+ *
+ * @remarks An argument that is no integer of its range, no text or no typed array of its type and
+ * least length is answered with −EBADF (a descriptor) or −EINVAL; none is converted.
+ */
+export interface Native {
+  /** Leaves the descriptor alone until the first start; then it is non-blocking. */
+  readonly Poll: new (
+    fd: number,
+    onEvent: (status: number, events: number) => void,
+  ) => Poll
+  dup(fd: number): number
+  close(fd: number): number
+  socketPair(type: number, fds: Int32Array): number
+  send(fd: number, bytes: Uint8Array, fds: Int32Array): number
+  sendDatagram(path: string, bytes: Uint8Array, fds: Int32Array): number
+  receive(fd: number, buffer: Uint8Array, fds: Int32Array, facts: Int32Array): number
+  prepareChannel(fd: number, recordSenders: number): number
+  connectUnix(path: string, waitMs: number): number
+  connectUnixDatagram(path: string): number
+  accept(fd: number): number
+  waitReadable(fd: number, timeoutMs: number): number
+  isHungUp(fd: number): number
+  peerCredentials(fd: number, credentials: Int32Array): number
+  listenTcp(address: string, port: number, flags: number, backlog: number): number
+  reserveTcp(listener: number): number
+  stopListening(listener: number): number
+  bindUdp(address: string, port: number, flags: number): number
+  listenUnix(path: string, mode: number, backlog: number): number
+  bindUnixDatagram(path: string, mode: number): number
+  describe(fd: number, facts: Int32Array, name: Uint8Array): number
+  openReadiness(): number
+  addToReadiness(set: number, fds: Int32Array): number
+  removeFromReadiness(set: number, fd: number): number
+  takeReady(set: number, fds: Int32Array): number
+  dupEach(fds: Int32Array, dups: Int32Array): number
+  findOther(fds: Int32Array, unixDomain: number): number
+  readProgress(fds: Int32Array, progress: Float64Array): number
+  lock(fd: number): number
+  reapOrphans(known: Int32Array, orphans: Int32Array): number
+  openProcess(pid: number): number
+  signalProcess(process: number, signal: number): number
+  becomeProgram(path: string, argv: string[], env: string[], fds: Int32Array): number
+  closeOnExecAboveStdio(): number
+}
+
+/** The events of libuv's `uv_poll_start`. */
+export const READABLE = 1
+export const WRITABLE = 2
+
+/** What a non-blocking call returns when it would block. */
+export const WOULD_BLOCK = -constants.errno.EAGAIN
+
+// From src/io/native and from dist/io/native alike: a prebuilt addon, the package's own build, the workspace's.
+const candidates = [
+  `../../../prebuilds/${process.platform}-${process.arch}/socket_handoff.node`,
+  '../../../build/Release/socket_handoff.node',
+  '../../../../../build/Release/socket_handoff.node',
+]
+
+let loaded: Native | undefined
+
+/**
+ * Returns the native core, loading it at the first call.
+ *
+ * @throws {@link HandoffError} `ERR_HANDOFF_UNSUPPORTED_PLATFORM` on Windows, Bun and Deno.
+ * @throws {@link HandoffError} `ERR_HANDOFF_ADDON_NOT_FOUND` when it is nowhere, or does not load;
+ * the message says what was tried.
+ * @internal
+ */
+export function loadNative(): Native {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Native {
+  // They load Node-API addons, but have neither libuv nor Node's own net and http below them.
+  const runtime = ['bun', 'deno'].find((name) => name in process.versions)
+  if (runtime !== undefined) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      `cannot load the native core: this is ${runtime}, which is not Node.js`,
+    )
+  }
+  if (process.platform === 'win32') {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      'cannot load the native core: Windows has no SCM_RIGHTS',
+    )
+  }
+  const tried = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  for (const path of tried) {
+    if (!existsSync(path)) continue
+    // Not by require, whose cache is the program's.
+    const addon = { exports: {} }
+    try {
+      process.dlopen(addon, path)
+    } catch (error) {
+      throw new HandoffError(
+        'ERR_HANDOFF_ADDON_NOT_FOUND',
+        `cannot load the native core: ${path}: ${reasonOf(error)}`,
+        { cause: error },
+      )
+    }
+    return addon.exports as Native
+  }
+  throw new HandoffError(
+    'ERR_HANDOFF_ADDON_NOT_FOUND',
+    `cannot load the native core: tried ${tried.join(', ')}`,
+  )
+}
+
+// libuv has no name for it; it is what sendmsg says when this user's RLIMIT_NOFILE descriptors are
+// already in flight.
+const TOO_MANY_REFERENCES = process.platform === 'darwin' ? -59 : -109
+
+/** The syscalls whose errors Node words without the description of the errno. */
+const terse = new Set(['bind', 'connect'])
+
+/**
+ * Makes the error that Node would make, so that callers cannot tell who bound their socket.
+ *
+ * @param errno - negative, as the native core returns it
+ * @internal
+ */
+export function systemError(
+  errno: number,
+  syscall: string,
+  where: { address?: string; port?: number; path?: string; dest?: string } = {},
+): NodeJS.ErrnoException {
+  const [code, text] =
+    errno === TOO_MANY_REFERENCES
+      ? ['ETOOMANYREFS', 'too many descriptors in flight']
+      : (getSystemErrorMap().get(errno) ?? ['UNKNOWN', `unknown error ${errno}`])
+  const { address, port = 0, path, dest } = where
+  let message = terse.has(syscall) ? `${syscall} ${code}` : `${syscall} ${code}: ${text}`
+  if (path !== undefined) {
+    message = `${code}: ${text}, ${syscall} '${path}'${dest === undefined ? '' : ` -> '${dest}'`}`
+  } else if (address !== undefined) {
+    message += port > 0 ? ` ${address}:${port}` : ` ${address}`
+  }
+  // In the order in which Node.js sets them, which is that in which it prints them.
+  const fields = terse.has(syscall) ? { errno, code, syscall } : { code, errno, syscall }
+  const error = Object.assign(new Error(message), fields, where)
+  if (port === 0) delete (error as { port?: number }).port // Node leaves port 0 out as well
+  return error
+}
+
+/**
+ * Returns what a native function returned, or throws its error.
+ *
+ * @internal
+ */
+export function check(
+  result: number,
+  syscall: string,
+  where?: Parameters<typeof systemError>[2],
+): number {
+  if (result < 0) throw systemError(result, syscall, where)
+  return result
+}

@@ -1,0 +1,91 @@
+// One sendmsg, one recvmsg: bytes, and the descriptors on them.
+
+import { HandoffError } from '../../terms/errors.ts'
+import { check, loadNative, WOULD_BLOCK } from './addon.ts'
+import { close, isDescriptor } from './descriptors.ts'
+
+/** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
+export const MAX_DESCRIPTORS = 253
+
+/** A process, by the kernel's own word. */
+export interface Credentials {
+  /** -1 where the system does not tell. */
+  pid: number
+  uid: number
+  gid: number
+}
+
+/** What one recvmsg brought. */
+export interface Received {
+  data: Buffer
+  /** Close-on-exec; they belong to whoever gets this. */
+  fds: number[]
+  /**
+   * Of the process that sent it. Undefined where the kernel did not record them: on macOS, and for
+   * what was sent before the first read, except to the first end of `Channel.pair()`.
+   */
+  credentials: Credentials | undefined
+}
+
+// A receive never leaves the thread between the system call and the copy: one buffer serves all.
+const buffer = Buffer.allocUnsafeSlow(64 * 1024)
+const fds = new Int32Array(MAX_DESCRIPTORS)
+const facts = new Int32Array(7)
+
+/** Reads pid, uid and gid from three numbers of the native core; uids are unsigned. */
+export function readCredentials(ints: Int32Array): Credentials {
+  const [pid = -1, uid = 0, gid = 0] = ints
+  return { pid, uid: uid >>> 0, gid: gid >>> 0 }
+}
+
+/**
+ * Copies descriptors into the form that the native core takes.
+ *
+ * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many, or what is no descriptor
+ */
+export function toDescriptors(values: readonly number[]): Int32Array {
+  if (values.length > MAX_DESCRIPTORS) {
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      `cannot send ${values.length} descriptors: the kernel takes ${MAX_DESCRIPTORS} on a message`,
+    )
+  }
+  for (const value of values) {
+    // An Int32Array would make 0 of anything else: stdin.
+    if (isDescriptor(value)) continue
+    throw new HandoffError(
+      'ERR_HANDOFF_INVALID_OPTION',
+      `cannot send descriptor ${String(value)}: it is not a number from 0`,
+    )
+  }
+  return Int32Array.from(values)
+}
+
+/**
+ * Receives once, without blocking.
+ *
+ * @returns undefined when nothing has come; empty data at the end of a stream
+ * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` when descriptors were lost, or a datagram was
+ * longer than the buffer; all that arrived are closed
+ * @throws a system error
+ */
+export function receive(fd: number): Received | undefined {
+  const length = loadNative().receive(fd, buffer, fds, facts)
+  if (length === WOULD_BLOCK) return undefined
+  check(length, 'recvmsg')
+  const [count = 0, truncated, cut, hasCredentials] = facts
+  const received = [...fds.subarray(0, count)]
+  if (truncated === 1 || cut === 1) {
+    received.forEach(close)
+    const lost = truncated === 1 ? 'descriptors' : 'bytes'
+    throw new HandoffError(
+      'ERR_HANDOFF_TRUNCATED',
+      `cannot receive a message: the kernel dropped some of its ${lost}`,
+    )
+  }
+  return {
+    data: Buffer.from(buffer.subarray(0, length)),
+    fds: received,
+    credentials: hasCredentials === 1 ? readCredentials(facts.subarray(4)) : undefined,
+  }
+}

@@ -1,0 +1,32 @@
+// The lock of the process that leads, beside the rendezvous socket: for processes of different lines.
+
+import { rmSync } from 'node:fs'
+import { tryLockName } from '../files/lock.ts'
+import { isPrivateRendezvous } from './rendezvous.ts'
+
+export interface LeaderLock {
+  /** Removes the file and lets the next leader in. */
+  release(): void
+}
+
+/** Where there is no place that a process of another line could come to. */
+const noOther: LeaderLock = { release() {} }
+
+/**
+ * Takes the lock that a process holds while it leads.
+ *
+ * @returns undefined while another process leads.
+ * @throws a system error: `EACCES`, `EROFS`, `ENOENT`
+ */
+export function tryLeaderLock(rendezvous: string | undefined): LeaderLock | undefined {
+  if (rendezvous === undefined || isPrivateRendezvous(rendezvous)) return noOther
+  const path = `${rendezvous}.leader`
+  const lock = tryLockName(path)
+  if (lock === undefined) return undefined
+  return {
+    release() {
+      rmSync(path, { force: true })
+      lock.release()
+    },
+  }
+}

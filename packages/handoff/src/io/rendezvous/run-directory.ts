@@ -1,0 +1,264 @@
+// Where everything of one run lives: a directory that nobody else can enter.
+
+import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { HandoffError, reasonOf } from '../../terms/errors.ts'
+import { removeDeadDirectories } from './private-directories.ts'
+
+/** The places of one run; {@link openRunDirectory} makes the directory, this makes nothing. */
+export interface RunDirectory {
+  readonly path: string
+  /** Where the processes meet; held by the one that serves, never by the supervisor. */
+  readonly rendezvous: string
+  /** Where the processes report to the supervisor. */
+  readonly notify: string
+  /** Where the command line talks to the supervisor. */
+  readonly control: string
+  /** Held by the supervisor as long as it lives. */
+  readonly lock: string
+}
+
+/** Where runs are kept, and who makes that place. */
+interface Base {
+  /** A place of the operator or the system, in which others must not be able to replace ours. */
+  readonly outer: string
+  /** Directories that we make below it, one in the other. */
+  readonly inner: readonly string[]
+}
+
+/** unix(7): sun_path has 108 bytes on Linux, 104 on macOS, one of them for the final zero. */
+export const pathLimitBytes = process.platform === 'linux' ? 107 : 103
+
+/** The directory in which the runs of this user lie, each by its name. */
+export function runsDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const { outer, inner } = base(env)
+  return join(outer, ...inner)
+}
+
+/**
+ * Tells the places of the run `name`.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG when a socket's path would not fit.
+ */
+export function runDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
+  const path = join(runsDirectory(env), name)
+  return {
+    path,
+    rendezvous: checkLength(join(path, 'rendezvous.sock')),
+    notify: join(path, 'notify.sock'),
+    control: join(path, 'control.sock'),
+    lock: join(path, 'supervisor.lock'),
+  }
+}
+
+/**
+ * Tells the places of one worker of a run: those of the first one are the run's own.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG
+ */
+export function workerDirectory(run: RunDirectory, worker: number): RunDirectory {
+  if (worker === 1) return run
+  return {
+    ...run,
+    rendezvous: checkLength(join(run.path, `rendezvous-${worker}.sock`)),
+    notify: join(run.path, `notify-${worker}.sock`),
+  }
+}
+
+/** The numbers of the further workers that have a rendezvous socket here, served or not. */
+export function workersFound({ path }: RunDirectory): number[] {
+  return readdirSync(path)
+    .map((file) => Number(/^rendezvous-([1-9]\d*)\.sock$/.exec(file)?.[1]))
+    .filter((worker) => worker > 1)
+    .sort((a, b) => a - b)
+}
+
+/**
+ * Makes the directory of the run `name`, or checks the one that is there. Removes what processes that
+ * have ended left beside it.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE when someone else could get in or
+ * replace it; ERR_HANDOFF_DIRECTORY_UNUSABLE if it cannot be made; ERR_HANDOFF_PATH_TOO_LONG.
+ */
+export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
+  const directory = runDirectory(name, env)
+  const { outer, inner } = base(env)
+  make(outer, true)
+  checkOuter(outer, statSync(outer), uid())
+  let level = outer
+  for (const part of [...inner, name]) {
+    level = join(level, part)
+    make(level)
+    checkPrivate(level, lstatSync(level), uid())
+  }
+  removeDeadDirectories(runsDirectory(env))
+  return directory
+}
+
+/**
+ * Returns the places of the run `name` to a client of it, and the uid whose processes it may believe
+ * there. Checks the directory as {@link openRunDirectory} does, if there is one, and makes nothing.
+ *
+ * @remarks Root may name the directory of another user in HANDOFF_DIR, to manage the runs of that user.
+ * @throws {@link HandoffError} as {@link openRunDirectory}.
+ */
+export function findRunDirectory(
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly directory: RunDirectory; readonly owner: number } {
+  return { directory: runDirectory(name, env), owner: checkFound(env, [name]) }
+}
+
+/**
+ * The names that have a directory here, running or not.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE
+ */
+export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
+  checkFound(env, [])
+  try {
+    return readdirSync(runsDirectory(env), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw closed(join(runsDirectory(env), 'name'), error)
+  }
+}
+
+/** Of the sockets of a run this one has the longest path. */
+function checkLength(rendezvous: string): string {
+  const bytes = Buffer.byteLength(rendezvous)
+  if (bytes <= pathLimitBytes) return rendezvous
+  throw new HandoffError(
+    'ERR_HANDOFF_PATH_TOO_LONG',
+    `cannot use ${rendezvous}: it has ${bytes} bytes, and a socket's path may have ${pathLimitBytes}`,
+  )
+}
+
+function base(env: NodeJS.ProcessEnv): Base {
+  if (env.HANDOFF_DIR) return { outer: resolve(env.HANDOFF_DIR), inner: [] }
+  const runtime = env.XDG_RUNTIME_DIR
+  // After `su` or `sudo` the variable may name another user's directory: then it is not for us.
+  if (runtime && statSync(runtime, { throwIfNoEntry: false })?.uid === uid()) {
+    return { outer: resolve(runtime), inner: ['handoff'] }
+  }
+  return { outer: tmpdir(), inner: [`handoff-${uid()}`] }
+}
+
+function make(path: string, recursive = false): void {
+  try {
+    mkdirSync(path, { mode: 0o700, recursive })
+  } catch (error) {
+    // What is there already is checked by the caller.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
+    throw unusable(path, error)
+  }
+}
+
+/** Makes an error of what the system said when a file in the directory of a run could not be written. */
+export function unusable(path: string, cause: unknown): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_DIRECTORY_UNUSABLE',
+    `cannot write ${path}: ${reasonOf(cause)}`,
+    { cause },
+  )
+}
+
+/**
+ * Checks the levels that exist, down to the first that does not.
+ *
+ * @returns the uid to which they belong.
+ */
+function checkFound(env: NodeJS.ProcessEnv, names: readonly string[]): number {
+  const { outer, inner } = base(env)
+  const found = lookAt(outer, statSync)
+  if (found === undefined) return uid()
+  const owner = ownerBelow(outer, found, env, names)
+  checkOuter(outer, found, owner)
+  let level = outer
+  for (const part of [...inner, ...names]) {
+    level = join(level, part)
+    const stat = lookAt(level)
+    if (stat === undefined) break
+    checkPrivate(level, stat, owner)
+  }
+  return owner
+}
+
+/** Looks at a directory, or says whose directory keeps this user from doing so. */
+function lookAt(path: string, look: typeof statSync | typeof lstatSync = lstatSync) {
+  try {
+    return look(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw closed(path, error)
+  }
+}
+
+/** Of the directories above `path`, and itself, the first that this user cannot enter. */
+function closed(path: string, cause: unknown): unknown {
+  if ((cause as NodeJS.ErrnoException).code !== 'EACCES') return cause
+  for (let above = dirname(path); ; above = dirname(above)) {
+    try {
+      const stat = statSync(above)
+      const whose = `it belongs to uid ${stat.uid}, and uid ${uid()} may not enter it${mode(stat)}`
+      return unsafe(above, whose, cause)
+    } catch {
+      if (above === dirname(above)) return cause
+    }
+  }
+}
+
+/** Returns the uid to which a run must belong: ours, unless root names the directory of another user. */
+function ownerBelow(
+  outer: string,
+  found: Stats,
+  env: NodeJS.ProcessEnv,
+  names: readonly string[],
+): number {
+  const mayBeOther = uid() === 0 && Boolean(env.HANDOFF_DIR) && (found.mode & 0o022) === 0
+  if (!mayBeOther) return uid()
+  // Only root or that user can have put it there.
+  if (found.uid !== 0) return found.uid
+  return lstatSync(join(outer, ...names), { throwIfNoEntry: false })?.uid ?? 0
+}
+
+/** A directory in which nobody but `owner` (or root) can put another one in the place of ours. */
+function checkOuter(path: string, stat: Stats, owner: number): void {
+  if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
+  if (stat.uid !== owner && stat.uid !== 0) throw foreign(path, stat, owner)
+  // The sticky bit of /tmp keeps others from renaming what is ours: inode(7).
+  const sticky = (stat.mode & 0o1000) !== 0
+  if ((stat.mode & 0o022) !== 0 && !sticky)
+    throw unsafe(path, `others may write to it${mode(stat)}`)
+}
+
+/** A directory that is the owner's alone: whoever can enter it can connect to the server's sockets. */
+function checkPrivate(path: string, stat: Stats, owner: number): void {
+  if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
+  if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
+  if (stat.uid !== owner) throw foreign(path, stat, owner)
+  if ((stat.mode & 0o077) !== 0) throw unsafe(path, `others may enter it${mode(stat)}`)
+}
+
+function foreign(path: string, stat: Stats, owner: number): HandoffError {
+  return unsafe(path, `it belongs to uid ${stat.uid}, not to uid ${owner}`)
+}
+
+function mode(stat: Stats): string {
+  return ` (mode 0${(stat.mode & 0o7777).toString(8)})`
+}
+
+function uid(): number {
+  return process.getuid?.() ?? -1
+}
+
+function unsafe(path: string, reason: string, cause?: unknown): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_DIRECTORY_UNSAFE',
+    `cannot use ${path}: ${reason}`,
+    cause === undefined ? {} : { cause },
+  )
+}

@@ -1,0 +1,206 @@
+// The only door to clock, environment, signals, spawn and exit. Tests replace it.
+
+import { type SpawnOptions, spawn } from 'node:child_process'
+import { Console } from 'node:console'
+import { constants } from 'node:os'
+import { printable } from '../../protocol/printable.ts'
+import { longestMs } from '../../terms/options.ts'
+import { guardPaths } from '../files/unlink-hook.ts'
+import { unseenListeners } from '../node/unseen-listeners.ts'
+
+export interface Timer {
+  cancel(): void
+}
+
+/** A process that was started; its end is told once. */
+export interface Spawned {
+  readonly pid: number | undefined
+  /** Ends it at once, whatever it does. */
+  kill(): void
+  onEnd(
+    listener: (end: { code: number | null; signal: string | null; error?: Error }) => void,
+  ): void
+}
+
+/** The end of this process, with its exit code and the exception of which it dies, if it does. */
+export interface Death {
+  readonly code: number
+  readonly exception?: { readonly error: unknown }
+}
+
+export interface System {
+  readonly pid: number
+  readonly uid: number
+  readonly env: NodeJS.ProcessEnv
+  /** The command that started this process: node, its flags, the entry and its arguments. */
+  readonly command: {
+    readonly file: string
+    readonly flags: readonly string[]
+    readonly args: readonly string[]
+  }
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Microseconds of CLOCK_MONOTONIC, which systemd compares with its own. */
+  monotonicUsec(): bigint
+  /** Calls back once after `ms`, however long; keeps the process alive unless `background`. */
+  timer(ms: number, callback: () => void, background?: boolean): Timer
+  onSignal(
+    signals: readonly NodeJS.Signals[],
+    listener: (signal: NodeJS.Signals) => void,
+  ): () => void
+  /** Reports that this process ends, while it can still say so to its peer. */
+  onDeath(listener: (death: Death) => void): () => void
+  spawn(command: readonly string[], options: SpawnOptions): Spawned
+  /** Whether a debugger can stop this process at a breakpoint. */
+  isInspected(): boolean
+  warn(text: string): void
+  exit(code: number): void
+  /** Lets the program's calls that would remove such a path do nothing; see io/files/unlink-hook.ts. */
+  guardPaths?(holdsBack: (path: string) => boolean): void
+}
+
+/**
+ * Calls back once after `ms`, however long that is; never for Infinity.
+ *
+ * @remarks setTimeout takes 32 signed bits of milliseconds, and fires after 1 ms for more.
+ * @param background - whether the process may end before.
+ */
+export function startTimer(ms: number, callback: () => void, background = false): Timer {
+  let timer: NodeJS.Timeout
+  const wait = (leftMs: number) => {
+    const stepMs = Math.min(leftMs, longestMs)
+    timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : callback()), stepMs)
+    if (background) timer.unref()
+  }
+  wait(ms)
+  return { cancel: () => clearTimeout(timer) }
+}
+
+/** Hears signals after, or before, those that have heard them so far. */
+function hearSignals(first: boolean): System['onSignal'] {
+  return (signals, listener) => {
+    const undo = signals.map((signal) => unseenListeners().add(signal, listener, first))
+    return () => {
+      for (const remove of undo) remove()
+    }
+  }
+}
+
+/** As this process was started: a preload takes its own flags out of process.execArgv. */
+const flags = [...process.execArgv]
+
+/** Not imported: a Node.js that was built without it cannot, and a program that needs none loads none. */
+function inspector(): typeof import('node:inspector') | undefined {
+  // Since Node 22.3 and 20.16.
+  if (process.features.inspector !== true) return undefined
+  return process.getBuiltinModule?.('node:inspector')
+}
+
+/** Whether there is a process of this number in this pid namespace; a zombie is one. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+export const realSystem: System = {
+  pid: process.pid,
+  uid: process.getuid?.() ?? -1,
+  env: process.env,
+  get command() {
+    return { file: process.execPath, flags, args: process.argv.slice(1) }
+  },
+  now: () => performance.now(),
+  // libuv reads CLOCK_MONOTONIC: uv_hrtime.
+  monotonicUsec: () => process.hrtime.bigint() / 1000n,
+  timer: startTimer,
+  onSignal: hearSignals(false),
+  onDeath(listener) {
+    let exception: { error: unknown } | undefined
+    const undo = [
+      unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
+        const thrown = { error }
+        exception = thrown
+        // A handler of the program's lets the process live: it goes on to the next turn.
+        setImmediate(() => {
+          if (exception === thrown) exception = undefined
+        }).unref()
+      }),
+      unseenListeners().add('exit', (code: number) => {
+        listener({ code, ...(exception !== undefined && { exception }) })
+      }),
+    ]
+    return () => {
+      for (const remove of undo) remove()
+    }
+  },
+  spawn(command, options) {
+    const [file = process.execPath, ...args] = command
+    const child = spawn(file, args, options)
+    child.unref()
+    return {
+      pid: child.pid,
+      kill: () => void child.kill('SIGKILL'),
+      onEnd(listener) {
+        child.once('error', (error) => listener({ code: null, signal: null, error }))
+        child.once('exit', (code, signal) => listener({ code, signal }))
+      },
+    }
+  },
+  isInspected: () => inspector()?.url() !== undefined,
+  // As console.error does: a stderr that cannot be written to is no error of the program.
+  warn: (text) => new Console(process.stderr).error('%s', printable(text)),
+  exit: (code) => process.exit(code),
+  guardPaths,
+}
+
+/** The program that shares this process with a preload, and knows nothing of it. */
+export interface Program {
+  /** The program's own listeners to a signal, as functions that call them. */
+  listeners(signal: NodeJS.Signals): (() => void)[]
+  /** Hears signals before the program does. */
+  onSignal: System['onSignal']
+  /** Hears what the program sends to its parent process, whether or not there is one. */
+  onSend(listener: (message: unknown) => void): () => void
+  /** Whether this process was started with the flag, or the value of one. */
+  hasFlag(flag: string): boolean
+  /** Keeps flags of node from the children that inherit `process.execArgv`: `child_process.fork`. */
+  withholdFlags(withheld: (preload: string) => boolean): void
+}
+
+export const realProgram: Program = {
+  listeners: (signal) =>
+    process
+      .rawListeners(signal)
+      .map((listener) => () => listener.call(process, signal, constants.signals[signal])),
+  onSignal: hearSignals(true),
+  onSend(listener) {
+    const { send } = process
+    process.send = (message: unknown, ...rest: unknown[]) => {
+      listener(message)
+      if (send !== undefined) return Reflect.apply(send, process, [message, ...rest])
+      const callback = rest.at(-1)
+      if (typeof callback === 'function') process.nextTick(callback as () => void, null)
+      return true
+    }
+    return () => {
+      if (send === undefined) delete process.send
+      else process.send = send
+    }
+  },
+  hasFlag: (flag) => flags.includes(flag),
+  withholdFlags(withheld) {
+    const { execArgv } = process
+    for (let i = execArgv.length - 1; i >= 0; i--) {
+      const flag = execArgv[i] ?? ''
+      const [, joined] = /^--(?:import|require)=(.*)$/.exec(flag) ?? []
+      if (joined !== undefined && withheld(joined)) execArgv.splice(i, 1)
+      else if (/^(--import|--require|-r)$/.test(flag) && withheld(execArgv[i + 1] ?? '')) {
+        execArgv.splice(i, 2)
+      }
+    }
+  },
+}

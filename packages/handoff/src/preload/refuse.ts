@@ -1,0 +1,49 @@
+// What a preload cannot do for a program: said where the program would listen.
+
+import cluster from 'node:cluster'
+import { syncBuiltinESMExports } from 'node:module'
+import { interceptBind } from '../io/hooks/bind-hook.ts'
+import { interceptListen } from '../io/hooks/listen-hook.ts'
+import { handleOf, setHandle } from '../io/node/internals.ts'
+import { disguise } from '../io/node/shadow.ts'
+import { HandoffError } from '../terms/errors.ts'
+import { type Ignored, isTaken, type Place } from './what-moves.ts'
+
+/** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
+export function refuseForks(applies: () => boolean): void {
+  const { fork } = cluster
+  const refusing: typeof fork = (env) => {
+    if (applies()) {
+      throw new HandoffError(
+        'ERR_HANDOFF_CLUSTER',
+        'cannot fork a cluster worker: this process has socket-handoff preloaded',
+      )
+    }
+    return fork.call(cluster, env)
+  }
+  cluster.fork = disguise(refusing, fork)
+  // For `import { fork } from 'node:cluster'`.
+  syncBuiltinESMExports()
+}
+
+/** Every listen that would be taken fails with this error. */
+export function refuseListeners(
+  error: () => HandoffError,
+  ignored: Ignored,
+  applies: () => boolean,
+): void {
+  const claims = (where: Place) => applies() && isTaken(where, ignored)
+  interceptListen({
+    claims: (_, options) => claims(options),
+    listen: (server) => {
+      const given = handleOf(server)
+      given?.close()
+      setHandle(server, null)
+      return Promise.reject(error())
+    },
+  })
+  interceptBind({
+    claims: (_, request) => claims(request),
+    bind: () => Promise.reject(error()),
+  })
+}

@@ -1,0 +1,163 @@
+// How the servers and sockets of this process come to listen: on what was received, or bound anew.
+
+import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import type { Consents } from '../connections/consents.ts'
+import type { Gate } from '../connections/gate/gate.ts'
+import type { ReceivedTicketKeys } from '../connections/tls/ticket-keys.ts'
+import type { Holdings } from '../generation/holdings.ts'
+import { type ListenOptions, readListenArguments } from '../io/node/listen-arguments.ts'
+import type { System } from '../io/system/system.ts'
+import type { Birth } from '../new/birth.ts'
+import { errorOfDeath } from '../new/death.ts'
+import type { ServiceManager } from '../notify/service-manager.ts'
+import { beforeCommit } from '../old/stage-of.ts'
+import type { Succession } from '../old/succession.ts'
+import { HandoffError } from '../terms/errors.ts'
+import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './adopt.ts'
+
+/**
+ * How long a server may listen on a stand-in, in milliseconds: one that only tries its port closes
+ * within a few turns of the event loop.
+ */
+const standInMs = 1_000
+
+export interface ListeningContext {
+  readonly system: System
+  readonly holdings: Holdings
+  readonly consents: Consents
+  readonly ticketKeys: ReceivedTicketKeys
+  readonly birth: Birth
+  readonly succession: Succession
+  readonly manager: ServiceManager
+  onWarning(message: string): void
+}
+
+export class Listening {
+  readonly #context: ListeningContext
+  readonly #adoption: Adoption
+  #unnamed = 0
+  #error: unknown
+
+  constructor(context: ListeningContext) {
+    const { system, holdings, consents, ticketKeys, birth, succession, manager } = context
+    this.#context = context
+    this.#adoption = {
+      listeners: holdings.listeners,
+      gates: holdings.gates,
+      system,
+      consents,
+      // The first generation serves from its first listen, as any server does.
+      accept: () => birth.accepts || birth.replaces === null,
+      checkOpen: () => this.#checkOpen(),
+      settled: () => manager.settled(),
+      noteError: (error) => {
+        this.#error = error
+      },
+      nextName: () => String(++this.#unnamed),
+      ticketKeys,
+      handlers: {
+        tally: holdings.tally,
+        onClose: (gate) => {
+          holdings.closeGate(gate, succession.state === 'serving')
+          for (const other of holdings.gates) {
+            if (other.joins !== gate) continue
+            other.shut()
+            holdings.closeGate(other, false)
+          }
+          manager.follow()
+          succession.checkDrained()
+        },
+        onEmpty: (gate) => {
+          holdings.noteEmpty(gate)
+          succession.checkDrained()
+        },
+        onQuiescent: () => succession.look(),
+        onWarning: context.onWarning,
+      },
+    }
+  }
+
+  /** Why the last listen failed: if the process ends by it, the operator is told so. */
+  get error(): unknown {
+    return this.#error
+  }
+
+  /** @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_LISTEN_STATE. */
+  async listen(server: Server, options: ListenOptions): Promise<void> {
+    const call = readListenArguments([options])
+    if (call === undefined) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        'cannot listen: give a port from 0 to 65535, a path or an fd',
+      )
+    }
+    if (server.listening) {
+      throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: the server does already')
+    }
+    await this.adopt(server, call.options)
+  }
+
+  /**
+   * As {@link listen}, with options that have been read.
+   *
+   * @param how - `mayStandIn`: for a program that knows nothing of its handoff. `own`: has Node.js
+   * bind it.
+   */
+  async adopt(
+    server: Server,
+    options: ListenOptions,
+    { mayStandIn = false, own }: { mayStandIn?: boolean; own?: () => void } = {},
+  ): Promise<void> {
+    const adoption = { ...this.#adoption, mayStandIn }
+    const gate = await this.#keepError(adoptServer(server, options, adoption, own))
+    if (gate?.held.refusal !== undefined) return this.#endStandIn(gate)
+    this.#context.manager.follow()
+    // The commit may have come while it was on its way.
+    if (!this.#adoption.accept() || gate === undefined) return
+    const joined = [...this.#context.holdings.gates].filter(({ joins }) => joins === gate)
+    await Promise.all([gate, ...joined].map((each) => each.open()))
+  }
+
+  async bind(socket: DatagramSocket, options: BindSocketOptions): Promise<void> {
+    const gate = await this.#keepError(adoptSocket(socket, options, this.#adoption))
+    this.#context.manager.follow()
+    if (this.#adoption.accept()) await gate?.open()
+  }
+
+  /** Fails the start if a server still listens on nothing but a stand-in. */
+  checkStandIns(): void {
+    const { holdings, birth } = this.#context
+    for (const { held } of holdings.gates) {
+      const { refusal } = held
+      if (refusal === undefined) continue
+      this.#error = refusal
+      const serving = birth.replaces === null ? 'none' : 'old'
+      birth.fail(errorOfDeath({ code: 1 }, refusal, serving))
+    }
+  }
+
+  #endStandIn(gate: Gate): void {
+    const { system, holdings } = this.#context
+    const check = () => {
+      if (holdings.gates.has(gate)) this.checkStandIns()
+    }
+    system.timer(standInMs, check, true)
+  }
+
+  async #keepError<T>(adopted: Promise<T>): Promise<T> {
+    try {
+      return await adopted
+    } catch (error) {
+      this.#error = error
+      throw error
+    }
+  }
+
+  #checkOpen(): void {
+    const { birth, succession } = this.#context
+    const open = succession.state !== 'commit' && beforeCommit.has(succession.state)
+    if (open && birth.state !== 'aborted') return
+    throw new HandoffError('ERR_HANDOFF_LISTEN_STATE', 'cannot listen: this process is ending')
+  }
+}

@@ -1,0 +1,71 @@
+// What this process tells of itself: its events as they happen, its status, its metrics.
+
+import type { Holdings } from '../generation/holdings.ts'
+import type { System } from '../io/system/system.ts'
+import type { Birth } from '../new/birth.ts'
+import { notifyFields } from '../notify/fields.ts'
+import type { Reporter, Status } from '../notify/reporter.ts'
+import type { Succession } from '../old/succession.ts'
+import type { HandoffEventBody, ProcessStage } from '../terms/events.ts'
+import { total } from '../terms/fates.ts'
+import { type HandoffMetrics, metricsOf } from './metrics.ts'
+
+/** The two sides of this process, which report before both of them are there. */
+export interface Sides {
+  readonly birth: Pick<Birth, 'state' | 'generation'>
+  readonly succession: Pick<Succession, 'state' | 'stage'>
+}
+
+export class SelfReport {
+  readonly #system: System
+  readonly #reporter: Reporter
+  readonly #holdings: Holdings
+  readonly #sides: () => Sides
+  readonly #handoffs = { completed: 0, aborted: 0, takenBack: 0 }
+
+  constructor(system: System, reporter: Reporter, holdings: Holdings, sides: () => Sides) {
+    this.#system = system
+    this.#reporter = reporter
+    this.#holdings = holdings
+    this.#sides = sides
+  }
+
+  event(event: HandoffEventBody): void {
+    const { birth, succession } = this.#sides()
+    const { pid } = this.#system
+    const stopping = succession.state === 'stopping'
+    const fields = notifyFields(event, { pid, generation: birth.generation, stopping })
+    if (event.type === 'taken-back') this.#handoffs.takenBack += 1
+    this.#reporter.report(event, fields)
+    if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
+  }
+
+  /** A handoff to a successor has ended. */
+  handoffEnded(how: 'completed' | 'aborted'): void {
+    this.#handoffs[how] += 1
+  }
+
+  status(): Status {
+    const { places, kinds, tally } = this.#holdings
+    return {
+      type: 'status',
+      stage: this.#stage(),
+      listeners: places,
+      connections: total(kinds),
+      open: kinds,
+      fates: tally.all,
+    }
+  }
+
+  metrics(): HandoffMetrics {
+    const { generation } = this.#sides().birth
+    return metricsOf(this.status(), { generation, handoffs: { ...this.#handoffs } })
+  }
+
+  #stage(): ProcessStage {
+    const { birth, succession } = this.#sides()
+    const { state } = birth
+    if (state === 'alone' || state === 'aborted') return 'adopt'
+    return state === 'serving' ? succession.stage : state
+  }
+}

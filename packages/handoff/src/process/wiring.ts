@@ -1,0 +1,173 @@
+// The parts of one process, and who tells whom: none of them knows more of the others than this.
+
+import { Consents } from '../connections/consents.ts'
+import { ReceivedTicketKeys, ticketKeyState } from '../connections/tls/ticket-keys.ts'
+import { Holdings } from '../generation/holdings.ts'
+import { Line } from '../generation/line.ts'
+import { States } from '../generation/states.ts'
+import { isExiting } from '../io/node/internals.ts'
+import type { System } from '../io/system/system.ts'
+import { Birth } from '../new/birth.ts'
+import { Joinings } from '../new/joining/joinings.ts'
+import { Reporter } from '../notify/reporter.ts'
+import { ServiceManager } from '../notify/service-manager.ts'
+import { beforeCommit } from '../old/stage-of.ts'
+import { Succession } from '../old/succession.ts'
+import type { HandoffError } from '../terms/errors.ts'
+import type { HandoffEventBody } from '../terms/events.ts'
+import type { Settings } from '../terms/options.ts'
+import { Leadership } from './leadership.ts'
+import { Listening } from './listening.ts'
+import { Restart } from './restart.ts'
+import { SelfReport } from './self-report.ts'
+
+export interface Parts {
+  readonly holdings: Holdings
+  readonly reporter: Reporter
+  readonly self: SelfReport
+  readonly birth: Birth
+  readonly succession: Succession
+  readonly listening: Listening
+  readonly joinings: Joinings
+  readonly consents: Consents
+  readonly restart: Restart
+  readonly manager: ServiceManager
+  readonly states: States
+  readonly line: Line
+  readonly leadership: Leadership
+  /** Whether this process serves, outside of any handoff. */
+  serves(): boolean
+  report(event: HandoffEventBody): void
+}
+
+/** What becomes of the process itself. */
+export interface Endings {
+  /** It will never serve. */
+  gaveUp(error: HandoffError): void
+  /** It has finished: exit hooks, then exit. */
+  leave(): void
+}
+
+export function wire(settings: Settings, system: System, { gaveUp, leave }: Endings): Parts {
+  const generation = () => birth.generation
+  const serves = () => birth.state === 'serving' && succession.state === 'serving'
+  const report = (event: HandoffEventBody) => {
+    self.event(event)
+    if (event.type === 'serving' || event.type === 'taken-back') reporter.showLife()
+    if (event.type === 'stage' && succession.state === 'drain') reporter.drains(settings)
+    if (event.type === 'serving') {
+      manager.begin(birth.unclaimed)
+      void joinings.run(settings.joins)
+    }
+    if (event.type === 'taken-back') {
+      reporter.staysOn()
+      manager.begin()
+      leadership.check()
+    }
+  }
+  const onWarning = (message: string) => report({ type: 'warning', message })
+  const restart = new Restart(system, settings.readyTimeoutMs)
+  const reporter = new Reporter(system, settings, generation)
+  const holdings = new Holdings(system, (fd) => succession.connect(fd), onWarning, {
+    rendezvous: settings.rendezvous,
+    onKeptPath: () => system.guardPaths?.((path) => holdsBack(path)),
+  })
+  /** A path that is kept leads to another generation, unless this process is the one that serves. */
+  const holdsBack = (path: string) => {
+    if (!holdings.paths.has(path)) return false
+    const begun = birth.state === 'serving' || birth.state === 'alone'
+    const { state } = succession
+    const accepts = begun && state !== 'commit' && beforeCommit.has(state)
+    const owns = (accepts && !holdings.listeners.hasReceivedAt(path)) || state === 'stopping'
+    // It dies, and its supervisor keeps the listener for the next one.
+    const isKeptOpen = accepts && settings.statusIntervalMs !== undefined && isExiting()
+    if (!owns || isKeptOpen) return true
+    holdings.paths.release(path)
+    return false
+  }
+  const consents = new Consents(onWarning)
+  const line = new Line(() => {
+    // It may have removed the path of a listener at its exit.
+    if (serves()) holdings.listeners.keepPaths()
+    leadership.check()
+  })
+  // Before the commit the old process still can; after it there is no way back.
+  const states = new States((error) => {
+    if (birth.state === 'serving') onWarning(error.reason)
+    else birth.fail(error)
+  })
+  const shared = { system, settings, holdings, report, states, line }
+  const self = new SelfReport(system, reporter, holdings, () => ({ birth, succession }))
+  const manager = new ServiceManager({
+    system,
+    notifier: reporter.notifier,
+    listeners: holdings.listeners,
+    watchdogMs: settings.watchdogMs,
+    serves: () => (serves() ? generation() : undefined),
+  })
+  const ticketKeys = new ReceivedTicketKeys()
+  states.defineOwn('handoff:ticket-keys', ticketKeyState(holdings.gates, ticketKeys))
+  const takesConnections = () => succession.takesConnections
+  const birth = new Birth({
+    ...shared,
+    takesConnections,
+    changed: () => {
+      leadership.check()
+      holdings.closeVacated()
+    },
+    gaveUp,
+  })
+  const joinings = new Joinings({
+    ...shared,
+    takesConnections,
+    follow: () => {
+      manager.follow()
+      holdings.closeVacated()
+    },
+    serves,
+  })
+  holdings.areHeldElsewhere = () => serves() && (birth.oldMayLive || joinings.oldMayLive)
+  const succession: Succession = new Succession({
+    ...shared,
+    generation,
+    begin: (peer) => {
+      reporter.begin()
+      restart.connected(peer)
+    },
+    progress: () => reporter.tellStatus(),
+    releaseOld: () => {
+      const releasing = [birth.succeeded() ?? [], ...joinings.succeeded()].flat()
+      return releasing.length === 0 ? undefined : Promise.all(releasing)
+    },
+    settled: () => manager.settled(),
+    ended: (peer, error) => {
+      if (error !== undefined) holdings.listeners.keepPaths()
+      self.handoffEnded(error === undefined ? 'completed' : 'aborted')
+      if (error === undefined) manager.succeeded()
+      restart.handoffEnded(peer, error)
+      leadership.check()
+    },
+    silent: (peer, ms) => {
+      if (!restart.killHung(peer)) return
+      onWarning(
+        `the new process (pid ${peer}) said nothing for ${ms / 1000} s after its commit: killed`,
+      )
+    },
+    leave,
+  })
+  const leadership: Leadership = new Leadership({
+    worker: settings.worker,
+    rendezvous: settings.rendezvous,
+    system,
+    line,
+    birth,
+    succession,
+    onWarning,
+  })
+  const both = { birth, succession, manager, onWarning }
+  const listening = new Listening({ system, holdings, consents, ticketKeys, ...both })
+  return {
+    ...{ holdings, reporter, self, birth, succession, listening, joinings },
+    ...{ consents, restart, manager, states, line, leadership, serves, report },
+  }
+}

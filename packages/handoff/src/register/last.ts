@@ -1,5 +1,0 @@
-// The last preload of a generation: what listens from here on is the program.
-
-import { endPreloads } from './phase.ts'
-
-endPreloads()

@@ -1,0 +1,226 @@
+// The control endpoint: HTTP and JSON on a Unix socket, for the command line and for curl.
+
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { bindUnix } from '../../io/listeners/bind.ts'
+import { inodeAt } from '../../io/listeners/unix-path.ts'
+import { HandoffError, type HandoffErrorCode, reasonOf } from '../../terms/errors.ts'
+import type { Fleet } from '../fleet/fleet.ts'
+import { reloadWithLines } from './reload.ts'
+import { findPath, type Parameters, type Path, readParameters, schemas } from './request.ts'
+import { heartbeatHeader, heartbeatMs, sendHeartbeats } from './stream-heartbeat.ts'
+import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
+
+/** A command makes one connection; more than so many are closed as they come. */
+const mostClients = 128
+
+/** How much may wait for a client that does not read, in bytes. */
+const unreadLimitBytes = 1024 * 1024
+
+/** How long a client that does not read may delay the end of the supervisor. */
+const farewellTimeoutMs = 1_000
+/** How long a client may take to send its request, in milliseconds. */
+const requestTimeoutMs = 10_000
+/** No request has a body. One that comes is skipped, up to this many bytes. */
+const bodyLimitBytes = 64 * 1024
+
+/** What the commands act on. */
+export interface Run {
+  readonly fleet: Fleet
+  /** Checks that the other release can, and gives what makes this process that one. */
+  upgrade(to: Release): Promise<Upgrade>
+}
+
+type Handler<P extends Path> = (
+  run: Run,
+  response: ServerResponse,
+  parameters: Parameters<P>,
+) => Promise<void> | void
+
+/** What each path does. A handler that throws has not answered yet, or has sent lines only. */
+const handlers: { readonly [P in Path]: Handler<P> } = {
+  '/status': ({ fleet }, response) => answer(response, 200, fleet.status()),
+  '/reload': reload,
+  '/upgrade': upgrade,
+  // The body follows when the run has ended: see close().
+  '/stop': ({ fleet }, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
+    sendHeartbeats(response)
+    fleet.stop('command')
+  },
+}
+
+export class Control {
+  #fd: number
+  #inode: string | undefined
+  readonly #server: Server
+  readonly #path: string
+  /** Who waits for the end of the run. */
+  readonly #waiting = new Set<ServerResponse>()
+
+  private constructor(run: Run, path: string, fd: number) {
+    this.#fd = fd
+    this.#inode = inodeAt(path)
+    this.#path = path
+    const limits = { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs }
+    this.#server = createServer(limits, (request, response) => {
+      // A client may go away at any time.
+      response.on('error', () => {})
+      this.#handle(run, request, response).catch((error: unknown) => fail(response, error))
+    })
+    this.#server.maxConnections = mostClients
+  }
+
+  /**
+   * Listens at `path`, in place of the socket that a killed supervisor left.
+   *
+   * @param resumed - the socket of the release before in this process, which is there already.
+   * @remarks Only the holder of the supervisor's lock may call it.
+   */
+  static async open(run: Run, path: string, resumed?: number): Promise<Control> {
+    if (resumed === undefined) rmSync(path, { force: true })
+    const fd = resumed ?? bindUnix({ path, mode: 0o600 })
+    const control = new Control(run, path, fd)
+    control.#server.listen({ fd })
+    await once(control.#server, 'listening')
+    return control
+  }
+
+  /** Of the socket; the server's. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  /** Whether a client that connects to the path gets here. */
+  isThere(): boolean {
+    return this.#inode !== undefined && inodeAt(this.#path) === this.#inode
+  }
+
+  /**
+   * Listens at the path anew: the socket was removed from there. Commands under way go on.
+   *
+   * @throws a system error.
+   */
+  renew(): void {
+    rmSync(this.#path, { force: true })
+    const fd = bindUnix({ path: this.#path, mode: 0o600 })
+    this.#server.close()
+    this.#server.listen({ fd })
+    this.#fd = fd
+    this.#inode = inodeAt(this.#path)
+  }
+
+  /** Takes no more commands. Who waits for the end is told by the function that it returns. */
+  close(): () => void {
+    this.#server.close()
+    rmSync(this.#path, { force: true })
+    return () => {
+      for (const response of this.#waiting) response.end(`${JSON.stringify({ ok: true })}\n`)
+      setTimeout(() => this.#server.closeAllConnections(), farewellTimeoutMs).unref()
+    }
+  }
+
+  /** Rejects with the reason if the request cannot be done; {@link fail} makes an answer of it. */
+  async #handle(run: Run, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader(heartbeatHeader, heartbeatMs)
+    const [name = '', query = ''] = (request.url ?? '').split('?', 2)
+    const path = findPath(name)
+    if (path === undefined) {
+      const message = `no such path: ${name.slice(0, 100)} (there are ${Object.keys(schemas).join(', ')})`
+      return answer(response, 404, { code: 'NOT_FOUND', message })
+    }
+    const { method } = schemas[path]
+    if (request.method !== method) {
+      response.setHeader('Allow', method)
+      const message = `${path} takes ${method}, not ${request.method}`
+      return answer(response, 405, { code: 'METHOD_NOT_ALLOWED', message })
+    }
+    const parameters = readParameters(path, new URLSearchParams(query))
+    if (!(await skipBody(request))) {
+      response.setHeader('Connection', 'close')
+      const message = `${path} takes no body, and skips ${bodyLimitBytes} bytes of one at most`
+      return answer(response, 413, { code: 'TOO_LARGE', message })
+    }
+    if (path === '/stop') {
+      this.#waiting.add(response)
+      response.once('close', () => this.#waiting.delete(response))
+    }
+    await (handlers[path] as Handler<Path>)(run, response, parameters)
+  }
+}
+
+/** Reads the request to its end. Returns false if its body is longer than what is skipped. */
+async function skipBody(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length
+    if (bytes > bodyLimitBytes) return false
+  }
+  return true
+}
+
+async function reload(
+  { fleet }: Run,
+  response: ServerResponse,
+  { wait, workers, parallel, drop, entry, cwd, node }: Parameters<'/reload'>,
+): Promise<void> {
+  const done = reloadWithLines(fleet, {
+    waitForExit: wait === 'exit',
+    workers,
+    parallel,
+    ...(drop !== undefined && { drop }),
+    change: {
+      ...(entry !== undefined && { entry }),
+      ...(cwd !== undefined && { workingDirectory: cwd }),
+      ...(node !== undefined && { node }),
+    },
+    write: (line) => {
+      // A client that does not read misses events, and never the result.
+      const isFull = response.writableLength > unreadLimitBytes
+      if (!isFull || line.type === 'result') response.write(`${JSON.stringify(line)}\n`)
+    },
+  })
+  // Sent now, so that the client knows that the reload has begun.
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+  sendHeartbeats(response)
+  await done
+  response.end()
+}
+
+/**
+ * Answers before it happens. The answer has no end then: that of the connection comes from the kernel,
+ * when this process is another program. A second line tells why it is not.
+ */
+async function upgrade(
+  run: Run,
+  response: ServerResponse,
+  parameters: Parameters<'/upgrade'>,
+): Promise<void> {
+  const { release, begin } = await run.upgrade(releaseOf(parameters))
+  const write = promisify((line: object, written: () => void) =>
+    response.write(`${JSON.stringify(line)}\n`, written),
+  )
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
+  await write({ release })
+  begin()
+}
+
+/** HTTP status of the errors that are not a conflict with what the supervisor does now. */
+const statuses: { readonly [code in HandoffErrorCode]?: number } = {
+  ERR_HANDOFF_INVALID_OPTION: 400,
+}
+
+/** Answers with the reason why a request was not done: no request ends the supervisor. */
+function fail(response: ServerResponse, error: unknown): void {
+  const known = error instanceof HandoffError
+  const body = { code: known ? error.code : 'INTERNAL', message: reasonOf(error) }
+  if (response.headersSent) response.end(`${JSON.stringify(body)}\n`)
+  else answer(response, known ? (statuses[error.code] ?? 409) : 500, body)
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+  response.end(`${JSON.stringify(body)}\n`)
+}

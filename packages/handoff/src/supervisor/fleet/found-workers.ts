@@ -1,0 +1,31 @@
+// Workers of an earlier supervisor, which serve on without it.
+
+import { removeStale } from '../../io/listeners/bind-place.ts'
+import { close } from '../../io/native/descriptors.ts'
+import { connectRendezvous } from '../../io/rendezvous/rendezvous.ts'
+import {
+  type RunDirectory,
+  workerDirectory,
+  workersFound,
+} from '../../io/rendezvous/run-directory.ts'
+
+/** Whether a process can be taken over from at this rendezvous socket. */
+export function servesAt(rendezvous: string): boolean {
+  const fd = connectRendezvous(rendezvous, { uid: process.getuid?.() ?? -1, allowUids: [] })
+  if (fd !== undefined) close(fd)
+  return fd !== undefined
+}
+
+/**
+ * The numbers of those beyond a count that serve in this directory; the sockets of those that do no
+ * more are removed.
+ */
+export function foundWorkers(run: RunDirectory, count: number): number[] {
+  return workersFound(run).filter((number) => {
+    if (number <= count) return false
+    const { rendezvous } = workerDirectory(run, number)
+    const serves = servesAt(rendezvous)
+    if (!serves) removeStale(rendezvous)
+    return serves
+  })
+}

@@ -1,0 +1,132 @@
+// What a supervisor leaves to the release that takes its place in the same process.
+
+import { readValueFile, writeValueFileSync } from '../../io/channel/value-file.ts'
+import type { Named } from '../../io/listeners/activation.ts'
+import { close, isDescriptor } from '../../io/native/descriptors.ts'
+import { HandoffError } from '../../terms/errors.ts'
+import type { Program } from '../program/program.ts'
+import type { ProcessRecord, Registry } from './registry.ts'
+import type { Status } from './status.ts'
+
+/** Raised when a release could not resume what an older one has left. */
+export const snapshotVersion = 1
+
+/**
+ * What is not on the command line, which stays the same. Descriptors are numbers: they are kept open
+ * under the same ones.
+ */
+export interface Snapshot extends FleetSnapshot {
+  readonly version: typeof snapshotVersion
+  /** Of the package that wrote it. */
+  readonly release: string
+  readonly lock: number
+  readonly control: number
+  readonly inherited: readonly Named[]
+}
+
+export interface FleetSnapshot {
+  /** How many workers have a place. */
+  readonly count: number
+  /** Whether all of them have served: the service manager has been told. */
+  readonly hasBeenReady: boolean
+  /** The handoffs of workers that have gone. */
+  readonly past: Status['handoffs']
+  readonly workers: readonly WorkerSnapshot[]
+}
+
+/** What is left of the session of a process that has ended, and when it gets SIGKILL. */
+export interface LeftSession {
+  /** The pid of the process that led it. */
+  readonly leader: number
+  readonly killInMs: number
+}
+
+export interface WorkerSnapshot {
+  readonly number: number
+  readonly hasServed: boolean
+  readonly hasLeft: boolean
+  readonly notify: number
+  /** The listeners kept for a crash. */
+  readonly stored: readonly Named[]
+  readonly registry: RegistrySnapshot
+  /** Pids of those processes that are children of this one. */
+  readonly children: readonly number[]
+  /** Children of processes that have gone; absent in what an older release has left. */
+  readonly remains?: readonly LeftSession[]
+  readonly inForce: Program
+  /** By pid. */
+  readonly programs: readonly (readonly [number, Program])[]
+}
+
+export type RegistrySnapshot = Omit<Registry, 'processes' | 'serving' | 'left'> & {
+  readonly processes: readonly ProcessRecord[]
+  readonly serving: number | null
+  readonly left: number | null
+}
+
+/** The variable that names the descriptor of the snapshot and its length: `FD:BYTES`. */
+const variable = 'HANDOFF_RESUME'
+
+/**
+ * Writes a snapshot where the program that this process becomes finds it.
+ *
+ * @returns the variables to give to it, and the descriptor to keep, which the caller owns.
+ * @throws a system error: `ENOSPC`, `EMFILE`.
+ */
+export function writeSnapshot(snapshot: Snapshot): { env: NodeJS.ProcessEnv; fd: number } {
+  const bytes = Buffer.from(JSON.stringify(snapshot))
+  const fd = writeValueFileSync(bytes)
+  return { env: { [variable]: `${fd}:${bytes.length}` }, fd }
+}
+
+/**
+ * Reads what the release before has left, once.
+ *
+ * @returns undefined where there was none: this is an ordinary start.
+ * @throws {@link HandoffError} ERR_HANDOFF_VERSION for what this release cannot resume.
+ */
+export function takeSnapshot(env: NodeJS.ProcessEnv): Snapshot | undefined {
+  const text = env[variable]
+  delete env[variable]
+  if (text === undefined) return undefined
+  const [fd = Number.NaN, length = Number.NaN] = text.split(':').map(Number)
+  if (!isDescriptor(fd)) return parseSnapshot('')
+  const bytes = readValueFile(fd, length)
+  close(fd)
+  return parseSnapshot(bytes?.toString() ?? '')
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_VERSION */
+export function parseSnapshot(text: string): Snapshot {
+  const { version } = readJson(text)
+  if (version !== snapshotVersion) {
+    throw new HandoffError(
+      'ERR_HANDOFF_VERSION',
+      `cannot resume the run: what the release before has left is of version ${version}, and this one knows ${snapshotVersion}`,
+    )
+  }
+  return readJson(text) as Snapshot
+}
+
+function readJson(text: string): Partial<Snapshot> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+export function snapshotRegistry(registry: Registry): RegistrySnapshot {
+  const { processes, serving = null, left = null, ...rest } = registry
+  return { ...rest, processes: [...processes.values()], serving, left }
+}
+
+export function resumeRegistry(snapshot: RegistrySnapshot): Registry {
+  const { processes, serving, left, ...rest } = snapshot
+  return {
+    ...rest,
+    processes: new Map(processes.map((record) => [record.pid, record])),
+    serving: serving ?? undefined,
+    left: left ?? undefined,
+  }
+}

@@ -1,0 +1,80 @@
+// Reloads when the sources of a program change, unless it changes them itself whenever it starts.
+
+import { statSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import type { Fleet } from '../fleet/fleet.ts'
+import { findEntry, packageDirectory } from '../program/entry.ts'
+import { environmentFiles, programFlags } from '../program/own-flags.ts'
+import type { Program } from '../program/program.ts'
+import * as say from '../text/announce.ts'
+import { type Boot, Feedback } from './feedback.ts'
+import { watchSources } from './watch.ts'
+
+/**
+ * Watches the package of the entry, and the files of `--env-file` wherever they are.
+ *
+ * @param ignore - patterns of files that are not watched.
+ */
+export async function watchProgram(
+  program: Program,
+  ignore: readonly string[],
+  fleet: Fleet,
+  announce: (line: say.Line) => void,
+): Promise<{ close(): Promise<void> }> {
+  const { workingDirectory } = program
+  const { path: entry, home } = findEntry(program.entry, workingDirectory)
+  const directory = packageDirectory(home) ?? home
+  const feedback = new Feedback()
+  const boots = new Boots(fleet)
+  const own = programFlags({ execArgv: process.execArgv, env: process.env })
+  const files = environmentFiles([...own.flags, ...(program.flags ?? [])])
+  const watcher = await watchSources({
+    directory,
+    entry,
+    files: files.map((file) => resolve(workingDirectory, file)),
+    ignore,
+    onChange: (path) => {
+      const name = relative(directory, path)
+      if (feedback.ignores(path)) return
+      if (feedback.changed(path, changedAt(path), boots.newest)) announce(say.feedsItself(name))
+      else fleet.reloadSoon(`${name} changed`)
+    },
+    onError: (error) => announce(say.trouble(error)),
+  })
+  announce(say.watches(directory))
+  return {
+    close: () => {
+      boots.close()
+      return watcher.close()
+    },
+  }
+}
+
+/** Knows when processes began to serve. */
+class Boots {
+  readonly #fleet: Fleet
+  readonly #servedAt = new Map<number, number>()
+  readonly close: () => void
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+    this.close = fleet.observe({
+      heard: (_, pid, event) => {
+        if (event.type === 'serving') this.#servedAt.set(pid, Date.now())
+      },
+      gone: (_, pid) => this.#servedAt.delete(pid),
+    })
+  }
+
+  get newest(): Boot | undefined {
+    const [newest] = [...this.#fleet.status().processes].sort((a, b) => a.uptimeMs - b.uptimeMs)
+    if (newest === undefined) return undefined
+    const { pid, uptimeMs } = newest
+    return { pid, startedAt: Date.now() - uptimeMs, servedAt: this.#servedAt.get(pid) }
+  }
+}
+
+/** In milliseconds since 1970; undefined where the file is gone. */
+function changedAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs
+}

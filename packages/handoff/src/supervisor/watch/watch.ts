@@ -1,0 +1,50 @@
+// Tells when the sources have changed, once for each burst of changes.
+
+import { watch } from 'chokidar'
+import { runsDirectory } from '../../io/rendezvous/run-directory.ts'
+import { isIgnored, isSource } from './sources.ts'
+
+/** An editor or a checkout writes several files: the last one within this time counts. */
+const quietMs = 100
+
+export interface WatchOptions {
+  /** Watched with all that is below it. */
+  readonly directory: string
+  /** The file that is run: watched even where git ignores it. */
+  readonly entry: string
+  /** Files that are watched wherever they are, such as those of `--env-file`. */
+  readonly files: readonly string[]
+  /** Patterns of files that are not watched. */
+  readonly ignore: readonly string[]
+  /** One changed file stands for all; `path` is absolute. */
+  onChange(path: string): void
+  onError(error: unknown): void
+}
+
+/** Resolves once changes are noticed. */
+export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
+  const { directory, entry, files, ignore, onChange, onError } = options
+  const ignored = isIgnored(directory, entry, runsDirectory(), ignore)
+  let timer: NodeJS.Timeout | undefined
+  const isNoSource = (path: string) => path !== entry && !isSource(path)
+  const watcher = watch([directory, ...files], {
+    ignoreInitial: true,
+    ignored: (path, stats) => {
+      if (files.includes(path)) return false
+      return ignored(path) || (stats !== undefined && !stats.isDirectory() && isNoSource(path))
+    },
+  })
+  watcher.on('error', onError)
+  watcher.on('all', (kind, path) => {
+    if (kind === 'addDir' || kind === 'unlinkDir') return
+    clearTimeout(timer)
+    timer = setTimeout(() => onChange(path), quietMs)
+  })
+  await new Promise<void>((resolve) => watcher.once('ready', resolve))
+  return {
+    async close() {
+      clearTimeout(timer)
+      await watcher.close()
+    },
+  }
+}

@@ -1,0 +1,116 @@
+// The plugin before ready: warm-up and health check, while the old process serves.
+
+import type { AddressInfo } from 'node:net'
+import { expect, test, vi } from 'vitest'
+import { until } from '../../support/until.ts'
+import { ask } from '../support/clients.ts'
+import { anywhere, open, serves } from '../support/fastify-app.ts'
+import { openPlace } from '../support/place.ts'
+
+test('the warm-up is injected, as often as asked, without a line in the log', async () => {
+  const place = openPlace()
+  const { generation: old, server } = await place.serve()
+  const { app, log } = open(place, {
+    warmup: ['/', { method: 'POST', url: '/form' }],
+    warmupTimes: 7,
+  })
+  const asked: string[] = []
+  const stages = new Set<string>()
+  app.post('/form', async () => 'ok')
+  app.addHook('onRequest', async ({ method, url }) => {
+    asked.push(`${method} ${url}`)
+    stages.add(old.handoff.metrics().stage)
+  })
+  await app.listen(anywhere)
+  await serves(app)
+  expect(asked).toEqual([
+    ...Array.from({ length: 3 }, () => ['GET /', 'POST /form']).flat(),
+    'GET /',
+  ])
+  expect(stages, 'of the old process meanwhile').toEqual(new Set(['send']))
+  expect(log.filter(({ msg }) => /request/.test(msg))).toEqual([])
+  expect(app.log.level).toBe('info')
+  await ask({ ...anywhere, port: (server.address() as AddressInfo).port })
+  await until('a real request is logged', () => log.some(({ msg }) => msg === 'incoming request'))
+})
+
+test('300 times by default; not for the first generation', async () => {
+  const place = openPlace()
+  const first = open(place, { warmup: ['/'] })
+  let count = 0
+  first.app.addHook('onRequest', async () => void count++)
+  await first.app.listen(anywhere)
+  await serves(first.app)
+  expect(count).toBe(0)
+  await first.app.close()
+
+  await place.serve()
+  const second = open(place, { warmup: ['/'] })
+  second.app.addHook('onRequest', async () => void count++)
+  await second.app.listen(anywhere)
+  await serves(second.app)
+  expect(count).toBe(300)
+})
+
+test('a warm-up request that fails is said once, and is no reason to abort', async () => {
+  const place = openPlace()
+  await place.serve()
+  const { app, said } = open(place, { warmup: ['/broken', '/'], warmupTimes: 10 })
+  app.get('/broken', async () => {
+    throw new Error('no database')
+  })
+  await app.listen(anywhere)
+  await serves(app)
+  expect(said('a warm-up request failed')).toHaveLength(1)
+})
+
+test('the health check is asked, with the app', async () => {
+  const place = openPlace()
+  await place.serve()
+  const healthCheck = vi.fn(async () => undefined)
+  const { app } = open(place, { healthCheck })
+  await app.listen(anywhere)
+  await serves(app)
+  expect(healthCheck.mock.calls).toHaveLength(1)
+  expect((healthCheck.mock.calls[0] as unknown[])[0]).toHaveProperty('server', app.server)
+})
+
+test.each([
+  ['false', () => false, 'said false'],
+  ['a promise of false', async () => false, 'said false'],
+  [
+    'an error',
+    () => {
+      throw new Error('no database')
+    },
+    'no database',
+  ],
+])(
+  'a health check that gives %s aborts: the old process serves on',
+  async (_, healthCheck, text) => {
+    const place = openPlace()
+    const { generation: old, server } = await place.serve()
+    const { app, exit, said } = open(place, { healthCheck })
+    await app.listen(anywhere)
+    expect(await old.told('aborted')).toMatchObject({
+      code: 'ERR_HANDOFF_UNHEALTHY',
+      message: expect.stringContaining(text),
+    })
+    expect(exit).toHaveBeenCalledWith(1)
+    expect(said('aborted')).toMatchObject([{ handoff: { serving: 'old' } }])
+    const { port } = server.address() as AddressInfo
+    expect(await ask({ ...anywhere, port })).toBe(String(old.system.pid))
+  },
+)
+
+test('an app that closes gives up its turn at once', async () => {
+  const place = openPlace()
+  const { generation: old, server } = await place.serve()
+  const { app, exit } = open(place)
+  await app.ready()
+  await app.close()
+  expect(await old.told('aborted')).toMatchObject({ serving: 'old' })
+  expect(exit).not.toHaveBeenCalled()
+  const { port } = server.address() as AddressInfo
+  expect(await ask({ ...anywhere, port })).toBe(String(old.system.pid))
+})

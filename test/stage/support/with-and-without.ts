@@ -1,0 +1,187 @@
+// The same clients meet a server that is replaced under them, and one that is not.
+
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { ConnectionKind } from '../../../packages/handoff/src/connections/moving/mover.ts'
+import type { NewPeer } from './peers.ts'
+import { type Generation, type Place, withPlace } from './place.ts'
+import { type Handoffs, type Lines, ScriptedClient } from './scripted-client.ts'
+import { turns } from './scripted-server.ts'
+import { type ScriptedHandoff, scriptedHandoff } from './scripts.ts'
+import { wholeChunks } from './whole-chunks.ts'
+
+const { HANDOFF_PROPERTY_RUNS, HANDOFF_PROPERTY_REPLAY } = process.env
+
+/** What a failure prints: `{"seed":1,"path":"2:1"}`. */
+const replay = JSON.parse(HANDOFF_PROPERTY_REPLAY ?? '{}') as { seed?: number; path?: string }
+
+const runs = Number(HANDOFF_PROPERTY_RUNS ?? 60)
+
+/** For the test that compares. */
+export const compareTimeoutMs = 60_000 + runs * 1_000
+
+/** What clients speak, and the server for it. */
+export interface Service {
+  kind: ConnectionKind
+  /**
+   * @param onRequest - told of each request that is executed.
+   * @param generation - the process that it is in, if there are handoffs.
+   */
+  make(onRequest: (id: string) => void, generation?: Generation): Server
+}
+
+/** What clients got, each for itself, and which of their requests were executed. */
+export interface Outcome {
+  heard: string[]
+  executed: string[]
+}
+
+/** Looks at what came of handoffs beside what came without one. */
+type Check = (outcome: Outcome, expected: Outcome) => void
+
+/** Everything is as it is without a handoff. */
+const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
+
+/**
+ * Tries random clients across random handoffs.
+ *
+ * @param overlap - whether a handoff begins while the one before still drains.
+ */
+export async function compare(
+  service: Service,
+  clients: fc.Arbitrary<Lines[]>,
+  { check = isSame, overlap = false } = {},
+): Promise<void> {
+  const isLate = timeLimit()
+  const handoffs = fc.array(scriptedHandoff, { minLength: 1, maxLength: 3 })
+  await fc.assert(
+    fc.asyncProperty(clients, handoffs, async (lines, planned) => {
+      if (isLate()) return
+      const expected = await without(service, lines)
+      check(await withHandoffs(service, lines, planned, overlap), expected)
+    }),
+    {
+      numRuns: runs,
+      ...replay,
+    },
+  )
+}
+
+/**
+ * On a busy machine fewer runs will do. Each ends before the next: what interrupts one from outside
+ * would leave its sockets to the test after.
+ */
+function timeLimit(): () => boolean {
+  const ends = performance.now() + (HANDOFF_PROPERTY_RUNS === undefined ? 8_000 : 3_600_000)
+  return () => performance.now() > ends
+}
+
+async function without({ make }: Service, lines: Lines[]): Promise<Outcome> {
+  const executed: string[] = []
+  const server = make((id) => executed.push(id))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  // Nobody waits for one.
+  let commits = 0
+  const handoffs = { commits: () => commits++, over: Promise.resolve() }
+  try {
+    const heard = await play(portOf(server), lines, handoffs)
+    return { heard: heard.map(wholeChunks), executed: executed.sort() }
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+async function withHandoffs(
+  service: Service,
+  lines: Lines[],
+  planned: ScriptedHandoff[],
+  overlap: boolean,
+): Promise<Outcome> {
+  const executed: string[] = []
+  const serve = async (place: Place) => {
+    const generation = await place.start()
+    const server = generation.own(service.make((id) => executed.push(id), generation))
+    await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
+    await generation.handoff.ready()
+    return { generation, port: portOf(server) }
+  }
+  const heard = await withPlace(async (place) => {
+    let { generation, port } = await serve(place)
+    const generations = [generation]
+    const over = (async () => {
+      for (const { wait, dies, acks } of planned) {
+        await turns(wait)
+        if (dies !== undefined) {
+          await fail(place, generation, service.kind, dies, acks)
+          continue
+        }
+        const from = generation.events.length
+        const next = await serve(place)
+        // With the next handoff it tells those that it still serves to connect again.
+        if (!overlap) await generation.told('drained', from)
+        generation = next.generation
+        generations.push(generation)
+      }
+    })()
+    const commits = () => generations.reduce((sum, each) => sum + commitsOf(each), 0)
+    const [heard] = await Promise.all([play(port, lines, { commits, over }), over])
+    return heard
+  })
+  return { heard: heard.map(wholeChunks), executed: executed.sort() }
+}
+
+async function play(port: number, lines: Lines[], handoffs: Handoffs): Promise<string[]> {
+  const clients = lines.map(() => new ScriptedClient(port))
+  try {
+    return await Promise.all(
+      lines.map((each, index) => (clients[index] as ScriptedClient).play(each, handoffs)),
+    )
+  } finally {
+    for (const client of clients) client.close()
+  }
+}
+
+/** A new process that takes over and is killed, before it has read a byte of any connection. */
+async function fail(
+  place: Place,
+  old: Generation,
+  kind: ConnectionKind,
+  turnsToLive: number,
+  acks: boolean,
+): Promise<void> {
+  const from = old.events.length
+  const peer = place.newPeer()
+  await peer.receive()
+  const key = 'tcp:127.0.0.1:0#1'
+  peer.say({ type: 'ready', claimed: [key], takes: { [key]: [kind] } })
+  await peer.hear('committed')
+  const acking = acks ? ackAll(peer) : undefined
+  await turns(turnsToLive)
+  peer.die()
+  await acking
+  await old.told('taken-back', from)
+}
+
+async function ackAll(peer: NewPeer): Promise<void> {
+  let received = 0
+  try {
+    for (;;) {
+      received += (await peer.hear('connections')).items.length
+      peer.say({ type: 'adopted', received })
+    }
+  } catch {
+    // Whatever else it hears, its own death included, it has heard enough.
+  }
+}
+
+function commitsOf(generation: Generation): number {
+  return generation.all('stage').filter(({ stage }) => stage === 'drain').length
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,115 @@
+// What the old process is told of the connections that came over: the latest, and only as fast as it reads.
+
+import { expect, test } from 'vitest'
+import { Arrivals } from '../../../packages/handoff/src/new/arrivals.ts'
+import type { RestMessage } from '../../../packages/handoff/src/protocol/messages.ts'
+
+const turn = () => new Promise(setImmediate)
+const rest = (read: number) => ({ progress: { read, written: 2 * read }, item: {} })
+
+/** Arrivals, and what was told of them; each message is on its way until it is taken. */
+function arrivals() {
+  const told: { rests: RestMessage[]; take: () => void }[] = []
+  const ended: number[][] = []
+  const taking: (() => void)[] = []
+  const arrivals = new Arrivals({
+    ended: (numbers) =>
+      new Promise<void>((take) => {
+        ended.push(numbers)
+        taking.push(take)
+      }),
+    rested: (rests) => new Promise<void>((take) => told.push({ rests, take })),
+  })
+  arrivals.tellRests(true)
+  return { arrivals, told, ended, takeEnded: () => taking.shift()?.() }
+}
+
+test('rests of one tick are one message', async () => {
+  const { arrivals: all, told } = arrivals()
+  const [first, second] = [all.next(), all.next()]
+  first.onRest(rest(10))
+  second.onRest(rest(20))
+  await turn()
+  expect(told.map(({ rests }) => rests)).toEqual([
+    [
+      { number: 0, read: 10, written: 20, item: {} },
+      { number: 1, read: 20, written: 40, item: {} },
+    ],
+  ])
+})
+
+test('while one is on its way the latest rest of each connection is kept, and no other', async () => {
+  const { arrivals: all, told } = arrivals()
+  const [first, second] = [all.next(), all.next()]
+  first.onRest(rest(10))
+  await turn()
+  for (const read of [20, 30, 40]) first.onRest(rest(read))
+  second.onRest(rest(5))
+  await turn()
+  expect(told).toHaveLength(1)
+  told[0]?.take()
+  await turn()
+  expect(told[1]?.rests.map(({ number, read }) => [number, read])).toEqual([
+    [0, 40],
+    [1, 5],
+  ])
+})
+
+test('many take several messages, which a frame has room for', async () => {
+  const { arrivals: all, told } = arrivals()
+  for (let n = 0; n < 2_500; n++) all.next().onRest(rest(n))
+  for (let message = 0; message < 3; message++) {
+    await turn()
+    told[message]?.take()
+  }
+  expect(told.map(({ rests }) => rests.length)).toEqual([1_000, 1_000, 500])
+})
+
+test('the ends of many take several messages too', async () => {
+  const { arrivals: all, ended, takeEnded } = arrivals()
+  for (let n = 0; n < 25_000; n++) all.next().onEnd()
+  for (let message = 0; message < 3; message++) {
+    await turn()
+    expect(ended).toHaveLength(message + 1)
+    takeEnded()
+  }
+  expect(ended.map(({ length }) => length)).toEqual([10_000, 10_000, 5_000])
+  expect(ended.flat()).toEqual(Array.from({ length: 25_000 }, (_, number) => number))
+})
+
+test('an old process that does not read is sent one message of each kind, and no other', async () => {
+  const { arrivals: all, told, ended } = arrivals()
+  const connections = Array.from({ length: 100 }, () => all.next())
+  for (const connection of connections) {
+    connection.onRest(rest(1))
+    await turn()
+  }
+  for (const connection of connections) {
+    connection.onEnd()
+    await turn()
+  }
+  expect(told).toHaveLength(1)
+  expect(ended).toHaveLength(1)
+})
+
+test('of one that has ended only that is told', async () => {
+  const { arrivals: all, told, ended } = arrivals()
+  const arrival = all.next()
+  arrival.onRest(rest(10))
+  arrival.onEnd()
+  await turn()
+  expect(told).toEqual([])
+  expect(ended).toEqual([[0]])
+})
+
+test('nothing is told to who does not want to know, or does so no more', async () => {
+  const { arrivals: all, told } = arrivals()
+  const before = all.next()
+  expect(before.wantsRests).toBe(true)
+  before.onRest(rest(10))
+  all.tellRests(false)
+  before.onRest(rest(20))
+  expect(all.next().wantsRests).toBe(false)
+  await turn()
+  expect(told).toEqual([])
+})

@@ -1,0 +1,73 @@
+// The plugin where nobody asked for a handoff: nothing changes.
+
+import net from 'node:net'
+import Fastify from 'fastify'
+import handoff from 'fastify-socket-handoff'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
+
+afterEach(() => void vi.unstubAllEnvs())
+
+/** What of this process and of Node the plugin could touch. */
+function world() {
+  return {
+    listen: net.Server.prototype.listen,
+    close: net.Server.prototype.close,
+    handlers: process.eventNames().map((name) => [name, process.listenerCount(name)]),
+    env: { ...process.env },
+  }
+}
+
+function open(options: object = {}) {
+  const app = Fastify()
+  onTestFinished(() => app.close())
+  app.get('/', async () => 'hello')
+  app.register(handoff, options)
+  return app
+}
+
+test.each([
+  ['nothing is configured', {}, {}],
+  ['it is switched off', { enabled: false, rendezvous: '/nowhere/r.sock' }, {}],
+  [
+    'it is switched off under a supervisor',
+    { enabled: false },
+    { HANDOFF_RENDEZVOUS: '/nowhere/r' },
+  ],
+  ['variables are empty', {}, { HANDOFF_RENDEZVOUS: '', NOTIFY_SOCKET: '' }],
+])('%s: the server is a plain one, and the process as it was', async (_, options, env) => {
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+  const before = world()
+  const app = open(options)
+  await app.ready()
+  expect(app.handoff).toBeNull()
+  const at = await app.listen({ host: '127.0.0.1', port: 0 })
+  expect(await (await fetch(at)).text()).toBe('hello')
+  for (const method of ['listen', 'close', 'address', 'emit'] as const) {
+    expect(Object.hasOwn(app.server, method), method).toBe(false)
+  }
+  expect(world()).toEqual(before)
+  await app.close()
+  await expect(fetch(at)).rejects.toThrow()
+})
+
+test('options of the handoff are checked where it is switched on', async () => {
+  const app = open({ enabled: true, rendezvous: 'not/absolute.sock' })
+  await expect(app.ready()).rejects.toMatchObject({ code: 'ERR_HANDOFF_INVALID_OPTION' })
+})
+
+test('the decorator is the handoff, and app.close gives the process back', async () => {
+  const exit = vi.spyOn(realSystem, 'exit').mockReturnValue()
+  onTestFinished(() => exit.mockRestore())
+  const before = world()
+  const app = open({ enabled: true })
+  await app.ready()
+  expect(app.handoff?.generation).toBe(1)
+  const at = await app.listen({ host: '127.0.0.1', port: 0 })
+  expect(app.handoff?.metrics().listeners).toHaveLength(1)
+  expect(await (await fetch(at)).text()).toBe('hello')
+  await app.close()
+  await expect(fetch(at)).rejects.toThrow()
+  expect(world()).toEqual(before)
+  expect(exit).not.toHaveBeenCalled()
+})

@@ -1,0 +1,98 @@
+// Options of createHandoff and the operator's environment, joined.
+
+import { describe, expect, test } from 'vitest'
+import {
+  giveBack,
+  type HandoffOptions,
+  readSettings,
+} from '../../../packages/handoff/src/terms/options.ts'
+
+const times = [
+  { option: 'readyTimeoutMs', variable: 'HANDOFF_READY_TIMEOUT_MS', fallback: 60_000 },
+  { option: 'drainTimeoutMs', variable: 'HANDOFF_DRAIN_TIMEOUT_MS', fallback: 30_000 },
+  { option: 'probationMs', variable: 'HANDOFF_PROBATION_MS', fallback: 5_000 },
+] as const
+
+function refused(options: object, env: NodeJS.ProcessEnv = {}): void {
+  expect(() => readSettings(options as HandoffOptions, env)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }),
+  )
+}
+
+describe.each(times)('$option', ({ option, variable, fallback }) => {
+  test('has a default, is taken from the code, and the operator wins', () => {
+    expect(readSettings({}, {})[option]).toBe(fallback)
+    expect(readSettings({ [option]: 70 }, {})[option]).toBe(70)
+    expect(readSettings({ [option]: 70 }, { [variable]: '80' })[option]).toBe(80)
+    expect(readSettings({ [option]: 70 }, { [variable]: '' })[option]).toBe(70)
+  })
+
+  test('is a number of milliseconds that a timer can wait for', () => {
+    expect(readSettings({ [option]: 0 }, {})[option]).toBe(0)
+    expect(readSettings({ [option]: 2 ** 31 - 1 }, {})[option]).toBe(2 ** 31 - 1)
+    for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '100', {}]) {
+      refused({ [option]: wrong })
+    }
+    for (const wrong of ['-1', 'soon', '60s', '1e10', ' ', 'Infinity']) {
+      refused({}, { [variable]: wrong })
+    }
+  })
+})
+
+test('the rendezvous is an absolute path, and the supervisor knows better', () => {
+  expect(readSettings({}, {}).rendezvous).toBeUndefined()
+  expect(readSettings({ rendezvous: '/run/a.sock' }, {}).rendezvous).toBe('/run/a.sock')
+  const env = { HANDOFF_RENDEZVOUS: '/run/b.sock' }
+  expect(readSettings({ rendezvous: '/run/a.sock' }, env).rendezvous).toBe('/run/b.sock')
+  for (const wrong of ['a.sock', './a.sock', '', 1, null, {}]) refused({ rendezvous: wrong })
+})
+
+test('allowUids is a list of user ids', () => {
+  expect(readSettings({}, {}).allowUids).toEqual([])
+  expect(readSettings({ allowUids: [0, 33] }, {}).allowUids).toEqual([0, 33])
+  for (const wrong of [33, '33', ['33'], [-1], [1.5], [Number.NaN], {}]) {
+    refused({ allowUids: wrong })
+  }
+})
+
+test('the supervisor counts generations where there is no old process', () => {
+  expect(readSettings({}, {}).firstGeneration).toBe(1)
+  expect(readSettings({}, { HANDOFF_GENERATION: '7' }).firstGeneration).toBe(7)
+  for (const wrong of ['0', '-1', '1.5', 'two', '1e99']) refused({}, { HANDOFF_GENERATION: wrong })
+})
+
+test('the supervisor says how often it wants the status, and never without a pause', () => {
+  expect(readSettings({}, {}).statusIntervalMs).toBeUndefined()
+  expect(readSettings({}, { HANDOFF_STATUS_INTERVAL_MS: '1000' }).statusIntervalMs).toBe(1_000)
+  refused({}, { HANDOFF_STATUS_INTERVAL_MS: '0' })
+  refused({}, { HANDOFF_STATUS_INTERVAL_MS: 'often' })
+})
+
+test('our variables are taken out of the environment, what is not ours stays', () => {
+  const env: NodeJS.ProcessEnv = {
+    HANDOFF_RENDEZVOUS: '/run/b.sock',
+    HANDOFF_STATUS_INTERVAL_MS: '1000',
+    HANDOFF_READY_TIMEOUT_MS: '1',
+    HANDOFF_DRAIN_TIMEOUT_MS: '2',
+    HANDOFF_PROBATION_MS: '3',
+    NOTIFY_SOCKET: '/run/notify.sock',
+    HANDOFF_DIR: '/run/handoff',
+    PATH: '/bin',
+  }
+  expect(readSettings({}, env).notifySocket).toBe('/run/notify.sock')
+  expect(env).toEqual({ HANDOFF_DIR: '/run/handoff', PATH: '/bin' })
+})
+
+test('where an option is wrong, or the handoff cannot begin, they are there for a second try', () => {
+  const given = { HANDOFF_RENDEZVOUS: '/run/b.sock', HANDOFF_DRAIN_TIMEOUT_MS: '2', PATH: '/bin' }
+  const env: NodeJS.ProcessEnv = { ...given }
+  refused({ allowUids: 33 }, env)
+  expect(env).toEqual(given)
+  giveBack(readSettings({}, env), env)
+  expect(env).toEqual(given)
+})
+
+test('signals are handled unless the code says otherwise', () => {
+  expect(readSettings({}, {}).signals).toBe(true)
+  expect(readSettings({ signals: false }, {}).signals).toBe(false)
+})
