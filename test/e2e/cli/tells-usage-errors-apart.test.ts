@@ -6,12 +6,12 @@ test.each([
   [['bogus'], "unknown command 'bogus'"],
   [['run'], "missing required argument 'entry'"],
   [['run', '--drain-timeout', 'soon', 'x.js'], 'Give a duration: 500ms, 30s, 2m.'],
-  [['run', '--ready-timeout', '0', 'x.js'], 'Give it some time'],
-  [['run', '--name', '../x', 'x.js'], 'A name has up to 64 letters'],
+  [['run', '--ready-timeout', '0', 'x.js'], 'Give a duration above 0'],
+  [['run', '--name', '../x', 'x.js'], 'Give a name of up to 64 letters'],
   [['run', '--bogus', 'x.js'], "unknown option '--bogus'"],
   [['reload', '--wait', 'ready'], 'Allowed choices are exit'],
   [['status', 'a', 'b'], 'too many arguments'],
-  [['stop', '/x'], 'A name has up to 64 letters'],
+  [['stop', '/x'], 'Give a name of up to 64 letters'],
 ])('%j is not understood', async (args, text) => {
   const { exitCode, stdout, stderr } = await makeProject({}).handoff(...args)
   expect(stderr).toContain(text)

@@ -1,68 +1,60 @@
-// Reads the values of flags; commander turns these errors into exit code 2.
+// Reads the values of flags. Commander turns these errors into exit code 2.
 
 import { InvalidArgumentError } from 'commander'
-import { isListenerPlace } from '../supervisor/control/listener-place.ts'
-import { mostWorkers, readWorkerCount } from '../supervisor/control/worker-count.ts'
+import { listenerPlace } from '../supervisor/control/listener-place.ts'
+import * as workers from '../supervisor/control/worker-count.ts'
 import { isName } from '../supervisor/program/entry.ts'
-import {
-  leastMaxGenerations,
-  mostMaxGenerations,
-  readMaxGenerations,
-} from '../supervisor/worker/generation-limit.ts'
+import { maxGenerations } from '../supervisor/worker/generation-limit.ts'
+import { type Check, Mismatch, parsed } from '../terms/checks.ts'
 import { parseDuration } from './text/duration.ts'
 
-/** A duration in milliseconds. */
-export function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new InvalidArgumentError('Give a duration: 500ms, 30s, 2m.')
-  return ms
+/** Reads the value of a flag. @throws {@link InvalidArgumentError}, which says what to give instead. */
+function argument<T>(check: Check<T>, help = ''): (text: string) => T {
+  return (text) => {
+    try {
+      return check(text, 'the value')
+    } catch (error) {
+      if (!(error instanceof Mismatch)) throw error
+      throw new InvalidArgumentError(`Give ${error.expected}.${help}`)
+    }
+  }
 }
+
+/** A duration in milliseconds. */
+export const duration = argument(parsed('a duration: 500ms, 30s, 2m', parseDuration))
 
 /** A duration in which something has to happen. */
-export function positiveDuration(text: string): number {
-  const ms = duration(text)
-  if (ms === 0) throw new InvalidArgumentError('Give it some time: 500ms, 30s, 2m.')
-  return ms
-}
+export const positiveDuration = argument(
+  parsed('a duration above 0: 500ms, 30s, 2m', (text) => parseDuration(text) || undefined),
+)
 
-/** A process reports once a second that it lives: less than two of these would end healthy ones. */
+/** A process reports each second: a shorter watchdog would end processes that do not hang. */
 const leastWatchdogMs = 2_000
 
-/** How long a process may say nothing; 0 is for ever. */
-export function watchdogDuration(text: string): number {
-  const ms = duration(text)
-  if (ms !== 0 && ms < leastWatchdogMs) {
-    throw new InvalidArgumentError('Give 2s or more, or 0 for no watchdog.')
-  }
-  return ms
-}
+/** How long a process may report nothing; 0: no limit. */
+export const watchdogDuration = argument(
+  parsed('a duration of 2s or more, or 0 for no watchdog', (text) => {
+    const ms = parseDuration(text)
+    return ms === 0 || (ms !== undefined && ms >= leastWatchdogMs) ? ms : undefined
+  }),
+)
 
-/** Ports and Unix paths, one a flag. */
-export function listenerPlace(text: string, before: readonly string[] = []): string[] {
-  // A comma stands between two of them in HANDOFF_DROP.
-  if (isListenerPlace(text) && !text.includes(',')) return [...before, text]
-  throw new InvalidArgumentError(
-    'Give a port from 1 to 65535 or a Unix path; repeat the flag for more.',
-  )
+const onePlace = argument(listenerPlace, ' Repeat the flag for more.')
+
+/** Adds a port or a Unix path: each flag has one. */
+export function listenerPlaces(text: string, before: readonly string[] = []): string[] {
+  return [...before, onePlace(text)]
 }
 
 /** A number of workers. */
-export function workerCount(text: string): number {
-  const count = readWorkerCount(text)
-  if (count !== undefined) return count
-  throw new InvalidArgumentError(`Give a number from 1 to ${mostWorkers}, or max.`)
-}
+export const workerCount = argument(workers.workerCount)
 
-/** How many generations there may be at once. */
-export function generationCount(text: string): number {
-  const count = readMaxGenerations(text)
-  if (count !== undefined) return count
-  const range = `${leastMaxGenerations} to ${mostMaxGenerations}`
-  throw new InvalidArgumentError(`Give a number from ${range}: one serves, and one takes over.`)
-}
+/** How many generations of one worker may run at once. */
+export const generationCount = argument(maxGenerations)
 
 /** A name that can be a directory of its own. */
-export function runName(text: string): string {
-  if (isName(text)) return text
-  throw new InvalidArgumentError('A name has up to 64 letters, digits and . _ -')
-}
+export const runName = argument(
+  parsed('a name of up to 64 letters, digits and . _ -', (text) =>
+    isName(text) ? text : undefined,
+  ),
+)

@@ -5,7 +5,7 @@ import { checkCommand } from '../supervisor/program/release.ts'
 import {
   duration,
   generationCount,
-  listenerPlace,
+  listenerPlaces,
   positiveDuration,
   runName,
   watchdogDuration,
@@ -97,7 +97,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .option(
       '--drop <place>',
       'the new process need not listen on this port or Unix path; may be repeated',
-      listenerPlace,
+      listenerPlaces,
     )
     .option('--json', 'one JSON object a line')
     .action(async (name, options) => {

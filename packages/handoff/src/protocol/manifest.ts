@@ -1,6 +1,6 @@
 // What is on offer: listener keys, the entries of a manifest, and which entry answers a request.
 
-import { HandoffError } from '../terms/errors.ts'
+import { type Check, flag, object, oneOf, optional, text, upTo } from '../terms/checks.ts'
 
 export type ListenerProtocol = 'tcp' | 'udp' | 'unix'
 
@@ -113,41 +113,20 @@ function covers(
   return (address === '0.0.0.0' && !isIpv6) || (address === '::' && (isIpv6 || !ipv6Only))
 }
 
-const protocols: readonly string[] = ['tcp', 'udp', 'unix'] satisfies ListenerProtocol[]
+const entryFields = object({
+  key: text,
+  protocol: oneOf('tcp', 'udp', 'unix'),
+  address: text,
+  port: upTo(65_535),
+  ipv6Only: flag,
+  inode: optional(text),
+  shared: optional(flag),
+})
 
-/**
- * Checks one entry that a peer sent.
- *
- * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL.
- */
-export function parseManifestEntry(value: unknown): ManifestEntry {
-  const entry = value as Partial<ManifestEntry> | null
-  if (
-    typeof entry !== 'object' ||
-    entry === null ||
-    typeof entry.key !== 'string' ||
-    typeof entry.protocol !== 'string' ||
-    !protocols.includes(entry.protocol) ||
-    typeof entry.address !== 'string' ||
-    typeof entry.port !== 'number' ||
-    !Number.isInteger(entry.port) ||
-    entry.port < 0 ||
-    entry.port > 65_535 ||
-    typeof entry.ipv6Only !== 'boolean' ||
-    (entry.inode !== undefined && typeof entry.inode !== 'string') ||
-    (entry.shared !== undefined && typeof entry.shared !== 'boolean')
-  ) {
-    throw new HandoffError(
-      'ERR_HANDOFF_PROTOCOL',
-      'cannot read the manifest: an entry is not a listener',
-    )
-  }
-  const { key, protocol, address, port, ipv6Only, inode, shared } = entry as ManifestEntry
-  return {
-    ...{ key, protocol, address, port, ipv6Only },
-    ...(inode === undefined ? {} : { inode }),
-    ...(shared === true ? { shared } : {}),
-  }
+/** Checks one entry that a peer sent. */
+export const manifestEntry: Check<ManifestEntry> = (value, name) => {
+  const { shared, ...entry } = entryFields(value, name)
+  return shared === true ? { ...entry, shared } : entry
 }
 
 /** The request that leads to the very place of an entry. */

@@ -1,7 +1,21 @@
 // What the two processes say to each other: one type a message, and the check of what arrives.
 
+import {
+  asObject,
+  type Check,
+  count,
+  list,
+  Mismatch,
+  object,
+  oneOf,
+  optional,
+  present,
+  record,
+  text,
+  withDefault,
+} from '../terms/checks.ts'
 import { HandoffError } from '../terms/errors.ts'
-import { type ManifestEntry, parseManifestEntry } from './manifest.ts'
+import { type ManifestEntry, manifestEntry } from './manifest.ts'
 import { printable } from './printable.ts'
 
 /** Versions that this release speaks. Version 0 is never among them, so that tests can use it. */
@@ -125,146 +139,78 @@ export interface StateMessage {
 /** A message as it is sent or was received. */
 export type Message = { [T in MessageType]: { type: T } & Messages[T] }[MessageType]
 
-type Fields = Record<string, unknown>
-
 /**
  * Longest reason that is taken from a peer, in characters. It becomes the message of an error, which the
  * application may print by itself: so it is made printable here.
  */
 const reasonLimit = 4_096
 
-const readers: { [T in MessageType]: (fields: Fields) => Messages[T] } = {
-  hello: (f) => ({
-    versions: array(f, 'versions').map((v) => asCount(v, 'versions')),
-    pid: count(f, 'pid'),
-    ...readAccepts(f),
+const reason = object({ code: limited(100), reason: limited(reasonLimit) })
+
+const accepts = optional(list(text))
+
+const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
+  hello: object({ versions: list(count), pid: count, accepts }),
+  refuse: reason,
+  manifest: object({
+    version: count,
+    generation: count,
+    pid: count,
+    listeners: list(manifestEntry),
+    accepts,
   }),
-  refuse: readReason,
-  manifest: (f) => ({
-    version: count(f, 'version'),
-    generation: count(f, 'generation'),
-    pid: count(f, 'pid'),
-    listeners: array(f, 'listeners').map(parseManifestEntry),
-    ...readAccepts(f),
-  }),
-  listeners: (f) => ({ first: count(f, 'first') }),
-  ack: (f) => ({ received: count(f, 'received') }),
-  ready: (f) => ({ claimed: texts(f, 'claimed'), takes: readTakes(f) }),
-  committed: () => ({}),
-  drained: (f) => ({
-    drained: count(f, 'drained'),
-    handedOver: 'handedOver' in f ? count(f, 'handedOver') : 0,
-    forced: count(f, 'forced'),
-  }),
-  release: () => ({}),
-  abort: readReason,
-  connections: (f) => ({ key: text(f, 'key'), kind: text(f, 'kind'), items: array(f, 'items') }),
-  adopted: (f) => ({ received: count(f, 'received') }),
-  ended: (f) => ({ numbers: array(f, 'numbers').map((v) => asCount(v, 'numbers')) }),
+  listeners: object({ first: count }),
+  ack: object({ received: count }),
+  ready: object({ claimed: list(text), takes: withDefault(record(list(text)), {}) }),
+  committed: object({}),
+  drained: object({ drained: count, handedOver: withDefault(count, 0), forced: count }),
+  release: object({}),
+  abort: reason,
+  connections: object({ key: text, kind: text, items: list(present) }),
+  adopted: object({ received: count }),
+  ended: object({ numbers: list(count) }),
   state: readState,
-  older: (f) => ({
-    processes: records(f, 'processes').map((process) => ({
-      pid: count(process, 'pid'),
-      generation: count(process, 'generation'),
-    })),
+  older: object({ processes: list(object({ pid: count, generation: count })) }),
+  rested: object({
+    rests: list(object({ number: count, read: count, written: count, item: present })),
   }),
-  rested: (f) => ({
-    rests: records(f, 'rests').map((rest) => ({
-      number: count(rest, 'number'),
-      read: count(rest, 'read'),
-      written: count(rest, 'written'),
-      item: rest.item,
-    })),
-  }),
-  mark: () => ({}),
-  alive: () => ({}),
+  mark: object({}),
+  alive: object({}),
 }
 
 /**
  * Makes a message of what arrived. Unknown fields are dropped: a later minor release may add some.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when a field is missing or of another type.
+ * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if a field is missing or of another type.
  */
 export function readMessage(type: MessageType, payload: unknown): Message {
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
-    throw invalid(`${type} is not an object`)
+  try {
+    return { type, ...checks[type](payload, type) } as Message
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error
+    const what = `cannot read the message of the peer: ${error.message}`
+    throw new HandoffError('ERR_HANDOFF_PROTOCOL', what)
   }
-  return { type, ...readers[type](payload as Fields) } as Message
 }
 
-function readState(fields: Fields): StateMessage {
-  const head = {
-    key: text(fields, 'key'),
-    when: oneOf(fields, 'when', ['start', 'commit']),
-    encoding: oneOf(fields, 'encoding', ['json', 'bytes']),
-  }
-  if ('length' in fields) return { ...head, length: count(fields, 'length') }
-  if (head.encoding === 'bytes') return { ...head, value: text(fields, 'value') }
-  if (!('value' in fields)) throw invalid('state has neither a value nor a length')
+const stateHead = object({
+  key: text,
+  when: oneOf('start', 'commit'),
+  encoding: oneOf('json', 'bytes'),
+})
+const stateInFile = object({ length: count })
+const stateInBytes = object({ value: text })
+
+function readState(value: unknown, name: string): StateMessage {
+  const fields = asObject(value, name)
+  const head = stateHead(fields, name)
+  if ('length' in fields) return { ...head, ...stateInFile(fields, name) }
+  if (head.encoding === 'bytes') return { ...head, ...stateInBytes(fields, name) }
+  if (!('value' in fields)) throw new Mismatch(name, 'a value, and has no length')
   return { ...head, value: fields.value }
 }
 
-function oneOf<const T extends string>(fields: Fields, name: string, values: readonly T[]): T {
-  const value = values.find((candidate) => candidate === fields[name])
-  if (value === undefined) throw invalid(`${name} is none of ${values.join(', ')}`)
-  return value
-}
-
-function readTakes(fields: Fields): Record<string, string[]> {
-  const { takes = {} } = fields
-  if (typeof takes !== 'object' || takes === null) throw invalid('takes is not an object')
-  const keys = Object.keys(takes)
-  return Object.fromEntries(keys.map((key) => [key, texts(takes as Fields, key)]))
-}
-
-function readAccepts(fields: Fields): { accepts?: string[] } {
-  return 'accepts' in fields ? { accepts: texts(fields, 'accepts') } : {}
-}
-
-function readReason(fields: Fields): { code: string; reason: string } {
-  return {
-    code: printable(text(fields, 'code').slice(0, 100)),
-    reason: printable(text(fields, 'reason').slice(0, reasonLimit)),
-  }
-}
-
-function array(fields: Fields, name: string): unknown[] {
-  const value = fields[name]
-  if (!Array.isArray(value)) throw invalid(`${name} is not a list`)
-  return value
-}
-
-function records(fields: Fields, name: string): Fields[] {
-  return array(fields, name).map((value) => {
-    if (typeof value !== 'object' || value === null) throw invalid(`${name} is not of objects`)
-    return value as Fields
-  })
-}
-
-function texts(fields: Fields, name: string): string[] {
-  return array(fields, name).map((value) => asText(value, name))
-}
-
-function text(fields: Fields, name: string): string {
-  return asText(fields[name], name)
-}
-
-function count(fields: Fields, name: string): number {
-  return asCount(fields[name], name)
-}
-
-function asText(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalid(`${name} is not a string`)
-  return value
-}
-
-function asCount(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw invalid(`${name} is not a whole number`)
-  }
-  return value
-}
-
-function invalid(reason: string): HandoffError {
-  return new HandoffError('ERR_HANDOFF_PROTOCOL', `cannot read the message of the peer: ${reason}`)
+/** A string, of which so many characters are kept. */
+function limited(most: number): Check<string> {
+  return (value, name) => printable(text(value, name).slice(0, most))
 }

@@ -1,15 +1,19 @@
 import { expect, test } from 'vitest'
 import {
-  isListenerPlace,
+  listenerPlace,
+  listenerPlaces,
   placesWithout,
 } from '../../../../packages/handoff/src/supervisor/control/listener-place.ts'
+import { Mismatch } from '../../../../packages/handoff/src/terms/checks.ts'
 
 test.each(['1', '3000', '65535', '/run/app.sock', 'app.sock', './app'])('%s is a place', (text) => {
-  expect(isListenerPlace(text)).toBe(true)
+  expect(listenerPlace(text, 'drop')).toBe(text)
+  expect(listenerPlaces(`${text},80`, 'drop')).toEqual([text, '80'])
 })
 
 test.each(['', '0', '65536', '99999', 'foo', '-1'])('"%s" is none', (text) => {
-  expect(isListenerPlace(text)).toBe(false)
+  expect(() => listenerPlace(text, 'drop')).toThrow(Mismatch)
+  expect(() => listenerPlaces(`80,${text}`, 'drop')).toThrow(Mismatch)
 })
 
 test('places without a listener are found', () => {
@@ -18,4 +22,8 @@ test('places without a listener are found', () => {
     '300',
     '4000',
   ])
+})
+
+test('one flag has one place', () => {
+  expect(() => listenerPlace('80,81', 'drop')).toThrow(Mismatch)
 })

@@ -7,10 +7,11 @@ import {
 } from '../../../../packages/handoff/src/supervisor/registry/registry.ts'
 import {
   defaultMaxGenerations,
-  readMaxGenerations,
+  maxGenerations,
   surplusGenerations,
   tooManyGenerations,
 } from '../../../../packages/handoff/src/supervisor/worker/generation-limit.ts'
+import { Mismatch } from '../../../../packages/handoff/src/terms/checks.ts'
 import { noFates } from '../../../../packages/handoff/src/terms/fates.ts'
 
 /** Generations from 1 on, each a second younger than the one before; the last one serves. */
@@ -69,5 +70,7 @@ test.each([
   ['', undefined],
   ['max', undefined],
 ])('--max-generations %j is %j', (text, count) => {
-  expect(readMaxGenerations(text)).toBe(count)
+  const read = () => maxGenerations(text, 'generations')
+  if (count === undefined) expect(read).toThrow(Mismatch)
+  else expect(read()).toBe(count)
 })

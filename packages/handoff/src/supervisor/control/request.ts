@@ -1,17 +1,22 @@
-// What the control endpoint takes: one schema for each path, by which every request is checked.
+// Checks the requests to the control endpoint: one schema for each path.
 
 import { isAbsolute } from 'node:path'
+import { type Check, Mismatch, oneOf, parsed } from '../../terms/checks.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import { isListenerPlace } from './listener-place.ts'
-import { mostWorkers, readWorkerCount } from './worker-count.ts'
+import { listenerPlaces } from './listener-place.ts'
+import { workerCount } from './worker-count.ts'
 
-/** Reads the text of one parameter. @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
-type Reader<T> = (text: string, name: string) => T
+/** The supervisor does not know the working directory of its client. */
+const path = parsed('an absolute path', (text) =>
+  isAbsolute(text) && !text.includes('\0') ? text : undefined,
+)
+
+const switched: Check<boolean> = (value, name) => oneOf('true', 'false')(value, name) === 'true'
 
 interface Schema {
   readonly method: 'GET' | 'POST'
   /** Every parameter that the path takes, by name. Each of them may be absent. */
-  readonly parameters: Readonly<Record<string, Reader<unknown>>>
+  readonly parameters: Readonly<Record<string, Check<unknown>>>
 }
 
 /** The paths of the control endpoint. */
@@ -21,15 +26,15 @@ export const schemas = {
     method: 'POST',
     parameters: {
       wait: oneOf('exit'),
-      workers: readWorkers,
-      parallel: readFlag,
-      drop: readPlaces,
-      entry: readPath,
-      cwd: readPath,
-      node: readPath,
+      workers: workerCount,
+      parallel: switched,
+      drop: listenerPlaces,
+      entry: path,
+      cwd: path,
+      node: path,
     },
   },
-  '/upgrade': { method: 'POST', parameters: { command: readPath, node: readPath } },
+  '/upgrade': { method: 'POST', parameters: { command: path, node: path } },
   '/stop': { method: 'POST', parameters: {} },
 } as const satisfies Record<string, Schema>
 
@@ -37,7 +42,7 @@ export type Path = keyof typeof schemas
 
 /** The parameters of a request to `P`, checked. */
 export type Parameters<P extends Path> = {
-  readonly [Name in keyof (typeof schemas)[P]['parameters']]?: (typeof schemas)[P]['parameters'][Name] extends Reader<
+  readonly [Name in keyof (typeof schemas)[P]['parameters']]?: (typeof schemas)[P]['parameters'][Name] extends Check<
     infer T
   >
     ? T
@@ -56,51 +61,26 @@ export function findPath(path: string): Path | undefined {
  * has a value that its schema does not take.
  */
 export function readParameters<P extends Path>(path: P, query: URLSearchParams): Parameters<P> {
-  const readers: Schema['parameters'] = schemas[path].parameters
+  const checks: Schema['parameters'] = schemas[path].parameters
   const values = new Map<string, unknown>()
   for (const [name, text] of query) {
-    const read = Object.hasOwn(readers, name) ? readers[name] : undefined
-    if (read === undefined) {
-      const known = Object.keys(readers).join(', ') || 'no parameter'
-      throw invalid(`cannot read the request: ${path} takes ${known}, not ${quote(name)}`)
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check === undefined) {
+      const known = Object.keys(checks).join(', ') || 'no parameter'
+      throw invalid(`${path} takes ${known}, not ${quote(name)}`)
     }
-    if (values.has(name)) throw invalid(`cannot read the request: ${name} is given twice`)
-    values.set(name, read(text, name))
+    if (values.has(name)) throw invalid(`${name} is given twice`)
+    values.set(name, read(check, text, name))
   }
   return Object.fromEntries(values) as Parameters<P>
 }
 
-/** The supervisor does not know the working directory of its client. */
-function readPath(text: string, name: string): string {
-  if (!isAbsolute(text)) throw invalid(`cannot use ${name}=${quote(text)}: it is no absolute path`)
-  if (text.includes('\0')) throw invalid(`cannot use ${name}=${quote(text)}: it has a NUL byte`)
-  return text
-}
-
-function readWorkers(text: string): number {
-  const count = readWorkerCount(text)
-  if (count !== undefined) return count
-  throw invalid(`cannot run ${quote(text)} workers: workers takes 1 to ${mostWorkers}, or max`)
-}
-
-function readFlag(text: string, name: string): boolean {
-  return oneOf('true', 'false')(text, name) === 'true'
-}
-
-/** Ports and Unix paths, with a comma between two of them, as in HANDOFF_DROP. */
-function readPlaces(text: string, name: string): string[] {
-  const places = text.split(',')
-  if (places.every(isListenerPlace)) return places
-  throw invalid(
-    `cannot use ${name}=${quote(text)}: ${name} takes ports from 1 to 65535 and Unix paths`,
-  )
-}
-
-function oneOf<const T extends string>(...values: T[]): Reader<T> {
-  return (text, name) => {
-    const value = values.find((candidate) => candidate === text)
-    if (value !== undefined) return value
-    throw invalid(`cannot use ${name}=${quote(text)}: ${name} takes ${values.join(' or ')}`)
+function read(check: Check<unknown>, text: string, name: string): unknown {
+  try {
+    return check(text, name)
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error
+    throw invalid(`${name} is ${quote(text)}, not ${error.expected}`)
   }
 }
 
@@ -109,6 +89,6 @@ function quote(text: string): string {
   return JSON.stringify(text.length <= 100 ? text : `${text.slice(0, 100)}…`)
 }
 
-function invalid(message: string): HandoffError {
-  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', message)
+function invalid(reason: string): HandoffError {
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', `cannot read the request: ${reason}`)
 }

@@ -1,13 +1,14 @@
-// How many workers a run has, as the command line and the control endpoint take it.
+// Reads how many workers a run has, for the command line and the control endpoint.
 
 import { availableParallelism } from 'node:os'
+import { parsed } from '../../terms/checks.ts'
 
-/** Far more than cores; a mistyped number is refused before it starts a thousand processes more. */
-export const mostWorkers = 1024
+/** Far more than there are cores: a typing error must not start a thousand processes. */
+const mostWorkers = 1024
 
-/** Reads a count of workers, or `max`: as many as there are cores for us. */
-export function readWorkerCount(text: string): number | undefined {
+/** A number of workers. `max` is one for each core that this process may use. */
+export const workerCount = parsed(`a number from 1 to ${mostWorkers}, or max`, (text) => {
   if (text === 'max') return Math.min(availableParallelism(), mostWorkers)
   const count = /^\d+$/.test(text) ? Number(text) : 0
   return count >= 1 && count <= mostWorkers ? count : undefined
-}
+})

@@ -1,4 +1,4 @@
-// What a process reports, read from its datagram and believed only where it is well formed.
+// Reads the reports of processes: one datagram each, of which malformed fields are left out.
 
 import {
   aliveField,
@@ -8,8 +8,23 @@ import {
   probationField,
   wordsField,
 } from '../../protocol/notify.ts'
-import type { HandoffEvent } from '../../terms/events.ts'
-import { mapFates } from '../../terms/fates.ts'
+import {
+  amount,
+  type Check,
+  checked,
+  count,
+  list,
+  Mismatch,
+  nullable,
+  object,
+  optional,
+  record,
+  text,
+  withDefault,
+} from '../../terms/checks.ts'
+import type { HandoffErrorCode } from '../../terms/errors.ts'
+import type { HandoffEvent, Stage } from '../../terms/events.ts'
+import { type Fates, type KindCounts, mapFates } from '../../terms/fates.ts'
 import { numberOf } from '../../terms/options.ts'
 import { isStage } from './side.ts'
 
@@ -34,33 +49,56 @@ export interface Report {
   readonly stopping?: boolean
 }
 
-/** Fields that each type must have beside those of all; `sort` names what they must be. */
-const shapes: Record<HandoffEvent['type'], Record<string, (value: unknown) => boolean>> = {
-  stage: { stage: isStage, detail: isText },
-  serving: { listeners: isTexts, replaces: isReplaced },
-  aborted: { stage: isStage, code: isText, message: isText, serving: isText, peer: isCountOrNone },
-  'taken-back': { code: isText, message: isText, listeners: isTexts, connections: isReturned },
-  drained: { counts: isCounts },
-  joined: { from: isProcess, listeners: isTexts },
-  status: { stage: isStage, listeners: isTexts, connections: isCount },
-  warning: { message: isText },
+/** Any word is a kind, so that a kind that this release does not know is shown as it is. */
+const kind = checked('a kind', (value) => /^[a-z][a-z0-9-]{0,19}$/.test(String(value)))
+const kinds = record(count, kind)
+const fates = record(kinds)
+/** A process of an older release reports no fates. A fate that this release does not know is left out. */
+const readFates: Check<Fates> = (value = {}, name) => {
+  const given: Readonly<Record<string, KindCounts>> = fates(value, name)
+  return mapFates((fate) => given[fate] ?? {})
 }
+const processName = object({ pid: count, generation: count })
+const stage = checked<Stage>('a stage', isStage)
+/** A later release may have codes that this one does not know. */
+const reason = { code: text as Check<HandoffErrorCode>, message: text }
+const listeners = list(text)
 
-/** Fields that a process of an older release does not know, and what their absence means. */
-const additions: Partial<
-  Record<HandoffEvent['type'], Record<string, (value: unknown) => unknown>>
-> = {
-  'taken-back': { fates: readFates },
-  drained: {
+/** The fields of each type of event. What has a default is absent from the reports of older releases. */
+const shapes: { readonly [T in HandoffEvent['type']]: Readonly<Record<string, Check<unknown>>> } = {
+  stage: { stage, detail: text },
+  serving: { listeners, replaces: nullable(processName) },
+  aborted: { stage, ...reason, serving: text, peer: optional(count) },
+  'taken-back': {
+    ...reason,
+    listeners,
+    connections: object({ back: count, closed: count }),
     fates: readFates,
-    counts: (counts) => ({ handedOver: 0, closed: 0, ...Object(counts) }),
   },
-  status: { open: readKinds, fates: readFates },
+  drained: {
+    counts: object({
+      drained: count,
+      forced: count,
+      handedOver: withDefault(count, 0),
+      closed: withDefault(count, 0),
+    }),
+    fates: readFates,
+  },
+  joined: { from: processName, listeners },
+  status: { stage, listeners, connections: count, open: withDefault(kinds, {}), fates: readFates },
+  warning: { message: text },
 }
 
-/** Reads one datagram; what is malformed is left out, since a stray process may have sent it. */
-export function readReport(text: string): Report {
-  const fields = parseNotify(text)
+const eventType = object({
+  type: checked<HandoffEvent['type']>('a type of event', (value) =>
+    Object.hasOwn(shapes, String(value)),
+  ),
+})
+const common = { pid: count, generation: count, elapsedMs: amount }
+
+/** Reads one datagram. Malformed fields are left out, since a stray process may have sent them. */
+export function readReport(datagram: string): Report {
+  const fields = parseNotify(datagram)
   const event = readEvent(fields[eventField])
   const exception = readJson(fields[exceptionField])
   const words = readJson(fields[wordsField])
@@ -80,90 +118,29 @@ export function readReport(text: string): Report {
   }
 }
 
-/** Milliseconds of a number of microseconds; systemd's word for all of them is `infinity`. */
-function readUsec(text: string | undefined): number {
-  return text === 'infinity' ? Number.POSITIVE_INFINITY : numberOf(text ?? '') / 1000
+/** Microseconds as milliseconds. systemd writes no limit as `infinity`. */
+function readUsec(usec: string | undefined): number {
+  return usec === 'infinity' ? Number.POSITIVE_INFINITY : numberOf(usec ?? '') / 1000
 }
 
-function readEvent(text: string | undefined): HandoffEvent | undefined {
-  const value = readJson(text)
-  if (!isObject(value) || typeof value.type !== 'string') return undefined
-  const shape = Object.hasOwn(shapes, value.type)
-    ? shapes[value.type as HandoffEvent['type']]
-    : undefined
-  if (shape === undefined) return undefined
-  const common = { pid: isCount, generation: isCount, elapsedMs: isCount }
-  for (const [field, fits] of Object.entries({ ...common, ...shape })) {
-    if (!fits(value[field])) return undefined
-  }
-  const added: Record<string, unknown> = {}
-  for (const [field, read] of Object.entries(additions[value.type as HandoffEvent['type']] ?? {})) {
-    added[field] = read(value[field])
-    if (added[field] === undefined) return undefined
-  }
-  return { ...value, ...added } as unknown as HandoffEvent
-}
-
-/** A kind is a word; one that this release does not know is shown as it is. */
-function readKinds(value: unknown = {}): unknown {
-  const isKinds =
-    isObject(value) &&
-    Object.entries(value).every(
-      ([kind, count]) => /^[a-z][a-z0-9-]{0,19}$/.test(kind) && isCount(count),
-    )
-  return isKinds ? value : undefined
-}
-
-/** One that this release does not know is left out. */
-function readFates(value: unknown = {}): unknown {
-  const isFates =
-    isObject(value) && Object.values(value).every((kinds) => readKinds(kinds) !== undefined)
-  return isFates ? mapFates((fate) => value[fate] ?? {}) : undefined
-}
-
-function readJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined
+function readEvent(json: string | undefined): HandoffEvent | undefined {
+  const value = readJson(json)
   try {
-    return JSON.parse(text)
+    const { type } = eventType(value, 'event')
+    const fields = object({ ...common, ...shapes[type] })(value, type)
+    // Fields of a later release stay.
+    return { ...Object(value), ...fields } as HandoffEvent
+  } catch (error) {
+    if (error instanceof Mismatch) return undefined
+    throw error
+  }
+}
+
+function readJson(json: string | undefined): unknown {
+  if (json === undefined) return undefined
+  try {
+    return JSON.parse(json)
   } catch {
     return undefined
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string'
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isText)
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0
-}
-
-function isCountOrNone(value: unknown): boolean {
-  return value === undefined || isCount(value)
-}
-
-function isReturned(value: unknown): boolean {
-  return isObject(value) && isCount(value.back) && isCount(value.closed)
-}
-
-function isCounts(value: unknown): boolean {
-  if (!isObject(value)) return false
-  const { drained, forced, handedOver = 0, closed = 0 } = value
-  return [drained, forced, handedOver, closed].every(isCount)
-}
-
-function isReplaced(value: unknown): boolean {
-  return value === null || isProcess(value)
-}
-
-function isProcess(value: unknown): boolean {
-  return isObject(value) && isCount(value.pid) && isCount(value.generation)
 }

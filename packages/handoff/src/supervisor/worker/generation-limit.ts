@@ -1,5 +1,6 @@
 // How many generations of one worker run at once: each has the memory of a whole server.
 
+import { parsed } from '../../terms/checks.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { plural } from '../../terms/plural.ts'
 import type { ProcessRecord, Registry } from '../registry/registry.ts'
@@ -11,14 +12,17 @@ import type { ProcessRecord, Registry } from '../registry/registry.ts'
 export const defaultMaxGenerations = 10
 
 /** One serves, and one takes over. */
-export const leastMaxGenerations = 2
-export const mostMaxGenerations = 1_000
+const leastMaxGenerations = 2
+const mostMaxGenerations = 1_000
 
-/** Reads a number of generations; undefined for anything else. */
-export function readMaxGenerations(text: string): number | undefined {
-  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  return count >= leastMaxGenerations && count <= mostMaxGenerations ? count : undefined
-}
+/** Reads a number of generations. */
+export const maxGenerations = parsed(
+  `a number from ${leastMaxGenerations} to ${mostMaxGenerations}: one serves, and one takes over`,
+  (text) => {
+    const count = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    return count >= leastMaxGenerations && count <= mostMaxGenerations ? count : undefined
+  },
+)
 
 /**
  * The generations that have to end before one more is started, the oldest first.
