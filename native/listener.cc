@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -71,9 +72,17 @@ int BindInternet(const char* address, int port, int type, const InternetOptions&
 // Gives the path `mode`. The socket had at most those rights before: this only adds what the umask
 // had taken away.
 int EnsureMode(const char* path, mode_t mode) {
+#if defined(__GLIBC__)
+  // Not lstat(2): built with glibc 2.33 or newer, it needs that release or a newer one. Node.js itself
+  // needs 2.28, which has statx(2). A sandbox may forbid it; chmod(2) then sets the mode in any case.
+  struct statx found;
+  bool is_set = statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MODE, &found) == 0 &&
+                (found.stx_mode & 07777) == mode;
+#else
   struct stat found;
-  if (lstat(path, &found) == -1) return -errno;
-  if ((found.st_mode & 07777) == mode) return 0;
+  bool is_set = lstat(path, &found) == 0 && (found.st_mode & 07777) == mode;
+#endif
+  if (is_set) return 0;
   return Retry([=] { return chmod(path, mode); });
 }
 
