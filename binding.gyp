@@ -23,7 +23,10 @@
             "native/tcp_progress.cc",
             "native/unix_socket.cc",
           ],
-          "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+          # The package has a copy of the headers beside this file: a project may have others.
+          "include_dirs": [
+            "<!(node -p \"fs.existsSync('node-addon-api') ? 'node-addon-api' : require('node-addon-api').include_dir\")",
+          ],
           "defines": [
             "NAPI_VERSION=8",
             "NAPI_DISABLE_CPP_EXCEPTIONS",

@@ -6,7 +6,9 @@ const failure = vi.hoisted(() => ({ next: undefined as Error | undefined, absent
 
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof import('node:fs')>()
-  return { ...real, existsSync: (path: string) => !failure.absent && real.existsSync(path) }
+  const existsSync = (path: string) =>
+    !(failure.absent && path.endsWith('.node')) && real.existsSync(path)
+  return { ...real, existsSync }
 })
 
 const { dlopen } = process
@@ -50,13 +52,13 @@ test('it is not in the cache of require, which is the program’s', async () => 
   expect(Object.keys(cache).filter((path) => path.endsWith('.node'))).toEqual([])
 })
 
-test('an addon that is nowhere: the error names each place', async () => {
+test('an addon that is nowhere: the error names each place, and the command that builds it', async () => {
   failure.absent = true
   const error = thrownBy(await freshLoader())
   expect(error.code).toBe('ERR_HANDOFF_ADDON_NOT_FOUND')
-  expect(error.message).toContain(`prebuilds/${platform}-${process.arch}/socket_handoff.node`)
+  expect(error.message).toContain(`prebuilds/${platform}-${process.arch}/socket-handoff.`)
   expect(error.message.match(/build\/Release\/socket_handoff\.node/g)).toHaveLength(2)
-  expect(error.message).toContain('npm run build:native')
+  expect(error.message).toContain('`npm run setup`')
 })
 
 test('an addon that does not load: the error is not swallowed', async () => {

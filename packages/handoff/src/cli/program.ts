@@ -162,6 +162,18 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       exit(doctor(entry, options))
     })
 
+  program
+    .command('build-native')
+    .summary('build the native core where no prebuilt one fits')
+    .description(
+      'Builds the native core for this machine into the installed package, and loads it. It needs a ' +
+        'C++ compiler, make and Python 3. Prints the path of the result.',
+    )
+    .action(async () => {
+      const { buildNative } = await import('./commands/build-native.ts')
+      exit(buildNative())
+    })
+
   return program
 }
 

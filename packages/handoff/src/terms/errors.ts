@@ -11,7 +11,8 @@ const help = {
   ERR_HANDOFF_UNSUPPORTED_PLATFORM:
     'socket-handoff runs in Node.js, on Linux and macOS; elsewhere start the server without it.',
   ERR_HANDOFF_ADDON_NOT_FOUND:
-    'Build it with `npm run build:native` (needs Python and a C++ compiler).',
+    'Build it here: `npx handoff build-native` (it needs a C++ compiler, make and Python 3).',
+  ERR_HANDOFF_BUILD_FAILED: 'See the output of node-gyp above.',
   ERR_HANDOFF_UNKNOWN_NODE:
     'Update socket-handoff. Until then listeners are handed over by listen itself, which a program may notice.',
   ERR_HANDOFF_CLUSTER:

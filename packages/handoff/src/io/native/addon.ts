@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
+import { addonPlaces, buildCommand } from './addon-file.ts'
 
 /** Tells when a descriptor is readable or writable: one `uv_poll_t`. */
 export interface Poll {
@@ -71,13 +71,6 @@ export const WRITABLE = 2
 /** What a non-blocking call returns when it would block. */
 export const WOULD_BLOCK = -constants.errno.EAGAIN
 
-// From src/io/native and from dist/io/native alike: a prebuilt addon, the package's own build, the workspace's.
-const candidates = [
-  `../../../prebuilds/${process.platform}-${process.arch}/socket_handoff.node`,
-  '../../../build/Release/socket_handoff.node',
-  '../../../../../build/Release/socket_handoff.node',
-]
-
 let loaded: Native | undefined
 
 /**
@@ -108,26 +101,30 @@ function load(): Native {
       'cannot load the native core: Windows has no SCM_RIGHTS',
     )
   }
-  const tried = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  for (const path of tried) {
-    if (!existsSync(path)) continue
-    // Not by require, whose cache is the program's.
-    const addon = { exports: {} }
-    try {
-      process.dlopen(addon, path)
-    } catch (error) {
-      throw new HandoffError(
-        'ERR_HANDOFF_ADDON_NOT_FOUND',
-        `cannot load the native core: ${path}: ${reasonOf(error)}`,
-        { cause: error },
-      )
-    }
-    return addon.exports as Native
+  const tried: string[] = []
+  for (const path of addonPlaces()) {
+    tried.push(path)
+    if (existsSync(path)) return open(path)
   }
-  throw new HandoffError(
-    'ERR_HANDOFF_ADDON_NOT_FOUND',
-    `cannot load the native core: tried ${tried.join(', ')}`,
-  )
+  throw notLoaded(`there is none for this platform; tried ${tried.join(', ')}`)
+}
+
+/** Loads an addon, not by require: its cache is the program's. */
+function open(path: string): Native {
+  const addon = { exports: {} }
+  try {
+    process.dlopen(addon, path)
+  } catch (error) {
+    throw notLoaded(`${path}: ${reasonOf(error)}`, { cause: error })
+  }
+  return addon.exports as Native
+}
+
+function notLoaded(reason: string, details: { cause?: unknown } = {}): HandoffError {
+  return new HandoffError('ERR_HANDOFF_ADDON_NOT_FOUND', `cannot load the native core: ${reason}`, {
+    ...details,
+    help: `Build it here: \`${buildCommand()}\` (it needs a C++ compiler, make and Python 3).`,
+  })
 }
 
 // libuv has no name for it; it is what sendmsg says when this user's RLIMIT_NOFILE descriptors are

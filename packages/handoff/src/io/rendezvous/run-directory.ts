@@ -160,6 +160,8 @@ function make(path: string, recursive = false): void {
 
 /** Makes an error of what the system said when a file in the directory of a run could not be written. */
 export function unusable(path: string, cause: unknown): HandoffError {
+  // Without the native core nothing is wrong with the directory.
+  if (cause instanceof HandoffError) return cause
   return new HandoffError(
     'ERR_HANDOFF_DIRECTORY_UNUSABLE',
     `cannot write ${path}: ${reasonOf(cause)}`,
