@@ -38,6 +38,7 @@ export {
 } from './terms/events.ts'
 export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './terms/fates.ts'
 export type { HandoffOptions } from './terms/options.ts'
+export { type Description, describe } from './words/describe.ts'
 
 // A program that imports this says itself what is handed over; a preload leaves it alone.
 claimForProgram()

@@ -55,7 +55,7 @@ test('ready, main process, status and stop, in the words of sd_notify(3)', async
   await first.handoff.ready()
   expect(await hears('READY', '1')).toMatchObject({
     MAINPID: String(first.system.pid),
-    STATUS: 'generation 1 serves',
+    STATUS: `generation 1 (pid ${first.system.pid}) serves after 0 ms`,
   })
 
   const second = await place.start({}, { ...env })

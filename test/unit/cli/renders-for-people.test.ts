@@ -13,8 +13,8 @@ import type {
   ProcessStatus,
   Status,
 } from '../../../packages/handoff/src/supervisor/registry/status.ts'
-import { drainedText } from '../../../packages/handoff/src/supervisor/text/fates-text.ts'
 import { countsOf, type Fates, noFates } from '../../../packages/handoff/src/terms/fates.ts'
+import { drainedText } from '../../../packages/handoff/src/words/fates-text.ts'
 
 const status: Status = {
   name: 'web',
@@ -169,9 +169,9 @@ test('the stages of both sides line up', () => {
   expect(rendered.join('\n')).toMatchInlineSnapshot(`
     "   312 ms  new  1234     adopt       the application starts
        312 ms  old  1234     offer
-       312 ms  new  1234     serving     tcp:a:1, tcp:b:2
+       312 ms  new  1234     serving     on tcp:a:1, tcp:b:2 after 1 ms
        312 ms  old  1234     drained     3 connections handed over (http), 2 finished, 1 cut (raw)
-       312 ms  new  1234     aborted     in ready: ERR_HANDOFF_UNHEALTHY"
+       312 ms  new  1234     aborted     in ready: m. The old process serves on. [ERR_HANDOFF_UNHEALTHY]"
   `)
 })
 

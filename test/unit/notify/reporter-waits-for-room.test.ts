@@ -72,7 +72,9 @@ test('no event is lost, and of statuses the newest is told', () => {
   expect(statuses).toEqual([3])
 })
 
-test('for a receiver that does not read, a bounded number waits, and what matters most is kept', async () => {
+test('for a receiver that does not read, a bounded number waits, and what matters most is kept', {
+  timeout: 30_000,
+}, async () => {
   const socket = join(scratchDirectory(), 'notify.sock')
   const fd = loadNative().bindUnixDatagram(socket, 0o600)
   const timers: (() => void)[] = []

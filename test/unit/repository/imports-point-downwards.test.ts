@@ -13,11 +13,11 @@ const pluginRoot = fileURLToPath(new URL('../../../packages/fastify-plugin/src',
  * package are files.
  */
 const uses: Readonly<Record<string, string>> = {
-  'index.ts': 'process old generation connections io protocol terms',
+  'index.ts': 'process old generation connections io words protocol terms',
   'channel.ts': 'io',
   'register.ts': 'preload',
-  cli: 'supervisor io protocol terms',
-  supervisor: 'notify io protocol terms',
+  cli: 'supervisor io words protocol terms',
+  supervisor: 'notify io words protocol terms',
   preload: 'process io protocol terms',
   process: 'old new notify generation connections io protocol terms',
   // The two sides never import each other: they meet on the wire.
@@ -26,8 +26,9 @@ const uses: Readonly<Record<string, string>> = {
   talk: 'protocol',
   generation: 'connections io protocol terms',
   connections: 'io protocol terms',
-  notify: 'io protocol terms',
+  notify: 'io words protocol terms',
   io: 'protocol terms',
+  words: 'protocol terms',
   protocol: 'terms',
   terms: '',
 }

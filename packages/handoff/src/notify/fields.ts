@@ -1,50 +1,37 @@
-// The fields of sd_notify(3) that an event comes with.
+// Makes the fields of sd_notify(3) that go with an event.
 
 import type { System } from '../io/system/system.ts'
 import type { NotifyFields } from '../protocol/notify.ts'
-import type { HandoffEventBody } from '../terms/events.ts'
+import type { HandoffEvent } from '../terms/events.ts'
+import { describe } from '../words/describe.ts'
 
-/** Who reports. */
-export interface Reporting {
-  pid: number
-  generation: number
-  /** Whether the service as a whole ends. */
-  stopping: boolean
-}
-
-export function notifyFields(event: HandoffEventBody, reporting: Reporting): NotifyFields {
+/** @param isStopping - whether the service as a whole ends. */
+export function notifyFields(event: HandoffEvent, isStopping: boolean): NotifyFields {
   const serves = event.type === 'serving' || event.type === 'taken-back'
-  const status = statusLine(event, reporting)
   return {
-    ...(serves ? { READY: '1', MAINPID: String(reporting.pid) } : {}),
-    ...(reporting.stopping ? { STOPPING: '1' } : {}),
-    ...(status === undefined ? {} : { STATUS: status }),
+    ...(serves ? { READY: '1', MAINPID: String(event.pid) } : {}),
+    ...(isStopping ? { STOPPING: '1' } : {}),
+    ...(isOfService(event, isStopping) ? { STATUS: describe(event).text } : {}),
   }
 }
 
+/** Whether `systemctl status` shows the event. After the commit it shows those of the new process. */
+function isOfService(event: HandoffEvent, isStopping: boolean): boolean {
+  if (event.type !== 'stage') return event.type === 'serving' || event.type === 'taken-back'
+  return isStopping || (event.stage !== 'drain' && event.stage !== 'exit')
+}
+
 /**
- * A reload begins. READY=1 ends it, from whoever serves then.
+ * A reload begins. It ends with READY=1 of the process that serves then.
  *
- * @see sd_notify(3): MONOTONIC_USEC tells systemd which of its requests is answered.
+ * @see sd_notify(3): systemd finds by MONOTONIC_USEC which of its requests this answers.
  */
 export function reloadingFields(system: Pick<System, 'monotonicUsec'>): NotifyFields {
   const usec = String(system.monotonicUsec())
   return { RELOADING: '1', MONOTONIC_USEC: usec, STATUS: 'a new process starts' }
 }
 
-/** The reload has failed, and all is as before. */
+/** The reload has failed, and the old process serves on. */
 export function servesOnFields(generation: number, reason: string): NotifyFields {
   return { READY: '1', STATUS: `generation ${generation} serves on: ${reason}` }
-}
-
-/** What `systemctl status` shows; after the commit the new process has the word. */
-function statusLine(event: HandoffEventBody, reporting: Reporting): string | undefined {
-  const { generation, stopping } = reporting
-  if (event.type === 'stage') {
-    const isPast = event.stage === 'drain' || event.stage === 'exit'
-    return isPast && !stopping ? undefined : `${event.stage}: ${event.detail}`
-  }
-  if (event.type === 'serving') return `generation ${generation} serves`
-  if (event.type === 'taken-back') return `generation ${generation} has taken back`
-  return undefined
 }

@@ -100,7 +100,8 @@ export class Notifier {
 
   #dropOldest(): void {
     const index = this.#unsent.findIndex(({ fields, event }) => {
-      return event !== undefined && passing.has(event.type) && Object.keys(fields).length === 0
+      const saysMore = Object.keys(fields).some((name) => name !== 'STATUS')
+      return event !== undefined && passing.has(event.type) && !saysMore
     })
     const [dropped] = this.#unsent.splice(Math.max(0, index), 1)
     dropped?.gone?.()

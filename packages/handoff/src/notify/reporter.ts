@@ -4,6 +4,8 @@ import type { System, Timer } from '../io/system/system.ts'
 import { aliveField, type NotifyFields, probationField } from '../protocol/notify.ts'
 import { type HandoffEvent, type HandoffEventBody, publish } from '../terms/events.ts'
 import type { Settings } from '../terms/options.ts'
+import { describe } from '../words/describe.ts'
+import { notifyFields } from './fields.ts'
 import { Notifier } from './notifier.ts'
 
 /** While the new process does not answer, the end of the probation is put off by so much (old/succession.ts). */
@@ -40,7 +42,12 @@ export class Reporter {
     this.#since = this.#system.now()
   }
 
-  report(body: HandoffEventBody, fields: NotifyFields = {}): void {
+  /**
+   * Reports an event to diagnostics_channel, the supervisor and the application.
+   *
+   * @param isStopping - whether the service as a whole ends.
+   */
+  report(body: HandoffEventBody, isStopping = false): void {
     const event: HandoffEvent = {
       ...body,
       pid: this.#system.pid,
@@ -48,9 +55,9 @@ export class Reporter {
       elapsedMs: Math.round((this.#system.now() - this.#since) * 10) / 10,
     }
     publish(event)
-    this.notifier.send({ fields, event })
+    this.notifier.send({ fields: notifyFields(event, isStopping), event })
     if (this.#settings.onEvent !== undefined) this.#tell(this.#settings.onEvent, event)
-    else if (event.type === 'warning') this.#system.warn(`handoff: ${event.message}`)
+    else if (event.type === 'warning') this.#system.warn(`handoff: ${describe(event).text}`)
   }
 
   /**

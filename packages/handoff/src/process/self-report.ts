@@ -1,9 +1,7 @@
 // What this process tells of itself: its events as they happen, its status, its metrics.
 
 import type { Holdings } from '../generation/holdings.ts'
-import type { System } from '../io/system/system.ts'
 import type { Birth } from '../new/birth.ts'
-import { notifyFields } from '../notify/fields.ts'
 import type { Reporter, Status } from '../notify/reporter.ts'
 import type { Succession } from '../old/succession.ts'
 import type { HandoffEventBody, ProcessStage } from '../terms/events.ts'
@@ -17,26 +15,21 @@ export interface Sides {
 }
 
 export class SelfReport {
-  readonly #system: System
   readonly #reporter: Reporter
   readonly #holdings: Holdings
   readonly #sides: () => Sides
   readonly #handoffs = { completed: 0, aborted: 0, takenBack: 0 }
 
-  constructor(system: System, reporter: Reporter, holdings: Holdings, sides: () => Sides) {
-    this.#system = system
+  constructor(reporter: Reporter, holdings: Holdings, sides: () => Sides) {
     this.#reporter = reporter
     this.#holdings = holdings
     this.#sides = sides
   }
 
   event(event: HandoffEventBody): void {
-    const { birth, succession } = this.#sides()
-    const { pid } = this.#system
-    const stopping = succession.state === 'stopping'
-    const fields = notifyFields(event, { pid, generation: birth.generation, stopping })
+    const { succession } = this.#sides()
     if (event.type === 'taken-back') this.#handoffs.takenBack += 1
-    this.#reporter.report(event, fields)
+    this.#reporter.report(event, succession.state === 'stopping')
     if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
   }
 

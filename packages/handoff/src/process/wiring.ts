@@ -97,7 +97,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     else birth.fail(error)
   })
   const shared = { system, settings, holdings, report, states, line }
-  const self = new SelfReport(system, reporter, holdings, () => ({ birth, succession }))
+  const self = new SelfReport(reporter, holdings, () => ({ birth, succession }))
   const manager = new ServiceManager({
     system,
     notifier: reporter.notifier,

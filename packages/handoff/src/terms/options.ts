@@ -44,7 +44,7 @@ export interface HandoffOptions {
    * @defaultValue `true`
    */
   signals?: boolean
-  /** Told every event of this process, for logs. */
+  /** Called with every event of this process, for logs; {@link describe} puts it into words. */
   onEvent?: (event: HandoffEvent) => void
 }
 

@@ -7,38 +7,41 @@ import type { Told } from '../../supervisor/fleet/old-connections.ts'
 import { defaultSilenceMs } from '../../supervisor/processes/hang-watch.ts'
 import { sideOf } from '../../supervisor/registry/side.ts'
 import type { HandoffStatus, ProcessStatus, Status } from '../../supervisor/registry/status.ts'
-import { drainedText, drainingText, kindsText } from '../../supervisor/text/fates-text.ts'
+import type { HandoffEvent } from '../../terms/events.ts'
 import { countsOf, total } from '../../terms/fates.ts'
+import { detailOf } from '../../words/describe.ts'
+import { drainedText, drainingText, kindsText } from '../../words/fates-text.ts'
 import { formatDuration } from './duration.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
 
 /** One line of a reload; undefined for what only programs want to know. */
 export function reloadLine(reported: ReloadLine, style: Style): string | undefined {
-  const line = printable(reported)
-  switch (line.type) {
-    case 'stage':
-      return step(line, sideOf(line.stage), line.stage, line.detail, style)
-    case 'serving':
-      return step(line, 'new', 'serving', line.listeners.join(', '), style)
-    case 'aborted':
-      return step(line, sideOf(line.stage), 'aborted', `in ${line.stage}: ${line.code}`, style)
-    case 'taken-back':
-      return step(line, 'old', 'taken back', line.code, style)
-    case 'drained':
-      return step(line, 'old', 'drained', drainedText(line.fates, line.counts), style)
-    case 'joined':
-      return step(line, 'new', 'joined', joinedText(line), style)
-    case 'warning':
-      return step(line, '', 'warning', line.message, style)
-    case 'status':
-    case 'result':
-      return undefined
-  }
+  if (reported.type === 'result') return undefined
+  const [side, what] = columnsOf(reported) ?? []
+  if (side === undefined || what === undefined) return undefined
+  return step(reported, side, what, detailOf(reported), style)
 }
 
-function joinedText({ from }: { from: { pid: number; generation: number } }): string {
-  return `generation ${from.generation} (pid ${from.pid}) has handed over as well`
+/** The side of the handoff that reports, and what happens there. A later release may have more events. */
+function columnsOf(event: HandoffEvent): [side: 'old' | 'new' | '', what: string] | undefined {
+  switch (event.type) {
+    case 'stage':
+      return [sideOf(event.stage), event.stage]
+    case 'aborted':
+      return [sideOf(event.stage), 'aborted']
+    case 'taken-back':
+      return ['old', 'taken back']
+    case 'drained':
+      return ['old', 'drained']
+    case 'serving':
+    case 'joined':
+      return ['new', event.type]
+    case 'warning':
+      return ['', event.type]
+    case 'status':
+      return undefined
+  }
 }
 
 /** What closes a reload which went well: a line for each worker. */

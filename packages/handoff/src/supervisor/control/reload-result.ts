@@ -1,11 +1,12 @@
 // How a reload has ended: of one worker, or of all of them.
 
 import type { HandoffErrorCode, Serving } from '../../terms/errors.ts'
+import { withSentence } from '../../words/sentence.ts'
 import { type Joins, takenBack } from '../fleet/joins.ts'
 import type { Told } from '../fleet/old-connections.ts'
 import type { Rollout } from '../fleet/rollout.ts'
 import type { WorkerReload } from '../fleet/worker-reload.ts'
-import { withSentence, withWhoServes } from '../text/announce.ts'
+import { withWhoServes } from '../text/announce.ts'
 import { standing } from '../text/announce-fleet.ts'
 import type { LaunchResult } from '../worker/start/options.ts'
 import type { Worker } from '../worker/worker.ts'

@@ -1,7 +1,8 @@
 // What the supervisor tells the operator of several workers.
 
+import { withSentence } from '../../words/sentence.ts'
 import type { Failure } from '../registry/outcome.ts'
-import { type Line, withSentence } from './announce.ts'
+import type { Line } from './announce.ts'
 
 /** A line about one of several workers. */
 export function ofWorker(number: number, line: Line): Line {

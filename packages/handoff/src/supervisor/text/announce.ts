@@ -1,13 +1,14 @@
 // What the supervisor tells the operator, in one place: every sentence of `handoff run`.
 
 import { reasonOf, type Serving } from '../../terms/errors.ts'
-import type { DrainCounts, Fates } from '../../terms/fates.ts'
+import type { HandoffEvent } from '../../terms/events.ts'
 import { plural } from '../../terms/plural.ts'
+import { describe } from '../../words/describe.ts'
+import { withSentence } from '../../words/sentence.ts'
 import { defaultSilenceMs, type Hung } from '../processes/hang-watch.ts'
 import { type Exit, endText, isTermination } from '../registry/exit.ts'
 import type { Failure } from '../registry/outcome.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
-import { drainedText } from './fates-text.ts'
 import { type Waited, waitingText } from './waiting-text.ts'
 
 /** One line, and how it is meant. */
@@ -45,15 +46,15 @@ export function again(why: string): Line {
   return info(`${why}, in the middle of a start: once more after it`)
 }
 
-export function serves(
-  { pid, generation, listeners }: Pick<ProcessRecord, 'pid' | 'generation' | 'listeners'>,
-  replaced: number | undefined,
-  ms: number,
-): Line {
-  const where = listeners.length > 0 ? ` on ${listeners.join(', ')}` : ''
-  const instead = replaced === undefined ? '' : `, in place of generation ${replaced}`
-  const after = `after ${Math.round(ms)} ms`
-  return good(`generation ${generation} (pid ${pid}) serves${where} ${after}${instead}`)
+/** The supervisor shows the events of its processes as every other place does. */
+export function event(event: HandoffEvent): Line {
+  const { tone, text } = describe(event)
+  // Draining goes on beside the service.
+  return {
+    tone: tone === 'detail' ? 'info' : tone,
+    text,
+    ...(event.type === 'drained' && { passing: true }),
+  }
 }
 
 export function failed(
@@ -75,11 +76,6 @@ export function withWhoServes(
   return withSentence(message, whoServes(serving, old, silentMs))
 }
 
-export function withSentence(message: string, sentence: string): string {
-  const stop = /[.!?…]$/.test(message) ? '' : '.'
-  return `${message}${stop} ${sentence}`
-}
-
 function whoServes(serving: Serving, old: ProcessRecord | undefined, silentMs: number): string {
   if (serving === 'none') return 'Nobody serves.'
   if (old === undefined) return 'The server that was there before serves on.'
@@ -88,18 +84,6 @@ function whoServes(serving: Serving, old: ProcessRecord | undefined, silentMs: n
     return `Generation ${old.generation} (pid ${old.pid}) has the listeners and ${silence}: \`kill -9 ${old.pid}\` has it started again.`
   }
   return `Generation ${old.generation} (pid ${old.pid}) serves on.`
-}
-
-export function takenBack({ pid, generation }: ProcessRecord, message: string): Line {
-  return bad(`generation ${generation} (pid ${pid}) has taken back and serves again: ${message}`)
-}
-
-export function drained(
-  { pid, generation }: ProcessRecord,
-  { counts, fates }: { counts: DrainCounts; fates: Fates },
-): Line {
-  const text = `generation ${generation} (pid ${pid}) has drained: ${drainedText(fates, counts)}`
-  return { ...info(text), passing: true }
 }
 
 /** The end of a process that served, or that still had work. */

@@ -2,7 +2,7 @@
 
 import { type KindCounts, total } from '../../terms/fates.ts'
 import { plural } from '../../terms/plural.ts'
-import { kindsText } from './fates-text.ts'
+import { kindsText } from '../../words/fates-text.ts'
 
 /** A process that has not ended yet. */
 export interface Waited {

@@ -5,7 +5,6 @@ import type { Generations } from '../processes/generations.ts'
 import { now } from '../registry/clock.ts'
 import type { Report } from '../registry/event.ts'
 import type { Exit } from '../registry/exit.ts'
-import type { Failure } from '../registry/outcome.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
 import { sideOf } from '../registry/side.ts'
 import * as say from '../text/announce.ts'
@@ -41,21 +40,15 @@ export class Narrator {
   heard(pid: number, event: HandoffEvent): void {
     const record = this.#generations.registry.processes.get(pid)
     if (record === undefined) return
-    if (event.type === 'drained') this.#announce(say.drained(record, event))
-    if (event.type === 'taken-back' && !this.#isStopping()) {
-      this.#announce(say.takenBack(record, event.message))
-    }
+    if (event.type === 'drained') this.#announce(say.event(event))
+    if (event.type === 'taken-back' && !this.#isStopping()) this.#announce(say.event(event))
     // A handoff that the server began by itself: no start of ours tells how it ended.
     if (this.#generations.hasSpawned(pid)) return
-    if (event.type === 'serving') {
-      this.#announce(say.serves(record, event.replaces?.generation, event.elapsedMs))
+    if (event.type === 'serving') this.#announce(say.event(event))
+    if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
+      const { code, message } = event
+      this.#generations.change({ type: 'aborted', code, message, at: now() })
+      this.#announce(say.event(event))
     }
-    if (event.type === 'aborted' && sideOf(event.stage) === 'new') this.#aborted(event)
-  }
-
-  #aborted({ code, message }: Failure): void {
-    const at = now()
-    this.#generations.change({ type: 'aborted', code, message, at })
-    this.#announce(say.failed({ code, message }, 'old', this.#generations.serving))
   }
 }

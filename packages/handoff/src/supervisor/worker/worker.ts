@@ -194,7 +194,8 @@ export class Worker extends WorkerAnswers {
 
   #succeeded({ pid, generation, listeners, replaces }: Served, ms: number): LaunchResult {
     this.#memory.hasServed = true
-    this.#options.announce(say.serves({ pid, generation, listeners }, replaces?.generation, ms))
+    const event = { type: 'serving', pid, generation, listeners, replaces, elapsedMs: ms } as const
+    this.#options.announce(say.event(event))
     return { ok: true, pid, generation, replaces: replaces?.pid || undefined }
   }
 

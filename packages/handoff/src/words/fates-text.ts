@@ -1,4 +1,4 @@
-// What has become of connections, in words.
+// Describes what has become of connections.
 
 import {
   type CountedKind,
@@ -8,8 +8,8 @@ import {
   type Fates,
   type KindCounts,
   total,
-} from '../../terms/fates.ts'
-import { plural } from '../../terms/plural.ts'
+} from '../terms/fates.ts'
+import { plural } from '../terms/plural.ts'
 
 /** `12 http`, `10 http, 2 websocket`. */
 export function kindsText(kinds: KindCounts): string {
@@ -26,14 +26,14 @@ export function drainedText(fates: Fates, counts: DrainCounts = countsOf(fates))
   return parts.join(', ')
 }
 
-/** The same of a process that has not done yet: `…, 2 left`; empty where it has nothing to tell. */
+/** The same for a process that still drains: `…, 2 left`. Empty if it had no connection. */
 export function drainingText(fates: Fates, left: number): string {
   const parts = partsOf(fates, countsOf(fates))
   if (left > 0) parts.push(parts.length > 0 ? `${left} left` : `${plural(left, 'connection')} left`)
   return parts.join(', ')
 }
 
-/** @param counts - what an older release tells, without kinds. */
+/** @param counts - of an older release, which reports no kinds. */
 function partsOf(fates: Fates, counts: DrainCounts): string[] {
   const groups = [
     { verb: 'handed over', count: counts.handedOver, kinds: fates.handedOver },
@@ -50,14 +50,14 @@ function partsOf(fates: Fates, counts: DrainCounts): string[] {
     })
 }
 
-/** Where all are of one kind, its name is enough. */
+/** ` (http)` if all are of one kind, else ` (48 http, 16 websocket)`. */
 function inBrackets(kinds: KindCounts): string {
   const names = namesOf(kinds)
   if (names.length === 0) return ''
   return names.length === 1 ? ` (${names[0]})` : ` (${kindsText(kinds)})`
 }
 
-/** In our order; kinds of a newer release come last. */
+/** In the order of `countedKinds`. Kinds of a newer release come last. */
 function namesOf(kinds: KindCounts): CountedKind[] {
   const names = Object.keys(kinds) as CountedKind[]
   const known = countedKinds.filter((kind) => names.includes(kind))
