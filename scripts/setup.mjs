@@ -20,7 +20,7 @@ export function setup() {
     checkCompiler()
     step('building the native core', node('node-gyp/bin/node-gyp.js'), ['rebuild', ...headers()])
   }
-  step('building TypeScript', node('typescript/bin/tsc'), ['-b', ...packages])
+  step('building TypeScript', join(root, 'scripts/build.mjs'), packages)
 }
 
 function checkNode() {

@@ -15,7 +15,7 @@ const steps =
   args.length > 0
     ? [['vitest/vitest.mjs', 'run', ...args]]
     : [
-        ['typescript/bin/tsc', '-b'],
+        ['../scripts/build.mjs'],
         ['@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
         ['../scripts/test-native.mjs'],
         ['vitest/vitest.mjs', 'run'],

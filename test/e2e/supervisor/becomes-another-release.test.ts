@@ -1,7 +1,7 @@
 // `handoff upgrade`: the supervisor is another program of the same pid, and nobody else notices.
 
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -10,6 +10,12 @@ import { Load } from '../../support/load/load.ts'
 import { makeRelease, upgradeBy } from '../../support/release.ts'
 import { type Run, startRun } from '../../support/run.ts'
 import { until } from '../../support/until.ts'
+
+/** The files of the command of a release. */
+function bundlesOf(release: string): string[] {
+  const folder = join(release, 'dist/cli')
+  return readdirSync(folder).map((name) => join(folder, name))
+}
 
 async function post(run: Run, path: string) {
   const socketPath = join(run.directory, run.name, 'control.sock')
@@ -77,14 +83,17 @@ test('all workers go along', async () => {
 test.each([
   [
     'a release that does not start',
-    (path: string) => rmSync(join(path, 'dist/supervisor'), { recursive: true }),
+    (path: string) => {
+      for (const file of bundlesOf(path)) if (!file.endsWith('/main.js')) rmSync(file)
+    },
   ],
   [
     'one that cannot read what this one leaves',
     (path: string) => {
-      const file = join(path, 'dist/supervisor/registry/snapshot.js')
-      const text = readFileSync(file, 'utf8')
-      writeFileSync(file, text.replace('snapshotVersion = 1', 'snapshotVersion = 2'))
+      for (const file of bundlesOf(path)) {
+        const text = readFileSync(file, 'utf8')
+        writeFileSync(file, text.replace('snapshotVersion = 1', 'snapshotVersion = 2'))
+      }
     },
   ],
 ])('%s is refused, and the supervisor goes on', async (_what, spoil) => {

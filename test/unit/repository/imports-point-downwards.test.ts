@@ -169,6 +169,11 @@ test('one file alone touches undocumented fields of Node', () => {
   expect(linesWith(undocumented, 'io/node/internals.ts')).toEqual([])
 })
 
+// A bundle is another file, in another folder, than the sources in it.
+test('one file alone knows where the package is', () => {
+  expect(linesWith(/import\.meta/, 'io/native/package-folder.ts')).toEqual([])
+})
+
 test('one file alone loads the addon', () => {
   expect(linesWith(/\bdlopen\b/, 'io/native/addon.ts')).toEqual([])
 })

@@ -11,12 +11,16 @@ import {
   watchdogDuration,
   workerCount,
 } from './arguments.ts'
+import { reload } from './commands/reload.ts'
+import { status } from './commands/status.ts'
+import { stop } from './commands/stop.ts'
+import { upgrade } from './commands/upgrade.ts'
 import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
 
 /**
  * Makes the program; `exit` gets the exit code of the command that ran.
  *
- * @remarks Each command loads its own code: `handoff status` need not wait for that of a supervisor.
+ * @remarks `run` and `doctor` load their code when they run: it is most of all.
  */
 export function makeProgram(version: string, exit: (code: number) => void): Command {
   const program = new Command('handoff')
@@ -101,7 +105,6 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     )
     .option('--json', 'one JSON object a line')
     .action(async (name, options) => {
-      const { reload } = await import('./commands/reload.ts')
       exit(await reload(name, options))
     })
 
@@ -113,7 +116,6 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .option('--json', 'one JSON object')
     .option('--watch', 'again every second')
     .action(async (name, options) => {
-      const { status } = await import('./commands/status.ts')
       exit(await status(name, options))
     })
 
@@ -124,7 +126,6 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[name]', nameText, runName)
     .option('--json', 'one JSON object')
     .action(async (name, options) => {
-      const { stop } = await import('./commands/stop.ts')
       exit(await stop(name, options))
     })
 
@@ -139,7 +140,6 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     .argument('[name]', nameText, runName)
     .option('--json', 'one JSON object')
     .action(async (name, options) => {
-      const { upgrade } = await import('./commands/upgrade.ts')
       exit(await upgrade(name, options))
     })
 

@@ -7,6 +7,7 @@ import { interceptBind } from '../io/hooks/bind-hook.ts'
 import { hooksBindStep, interceptListen } from '../io/hooks/listen-hook.ts'
 import { KeptPaths, keepsAny } from '../io/listeners/unix-path.ts'
 import { loadNative } from '../io/native/addon.ts'
+import { moduleFolder } from '../io/native/package-folder.ts'
 import { unseenListeners } from '../io/node/unseen-listeners.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system/system.ts'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../process/claim.ts'
@@ -28,7 +29,7 @@ import { shareSignals } from './signals.ts'
 import { StandIn } from './stand-in.ts'
 import { isTaken, type Place, readList } from './what-moves.ts'
 
-const last = new URL('./last.js', import.meta.url).href
+const last = `${moduleFolder}preload/last.js`
 
 /** An operator may preload it as well. */
 let isPreloaded = false

@@ -2,16 +2,14 @@
 
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-
-/** Where our own modules are. */
-const packageRoot = new URL('..', import.meta.url).href
+import { moduleFolder } from '../io/native/package-folder.ts'
 
 /** @param preload - the value of an `--import`: a name, an URL or a path. */
 export function isOurs(preload: string): boolean {
   if (preload === 'socket-handoff/register') return true
-  if (!/^\.{0,2}\//.test(preload)) return preload.startsWith(packageRoot)
+  if (!/^\.{0,2}\//.test(preload)) return preload.startsWith(moduleFolder)
   try {
-    return pathToFileURL(realpathSync(preload)).href.startsWith(packageRoot)
+    return pathToFileURL(realpathSync(preload)).href.startsWith(moduleFolder)
   } catch {
     return false
   }

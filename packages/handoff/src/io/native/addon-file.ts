@@ -1,23 +1,19 @@
 // Finds the file of the native core: the package's own build, or the prebuilt one for this platform.
 
-import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { packageFolder } from './package-folder.ts'
 
 const name = 'socket_handoff.node'
 
 /**
- * Returns the root of this package: the first directory above this file that has a package.json.
+ * Returns the root of this package.
  *
- * @remarks It holds for the sources and for dist alike, whatever dist looks like.
  * @internal
  */
 export function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(directory, 'package.json')) && directory !== dirname(directory)) {
-    directory = dirname(directory)
-  }
-  return directory
+  return dirname(fileURLToPath(new URL('package.json', packageFolder)))
 }
 
 /**

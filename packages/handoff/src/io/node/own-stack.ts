@@ -1,9 +1,7 @@
 // Lets errors that Node.js makes in a call of ours have the stack that they have without us.
 
+import { moduleFolder } from '../native/package-folder.ts'
 import { bindStepName } from './internals.ts'
-
-/** Where our own modules are. */
-const ours = new URL('../..', import.meta.url).href
 
 /** Frames of ours between Node.js and the step that it binds in, and some to spare. */
 const spareFrames = 40
@@ -36,7 +34,7 @@ export function cleanStack(error: Error, limit: number): void {
   const frames = stack
     .slice(first + 1)
     .split('\n')
-    .filter((frame) => !frame.includes(ours) && !frame.includes('at Reflect.apply'))
+    .filter((frame) => !frame.includes(moduleFolder) && !frame.includes('at Reflect.apply'))
     .slice(0, limit)
     .map((frame) => frame.replace(/(Server\.setupListenHandle) \(/, `$1 [as ${bindStepName}] (`))
   error.stack = [stack.slice(0, first), ...frames].join('\n')

@@ -1,9 +1,9 @@
 // The release that this is: the version of the package.
 
 import { readFileSync } from 'node:fs'
+import { packageFolder } from '../../io/native/package-folder.ts'
 
-/** From src/supervisor and from dist/supervisor alike. */
-const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+const manifest = readFileSync(new URL('package.json', packageFolder), 'utf8')
 
 export const release: string = (JSON.parse(manifest) as { version: string }).version
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { inheritedVariables, type Named } from '../../io/listeners/activation.ts'
+import { moduleFolder } from '../../io/native/package-folder.ts'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { findEntry } from './entry.ts'
@@ -25,13 +26,11 @@ import type { Program } from './program.ts'
  * program's own children are no servers of ours. As an argument as well: Node.js with capabilities
  * of its own, or built without it, does not read NODE_OPTIONS.
  */
-const first = fileURLToPath(new URL('../../preload/first.cjs', import.meta.url))
+const first = fileURLToPath(new URL('preload/first.cjs', moduleFolder))
 /** The same as ES modules, where they cannot be loaded from CommonJS. */
-const later = ['../../preload/report-exception.js', '../../register.js'].map(
-  (path) => new URL(path, import.meta.url).href,
-)
+const later = ['preload/report-exception.js', 'register.js'].map((path) => moduleFolder + path)
 /** Loaded last: from here on it is the program that listens, not what is preloaded. */
-const last = new URL('../../preload/last.js', import.meta.url).href
+const last = `${moduleFolder}preload/last.js`
 
 /** What a process is to be, and what it gets from us. */
 export interface Start {
