@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { createHandoff } from 'socket-handoff'
 
 const print = (value: unknown) => console.log(JSON.stringify(value))
-const rendezvous = process.argv[2] ?? ''
-const handoff = await createHandoff({ rendezvous, probationMs: 500, onEvent: print })
+const rendezvousPath = process.argv[2] ?? ''
+const handoff = await createHandoff({ rendezvousPath, probationMs: 500, onEvent: print })
 const server = http.createServer((_request, response) => {
   response.end(`generation ${handoff.generation}`)
 })

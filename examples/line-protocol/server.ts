@@ -29,7 +29,7 @@ const server = net.createServer((socket) => {
   })
   socket.on('error', () => socket.destroy()) // The client is gone; there is nobody to tell.
 })
-handoff.connections(server, {
+handoff.moveConnections(server, {
   // Every line is answered as it is read, so that nothing is under way between two reads. The
   // decoder of setEncoding may hold part of a character; half a line may only stay in here.
   atRest: (socket) => sessionOf(socket).rest === '',

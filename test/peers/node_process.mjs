@@ -5,7 +5,7 @@ import { createHandoff } from 'socket-handoff'
 
 const [, , rendezvous, listeners = '1'] = process.argv
 const handoff = await createHandoff({
-  rendezvous,
+  rendezvousPath: rendezvous,
   onEvent: ({ type, code = '' }) => console.log(type, code),
 })
 const servers = []

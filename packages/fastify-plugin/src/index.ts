@@ -38,7 +38,7 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
   app.decorate('handoff', handoff)
   optInRoutes(app, handoff)
 
-  handoff.intercept((server) => isServerOf(app, server))
+  handoff.interceptListen((server) => isServerOf(app, server))
   const undoExit = handoff.onExit(() => app.close())
 
   app.addHook('onListen', async () => {
@@ -48,7 +48,7 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
       await checkHealth(app, healthCheck)
       share.ready()
     } catch (error) {
-      handoff.fail(error)
+      handoff.abort(error)
     }
   })
   app.addHook('onClose', async () => {
@@ -58,10 +58,10 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
 }
 
 /** Whether an operator, a supervisor or systemd asked for a handoff. */
-function isConfigured({ rendezvous }: FastifyHandoffOptions): boolean {
+function isConfigured({ rendezvousPath }: FastifyHandoffOptions): boolean {
   const { HANDOFF_RENDEZVOUS, NOTIFY_SOCKET, LISTEN_PID } = process.env
   const activated = LISTEN_PID === String(process.pid)
-  return Boolean(rendezvous ?? (HANDOFF_RENDEZVOUS || NOTIFY_SOCKET || activated))
+  return Boolean(rendezvousPath ?? (HANDOFF_RENDEZVOUS || NOTIFY_SOCKET || activated))
 }
 
 /**

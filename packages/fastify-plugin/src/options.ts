@@ -11,7 +11,7 @@ export interface FastifyHandoffOptions extends HandoffOptions {
    * Whether this server can be replaced.
    *
    * @defaultValue `true` under `handoff run`, under systemd (`NOTIFY_SOCKET`, or a socket
-   * unit) and with a `rendezvous`; else the plugin changes nothing.
+   * unit) and with a `rendezvousPath`; else the plugin changes nothing.
    */
   enabled?: boolean
   /**

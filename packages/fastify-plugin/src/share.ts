@@ -41,7 +41,7 @@ export async function joinHandoff(options: HandoffOptions): Promise<Share> {
     leave() {
       place.open -= 1
       if (place.open > 0) return started()
-      handoff.close()
+      handoff.release()
       shared = undefined
     },
   }

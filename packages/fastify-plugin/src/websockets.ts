@@ -54,7 +54,7 @@ export function optInRoutes(app: FastifyInstance, handoff: Handoff): void {
     route.preHandler = [preHandler, note].flat()
     if (servers.has(server)) return
     servers.add(server)
-    handoff.webSockets(server, hooksOf(routed))
+    handoff.moveWebSockets(server, hooksOf(routed))
   })
 }
 

@@ -16,7 +16,7 @@ const server = `
     console.log('asked')
     process.once('SIGUSR2', () => response.end('late'))
   })
-  handoff.webSockets(new WebSocketServer({ server }))
+  handoff.moveWebSockets(new WebSocketServer({ server }))
   await handoff.listen(server, { host: '127.0.0.1', port: 0 })
   await handoff.ready()
   console.log('listening', process.pid, server.address().port)

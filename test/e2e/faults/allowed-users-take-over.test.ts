@@ -14,8 +14,8 @@ const library = new URL('../../../packages/handoff/dist/index.js', import.meta.u
 const server = `
   import http from 'node:http'
   const { createHandoff } = await import(${JSON.stringify(library)})
-  const [rendezvous, port, uids] = process.argv.slice(2)
-  const handoff = await createHandoff({ rendezvous, allowUids: JSON.parse(uids), probationMs: 0 })
+  const [rendezvousPath, port, uids] = process.argv.slice(2)
+  const handoff = await createHandoff({ rendezvousPath, allowUids: JSON.parse(uids), probationMs: 0 })
   const server = http.createServer((_, response) => response.end(String(process.getuid())))
   await handoff.listen(server, { host: '127.0.0.1', port: Number(port) })
   await handoff.ready()

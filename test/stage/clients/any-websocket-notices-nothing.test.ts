@@ -32,7 +32,7 @@ const upgrade = [
 function make(onRequest: (id: string) => void, generation?: Generation): http.Server {
   const server = http.createServer()
   const wss = new WebSocketServer({ server })
-  generation?.handoff.webSockets(wss, {})
+  generation?.handoff.moveWebSockets(wss, {})
   wss.on('connection', (socket) => {
     const answer = async (text: string) => {
       onRequest(text)

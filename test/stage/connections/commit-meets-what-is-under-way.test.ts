@@ -143,7 +143,7 @@ describe('the application closes its handoff', () => {
       if (stage === 'send') await peer.receive()
       await generation.reaches(stage)
       generation.close()
-      generation.handoff.close()
+      generation.handoff.release()
       expect((await peer.end()).at(-1)).toMatchObject({
         type: 'abort',
         code: 'ERR_HANDOFF_STOPPING',

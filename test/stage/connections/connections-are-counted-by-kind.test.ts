@@ -39,7 +39,7 @@ async function serveEverything(place: Place, options: HandoffOptions = {}) {
   const { handoff } = generation
   const web = generation.http()
   const wss = new WebSocketServer({ noServer: true })
-  handoff.webSockets(wss)
+  handoff.moveWebSockets(wss)
   web.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade === 'other') {
       socket.write('HTTP/1.1 101 Other\r\n\r\n')
@@ -47,7 +47,7 @@ async function serveEverything(place: Place, options: HandoffOptions = {}) {
     } else wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request))
   })
   const raw = generation.own(net.createServer((socket) => socket.resume()))
-  handoff.connections(raw, { atRest: () => true })
+  handoff.moveConnections(raw, { atRest: () => true })
   const secure = generation.own(https.createServer(tls, (_, response) => response.end('secure')))
   const two = generation.own(http2.createSecureServer(tls, (_, response) => response.end('two')))
   const ports: number[] = []

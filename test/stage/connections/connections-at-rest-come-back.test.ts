@@ -185,7 +185,7 @@ test.runIf(hasProc)(
     const place = openPlace()
     const generation = await place.start()
     const server = generation.own(net.createServer())
-    generation.handoff.connections(server, {
+    generation.handoff.moveConnections(server, {
       atRest: () => true,
       export: () => 'known',
       import: () => {},

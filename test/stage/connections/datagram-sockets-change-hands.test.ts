@@ -93,7 +93,7 @@ test('an abort leaves the old process reading', async () => {
   const { place, old, received, send } = await serving()
   const next = await place.start()
   const second = await bound(next)
-  next.handoff.fail(new Error('no database'))
+  next.handoff.abort(new Error('no database'))
   await old.told('aborted')
   second.socket.close()
   send('one')
@@ -125,7 +125,7 @@ describe('the place', () => {
 
   test('taken by somebody else is an error as of Node', async () => {
     const { place, at } = await serving()
-    const other = await place.start({ rendezvous: place.path('another.sock') })
+    const other = await place.start({ rendezvousPath: place.path('another.sock') })
     await expect(bound(other, { address: '127.0.0.1', port: at.port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
       syscall: 'bind',

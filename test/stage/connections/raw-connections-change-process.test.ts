@@ -27,7 +27,7 @@ async function serve(
 ) {
   const generation = await place.start()
   const server = generation.own(net.createServer((socket) => onConnection(socket, generation)))
-  if (hooks !== null) generation.handoff.connections(server, hooks)
+  if (hooks !== null) generation.handoff.moveConnections(server, hooks)
   await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
   await generation.handoff.ready()
   const connections = () => generation.handoff.metrics().connections
@@ -142,7 +142,7 @@ test('what takes its time says when it is done', async () => {
   await turns()
   expect(old.connections()).toBe(1)
   done = true
-  old.generation.handoff.rested()
+  old.generation.handoff.recheck()
   await until('it goes over', () => next.connections() === 1)
 })
 
@@ -253,7 +253,7 @@ test('without hooks on either side it stays, and drains', async () => {
 test('a server of HTTP has no messages that an application could tell apart', async () => {
   const generation = await openPlace().start()
   const server = http.createServer()
-  expect(() => generation.handoff.connections(server, lines)).toThrow(
+  expect(() => generation.handoff.moveConnections(server, lines)).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }),
   )
 })

@@ -60,7 +60,7 @@ const kinds: Record<ConnectionKind, Talk> = {
           socket.on('data', (data) => socket.write(`${data}, ${states.get(socket) ?? 'stranger'}`))
         }),
       )
-      generation.handoff.connections(server, {
+      generation.handoff.moveConnections(server, {
         atRest: () => true,
         export: () => 'known',
         import: (socket, state) => states.set(socket, state as string),

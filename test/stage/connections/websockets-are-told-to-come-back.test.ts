@@ -128,7 +128,7 @@ test.each<[string, Partial<ServeOptions['server'] & object>]>([
 async function serveNone(place: Place, onServer: (server: http.Server) => void = () => {}) {
   const generation = await place.start()
   const server = generation.http()
-  generation.handoff.webSockets(new WebSocketServer({ noServer: true }))
+  generation.handoff.moveWebSockets(new WebSocketServer({ noServer: true }))
   onServer(server)
   await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
   await generation.handoff.ready()
@@ -202,7 +202,7 @@ test('a WebSocket over TLS too, in one of its own frames', async () => {
     const generation = await place.start()
     const server = generation.own(https.createServer({ cert, key }))
     const wss = new WebSocketServer({ server })
-    generation.handoff.webSockets(wss)
+    generation.handoff.moveWebSockets(wss)
     await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
     await generation.handoff.ready()
     return { generation, wss, port: (server.address() as AddressInfo).port }

@@ -120,7 +120,7 @@ test('an application that is not done keeps its connection, until it says so', a
   const { wss } = await serveWebSockets(place)
   expect(await staysAt(old)).toBe(1)
   done = true
-  old.generation.handoff.rested()
+  old.generation.handoff.recheck()
   await until('it goes over', () => wss.clients.size === 1)
 })
 

@@ -43,7 +43,7 @@ async function serve(place: Place, options: Options = {}) {
   app.get('/stays', { websocket: true }, (socket) => {
     socket.on('message', (data) => socket.send(`${generation.system.pid} ${data}`))
   })
-  generation.handoff.intercept((server) => server === app.server)
+  generation.handoff.interceptListen((server) => server === app.server)
   await app.listen({ host: '127.0.0.1', port: 0 })
   generation.own(app.server)
   await generation.handoff.ready()

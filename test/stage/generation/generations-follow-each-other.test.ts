@@ -162,7 +162,7 @@ test('a path that was removed leads to the next generation, and to the old one a
   const third = await place.start()
   await third.listen({ path })
   rmSync(path)
-  third.handoff.fail(new Error('no'))
+  third.handoff.abort(new Error('no'))
   await second.told('aborted')
   expect(await ask({ path })).toBe(String(second.system.pid))
 

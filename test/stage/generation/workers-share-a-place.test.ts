@@ -35,7 +35,7 @@ async function serveBeside(
 ) {
   const fd = reserveTcp(descriptorOfListener(first))
   const rendezvous = rendezvousOf(place, worker)
-  const generation = await place.start({ rendezvous }, reserving([fd, key]))
+  const generation = await place.start({ rendezvousPath: rendezvous }, reserving([fd, key]))
   const server = await generation.listen(listen)
   await generation.handoff.ready()
   return { generation, server }
@@ -108,7 +108,7 @@ group('a listener that is reserved', () => {
     const { generation: first, server } = await place.serve()
     const env = reserving([reserveTcp(descriptorOfListener(server)), key])
     const rendezvous = rendezvousOf(place, 2)
-    await place.start({ rendezvous }, env)
+    await place.start({ rendezvousPath: rendezvous }, env)
     expect(env).toEqual({})
     for (let count = 0; count < 16; count++) {
       expect(await ask(whereIs(server))).toBe(String(first.system.pid))
@@ -120,7 +120,10 @@ group('a listener that is reserved', () => {
     const { server } = await place.serve()
     const fd = reserveTcp(descriptorOfListener(server))
     const inode = inodeOf(fd)
-    const second = await place.start({ rendezvous: rendezvousOf(place, 2) }, reserving([fd, key]))
+    const second = await place.start(
+      { rendezvousPath: rendezvousOf(place, 2) },
+      reserving([fd, key]),
+    )
     await second.listen({ path: place.path('app.sock') })
     await second.handoff.ready()
     expect(openSockets().has(inode)).toBe(false)
@@ -136,7 +139,7 @@ group('a listener that is reserved', () => {
     const { port } = describe(added)
     const fd = reserveTcp(added)
     const env = reserving([fd, `tcp:127.0.0.1:${port}`])
-    const next = await place.start({ rendezvous: rendezvousOf(place, 2) }, env)
+    const next = await place.start({ rendezvousPath: rendezvousOf(place, 2) }, env)
     const kept = await next.listen(local)
     const fresh = await next.listen({ host: '127.0.0.1', port })
     await next.handoff.ready()
@@ -153,7 +156,7 @@ group('a listener that is reserved', () => {
     const { generation: first, server } = await place.serve({}, { path })
     const fd = dup(descriptorOfListener(server))
     const env = reserving([fd, `unix:${path}`])
-    const second = await place.start({ rendezvous: rendezvousOf(place, 2) }, env)
+    const second = await place.start({ rendezvousPath: rendezvousOf(place, 2) }, env)
     await second.listen({ path })
     await second.handoff.ready()
     await reachesEach({ path }, first, second)
@@ -255,7 +258,7 @@ group('a worker that has no place any more', () => {
     await serveBeside(place, server, { worker: 3 })
     const paths = JSON.stringify([rendezvousOf(place, 3)])
     const second = await place.start(
-      { rendezvous: rendezvousOf(place, 2) },
+      { rendezvousPath: rendezvousOf(place, 2) },
       { HANDOFF_JOINS: paths },
     )
     await second.listen(local)

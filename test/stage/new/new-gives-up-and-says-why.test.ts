@@ -90,7 +90,7 @@ describe.each(['adopt', 'ready'])('in %s, the new process gives up when', (stage
   test('its application says that it failed', async () => {
     const { peer, next, started } = await advance()
     const cause = new Error('no database')
-    next.handoff.fail(cause)
+    next.handoff.abort(cause)
     await gaveUp(next, started, stage, 'ERR_HANDOFF_APP_FAILED')
     await expect(next.handoff.ready()).rejects.toMatchObject({ cause })
     const heard = (await peer.end()).at(-1)

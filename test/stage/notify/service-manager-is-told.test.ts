@@ -198,7 +198,7 @@ test('an application that gives the handoff up has its listeners closed everywhe
   await process.listen(local)
   await process.handoff.ready()
   await peer.hears(store(first))
-  process.handoff.close()
+  process.handoff.release()
   await peer.hears(remove(first))
 })
 

@@ -220,7 +220,7 @@ describe('that the event loop turns', () => {
     system.advance(2_000)
     system.inspected = false
     system.advance(1_000)
-    handoff.close()
+    handoff.release()
     system.advance(5_000)
     await until('the end', () => told(heard).length === 4)
     expect(told(heard)).toEqual(['1', '0', '1', '0'])

@@ -248,7 +248,7 @@ describe('close: the application ends the handoff, not the process', () => {
   test("listeners, paths and the rendezvous go; signals are the application's again", async () => {
     const { place, generation, where } = await serving()
     generation.close()
-    generation.handoff.close()
+    generation.handoff.release()
     await expect(ask(where)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     expect(place.files).toEqual([])
     expect(generation.system.signal('SIGTERM')).toBe(false)
@@ -262,7 +262,7 @@ describe('close: the application ends the handoff, not the process', () => {
     const next = await place.start()
     await next.listen({ path })
     next.close()
-    next.handoff.close()
+    next.handoff.release()
     expect(await old.told('aborted')).toMatchObject({ serving: 'old' })
     expect(await ask({ path })).toBe(String(old.system.pid))
     expect(next.system.exits).toEqual([])

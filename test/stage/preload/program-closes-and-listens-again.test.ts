@@ -122,7 +122,7 @@ group('a worker at the place of another one', () => {
     const { generation: first, server } = await place.serve({}, { host, port })
     const fd = reserveTcp(descriptorOfListener(server))
     const env = { [reservedVariable]: `${fd}=${storeNameOf(`tcp:${host}:${port}`)}` }
-    const worker = await place.start({ rendezvous: place.path('second.sock') }, env)
+    const worker = await place.start({ rendezvousPath: place.path('second.sock') }, env)
     return { worker, first, server, port }
   }
 

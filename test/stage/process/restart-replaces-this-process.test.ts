@@ -36,12 +36,12 @@ test('without a rendezvous, a private one is made, handed on, and removed by the
   const runs = place.path('runs')
   mkdirSync(runs, { mode: 0o700 })
   const env = { HANDOFF_DIR: runs, HANDOFF_RENDEZVOUS: '' }
-  const old = await place.start({ rendezvous: undefined as never }, { ...env })
+  const old = await place.start({ rendezvousPath: undefined as never }, { ...env })
   await old.handoff.ready()
   const restarted = old.handoff.restart()
   const path = old.system.children[0]?.env.HANDOFF_RENDEZVOUS ?? ''
   expect(dirname(dirname(path))).toBe(runs)
-  const next = await place.start({ rendezvous: path })
+  const next = await place.start({ rendezvousPath: path })
   await next.handoff.ready()
   await restarted
   await old.told('drained')
@@ -56,7 +56,7 @@ test('it rejects when the handoff is aborted, and this process serves on', async
   const { generation: old, server } = await place.serve()
   const restarted = old.handoff.restart()
   const next = await place.start()
-  next.handoff.fail(new Error('no database'))
+  next.handoff.abort(new Error('no database'))
   await expect(restarted).rejects.toMatchObject({ code: 'ERR_HANDOFF_APP_FAILED', serving: 'old' })
   expect(await ask(whereIs(server))).toBe(String(old.system.pid))
 

@@ -38,7 +38,7 @@ export function open(place: Place, options: FastifyHandoffOptions = {}, server: 
   const app = create({ logger: { stream, level: 'info' }, ...server })
   onTestFinished(() => app.close())
   app.get('/', async () => 'fastify')
-  app.register(handoff, { rendezvous: place.rendezvous, signals: false, ...options })
+  app.register(handoff, { rendezvousPath: place.rendezvous, signals: false, ...options })
   return { app, exit, log, said: (text: string) => log.filter(({ msg }) => msg.includes(text)) }
 }
 

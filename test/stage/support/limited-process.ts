@@ -17,7 +17,7 @@ for (const fd of opened.splice(-left)) closeSync(fd)
 
 const [, , rendezvous = ''] = process.argv
 try {
-  await createHandoff({ rendezvous })
+  await createHandoff({ rendezvousPath: rendezvous })
   console.log('{}')
 } catch (error) {
   const { code, stage, serving } = error as { code?: string; stage?: string; serving?: string }

@@ -135,7 +135,7 @@ export class Place {
 
   /** A process that has not begun. */
   generation(options: HandoffOptions = {}, env?: NodeJS.ProcessEnv): Generation {
-    const generation = new Generation({ rendezvous: this.rendezvous, ...options }, env)
+    const generation = new Generation({ rendezvousPath: this.rendezvous, ...options }, env)
     this.#generations.push(generation)
     return generation
   }

@@ -44,7 +44,7 @@ export async function serveWebSockets(place: Place, options: ServeOptions = {}):
       wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request))
     })
   }
-  if (hooks !== false) generation.handoff.webSockets(wss, hooks)
+  if (hooks !== false) generation.handoff.moveWebSockets(wss, hooks)
   wss.on('connection', (socket, request) => onConnection(socket, request, generation))
   await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
   await generation.handoff.ready()

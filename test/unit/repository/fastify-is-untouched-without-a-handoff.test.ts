@@ -28,7 +28,7 @@ function open(options: object = {}) {
 
 test.each([
   ['nothing is configured', {}, {}],
-  ['it is switched off', { enabled: false, rendezvous: '/nowhere/r.sock' }, {}],
+  ['it is switched off', { enabled: false, rendezvousPath: '/nowhere/r.sock' }, {}],
   [
     'it is switched off under a supervisor',
     { enabled: false },
@@ -52,7 +52,7 @@ test.each([
 })
 
 test('options of the handoff are checked where it is switched on', async () => {
-  const app = open({ enabled: true, rendezvous: 'not/absolute.sock' })
+  const app = open({ enabled: true, rendezvousPath: 'not/absolute.sock' })
   await expect(app.ready()).rejects.toMatchObject({ code: 'ERR_HANDOFF_INVALID_OPTION' })
 })
 

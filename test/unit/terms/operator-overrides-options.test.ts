@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest'
 import {
-  giveBack,
   type HandoffOptions,
   readSettings,
+  restoreVariables,
 } from '../../../packages/handoff/src/terms/options.ts'
 
 const times = [
@@ -13,9 +13,12 @@ const times = [
   { option: 'probationMs', variable: 'HANDOFF_PROBATION_MS', fallback: 5_000 },
 ] as const
 
-function refused(options: object, env: NodeJS.ProcessEnv = {}): void {
+function refused(options: object, env: NodeJS.ProcessEnv = {}, message = /./): void {
   expect(() => readSettings(options as HandoffOptions, env)).toThrow(
-    expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }),
+    expect.objectContaining({
+      code: 'ERR_HANDOFF_INVALID_OPTION',
+      message: expect.stringMatching(message),
+    }),
   )
 }
 
@@ -40,11 +43,24 @@ describe.each(times)('$option', ({ option, variable, fallback }) => {
 })
 
 test('the rendezvous is an absolute path, and the supervisor knows better', () => {
-  expect(readSettings({}, {}).rendezvous).toBeUndefined()
-  expect(readSettings({ rendezvous: '/run/a.sock' }, {}).rendezvous).toBe('/run/a.sock')
+  expect(readSettings({}, {}).rendezvousPath).toBeUndefined()
+  expect(readSettings({ rendezvousPath: '/run/a.sock' }, {}).rendezvousPath).toBe('/run/a.sock')
   const env = { HANDOFF_RENDEZVOUS: '/run/b.sock' }
-  expect(readSettings({ rendezvous: '/run/a.sock' }, env).rendezvous).toBe('/run/b.sock')
-  for (const wrong of ['a.sock', './a.sock', '', 1, null, {}]) refused({ rendezvous: wrong })
+  expect(readSettings({ rendezvousPath: '/run/a.sock' }, env).rendezvousPath).toBe('/run/b.sock')
+  for (const wrong of ['a.sock', './a.sock', '', 1, null, {}]) refused({ rendezvousPath: wrong })
+})
+
+test('an unknown option is an error that names the options; an old name names the new one', () => {
+  refused(
+    { drainTimeout: 5 },
+    {},
+    /there is no option "drainTimeout"\. The options are .*drainTime/,
+  )
+  refused({ rendezvous: '/run/a.sock' }, {}, /no option "rendezvous"\. Use rendezvousPath\.$/)
+  refused({ toString: 1 }, {}, /there is no option "toString"\. The options are/)
+  expect(readSettings({ rendezvous: undefined } as HandoffOptions, {}).rendezvousPath).toBe(
+    undefined,
+  )
 })
 
 test('allowUids is a list of user ids', () => {
@@ -88,7 +104,7 @@ test('where an option is wrong, or the handoff cannot begin, they are there for 
   const env: NodeJS.ProcessEnv = { ...given }
   refused({ allowUids: 33 }, env)
   expect(env).toEqual(given)
-  giveBack(readSettings({}, env), env)
+  restoreVariables(readSettings({}, env), env)
   expect(env).toEqual(given)
 })
 

@@ -147,12 +147,12 @@ export class Birth {
    */
   start(): Promise<void> {
     const { settings, system, holdings, report } = this.#context
-    const { rendezvous, readyTimeoutMs, allowUids } = settings
-    report({ type: 'stage', stage: 'discover', detail: rendezvous ?? 'no rendezvous' })
+    const { rendezvousPath, readyTimeoutMs, allowUids } = settings
+    report({ type: 'stage', stage: 'discover', detail: rendezvousPath ?? 'no rendezvous' })
     this.#takeover.attempt(() => {
       this.#inheritance.take(holdings.listeners)
       const trust = { uid: system.uid, allowUids }
-      const old = rendezvous === undefined ? undefined : findOldProcess(rendezvous, trust)
+      const old = rendezvousPath === undefined ? undefined : findOldProcess(rendezvousPath, trust)
       if (old === undefined) return this.#takeover.dispatch('absent')
       this.#takeover.setDeadline(readyTimeoutMs, () => this.#late(readyTimeoutMs))
       // The old process waits as long. It is to receive the reason before its own deadline.

@@ -87,7 +87,7 @@ export class StandIn {
   /** Ends the handoff of a program that has listened on nothing, and now makes one by itself. */
   async giveWay(): Promise<void> {
     const handoff = await this.#handoff
-    handoff?.close()
+    handoff?.release()
   }
 
   /** A program that listens again after an error gets a second try. */

@@ -5,7 +5,7 @@ import { isMainThread } from 'node:worker_threads'
 import { loadNative } from '../io/native/addon.ts'
 import { realSystem } from '../io/system/system.ts'
 import { HandoffError } from '../terms/errors.ts'
-import { giveBack, type HandoffOptions, readSettings } from '../terms/options.ts'
+import { type HandoffOptions, readSettings, restoreVariables } from '../terms/options.ts'
 import { HandoffProcess } from './handoff.ts'
 
 let current: HandoffProcess | undefined
@@ -72,7 +72,7 @@ function make(
   current = handoff
   const failed = (error: unknown) => {
     current = undefined
-    giveBack(settings, env)
+    restoreVariables(settings, env)
     throw error
   }
   return { handoff, failed }

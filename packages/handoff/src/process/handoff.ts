@@ -21,10 +21,11 @@ import { HandoffError } from '../terms/errors.ts'
 import type { Settings } from '../terms/options.ts'
 import type { BindSocketOptions } from './adopt.ts'
 import type { HandoffMetrics } from './metrics.ts'
+import type { Handoff } from './public-handoff.ts'
 import { handleSignals, restartSignals } from './signals.ts'
 import { type Parts, wire } from './wiring.ts'
 
-export class HandoffProcess {
+export class HandoffProcess implements Handoff {
   readonly #system: System
   readonly #settings: Settings
   readonly #parts: Parts
@@ -35,7 +36,7 @@ export class HandoffProcess {
   #dying = false
   #stopping: Deferred<never> | undefined
 
-  /** @param onClose - told when the application gives the handoff up. */
+  /** @param onClose - called when the application releases the handoff. */
   constructor(settings: Settings, system: System, onClose: () => void = () => {}) {
     this.#onClose = onClose
     this.#system = system
@@ -44,6 +45,10 @@ export class HandoffProcess {
       gaveUp: (error) => this.#gaveUp(error),
       leave: () => void this.#leave(),
     })
+  }
+
+  get active(): boolean {
+    return !this.#closed
   }
 
   get generation(): number {
@@ -150,10 +155,10 @@ export class HandoffProcess {
   }
 
   #takePlace(): void {
-    const { rendezvous, signals } = this.#settings
+    const { rendezvousPath, signals } = this.#settings
     this.#parts.line.open()
-    if (rendezvous !== undefined && !this.#parts.birth.hasRendezvous) {
-      this.#parts.holdings.bindRendezvous(rendezvous, this.#settings.allowUids)
+    if (rendezvousPath !== undefined && !this.#parts.birth.hasRendezvous) {
+      this.#parts.holdings.bindRendezvous(rendezvousPath, this.#settings.allowUids)
     }
     if (signals) this.#handleSignals()
     const { reporter, self, birth, succession, holdings } = this.#parts
@@ -187,19 +192,18 @@ export class HandoffProcess {
     await this.#parts.listening.bind(socket, options)
   }
 
-  webSockets<S extends WebSocketLike>(
+  moveWebSockets<S extends WebSocketLike>(
     server: WebSocketServerLike<S>,
     hooks: WebSocketHooks<S> = {},
   ): () => void {
     return this.#parts.consents.webSockets.add(server, hooks)
   }
 
-  connections(server: Server, hooks: ConnectionHooks): () => void {
+  moveConnections(server: Server, hooks: ConnectionHooks): () => void {
     return this.#parts.consents.addConnections(server, hooks)
   }
 
-  /** A connection may have come to rest. */
-  rested(): void {
+  recheck(): void {
     this.#parts.succession.look()
   }
 
@@ -207,9 +211,9 @@ export class HandoffProcess {
     return isAdopted(connection)
   }
 
-  intercept(claims: (server: Server) => boolean): () => void {
+  interceptListen(filter: (server: Server) => boolean): () => void {
     const undo = interceptListen({
-      claims,
+      claims: filter,
       listen: (server, options, own) => this.#parts.listening.adopt(server, options, { own }),
     })
     this.#undo.push(undo)
@@ -234,7 +238,7 @@ export class HandoffProcess {
     return this.#parts.birth.ready()
   }
 
-  fail(error: unknown): void {
+  abort(error: unknown): void {
     this.#parts.birth.fail(error)
   }
 
@@ -283,8 +287,7 @@ export class HandoffProcess {
     return this.#parts.self.metrics()
   }
 
-  /** The application closes without the process ending: nobody can take over from it any more. */
-  close(): void {
+  release(): void {
     this.#onClose()
     this.#closed = true
     this.#parts.leadership.close()

@@ -69,7 +69,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const restart = new Restart(system, settings.readyTimeoutMs)
   const reporter = new Reporter(system, settings, generation)
   const holdings = new Holdings(system, (fd) => succession.connect(fd), onWarning, {
-    rendezvous: settings.rendezvous,
+    rendezvous: settings.rendezvousPath,
     onKeptPath: () => system.guardPaths?.((path) => holdsBack(path)),
   })
   /** A path that is kept leads to another generation, unless this process is the one that serves. */
@@ -157,7 +157,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   })
   const leadership: Leadership = new Leadership({
     worker: settings.worker,
-    rendezvous: settings.rendezvous,
+    rendezvous: settings.rendezvousPath,
     system,
     line,
     birth,

@@ -1,45 +1,51 @@
-// Options of createHandoff, their defaults and their checks. The operator's environment wins.
+// Options of createHandoff, their defaults and their checks. The environment overrides options.
 
 import { HandoffError } from './errors.ts'
 import type { HandoffEvent } from './events.ts'
 
+/** Options of {@link createHandoff}. All times are in milliseconds. */
 export interface HandoffOptions {
   /**
-   * Path of the rendezvous socket, in a directory of this uid that nobody else may write to.
+   * Absolute path of the rendezvous socket, on which the new process finds the old one. Its directory
+   * belongs to this process's user, and no other user may write to it.
    *
-   * @defaultValue `HANDOFF_RENDEZVOUS`, which `handoff run` sets; without either, this process can
-   * be replaced only by its own {@link Handoff.restart}.
+   * @defaultValue the variable `HANDOFF_RENDEZVOUS`, which `handoff run` sets. Without both, only
+   * {@link Handoff.restart} can replace this process.
    */
-  rendezvous?: string
+  rendezvousPath?: string
   /**
-   * How long the new process may take from its start to `ready`, in milliseconds.
+   * How long the new process may take from its start to {@link Handoff.ready}, in milliseconds. After
+   * that the handoff is aborted, and the old process serves on.
    *
    * @defaultValue 60_000: one minute, as tableflip's DefaultUpgradeTimeout.
    */
   readyTimeoutMs?: number
   /**
-   * How long requests in flight may take after the commit, in milliseconds; what is left is closed.
+   * How long requests in flight may take after the commit, in milliseconds. After that their
+   * connections are closed.
    *
    * @defaultValue 30_000: as Kubernetes' terminationGracePeriodSeconds.
    */
   drainTimeoutMs?: number
   /**
-   * How long after the commit the old process stays able to take back, drained or not, in
-   * milliseconds.
+   * How long after the commit the old process can take back, in milliseconds, even if it has finished
+   * draining.
    *
-   * @defaultValue 5_000: a start that fails late mostly fails within its first requests.
+   * @defaultValue 5_000: a start that fails late usually fails within its first requests.
    */
   probationMs?: number
   /**
-   * User ids, beside this process's own and root, that this process hands over to, and whose directory
-   * and rendezvous socket it takes over from. With any of them the socket has mode 0666.
+   * Further user ids that this process trusts, beside its own and root: it hands over to their
+   * processes, and takes over from their directories and rendezvous sockets. With at least one id
+   * the rendezvous socket has mode 0666.
    *
    * @defaultValue `[]`
    */
   allowUids?: readonly number[]
   /**
-   * Whether SIGTERM and SIGINT stop this process in order, a second one at once, and, where no
-   * supervisor is, SIGUSR2 restarts it, and SIGHUP where a service manager is.
+   * Whether this process handles signals. SIGTERM and SIGINT stop it gracefully; a second one stops
+   * it immediately. Without a supervisor SIGUSR2 restarts it. Under a service manager SIGHUP does so
+   * as well.
    *
    * @defaultValue `true`
    */
@@ -48,19 +54,20 @@ export interface HandoffOptions {
   onEvent?: (event: HandoffEvent) => void
 }
 
+/** Options and environment of a process, joined and checked. */
 export interface Settings {
-  /** What the operator or the supervisor said: a replacement that this process starts hears it too. */
+  /** The variables of the supervisor or operator. A new process that this one starts gets them as well. */
   variables: Readonly<Record<string, string>>
-  rendezvous: string | undefined
-  /** Rendezvous sockets of workers that have no place any more: this process takes over there too. */
+  rendezvousPath: string | undefined
+  /** Rendezvous sockets of surplus workers: this process takes over from them as well. */
   joins: readonly string[]
   /** The number of this process among the workers of its run, from 1. */
   worker: number
   notifySocket: string | undefined
-  /** How long a watchdog waits for a word of this process, in milliseconds. */
+  /** How long a watchdog waits for a message of this process, in milliseconds. */
   watchdogMs: number | undefined
   statusIntervalMs: number | undefined
-  /** Which generation this process is where it finds no old one to count on from. */
+  /** The generation of this process if it finds no old process. */
   firstGeneration: number
   readyTimeoutMs: number
   drainTimeoutMs: number
@@ -70,10 +77,10 @@ export interface Settings {
   onEvent: ((event: HandoffEvent) => void) | undefined
 }
 
-/** Longest timeout of an option, 24.8 days: what setTimeout takes. */
+/** The longest timeout of an option, 24.8 days: the limit of setTimeout. */
 export const longestMs = 2 ** 31 - 1
 
-/** What the supervisor tells a process, beside the variables of systemd. */
+/** Variables that the supervisor sets for a process, and those of systemd. */
 const ownVariables = [
   'HANDOFF_RENDEZVOUS',
   'HANDOFF_STATUS_INTERVAL_MS',
@@ -92,8 +99,8 @@ const ownVariables = [
 export type Variables = Partial<Record<(typeof ownVariables)[number], string>>
 
 /**
- * Joins options and environment, and takes our variables out of the environment: a child of the
- * server must not mistake itself for its replacement. Where it throws it leaves them there.
+ * Joins options and environment, and removes our variables from the environment: a child of the
+ * server must not mistake itself for the new process. The variables stay if an option is wrong.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
@@ -102,6 +109,7 @@ export function readSettings(
   env: NodeJS.ProcessEnv,
   pid = process.pid,
 ): Settings {
+  checkKnown(options)
   const variables = readVariables(env, pid)
   const milliseconds = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
@@ -115,9 +123,9 @@ export function readSettings(
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
   const settings = {
     variables,
-    rendezvous: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvous),
+    rendezvousPath: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvousPath),
     joins: readJoins(variables.HANDOFF_JOINS),
-    // A child of a worker has the variable, but is none.
+    // A child of a worker inherits HANDOFF_WORKER, but is no worker.
     worker: variables.HANDOFF_RENDEZVOUS === undefined ? 1 : readWorker(env.HANDOFF_WORKER),
     notifySocket: variables.NOTIFY_SOCKET,
     watchdogMs: watchdogMs(variables, pid),
@@ -137,12 +145,12 @@ export function readSettings(
   return settings
 }
 
-/** Undoes what {@link readSettings} did to the environment: a second try finds what the first one did. */
-export function giveBack({ variables }: Settings, env: NodeJS.ProcessEnv): void {
+/** Puts the variables back that {@link readSettings} removed, for a second try. */
+export function restoreVariables({ variables }: Settings, env: NodeJS.ProcessEnv): void {
   Object.assign(env, variables)
 }
 
-/** Takes our variables out of the environment. */
+/** Removes our variables from the environment. */
 export function takeVariables(env: NodeJS.ProcessEnv, pid = process.pid): Variables {
   const variables = readVariables(env, pid)
   dropVariables(env)
@@ -155,7 +163,7 @@ function readVariables(env: NodeJS.ProcessEnv, pid: number): Variables {
     const value = env[name]
     if (value !== undefined && value !== '') variables[name] = value
   }
-  // Without the pid from here on: a replacement gets the time, too.
+  // WATCHDOG_PID is not kept: the watchdog of a new process has the same time.
   if (watchdogMs(env, pid) === undefined) delete variables.WATCHDOG_USEC
   return variables
 }
@@ -169,14 +177,14 @@ export function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 
-/** systemd's USEC_INFINITY, UINT64_MAX: a time that never comes. */
+/** systemd's USEC_INFINITY (UINT64_MAX): no watchdog. */
 const usecInfinity = 2 ** 64
 
 /**
- * How long systemd's watchdog waits for a word of this process, in milliseconds.
+ * Returns how long systemd's watchdog waits for a message of this process, in milliseconds; undefined
+ * if there is none, if it watches another process, or if the time is not valid.
  *
- * @see sd_watchdog_enabled(3): one that waits for another process is none of our business, and what
- * is no time says nothing.
+ * @see sd_watchdog_enabled(3)
  */
 export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = env
@@ -202,7 +210,7 @@ function checkGeneration(text: string): number {
 function checkPath(value: unknown): string | undefined {
   if (value === undefined) return undefined
   if (typeof value !== 'string' || !value.startsWith('/')) {
-    throw invalid(`rendezvous is ${String(value)}, not an absolute path`)
+    throw invalid(`rendezvousPath is ${String(value)}, not an absolute path`)
   }
   return value
 }
@@ -213,12 +221,12 @@ function readJoins(text = '[]'): readonly string[] {
     const paths: unknown = JSON.parse(text)
     if (Array.isArray(paths) && paths.every((path) => typeof path === 'string')) return paths
   } catch {
-    // Said below.
+    // Not JSON: the error below.
   }
   throw invalid(`HANDOFF_JOINS is ${text}, not a JSON array of paths`)
 }
 
-/** Left in the environment: the application may ask for it, too. */
+/** The variable stays in the environment, for the application. */
 function readWorker(text = '1'): number {
   const worker = numberOf(text)
   if (!Number.isInteger(worker) || worker < 1) {
@@ -234,6 +242,30 @@ function checkUids(value: readonly number[]): readonly number[] {
   return value
 }
 
-function invalid(reason: string): HandoffError {
-  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', `cannot create the handoff: ${reason}`)
+/** Options that have another name today. */
+const renamed: Readonly<Record<string, string>> = { rendezvous: 'rendezvousPath' }
+
+const optionNames = {
+  rendezvousPath: true,
+  readyTimeoutMs: true,
+  drainTimeoutMs: true,
+  probationMs: true,
+  allowUids: true,
+  signals: true,
+  onEvent: true,
+} as const satisfies Record<keyof HandoffOptions, true>
+
+function checkKnown(options: HandoffOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(optionNames, name)) continue
+    const now = Object.hasOwn(renamed, name) ? renamed[name] : undefined
+    const help =
+      now === undefined ? `The options are ${Object.keys(optionNames).join(', ')}` : `Use ${now}`
+    throw invalid(`there is no option ${JSON.stringify(name)}`, `${help}.`)
+  }
+}
+
+function invalid(reason: string, help?: string): HandoffError {
+  const what = `cannot create the handoff: ${reason}`
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', what, help === undefined ? {} : { help })
 }

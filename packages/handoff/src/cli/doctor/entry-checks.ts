@@ -54,7 +54,7 @@ const known: Record<string, readonly [why: string, remedy: string]> = {
   ],
   ws: [
     'a WebSocket goes over where its server has opted in; others are told 1012 and come back, and rooms in memory are split until then',
-    'Call handoff.webSockets(wss, hooks): docs/websockets.md.',
+    'Call handoff.moveWebSockets(wss, hooks): docs/websockets.md.',
   ],
   'socket.io': [
     'its sessions and rooms are in memory: clients are told 1012 and connect again, and do not meet across processes until then',
