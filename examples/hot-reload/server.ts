@@ -9,10 +9,10 @@ import handoff from 'fastify-socket-handoff'
 const greeting = 'Hello'
 
 const app = Fastify()
-await app.register(handoff, { warmup: ['/hello'] })
+await app.register(handoff, { warmup: { requests: ['/hello'] } })
 await app.register(websocket)
 
-const generation = app.handoff?.generation ?? 1
+const { generation } = app.handoff
 const answer = { words: `${greeting} from generation ${generation}`, generation }
 
 app.get('/', (_, reply) =>

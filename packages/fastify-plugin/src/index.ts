@@ -1,39 +1,52 @@
-// One register line: a Fastify server that is replaced without one client noticing.
+// The Fastify plugin: one `register` line, and a new process can take over from the server.
 
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Handoff } from 'socket-handoff'
+import { checkHealth } from './health.ts'
+import { inactiveHandoff } from './inactive.ts'
 import { logEvent } from './log.ts'
-import type { FastifyHandoffOptions } from './options.ts'
-import { checkHealth, warmUp } from './ready.ts'
+import { checkOptions, type FastifyHandoffOptions, handoffOptionsOf } from './options.ts'
 import { joinHandoff } from './share.ts'
+import { warmUp } from './warmup.ts'
 import { optInRoutes, type WebSocketHandoff } from './websockets.ts'
 
-export type { FastifyHandoffOptions, WarmupRequest } from './options.ts'
+export type { FastifyHandoffOptions, Warmup, WarmupRequest } from './options.ts'
 export type { WebSocketHandoff } from './websockets.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** This process's place in the line of generations; null where no handoff is configured. */
-    handoff: Handoff | null
+    /**
+     * This process's place in the line of generations.
+     *
+     * @remarks If no handoff is configured, `active` is `false`. Then the process is generation 1 and
+     * leads; `listen` and `bind` are Node's own; registrations do nothing and never call their hooks;
+     * `metrics()` has zeros; `restart()` and `stop()` reject with ERR_HANDOFF_INACTIVE, and
+     * `abort()` throws it.
+     */
+    handoff: Handoff
   }
 
   interface RouteShorthandOptions {
     /**
-     * Lets the WebSockets of this route change process, between two messages; `true` where the
-     * application knows nothing of a connection that has to go with it.
+     * Lets the WebSockets of this route move to the new process, each between two messages. `true`
+     * means without hooks: the application has no state of a connection to hand over.
      */
     handoff?: boolean | WebSocketHandoff
   }
 }
 
 const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) => {
-  const { warmup, warmupTimes, healthCheck, enabled = isConfigured(options), ...rest } = options
+  checkOptions(options)
+  const { warmup, healthCheck, enabled = isConfigured(options) } = options
   if (!enabled) {
-    app.decorate('handoff', null)
+    app.decorate('handoff', inactiveHandoff)
     return
   }
-  const share = await joinHandoff({ onEvent: (event) => logEvent(app.log, event), ...rest })
+  const share = await joinHandoff({
+    onEvent: (event) => logEvent(app.log, event),
+    ...handoffOptionsOf(options),
+  })
   const { handoff } = share
   app.decorate('handoff', handoff)
   optInRoutes(app, handoff)
@@ -43,8 +56,8 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
 
   app.addHook('onListen', async () => {
     try {
-      // The first generation serves already: warming up would only be in its way.
-      if (handoff.generation > 1) await warmUp(app, warmup, warmupTimes)
+      // Clients of the first generation already wait: a warm-up would only delay them.
+      if (handoff.generation > 1 && warmup !== undefined) await warmUp(app, warmup)
       await checkHealth(app, healthCheck)
       share.ready()
     } catch (error) {
@@ -57,7 +70,7 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
   })
 }
 
-/** Whether an operator, a supervisor or systemd asked for a handoff. */
+/** Whether an operator, a supervisor or systemd has configured a handoff. */
 function isConfigured({ rendezvousPath }: FastifyHandoffOptions): boolean {
   const { HANDOFF_RENDEZVOUS, NOTIFY_SOCKET, LISTEN_PID } = process.env
   const activated = LISTEN_PID === String(process.pid)
@@ -65,7 +78,7 @@ function isConfigured({ rendezvousPath }: FastifyHandoffOptions): boolean {
 }
 
 /**
- * For `localhost`, Fastify listens on several servers of which it shows only the first; they share
+ * For `localhost` Fastify listens on several servers and exposes only the first. All of them have
  * its request handler.
  */
 function isServerOf(app: FastifyInstance, server: NodeJS.EventEmitter): boolean {
@@ -74,4 +87,6 @@ function isServerOf(app: FastifyInstance, server: NodeJS.EventEmitter): boolean 
   return server.listeners('request').some((handler) => handlers.includes(handler))
 }
 
-export default fp(plugin, { name: 'fastify-socket-handoff', fastify: '5.x' })
+/** The plugin; also the default export. */
+export const fastifySocketHandoff = fp(plugin, { name: 'fastify-socket-handoff', fastify: '5.x' })
+export default fastifySocketHandoff

@@ -1,36 +1,101 @@
-// Options of the plugin: those of createHandoff, and what Fastify does before it is ready.
+// Options of the plugin: those of createHandoff, and what the plugin does before the app is ready.
 
 import type { FastifyInstance, InjectOptions } from 'fastify'
-import type { HandoffOptions } from 'socket-handoff'
+import { HandoffError, type HandoffOptions } from 'socket-handoff'
 
 /** A path to GET, or a whole request. */
 export type WarmupRequest = string | InjectOptions
 
-export interface FastifyHandoffOptions extends HandoffOptions {
+/** Requests that a new process sends to itself before it is ready. */
+export interface Warmup {
   /**
-   * Whether this server can be replaced.
-   *
-   * @defaultValue `true` under `handoff run`, under systemd (`NOTIFY_SOCKET`, or a socket
-   * unit) and with a `rendezvousPath`; else the plugin changes nothing.
+   * The requests. They run through hooks and handlers without a socket, so choose requests that
+   * change nothing.
    */
-  enabled?: boolean
+  requests: readonly WarmupRequest[]
   /**
-   * Requests that a replacement injects before it is ready, so that the first real one meets warm
-   * code. They run through hooks and handlers without a socket: choose ones that change nothing.
-   *
-   * @defaultValue none: only the application knows which of its requests are harmless.
-   */
-  warmup?: readonly WarmupRequest[]
-  /**
-   * How many requests are injected in all, round-robin over `warmup`.
+   * How many requests are sent in all, in turn: `requests[0]`, `requests[1]`, …
    *
    * @defaultValue 300: halved the p99 of the first two seconds after a handoff; 2,000 took off a
    * quarter more.
    */
-  warmupTimes?: number
+  count?: number
+}
+
+export interface FastifyHandoffOptions extends HandoffOptions {
   /**
-   * Asked before ready. Anything but `false` is health; on `false` or an error the handoff aborts,
-   * and the old process serves on.
+   * Whether another process can take over from this server.
+   *
+   * @defaultValue `true` under `handoff run`, under systemd (`NOTIFY_SOCKET`, or a socket unit) and
+   * with a `rendezvousPath`; else `false`, and the plugin changes nothing.
    */
-  healthCheck?: (app: FastifyInstance) => unknown
+  enabled?: boolean
+  /**
+   * Warms a new process up before it is ready, so that the first real request meets compiled code.
+   * The first generation is not warmed up.
+   *
+   * @defaultValue none: only the application knows which of its requests change nothing.
+   */
+  warmup?: Warmup
+  /**
+   * Returns whether the app can serve; runs before the process is ready. If it returns `false` or
+   * throws, the handoff is aborted and the old process serves on. Returning nothing is an error.
+   *
+   * @defaultValue none: the app is healthy as soon as it listens.
+   */
+  healthCheck?: (app: FastifyInstance) => boolean | Promise<boolean>
+}
+
+/** The options of {@link createHandoff} among those of the plugin. */
+const handoffOptions = {
+  rendezvousPath: true,
+  readyTimeoutMs: true,
+  drainTimeoutMs: true,
+  probationMs: true,
+  allowUids: true,
+  signals: true,
+  onEvent: true,
+} as const satisfies Record<keyof HandoffOptions, true>
+
+/** Options that have another name today. */
+const renamed: Readonly<Record<string, string>> = {
+  rendezvous: 'rendezvousPath',
+  warmupTimes: 'warmup: { requests, count }',
+}
+
+/**
+ * Checks the plugin's own options. Fastify and @fastify/autoload pass options of their own, so
+ * unknown names are allowed.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
+ */
+export function checkOptions(options: FastifyHandoffOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(renamed, name)) continue
+    throw invalid(`there is no option ${JSON.stringify(name)}`, `Use ${renamed[name]}.`)
+  }
+  if (options.warmup !== undefined) checkWarmup(options.warmup)
+}
+
+function checkWarmup({ requests, count }: Warmup): void {
+  if (!Array.isArray(requests)) {
+    throw invalid(
+      'warmup has no list of requests',
+      'Write warmup: { requests: [...], count: 300 }.',
+    )
+  }
+  if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
+    throw invalid(`warmup.count is ${String(count)}, not a whole number from 0`)
+  }
+}
+
+/** Returns the options that {@link createHandoff} takes. */
+export function handoffOptionsOf(options: FastifyHandoffOptions): HandoffOptions {
+  const own = Object.entries(options).filter(([name]) => Object.hasOwn(handoffOptions, name))
+  return Object.fromEntries(own)
+}
+
+function invalid(reason: string, help?: string): HandoffError {
+  const what = `cannot register fastify-socket-handoff: ${reason}`
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', what, help === undefined ? {} : { help })
 }

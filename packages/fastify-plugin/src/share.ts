@@ -1,29 +1,29 @@
-// One handoff a process, however many Fastify apps it has: ready when the last of them is.
+// Shares the one handoff of a process among its Fastify apps.
 
 import { createHandoff, type Handoff, type HandoffOptions } from 'socket-handoff'
 
 /** One app's part in the handoff of its process. */
 export interface Share {
   readonly handoff: Handoff
-  /** This app can serve. */
+  /** Reports that this app can serve. The process is ready when all its apps can. */
   ready(): void
-  /** This app is closed; with the last one the handoff closes. */
+  /** Reports that this app is closed. The last one releases the handoff. */
   leave(): void
 }
 
 let shared: { handoff: Promise<Handoff>; starting: number; open: number } | undefined
 
 /**
- * Creates the handoff of this process, or joins it; the options of the first app count.
+ * Creates the handoff of this process, or joins it. The options of the first app count.
  *
- * @throws {@link HandoffError} as createHandoff does.
+ * @throws {@link HandoffError} as {@link createHandoff}.
  */
 export async function joinHandoff(options: HandoffOptions): Promise<Share> {
   shared ??= { handoff: createHandoff(options), starting: 0, open: 0 }
-  const place = shared
-  place.starting += 1
-  place.open += 1
-  const handoff = await place.handoff.catch((error: unknown) => {
+  const joined = shared
+  joined.starting += 1
+  joined.open += 1
+  const handoff = await joined.handoff.catch((error: unknown) => {
     shared = undefined
     throw error
   })
@@ -31,16 +31,16 @@ export async function joinHandoff(options: HandoffOptions): Promise<Share> {
   const started = () => {
     if (!starting) return
     starting = false
-    place.starting -= 1
-    // Rejects only where the process exits by itself, saying why.
-    if (place.starting === 0) handoff.ready().catch(() => {})
+    joined.starting -= 1
+    // If `ready` rejects, the process logs the error and exits by itself.
+    if (joined.starting === 0) handoff.ready().catch(() => {})
   }
   return {
     handoff,
     ready: started,
     leave() {
-      place.open -= 1
-      if (place.open > 0) return started()
+      joined.open -= 1
+      if (joined.open > 0) return started()
       handoff.release()
       shared = undefined
     },

@@ -1,4 +1,4 @@
-// WebSocket routes of @fastify/websocket whose connections change process.
+// Lets the WebSockets of @fastify/websocket routes move to the new process.
 
 import type { FastifyInstance, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { Handoff, WebSocketLike, WebSocketServerLike } from 'socket-handoff'
@@ -8,18 +8,18 @@ type RouteSocket = FastifyInstance extends { websocketServer: { clients: Set<inf
   ? S
   : WebSocketLike
 
-/** How the WebSockets of a route go over. */
+/** How the WebSockets of a route move to the new process. */
 export interface WebSocketHandoff {
   /**
-   * Tells whether the application is done with what it does for this connection. Messages whose
-   * handler has returned a promise that is not settled are waited for by themselves.
+   * Returns whether the application has finished its work for this connection. The plugin itself
+   * waits for promises that message handlers return.
    *
-   * @defaultValue always.
+   * @defaultValue always `true`.
    */
   atRest?(socket: RouteSocket, request: FastifyRequest): boolean
-  /** Gives what the application knows of the connection, as JSON; the last that it hears of it. */
+  /** Returns the application's state of the connection, as JSON. No later hook is called here. */
   export?(socket: RouteSocket, request: FastifyRequest): unknown
-  /** Takes up, after the route's handler, what the old process exported. */
+  /** Receives, after the route's handler, the state that the old process exported. */
   import?(socket: RouteSocket, request: FastifyRequest, state: unknown): void
 }
 
@@ -31,11 +31,10 @@ interface Routed {
 }
 
 /**
- * Opts in the routes with a `handoff` option, and no others.
+ * Opts in the routes that have a `handoff` option.
  *
- * @remarks Which route an upgrade has come to is noted by a hook of the route itself: so it does
- * not matter whether @fastify/websocket was registered before or after, and other routes cost
- * nothing.
+ * @remarks A hook of each such route records its upgrade requests. So @fastify/websocket may be
+ * registered before or after this plugin, and other routes have no extra work.
  */
 export function optInRoutes(app: FastifyInstance, handoff: Handoff): void {
   const routed = new WeakMap<RawRequest, Routed>()
@@ -47,18 +46,18 @@ export function optInRoutes(app: FastifyInstance, handoff: Handoff): void {
     }
     if (option === undefined || option === false || server === undefined) return
     const hooks = option === true ? {} : option
-    const note: preHandlerHookHandler = (request, _, done) => {
+    const record: preHandlerHookHandler = (request, _, done) => {
       routed.set(request.raw, { request, hooks })
       done()
     }
-    route.preHandler = [preHandler, note].flat()
+    route.preHandler = [preHandler, record].flat()
     if (servers.has(server)) return
     servers.add(server)
     handoff.moveWebSockets(server, hooksOf(routed))
   })
 }
 
-/** The hooks of a server, each of which finds its route's. */
+/** Returns hooks of a server that call those of the route. */
 function hooksOf(routed: WeakMap<RawRequest, Routed>) {
   return {
     includes: (_: RouteSocket, raw: RawRequest) => routed.has(raw),

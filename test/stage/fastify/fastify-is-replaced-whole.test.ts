@@ -24,7 +24,7 @@ describe('listen', () => {
     expect(app.server.address()).toEqual(address)
     if (kind === 'a port') expect(at).toBe(`http://127.0.0.1:${(address as AddressInfo).port}`)
     await serves(app)
-    expect(app.handoff?.generation).toBe(2)
+    expect(app.handoff.generation).toBe(2)
     const target =
       typeof address === 'string'
         ? { path: address }
@@ -94,7 +94,7 @@ test('two apps share one handoff: ready when both are, closed when both are', as
   expect(first.handoff).toBe(second.handoff)
   await first.listen(anywhere)
   expect(await ask({ path })).toBe(String(old.system.pid))
-  expect(first.handoff?.metrics().stage).toBe('adopt')
+  expect(first.handoff.metrics().stage).toBe('adopt')
   await second.listen({ path })
   await serves(first)
   expect(await ask({ path })).toBe('fastify')
@@ -120,7 +120,7 @@ test('the old app closes with its hooks before its process exits, and its client
   await serves(app)
   const { port } = app.server.address() as AddressInfo
   const answer = ask({ ...anywhere, port }, { path: '/slow' })
-  await until('the request is in flight', () => app.handoff?.metrics().connections === 1)
+  await until('the request is in flight', () => app.handoff.metrics().connections === 1)
   const { generation: next } = await place.serve({}, { host: '127.0.0.1', port })
   expect(await ask({ ...anywhere, port })).toBe(String(next.system.pid))
   expect(log).toEqual([])

@@ -7,18 +7,22 @@ import { ask } from '../support/clients.ts'
 import { anywhere, open, serves } from '../support/fastify-app.ts'
 import { openPlace } from '../support/place.ts'
 
-test('the warm-up is injected, as often as asked, without a line in the log', async () => {
+test('the warm-up is injected, as often as asked, and its requests log errors alone', async () => {
   const place = openPlace()
   const { generation: old, server } = await place.serve()
   const { app, log } = open(place, {
-    warmup: ['/', { method: 'POST', url: '/form' }],
-    warmupTimes: 7,
+    warmup: { requests: ['/', { method: 'POST', url: '/form' }], count: 7 },
   })
   const asked: string[] = []
   const stages = new Set<string>()
   app.post('/form', async () => 'ok')
-  app.addHook('onRequest', async ({ method, url }) => {
+  const levels = new Set<string>()
+  app.addHook('onRequest', async ({ method, url, log }) => {
     asked.push(`${method} ${url}`)
+    levels.add(app.log.level)
+    app.log.info('from elsewhere')
+    log.info('from a request')
+    log.error('an error of a request')
     stages.add(old.handoff.metrics().stage)
   })
   await app.listen(anywhere)
@@ -28,15 +32,20 @@ test('the warm-up is injected, as often as asked, without a line in the log', as
     'GET /',
   ])
   expect(stages, 'of the old process meanwhile').toEqual(new Set(['send']))
-  expect(log.filter(({ msg }) => /request/.test(msg))).toEqual([])
-  expect(app.log.level).toBe('info')
+  const said = (text: string) => log.filter(({ msg }) => msg === text).length
+  expect([said('incoming request'), said('request completed'), said('from a request')]).toEqual([
+    0, 0, 0,
+  ])
+  expect([said('from elsewhere'), said('an error of a request')]).toEqual([7, 7])
+  expect(levels).toEqual(new Set(['info']))
+  expect(Object.hasOwn(app.log, 'child')).toBe(false)
   await ask({ ...anywhere, port: (server.address() as AddressInfo).port })
   await until('a real request is logged', () => log.some(({ msg }) => msg === 'incoming request'))
 })
 
 test('300 times by default; not for the first generation', async () => {
   const place = openPlace()
-  const first = open(place, { warmup: ['/'] })
+  const first = open(place, { warmup: { requests: ['/'] } })
   let count = 0
   first.app.addHook('onRequest', async () => void count++)
   await first.app.listen(anywhere)
@@ -45,7 +54,7 @@ test('300 times by default; not for the first generation', async () => {
   await first.app.close()
 
   await place.serve()
-  const second = open(place, { warmup: ['/'] })
+  const second = open(place, { warmup: { requests: ['/'] } })
   second.app.addHook('onRequest', async () => void count++)
   await second.app.listen(anywhere)
   await serves(second.app)
@@ -55,7 +64,7 @@ test('300 times by default; not for the first generation', async () => {
 test('a warm-up request that fails is said once, and is no reason to abort', async () => {
   const place = openPlace()
   await place.serve()
-  const { app, said } = open(place, { warmup: ['/broken', '/'], warmupTimes: 10 })
+  const { app, said } = open(place, { warmup: { requests: ['/broken', '/'], count: 10 } })
   app.get('/broken', async () => {
     throw new Error('no database')
   })
@@ -67,7 +76,7 @@ test('a warm-up request that fails is said once, and is no reason to abort', asy
 test('the health check is asked, with the app', async () => {
   const place = openPlace()
   await place.serve()
-  const healthCheck = vi.fn(async () => undefined)
+  const healthCheck = vi.fn(async () => true)
   const { app } = open(place, { healthCheck })
   await app.listen(anywhere)
   await serves(app)
@@ -76,8 +85,8 @@ test('the health check is asked, with the app', async () => {
 })
 
 test.each([
-  ['false', () => false, 'said false'],
-  ['a promise of false', async () => false, 'said false'],
+  ['false', () => false, 'returned false'],
+  ['a promise of false', async () => false, 'returned false'],
   [
     'an error',
     () => {
@@ -102,6 +111,19 @@ test.each([
     expect(await ask({ ...anywhere, port })).toBe(String(old.system.pid))
   },
 )
+
+test('a health check that returns nothing is a mistake, and says so', async () => {
+  const place = openPlace()
+  const { generation: old } = await place.serve()
+  const { app, exit, said } = open(place, { healthCheck: (async () => {}) as never })
+  await app.listen(anywhere)
+  expect(await old.told('aborted')).toMatchObject({
+    code: 'ERR_HANDOFF_INVALID_OPTION',
+    message: expect.stringContaining('healthCheck returned undefined, not true'),
+  })
+  expect(exit).toHaveBeenCalledWith(1)
+  expect(said('healthCheck returned undefined')).toHaveLength(1)
+})
 
 test('an app that closes gives up its turn at once', async () => {
   const place = openPlace()

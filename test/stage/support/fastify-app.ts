@@ -46,5 +46,5 @@ export const anywhere = { host: '127.0.0.1', port: 0 }
 
 /** Resolves when the app's process serves. */
 export async function serves(app: FastifyInstance): Promise<void> {
-  await until('the app serves', () => app.handoff?.metrics().stage === 'serving')
+  await until('the app serves', () => app.handoff.metrics().stage === 'serving')
 }

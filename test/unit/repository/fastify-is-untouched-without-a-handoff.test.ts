@@ -2,7 +2,7 @@
 
 import net from 'node:net'
 import Fastify from 'fastify'
-import handoff from 'fastify-socket-handoff'
+import handoff, { fastifySocketHandoff } from 'fastify-socket-handoff'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
 
@@ -40,7 +40,7 @@ test.each([
   const before = world()
   const app = open(options)
   await app.ready()
-  expect(app.handoff).toBeNull()
+  expect(app.handoff.active).toBe(false)
   const at = await app.listen({ host: '127.0.0.1', port: 0 })
   expect(await (await fetch(at)).text()).toBe('hello')
   for (const method of ['listen', 'close', 'address', 'emit'] as const) {
@@ -49,6 +49,30 @@ test.each([
   expect(world()).toEqual(before)
   await app.close()
   await expect(fetch(at)).rejects.toThrow()
+})
+
+test('the plugin is exported by name and as the default', () => {
+  expect(fastifySocketHandoff).toBe(handoff)
+})
+
+test.each([
+  [{ rendezvous: '/run/a.sock' }, /there is no option "rendezvous"\. Use rendezvousPath\.$/],
+  [{ warmupTimes: 7 }, /there is no option "warmupTimes"\. Use warmup: \{ requests, count \}\.$/],
+  [{ warmup: ['/'] }, /warmup has no list of requests\. Write warmup: \{ requests:/],
+  [{ warmup: { requests: ['/'], count: -1 } }, /warmup\.count is -1, not a whole number from 0/],
+])('the options %j are refused with or without a handoff', async (options, message) => {
+  for (const enabled of [false, true]) {
+    await expect(open({ enabled, ...options }).ready()).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_INVALID_OPTION',
+      message: expect.stringMatching(message),
+    })
+  }
+})
+
+test("options of Fastify's own are no mistake", async () => {
+  const app = open({ enabled: true, prefix: '/', logLevel: 'warn' })
+  await app.ready()
+  expect(app.handoff.active).toBe(true)
 })
 
 test('options of the handoff are checked where it is switched on', async () => {
@@ -62,12 +86,13 @@ test('the decorator is the handoff, and app.close gives the process back', async
   const before = world()
   const app = open({ enabled: true })
   await app.ready()
-  expect(app.handoff?.generation).toBe(1)
+  expect(app.handoff).toMatchObject({ active: true, generation: 1 })
   const at = await app.listen({ host: '127.0.0.1', port: 0 })
-  expect(app.handoff?.metrics().listeners).toHaveLength(1)
+  expect(app.handoff.metrics().listeners).toHaveLength(1)
   expect(await (await fetch(at)).text()).toBe('hello')
   await app.close()
   await expect(fetch(at)).rejects.toThrow()
+  expect(app.handoff.active).toBe(false)
   expect(world()).toEqual(before)
   expect(exit).not.toHaveBeenCalled()
 })

@@ -209,5 +209,11 @@ test('the plugin knows the public surface alone', () => {
     .flatMap((file) => importsOf(file, pluginRoot))
     .map(({ to }) => to)
     .filter((to) => !to.endsWith('.ts'))
-  expect([...new Set(targets)].sort()).toEqual(['fastify', 'fastify-plugin', 'socket-handoff'])
+  expect([...new Set(targets)].sort()).toEqual([
+    'fastify',
+    'fastify-plugin',
+    'node:async_hooks',
+    'node:events',
+    'socket-handoff',
+  ])
 })

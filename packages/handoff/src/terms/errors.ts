@@ -22,6 +22,8 @@ const help = {
   // Misuse.
   ERR_HANDOFF_INVALID_OPTION: 'See the options in the README.',
   ERR_HANDOFF_ALREADY_CREATED: 'A process has one handoff; share the first one.',
+  ERR_HANDOFF_INACTIVE:
+    'Start the server under `handoff run`, or register the plugin with `enabled: true`.',
   ERR_HANDOFF_LISTEN_STATE:
     'Call listen or bind once for each server, before it listens, while the handoff is open.',
 
