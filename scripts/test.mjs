@@ -10,13 +10,14 @@ const args = process.argv.slice(2)
 
 setupOrExit()
 
-/** A whole run: types, formatting and lint, the native core under sanitizers, then unit, stage and e2e. */
+/** A whole run: types, formatting and lint, unused code, the native core under sanitizers, then all tests. */
 const steps =
   args.length > 0
     ? [['vitest/vitest.mjs', 'run', ...args]]
     : [
         ['../scripts/build.mjs'],
         ['@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
+        ['knip/bin/knip.js'],
         ['../scripts/test-native.mjs'],
         ['vitest/vitest.mjs', 'run'],
       ]

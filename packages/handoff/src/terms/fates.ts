@@ -24,7 +24,7 @@ export const countedKinds: readonly CountedKind[] = [
  */
 export type Fate = 'handedOver' | 'drained' | 'closed' | 'forced' | 'takenBack'
 
-export const fateNames: readonly Fate[] = ['handedOver', 'drained', 'closed', 'forced', 'takenBack']
+const fateNames: readonly Fate[] = ['handedOver', 'drained', 'closed', 'forced', 'takenBack']
 
 /** Connections by kind; a kind that is absent has none. */
 export type KindCounts = Readonly<Partial<Record<CountedKind, number>>>

@@ -5,7 +5,7 @@ import { check, loadNative, WOULD_BLOCK } from './addon.ts'
 import { close, isDescriptor } from './descriptors.ts'
 
 /** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
-export const MAX_DESCRIPTORS = 253
+const MAX_DESCRIPTORS = 253
 
 /** A process, by the kernel's own word. */
 export interface Credentials {

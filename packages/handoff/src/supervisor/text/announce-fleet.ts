@@ -10,7 +10,7 @@ export function ofWorker(number: number, line: Line): Line {
 }
 
 /** `worker 2`, `workers 1, 3 and 4`. */
-export function workersText(numbers: readonly number[]): string {
+function workersText(numbers: readonly number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b)
   const last = sorted.at(-1)
   if (sorted.length === 1) return `worker ${last}`
