@@ -158,3 +158,13 @@ test.each(['refuse', 'abort'] as const)('%s cannot flood a log', (type) => {
   const message = readMessage(type, { code: 'x'.repeat(10_000), reason: 'x'.repeat(100_000) })
   expect(JSON.stringify(message).length).toBeLessThan(5_000)
 })
+
+test('an error that is not about a field is not blamed on the peer', () => {
+  const error = new RangeError('ours')
+  const payload = {
+    get versions(): never {
+      throw error
+    },
+  }
+  expect(() => readMessage('hello', payload)).toThrow(error)
+})

@@ -39,7 +39,7 @@ export const rendezvousKey = 'rendezvous'
 /** The name of a listener as people and logs see it: `tcp:127.0.0.1:3000`, `unix:/run/app.sock`. */
 export function keyOf(request: ListenerRequest): string {
   const { protocol, address, port, ipv6Only, name } = request
-  if (protocol === 'unix') return `unix:${address ?? ''}`
+  if (protocol === 'unix') return `unix:${address}`
   const host = address === undefined ? '*' : address.includes(':') ? `[${address}]` : address
   const only = ipv6Only ? '?ipv6Only' : ''
   return `${protocol}:${host}:${port}${only}${port === 0 ? `#${name}` : ''}`

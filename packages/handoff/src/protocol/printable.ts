@@ -35,7 +35,7 @@ function line(text: string): string {
 }
 
 function escaped(character: string): string {
-  const code = character.codePointAt(0) ?? 0
+  const code = character.codePointAt(0) as number
   const hex = code.toString(16)
   if (code <= 0xff) return `\\x${hex.padStart(2, '0')}`
   return code <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\u{${hex}}`
