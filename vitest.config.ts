@@ -17,6 +17,16 @@ const reporters = report === undefined ? ['default'] : ['default', ['json', { ou
 export default defineConfig({
   test: {
     reporters: reporters as ['default'],
+    coverage: {
+      provider: 'v8',
+      // Not first.cts: it is the preload for Node.js itself, and the reporter cannot parse its types.
+      include: ['packages/*/src/**/*.ts'],
+      reporter: ['text', 'html', 'json-summary'],
+      // What is not reached there, and why, is in docs/testing.md.
+      thresholds: {
+        'packages/handoff/src/{protocol,talk}/**': { branches: 100 },
+      },
+    },
     projects: [
       { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
