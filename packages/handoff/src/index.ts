@@ -10,7 +10,7 @@ export type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
-} from './connections/websocket/servers.ts'
+} from './connections/websocket/opted-in-servers.ts'
 export type { StateOptions } from './generation/states.ts'
 export type { ListenOptions } from './io/node/listen-arguments.ts'
 export type { ExitHook } from './old/exit.ts'

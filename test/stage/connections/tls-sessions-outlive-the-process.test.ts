@@ -7,9 +7,9 @@ import https from 'node:https'
 import net, { type AddressInfo, type Server } from 'node:net'
 import tls from 'node:tls'
 import { describe, expect, test } from 'vitest'
-import { Consents } from '../../../packages/handoff/src/connections/consents.ts'
-import { Tally } from '../../../packages/handoff/src/connections/moving/tally.ts'
-import { ServerGate } from '../../../packages/handoff/src/connections/server-gate.ts'
+import { ServerGate } from '../../../packages/handoff/src/connections/gate/server-gate.ts'
+import { OptIns } from '../../../packages/handoff/src/connections/opt-ins.ts'
+import { FateCounter } from '../../../packages/handoff/src/connections/tracking/fate-counter.ts'
 import { type Visit, visit } from '../../support/tls-visit.ts'
 import { type Generation, openPlace, type Place } from '../support/place.ts'
 
@@ -57,14 +57,14 @@ describe.each(servers)('%s', (_, make) => {
   test('no connection of it can change process', async () => {
     const place = openPlace()
     const { generation, server } = await serve(place, make)
-    const gate = new ServerGate(server, 1, generation.system, new Consents(() => {}), {
-      tally: new Tally(),
+    const gate = new ServerGate(server, 1, generation.system, new OptIns(() => {}), {
+      fates: new FateCounter(),
       onClose: () => {},
       onEmpty: () => {},
       onQuiescent: () => {},
       onWarning: () => {},
     })
-    expect(gate.movers).toEqual([])
+    expect(gate.connections.movers).toEqual([])
     gate.detach()
   })
 

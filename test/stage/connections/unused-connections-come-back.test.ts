@@ -3,7 +3,7 @@
 import { readSync, writeSync } from 'node:fs'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { ConnectionKind } from '../../../packages/handoff/src/connections/moving/mover.ts'
+import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
 import { hasProc } from '../../support/process-facts.ts'
 import { until } from '../../support/until.ts'
 import { connect, whereIs } from '../support/clients.ts'
@@ -22,7 +22,7 @@ interface Talk {
   answer: string
 }
 
-const kinds: Record<ConnectionKind, Talk> = {
+const kinds: Record<MovableKind, Talk> = {
   http: {
     serve: (place) => place.serve(),
     open: async (server) => new Client(await connect(whereIs(server))),
@@ -76,7 +76,7 @@ const kinds: Record<ConnectionKind, Talk> = {
 }
 
 describe.runIf(hasProc).each(Object.entries(kinds))('%s', (name, talk) => {
-  const kind = name as ConnectionKind
+  const kind = name as MovableKind
 
   test('unused: they are served again, with their state', async () => {
     const place = openPlace()

@@ -1,7 +1,7 @@
 // Connections that a new process by hand has taken, and their clients.
 
 import net from 'node:net'
-import type { ConnectionKind } from '../../../packages/handoff/src/connections/moving/mover.ts'
+import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
 import { dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { until } from '../../support/until.ts'
 import type { NewPeer } from './peers.ts'
@@ -28,7 +28,7 @@ export class Client {
 }
 
 /** A new process that has taken so many connections, and has acked them. */
-export async function takeAll(place: Place, kind: ConnectionKind, count: number): Promise<NewPeer> {
+export async function takeAll(place: Place, kind: MovableKind, count: number): Promise<NewPeer> {
   const peer = place.newPeer()
   const { listeners } = await peer.receive()
   const [key = ''] = listeners.map((listener) => listener.key)

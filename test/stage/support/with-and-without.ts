@@ -5,7 +5,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { ConnectionKind } from '../../../packages/handoff/src/connections/moving/mover.ts'
+import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, type Place, withPlace } from './place.ts'
 import { type Handoffs, type Lines, ScriptedClient } from './scripted-client.ts'
@@ -25,7 +25,7 @@ export const compareTimeoutMs = 60_000 + runs * 1_000
 
 /** What clients speak, and the server for it. */
 export interface Service {
-  kind: ConnectionKind
+  kind: MovableKind
   /**
    * @param onRequest - told of each request that is executed.
    * @param generation - the process that it is in, if there are handoffs.
@@ -149,7 +149,7 @@ async function play(port: number, lines: Lines[], handoffs: Handoffs): Promise<s
 async function fail(
   place: Place,
   old: Generation,
-  kind: ConnectionKind,
+  kind: MovableKind,
   turnsToLive: number,
   acks: boolean,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { adoptEach } from '../../../packages/handoff/src/connections/moving/attach.ts'
+import { adoptEach } from '../../../packages/handoff/src/connections/moving/adopt-socket.ts'
 
 test('those before it are served, it and those after it are closed', () => {
   const arriving = [1, 2, 3, 4].map((item) => ({ fd: openSync('/dev/null', 'r'), item }))

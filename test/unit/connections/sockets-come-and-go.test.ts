@@ -3,7 +3,7 @@
 import { Socket } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SocketSet } from '../../../packages/handoff/src/connections/moving/socket-set.ts'
+import { SocketSet } from '../../../packages/handoff/src/connections/tracking/socket-set.ts'
 
 const sockets = Array.from({ length: 8 }, () => new Socket())
 

@@ -4,7 +4,7 @@ import {
   hasNoContext,
   readAgreement,
   requestHead,
-} from '../../../packages/handoff/src/connections/websocket/head.ts'
+} from '../../../packages/handoff/src/connections/websocket/handshake.ts'
 
 function request(...rawHeaders: string[]): IncomingMessage {
   const headers = { upgrade: 'WebSocket' }

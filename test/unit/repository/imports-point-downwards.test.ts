@@ -40,7 +40,7 @@ const floors: Readonly<Record<string, string>> = {
     '. watch control fleet worker worker/start worker/stop place text processes registry program',
   preload: '. readiness',
   new: 'joining .',
-  connections: '. tls datagram gate http raw websocket moving',
+  connections: 'gate . tls http raw websocket moving tracking',
   io: 'rendezvous listeners channel hooks system files node native',
 }
 

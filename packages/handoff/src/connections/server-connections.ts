@@ -1,4 +1,4 @@
-// The connections of one server: which there are, which can change process, how the others end.
+// The connections of one server: counts them, moves those that can move, and ends the others.
 
 import http from 'node:http'
 import type { Http2Session } from 'node:http2'
@@ -8,56 +8,69 @@ import tls from 'node:tls'
 import { observeServer } from '../io/hooks/observe.ts'
 import { httpConnections, transportOf } from '../io/node/internals.ts'
 import type { System } from '../io/system/system.ts'
-import type { Fate, KindCounts } from '../terms/fates.ts'
-import type { Consents } from './consents.ts'
+import type { CountedKind, KindCounts } from '../terms/fates.ts'
+import { type CloseWithResponse, closeWithResponse } from './close-with-response.ts'
 import { endSession } from './http/http2.ts'
-import { HttpMover } from './http/mover.ts'
-import { Census } from './moving/census.ts'
-import { closeParkedToo } from './moving/close-parked.ts'
-import { markForced } from './moving/endings.ts'
-import type { ConnectionKind, Mover } from './moving/mover.ts'
-import { SocketSet } from './moving/socket-set.ts'
-import type { Tally } from './moving/tally.ts'
-import { giveNotice, type Notice } from './notice.ts'
-import { RawMover } from './raw/mover.ts'
+import { moversOf } from './kinds.ts'
+import type { Mover, ServerMover } from './moving/mover.ts'
+import { Origins } from './moving/origins.ts'
+import type { OptIns } from './opt-ins.ts'
 import { closeIdleTls } from './tls/close-idle.ts'
-import { WebSocketMover } from './websocket/mover.ts'
+import { markForced } from './tracking/end-reasons.ts'
+import type { FateCounter } from './tracking/fate-counter.ts'
+import { KindCounter } from './tracking/kind-counter.ts'
+import { SocketSet } from './tracking/socket-set.ts'
 import { WebSockets } from './websocket/websockets.ts'
 
 export interface ConnectionsHandlers {
-  readonly tally: Tally
-  /** The last one has ended. */
+  readonly fates: FateCounter
+  /** Called when the last connection has ended. */
   onEmpty(): void
-  /** One has come to rest. */
+  /** Called when a connection may have become quiescent. */
   onQuiescent(): void
   onWarning(message: string): void
 }
 
 export class ServerConnections {
-  readonly movers: Mover[] = []
+  readonly #movers: readonly ServerMover[]
+  /** The movers that want to know of new connections. */
+  readonly #observing: readonly ServerMover[]
   readonly #server: Server
   readonly #handlers: ConnectionsHandlers
   readonly #sockets = new SocketSet()
-  readonly #census: Census
+  readonly #origins = new Origins()
+  readonly #counter: KindCounter
   /** By the connections below them. */
   readonly #sessions = new Map<Socket, Http2Session>()
-  readonly #undo: (() => void)[] = []
+  readonly #webSockets: WebSockets | undefined
   readonly #stopObserving: () => void
   #detached = false
-  #closesParked = false
-  #notice: Notice | undefined
-  #webSockets: WebSockets | undefined
-  #httpMover: HttpMover | undefined
-  #webSocketMover: WebSocketMover | undefined
-  #rawMover: RawMover | undefined
+  #closing: CloseWithResponse | undefined
 
-  constructor(server: Server, system: System, consents: Consents, handlers: ConnectionsHandlers) {
+  constructor(server: Server, system: System, optIns: OptIns, handlers: ConnectionsHandlers) {
     this.#server = server
     this.#handlers = handlers
-    this.#census = new Census(server, handlers.tally)
+    this.#counter = new KindCounter(server, handlers.fates)
+    const { onQuiescent, onWarning } = handlers
     if (server instanceof http.Server || server instanceof https.Server) {
-      this.#trackWebSockets(server, system, consents)
-    } else if (!(server instanceof tls.Server)) this.#moveRaw(consents)
+      // A TLS connection cannot move: its cipher state is in OpenSSL, which exports none.
+      const optedIn = server instanceof http.Server ? optIns.webSockets : undefined
+      this.#webSockets = new WebSockets(this.#counter, system, optedIn, onQuiescent)
+    }
+    this.#movers = moversOf({
+      server,
+      sockets: this.#sockets,
+      origins: this.#origins,
+      system,
+      optIns,
+      counter: this.#counter,
+      webSockets: this.#webSockets,
+      forget: (socket) => this.#forget(socket),
+      onEmpty: () => this.#checkEmpty(),
+      onQuiescent,
+      onWarning,
+    })
+    this.#observing = this.#movers.filter(({ onConnection }) => onConnection !== undefined)
     this.#stopObserving = observeServer(server, {
       onConnection: (socket) => this.#track(socket),
       onEnd: (socket) => this.#end(socket),
@@ -69,142 +82,129 @@ export class ServerConnections {
     })
   }
 
+  /** One for each kind of connection that can change process. */
+  get movers(): readonly Mover[] {
+    return this.#movers
+  }
+
+  /** The connections that this process still serves. */
   get count(): number {
-    return this.movers.reduce((sum, { parked }) => sum + parked, this.#sockets.size)
+    return this.#movers.reduce((sum, { parking }) => sum + (parking?.size ?? 0), this.#sockets.size)
   }
 
-  /** Those that are on their way to another process not counted. */
+  /** The same by kind, without those that are on their way to another process. */
   get kinds(): KindCounts {
-    const open = this.movers.reduce((sum, { leaving }) => sum - leaving, this.count)
-    return this.#census.count(open)
+    const open = this.#movers.reduce((sum, { leaving = 0 }) => sum - leaving, this.count)
+    return this.#counter.byKind(open)
   }
 
-  giveNotice(): () => void {
+  /** The keys that encrypt the session tickets of a TLS server. A secret. */
+  get ticketKeys(): Buffer | undefined {
+    return this.#server instanceof tls.Server ? this.#server.getTicketKeys() : undefined
+  }
+
+  /**
+   * Ends each connection with its next response. Returns the undo, for those that have had none yet.
+   */
+  closeWithResponse(): () => void {
     this.#trackInjected()
-    const notice = giveNotice(this.#server, this.#sessions)
-    this.#notice = notice
+    const closing = closeWithResponse(this.#server, this.#sessions)
+    this.#closing = closing
     return () => {
-      notice.undo()
-      if (this.#notice === notice) this.#notice = undefined
+      closing.undo()
+      if (this.#closing === closing) this.#closing = undefined
     }
   }
 
-  dismiss(drainMs: number, kinds: readonly ConnectionKind[]): () => void {
-    const mover = kinds.includes('websocket') ? this.#webSocketMover : undefined
-    const undo = this.#webSockets?.dismiss(
-      drainMs,
-      (connection) => mover?.moves(connection) ?? false,
-    )
+  /**
+   * Asks WebSockets that do not move to connect again, one by one within the drain time.
+   *
+   * @param kinds - the kinds of connections that move.
+   * @returns the undo, for those that have not been asked yet.
+   */
+  closeWebSockets(drainMs: number, kinds: readonly CountedKind[]): () => void {
+    const undo = this.#webSockets?.closeGradually(drainMs, kinds.includes('websocket'))
     return undo ?? (() => {})
   }
 
+  /**
+   * Closes quiescent connections that no process takes: no client loses anything. WebSockets are asked
+   * to connect again, one by one and well within the drain time.
+   */
   closeQuiescent(drainMs: number): void {
     this.#trackInjected()
-    this.#webSockets?.dismissSoon(drainMs)
+    this.#webSockets?.closeSoon(drainMs)
     if (this.#server instanceof tls.Server) closeIdleTls(this.#server)
     for (const [transport, session] of this.#sessions) endSession(session, transport)
-    for (const mover of this.movers) {
-      this.#census.parkedEnd('closed', mover, () => mover.closeQuiescent())
+    for (const mover of this.#movers) {
+      this.#counter.countParkedEnds('closed', mover, () => mover.closeQuiescent?.())
     }
   }
 
-  force(): void {
+  /** Closes all connections that are left, at the drain deadline. */
+  forceClose(): void {
     for (const socket of this.#sockets) {
       markForced(socket)
       socket.destroy()
     }
-    for (const mover of this.movers) this.#closeParked(mover, 'forced')
+    for (const mover of this.#movers) {
+      mover.stopTaking?.()
+      this.#counter.countParkedEnds('forced', mover, () => mover.parking?.close())
+    }
   }
 
-  /** The application closes what is idle: the server does, and we what is parked. */
-  leaveToServer(): void {
-    const mover = this.#httpMover
-    if (mover === undefined) return
-    this.#census.parkedEnd('closed', mover, () => mover.closeIdle())
-    mover.leaveToServer()
+  /** No more connections move, until a mover is asked again. */
+  stopMoving(): void {
+    for (const mover of this.#movers) mover.stopTaking?.()
   }
 
-  /** Leaves the server as it was; the ends of its connections are counted until the last. */
+  /** The old process does not take connections back any more: does not report when they are quiescent. */
+  stopRestReports(): void {
+    for (const mover of this.#movers) mover.stopRestReports?.()
+  }
+
+  /**
+   * The application closes the server: closes those parked connections that the server would close as
+   * idle, and makes sockets of the others.
+   */
+  releaseParked(): void {
+    for (const mover of this.#movers) {
+      const { parking } = mover
+      if (parking === undefined) continue
+      this.#counter.countParkedEnds('closed', mover, () => parking.closeIdle())
+      mover.stopTaking?.()
+      parking.unpark()
+    }
+  }
+
+  /** Leaves the server as it was. The ends of its connections are counted up to the last. */
   detach(): void {
     this.#detached = true
-    for (const restore of this.#undo.splice(0)) restore()
+    for (const mover of this.#movers) mover.detach?.()
     if (this.#sockets.size === 0) this.#stopObserving()
-  }
-
-  #trackWebSockets(
-    server: http.Server | https.Server,
-    system: System,
-    { webSockets: servers }: Consents,
-  ): void {
-    const { onQuiescent, onWarning } = this.#handlers
-    // A TLS connection cannot move: its cipher state lives in OpenSSL, which exports none.
-    const mayMove = () => server instanceof http.Server && servers.any
-    const webSockets = new WebSockets(this.#census, system, mayMove, onQuiescent)
-    this.#webSockets = webSockets
-    if (!(server instanceof http.Server)) return
-    const httpMover = new HttpMover(server, this.#sockets, system, {
-      forget: (socket) => this.#forget(socket),
-      onParked: () => this.#closeParkedWithServer(server, httpMover),
-      onEmpty: () => this.#checkEmpty(),
-      onQuiescent,
-      onExpired: () => this.#census.expired(),
-    })
-    this.#httpMover = httpMover
-    this.#webSocketMover = new WebSocketMover(server, webSockets, servers, system, onWarning)
-    this.movers.push(httpMover, this.#webSocketMover)
-    this.#undo.push(() => {
-      httpMover.limit.end()
-      httpMover.ignoreRests()
-    })
-  }
-
-  /** A server without parked connections has its own methods. */
-  #closeParkedWithServer(server: http.Server, mover: HttpMover): void {
-    if (this.#closesParked || this.#detached) return
-    this.#closesParked = true
-    const parked = {
-      closeIdle: () => this.leaveToServer(),
-      close: () => this.#closeParked(mover, 'closed'),
-    }
-    this.#undo.push(closeParkedToo(server, parked))
-  }
-
-  #moveRaw(consents: Consents): void {
-    const { onQuiescent, onWarning } = this.#handlers
-    const hooks = () => consents.connectionsOf(this.#server)
-    this.#rawMover = new RawMover(this.#server, this.#sockets, hooks, {
-      onChange: onQuiescent,
-      warn: onWarning,
-    })
-    this.movers.push(this.#rawMover)
-  }
-
-  #closeParked(mover: Mover, fate: Fate): void {
-    this.#census.parkedEnd(fate, mover, () => mover.close())
   }
 
   #checkEmpty(): void {
     if (this.count === 0) this.#handlers.onEmpty()
   }
 
-  /** Runs for every connection: nothing is made for each. */
+  /** Runs for every connection: allocates nothing for each. */
   #track(socket: Socket): void {
     if (this.#detached || this.#sockets.has(socket)) return
     this.#sockets.add(socket)
-    this.#httpMover?.limit.begin()
-    if (this.#rawMover?.adopts) this.#rawMover.watch(socket)
+    for (const mover of this.#observing) mover.onConnection?.(socket)
   }
 
   #trackSession(session: Http2Session, transport: Socket): void {
     if (this.#detached) return
     this.#track(transport)
     this.#sessions.set(transport, session)
-    this.#census.enter(transport, 'http2')
-    this.#notice?.addSession(session, transport)
+    this.#counter.setKind(transport, 'http2')
+    this.#closing?.addSession(session, transport)
   }
 
   /**
-   * Tracks connections that the program has given to its server itself, by `emit('connection')`.
+   * Tracks connections that the program itself has given to its server, by `emit('connection')`.
    *
    * @remarks They count among another server's, or no server's: only a listener notices their end.
    */
@@ -220,13 +220,14 @@ export class ServerConnections {
   #end(socket: Socket): void {
     this.#sessions.delete(socket)
     this.#webSockets?.end(socket)
-    for (const mover of this.movers) mover.ended(socket)
+    this.#origins.reportEnd(socket)
+    for (const mover of this.#movers) mover.onEnd?.(socket)
     this.#forget(socket)
   }
 
   #forget(socket: Socket): void {
     if (!this.#sockets.delete(socket)) return
-    this.#census.end(socket)
+    this.#counter.countEnd(socket)
     if (this.#sockets.size > 0) return
     if (this.#detached) this.#stopObserving()
     this.#checkEmpty()

@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path'
 import type { Gate } from '../connections/gate/gate.ts'
-import { Tally } from '../connections/moving/tally.ts'
+import { FateCounter } from '../connections/tracking/fate-counter.ts'
 import type { Held } from '../io/listeners/held.ts'
 import { Listeners } from '../io/listeners/listeners.ts'
 import { isMissing } from '../io/listeners/own-path.ts'
@@ -22,8 +22,8 @@ export class Holdings {
   readonly paths: KeptPaths
   readonly listeners: Listeners
   readonly gates = new Set<Gate>()
-  /** What becomes of the connections behind the gates. */
-  readonly tally = new Tally()
+  /** Counts how the connections behind the gates end. */
+  readonly fates = new FateCounter()
   /** Of servers that the application has closed, and whose connections finish. */
   readonly #closing = new Set<Gate>()
   readonly #system: System
@@ -66,12 +66,12 @@ export class Holdings {
 
   /** Open connections behind all gates. */
   get connections(): number {
-    return this.busy.reduce((sum, gate) => sum + gate.connections, 0)
+    return this.busy.reduce((sum, { connections }) => sum + (connections?.count ?? 0), 0)
   }
 
   /** By kind, without those that another process has by now. */
   get kinds(): KindCounts {
-    return this.busy.reduce((sum, gate) => addKinds(sum, gate.kinds), {})
+    return this.busy.reduce((sum, gate) => addKinds(sum, gate.connections?.kinds ?? {}), {})
   }
 
   /** Where this process listens, for people. */
@@ -155,7 +155,7 @@ export class Holdings {
 
   #removeGate(gate: Gate): boolean {
     if (!this.gates.delete(gate)) return false
-    if (gate.connections > 0) this.#closing.add(gate)
+    if ((gate.connections?.count ?? 0) > 0) this.#closing.add(gate)
     return true
   }
 

@@ -62,8 +62,6 @@ export class Intake {
   /** The old process does not take back any more. */
   endRests(): void {
     this.#arrivals.tellRests(false)
-    for (const { movers } of this.#context.gates()) {
-      for (const mover of movers) mover.ignoreRests?.()
-    }
+    for (const { connections } of this.#context.gates()) connections?.stopRestReports()
   }
 }

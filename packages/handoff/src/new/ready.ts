@@ -6,9 +6,10 @@ import type { Messages } from '../protocol/messages.ts'
 export function readyMessage(gates: Iterable<Gate>): Messages['ready'] {
   const claimed: string[] = []
   const takes: Record<string, string[]> = {}
-  for (const { held, movers } of gates) {
+  for (const { held, connections } of gates) {
     if (held.receivedAs === undefined) continue
     claimed.push(held.receivedAs)
+    const movers = connections?.movers ?? []
     takes[held.receivedAs] = movers.filter(({ adopts }) => adopts).map(({ kind }) => kind)
   }
   return { claimed, takes }

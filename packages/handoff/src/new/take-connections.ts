@@ -38,10 +38,10 @@ export function takeConnections(
 function checkBatch(
   { key, kind, items }: Messages['connections'],
   descriptors: readonly number[],
-  { held, movers }: Gate,
+  { held, connections }: Gate,
 ): Mover {
   try {
-    const mover = movers.find((candidate) => candidate.kind === kind)
+    const mover = connections?.movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
     if (items.length !== descriptors.length) {
       throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)

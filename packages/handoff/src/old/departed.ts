@@ -1,7 +1,7 @@
 // Connections that the new process has: our descriptors of them, for the case that it dies.
 
 import type { Departing, Mover } from '../connections/moving/mover.ts'
-import type { Tally } from '../connections/moving/tally.ts'
+import type { FateCounter } from '../connections/tracking/fate-counter.ts'
 import { close } from '../io/native/descriptors.ts'
 import { type Progress, readProgress } from '../io/native/many-connections.ts'
 import type { RestMessage } from '../protocol/messages.ts'
@@ -67,7 +67,7 @@ export class DepartedConnections {
    *
    * @returns how many came back and how many were closed.
    */
-  takeBack(tally: Tally): { back: number; closed: number } {
+  takeBack(fates: FateCounter): { back: number; closed: number } {
     let back = 0
     const all = [...this.#departed.values()]
     this.#departed.clear()
@@ -75,11 +75,11 @@ export class DepartedConnections {
     for (const [index, { mover, fd, item, progress }] of all.entries()) {
       if (isAtRest(progress, now[index])) {
         mover.adopt([{ fd, item }])
-        tally.add('takenBack', mover.kind)
+        fates.add('takenBack', mover.kind)
         back += 1
       } else {
         close(fd)
-        tally.add('closed', mover.kind)
+        fates.add('closed', mover.kind)
       }
     }
     return { back, closed: all.length - back }

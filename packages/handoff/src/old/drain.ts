@@ -54,7 +54,7 @@ export class Drain {
   check(): void {
     if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
     this.#end()
-    this.#handlers.onDrained(this.#holdings.tally.recent)
+    this.#handlers.onDrained(this.#holdings.fates.latestDrain)
   }
 
   /** The new process takes no more connections: what is left finishes here. */
@@ -129,19 +129,21 @@ export class Drain {
 
   #giveNotice(filter: (gate: Gate) => boolean): void {
     for (const gate of this.#holdings.busy) {
-      if (filter(gate)) this.#undoNotices.push(gate.giveNotice())
+      const undo = filter(gate) ? gate.connections?.closeWithResponse() : undefined
+      if (undo !== undefined) this.#undoNotices.push(undo)
     }
   }
 
   #dismiss(handOver: HandOver): void {
     for (const gate of this.#holdings.gates) {
-      this.#undoNotices.push(gate.dismiss(this.#timeoutMs, handOver.kinds(gate)))
+      const undo = gate.connections?.closeWebSockets(this.#timeoutMs, handOver.kinds(gate))
+      if (undo !== undefined) this.#undoNotices.push(undo)
     }
   }
 
   #force(): void {
     this.endHandOver()
-    for (const gate of this.#holdings.busy) gate.force()
+    for (const gate of this.#holdings.busy) gate.connections?.forceClose()
     // Each gate tells when its last connection is gone.
     this.check()
   }

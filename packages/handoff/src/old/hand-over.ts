@@ -2,14 +2,15 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../connections/gate/gate.ts'
-import type { ConnectionKind, Departing, Mover } from '../connections/moving/mover.ts'
-import { responseFinished } from '../connections/moving/rest-watch.ts'
+import { responseFinished } from '../connections/http/rest-reporter.ts'
+import type { Departing, Mover } from '../connections/moving/mover.ts'
 import type { Holdings } from '../generation/holdings.ts'
 import { closeAll, type Wire } from '../io/channel/wire.ts'
 import { type Progress, readProgress } from '../io/native/many-connections.ts'
 import { descriptorLimit } from '../protocol/codec.ts'
 import type { Messages } from '../protocol/messages.ts'
 import { HandoffError } from '../terms/errors.ts'
+import type { CountedKind } from '../terms/fates.ts'
 import { DepartedConnections } from './departed.ts'
 import { batchesInFlight } from './send.ts'
 
@@ -66,7 +67,7 @@ export class HandOver {
   }
 
   /** The kinds of connections behind this gate that go over. */
-  kinds(gate: Gate): ConnectionKind[] {
+  kinds(gate: Gate): CountedKind[] {
     return this.#moversOf(gate).map(({ kind }) => kind)
   }
 
@@ -85,9 +86,9 @@ export class HandOver {
     const sent = this.#acked + this.pending
     // Pending until it is counted: what is gone may be the last that the drain waits for.
     const [flight] = this.#inFlight
-    for (const departing of flight?.batch ?? []) departing.gone()
+    for (const departing of flight?.batch ?? []) departing.complete()
     if (flight !== undefined) {
-      this.#holdings.tally.add('handedOver', flight.mover.kind, flight.batch.length)
+      this.#holdings.fates.add('handedOver', flight.mover.kind, flight.batch.length)
     }
     this.#inFlight.shift()
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
@@ -112,7 +113,7 @@ export class HandOver {
     if (this.#stopped) return
     this.#stopped = true
     unsubscribe(responseFinished, this.later)
-    for (const gate of this.#holdings.gates) for (const mover of gate.movers) mover.settle()
+    for (const gate of this.#holdings.gates) gate.connections?.stopMoving()
   }
 
   /** The new process has closed these connections, or handed them on. */
@@ -133,7 +134,7 @@ export class HandOver {
   /** The new process died: connections that it left at rest are served here again. */
   takeBack(): { back: number; closed: number } {
     this.close()
-    return this.#departed.takeBack(this.#holdings.tally)
+    return this.#departed.takeBack(this.#holdings.fates)
   }
 
   /**
@@ -169,10 +170,10 @@ export class HandOver {
     if (this.#inFlight.length === 0) this.#onRest()
   }
 
-  #moversOf({ held, movers }: Gate): Mover[] {
+  #moversOf({ held, connections }: Gate): Mover[] {
     const { key } = held.entry
     const kinds = (Object.hasOwn(this.#takes, key) ? this.#takes[key] : undefined) ?? []
-    return movers.filter(({ kind }) => kinds.includes(kind))
+    return (connections?.movers ?? []).filter(({ kind }) => kinds.includes(kind))
   }
 
   #send(gate: Gate, flight: Flight): void {
@@ -200,5 +201,5 @@ function descriptorsOf({ batch }: Flight): number[] {
 }
 
 function serveAgain({ batch }: Flight): void {
-  for (const departing of batch) departing.stay()
+  for (const departing of batch) departing.serveAgain()
 }

@@ -171,7 +171,8 @@ export class Succession {
       'stop-hand-over': () => this.#drain?.stopHandOver(),
       'close-quiescent': () => {
         const { drainTimeoutMs } = settings
-        for (const gate of this.#context.holdings.gates) gate.closeQuiescent(drainTimeoutMs)
+        for (const gate of this.#context.holdings.gates)
+          gate.connections?.closeQuiescent(drainTimeoutMs)
       },
       'send-drained': (counts) => this.#peer?.send(drainedMessage(counts as DrainCounts)),
       'take-back': () => this.#resume(),
@@ -295,8 +296,8 @@ export class Succession {
 
   #shut(ready: Messages['ready'] | undefined): void {
     this.#peer?.clearDeadline()
-    const { rendezvous, gates, tally } = this.#context.holdings
-    tally.begin()
+    const { rendezvous, gates, fates } = this.#context.holdings
+    fates.start()
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
     this.#ready = ready

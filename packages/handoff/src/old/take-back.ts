@@ -2,6 +2,7 @@
 
 import type { Gate } from '../connections/gate/gate.ts'
 import type { Holdings } from '../generation/holdings.ts'
+import type { Held } from '../io/listeners/held.ts'
 import { placeOf } from '../protocol/manifest.ts'
 import { type HandoffError, reasonOf } from '../terms/errors.ts'
 import type { HandoffEventBody } from '../terms/events.ts'
@@ -38,7 +39,7 @@ export class TakeBack {
 
   /** The handoff aborts before the commit. */
   reopen(): void {
-    this.#context.holdings.tally.end()
+    this.#context.holdings.fates.stop()
     void this.#accept()
   }
 
@@ -46,8 +47,8 @@ export class TakeBack {
   resume(drain: Drain | undefined, { code, reason }: HandoffError): void {
     drain?.cancel()
     const { report, holdings } = this.#context
-    const { tally } = holdings
-    tally.end()
+    const { fates } = holdings
+    fates.stop()
     void this.#accept(() => {
       const { back = 0, closed = 0 } = drain?.takeBack() ?? {}
       report({
@@ -56,7 +57,7 @@ export class TakeBack {
         message: reason,
         listeners: holdings.places,
         connections: { back, closed },
-        fates: tally.recent,
+        fates: fates.latestDrain,
       })
     })
   }
@@ -85,11 +86,12 @@ export class TakeBack {
           // The new process had closed it: bound anew, it is at its place again.
           const isShut = !this.#dropped.has(gate) && !holdings.listeners.regain(held)
           if (isShut) holdings.drop(held, { unlink: false })
+          let restored: Held | undefined
           if (this.#dropped.delete(gate) || isShut) {
             await settled
-            gate.reattach(holdings.listeners.restore(gate.held))
+            restored = holdings.listeners.restore(held)
           }
-          await gate.open()
+          await gate.open(restored)
         } catch (error) {
           failures.push(`${placeOf(gate.held.entry)} could not be taken back: ${reasonOf(error)}`)
         }

@@ -3,10 +3,11 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP, type Server } from 'node:net'
-import type { Consents } from '../connections/consents.ts'
-import { DatagramGate } from '../connections/datagram/gate.ts'
+import { DatagramGate } from '../connections/gate/datagram-gate.ts'
 import type { Gate, GateHandlers } from '../connections/gate/gate.ts'
-import { ServerGate } from '../connections/server-gate.ts'
+import { gatesJoinedTo } from '../connections/gate/joined-gate.ts'
+import { ServerGate } from '../connections/gate/server-gate.ts'
+import type { OptIns } from '../connections/opt-ins.ts'
 import type { ReceivedTicketKeys } from '../connections/tls/ticket-keys.ts'
 import type { BindOptions, Held } from '../io/listeners/held.ts'
 import type { Listeners } from '../io/listeners/listeners.ts'
@@ -21,8 +22,8 @@ import { HandoffError } from '../terms/errors.ts'
 export interface Adoption {
   listeners: Listeners
   system: System
-  /** What may change process beside HTTP connections. */
-  consents: Consents
+  /** What the application lets change process, beside HTTP connections. */
+  optIns: OptIns
   /** Whether servers may accept now, or wait for the commit. */
   accept(): boolean
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
@@ -61,13 +62,7 @@ export async function adoptServer(
   own?: () => void,
 ): Promise<ServerGate | undefined> {
   const backlog = options.backlog ?? defaultBacklog
-  const gate = new ServerGate(
-    server,
-    backlog,
-    adoption.system,
-    adoption.consents,
-    adoption.handlers,
-  )
+  const gate = new ServerGate(server, backlog, adoption.system, adoption.optIns, adoption.handlers)
   const undoSignal = closeOnAbort(server, options.signal)
   let held: Held | undefined
   try {
@@ -148,8 +143,7 @@ function claimNow(
 }
 
 function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
-  for (const other of gates) {
-    if (other.joins !== gate) continue
+  for (const other of gatesJoinedTo(gate, gates)) {
     gates.delete(other)
     if (!listeners.giveBack(other.held)) listeners.drop(other.held, { unlink: false })
   }

@@ -2,13 +2,13 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
-import { isAdopted } from '../connections/moving/adopted.ts'
+import { isAdopted } from '../connections/moving/adopted-sockets.ts'
 import type { ConnectionHooks } from '../connections/raw/mover.ts'
 import type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
-} from '../connections/websocket/servers.ts'
+} from '../connections/websocket/opted-in-servers.ts'
 import type { StateOptions } from '../generation/states.ts'
 import { interceptListen } from '../io/hooks/listen-hook.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
@@ -196,11 +196,11 @@ export class HandoffProcess implements Handoff {
     server: WebSocketServerLike<S>,
     hooks: WebSocketHooks<S> = {},
   ): () => void {
-    return this.#parts.consents.webSockets.add(server, hooks)
+    return this.#parts.optIns.webSockets.add(server, hooks)
   }
 
   moveConnections(server: Server, hooks: ConnectionHooks): () => void {
-    return this.#parts.consents.addConnections(server, hooks)
+    return this.#parts.optIns.addConnections(server, hooks)
   }
 
   recheck(): void {

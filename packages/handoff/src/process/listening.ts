@@ -2,8 +2,9 @@
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server } from 'node:net'
-import type { Consents } from '../connections/consents.ts'
 import type { Gate } from '../connections/gate/gate.ts'
+import { gatesJoinedTo } from '../connections/gate/joined-gate.ts'
+import type { OptIns } from '../connections/opt-ins.ts'
 import type { ReceivedTicketKeys } from '../connections/tls/ticket-keys.ts'
 import type { Holdings } from '../generation/holdings.ts'
 import { type ListenOptions, readListenArguments } from '../io/node/listen-arguments.ts'
@@ -25,7 +26,7 @@ const standInMs = 1_000
 export interface ListeningContext {
   readonly system: System
   readonly holdings: Holdings
-  readonly consents: Consents
+  readonly optIns: OptIns
   readonly ticketKeys: ReceivedTicketKeys
   readonly birth: Birth
   readonly succession: Succession
@@ -40,13 +41,13 @@ export class Listening {
   #error: unknown
 
   constructor(context: ListeningContext) {
-    const { system, holdings, consents, ticketKeys, birth, succession, manager } = context
+    const { system, holdings, optIns, ticketKeys, birth, succession, manager } = context
     this.#context = context
     this.#adoption = {
       listeners: holdings.listeners,
       gates: holdings.gates,
       system,
-      consents,
+      optIns,
       // The first generation serves from its first listen, as any server does.
       accept: () => birth.accepts || birth.replaces === null,
       checkOpen: () => this.#checkOpen(),
@@ -57,11 +58,10 @@ export class Listening {
       nextName: () => String(++this.#unnamed),
       ticketKeys,
       handlers: {
-        tally: holdings.tally,
+        fates: holdings.fates,
         onClose: (gate) => {
           holdings.closeGate(gate, succession.state === 'serving')
-          for (const other of holdings.gates) {
-            if (other.joins !== gate) continue
+          for (const other of gatesJoinedTo(gate, holdings.gates)) {
             other.shut()
             holdings.closeGate(other, false)
           }
@@ -115,7 +115,7 @@ export class Listening {
     this.#context.manager.follow()
     // The commit may have come while it was on its way.
     if (!this.#adoption.accept() || gate === undefined) return
-    const joined = [...this.#context.holdings.gates].filter(({ joins }) => joins === gate)
+    const joined = gatesJoinedTo(gate, this.#context.holdings.gates)
     await Promise.all([gate, ...joined].map((each) => each.open()))
   }
 

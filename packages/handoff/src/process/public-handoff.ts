@@ -7,7 +7,7 @@ import type {
   WebSocketHooks,
   WebSocketLike,
   WebSocketServerLike,
-} from '../connections/websocket/servers.ts'
+} from '../connections/websocket/opted-in-servers.ts'
 import type { StateOptions } from '../generation/states.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { ExitHook } from '../old/exit.ts'

@@ -39,14 +39,14 @@ export class SelfReport {
   }
 
   status(): Status {
-    const { places, kinds, tally } = this.#holdings
+    const { places, kinds, fates } = this.#holdings
     return {
       type: 'status',
       stage: this.#stage(),
       listeners: places,
       connections: total(kinds),
       open: kinds,
-      fates: tally.all,
+      fates: fates.all,
     }
   }
 

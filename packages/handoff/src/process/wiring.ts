@@ -1,6 +1,6 @@
 // The parts of one process, and who tells whom: none of them knows more of the others than this.
 
-import { Consents } from '../connections/consents.ts'
+import { OptIns } from '../connections/opt-ins.ts'
 import { ReceivedTicketKeys, ticketKeyState } from '../connections/tls/ticket-keys.ts'
 import { Holdings } from '../generation/holdings.ts'
 import { Line } from '../generation/line.ts'
@@ -29,7 +29,7 @@ export interface Parts {
   readonly succession: Succession
   readonly listening: Listening
   readonly joinings: Joinings
-  readonly consents: Consents
+  readonly optIns: OptIns
   readonly restart: Restart
   readonly manager: ServiceManager
   readonly states: States
@@ -85,7 +85,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     holdings.paths.release(path)
     return false
   }
-  const consents = new Consents(onWarning)
+  const optIns = new OptIns(onWarning)
   const line = new Line(() => {
     // It may have removed the path of a listener at its exit.
     if (serves()) holdings.listeners.keepPaths()
@@ -165,9 +165,9 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     onWarning,
   })
   const both = { birth, succession, manager, onWarning }
-  const listening = new Listening({ system, holdings, consents, ticketKeys, ...both })
+  const listening = new Listening({ system, holdings, optIns, ticketKeys, ...both })
   return {
     ...{ holdings, reporter, self, birth, succession, listening, joinings },
-    ...{ consents, restart, manager, states, line, leadership, serves, report },
+    ...{ optIns, restart, manager, states, line, leadership, serves, report },
   }
 }

@@ -1,17 +1,17 @@
-// Ends HTTP/2 sessions gracefully: no stream is refused that the client could open in good faith.
+// Ends HTTP/2 sessions gracefully: refuses no stream that the client could open in good faith.
 
 import { constants, type Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { shadow } from '../../io/node/shadow.ts'
 import { writeShutdownNotice } from '../../io/node/shutdown-notice.ts'
-import { markClosed } from '../moving/endings.ts'
+import { markClosed } from '../tracking/end-reasons.ts'
 
 /** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
 const allStreams = 2 ** 31 - 1
 
 /**
- * The HTTP/2 sessions of a server, by the connections below them: a session that was destroyed has
- * no socket any more.
+ * The HTTP/2 sessions of a server, by the connections below them: a destroyed session has no socket any
+ * more.
  */
 export type Sessions = ReadonlyMap<Socket, Http2Session>
 
@@ -19,12 +19,12 @@ export type Sessions = ReadonlyMap<Socket, Http2Session>
 const ending = new WeakSet<Http2Session>()
 
 /**
- * Ends a session; streams that are open finish.
+ * Ends a session. Open streams finish.
  *
- * @remarks RFC 9113, section 6.8: first a GOAWAY that refuses nothing, and a PING; when its answer
- * is here, the client knows, and what it had sent by then has arrived. Two PINGs, since a client may
- * answer the first before it sends a request that it had begun. Then a GOAWAY with the last stream:
- * the session closes once its streams are done.
+ * @remarks RFC 9113, section 6.8: first a GOAWAY that refuses nothing, and a PING. Once the PING is
+ * answered, the client has read the GOAWAY, and its earlier requests have arrived. Two PINGs, since a
+ * client may answer the first before it sends a request that it had begun. Then a GOAWAY with the last
+ * stream: the session closes once its streams have ended.
  */
 export function endSession(session: Http2Session, transport: Socket): void {
   if (session.destroyed || ending.has(session)) return
@@ -43,7 +43,7 @@ export function endSession(session: Http2Session, transport: Socket): void {
 /**
  * Ends a session when the client makes its next request.
  *
- * @returns the undo, for a session whose end has not begun.
+ * @returns the undo, for a session that has had no request since.
  */
 export function endSessionAtNextStream(session: Http2Session, transport: Socket): () => void {
   const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
@@ -58,25 +58,25 @@ export function endSessionAtNextStream(session: Http2Session, transport: Socket)
 }
 
 /**
- * Ends a session over TLS at a stream: below nghttp2 no frame can be written there.
+ * Ends a session over TLS at a stream: no frame can be written below nghttp2 there.
  *
- * @remarks What the client has begun until it reads GOAWAY, nghttp2 refuses as not processed. Until
- * a PING is answered the streams are held back, for nghttp2 stops reading as soon as a GOAWAY was
- * sent and no stream is open (nghttp2_session_want_read).
+ * @remarks nghttp2 refuses, as not processed, the streams that the client opens until it reads GOAWAY.
+ * The streams are delayed until a PING is answered: nghttp2 stops reading as soon as a GOAWAY was sent
+ * and no stream is open (nghttp2_session_want_read).
  * @param stream - the arguments of its event.
  */
 function endEncrypted(session: Http2Session, transport: Socket, stream: unknown[]): true {
   const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
-  const held = [stream]
+  const delayed = [stream]
   const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event !== 'stream' || session.destroyed) return emit.call(session, event, ...args)
-    held.push(args)
+    delayed.push(args)
     return true
   })
   const release = () => {
     undo()
     if (session.destroyed) return
-    for (const args of held) emit.call(session, 'stream', ...args)
+    for (const args of delayed) emit.call(session, 'stream', ...args)
     session.close()
   }
   ending.add(session)
@@ -86,7 +86,7 @@ function endEncrypted(session: Http2Session, transport: Socket, stream: unknown[
   return true
 }
 
-/** Calls back when the client has answered; a session that sends no PING any more closes. */
+/** Calls back when the client has answered. Closes a session that sends no PING any more. */
 function ping(session: Http2Session, onAnswer: () => void): void {
   if (session.destroyed || session.closed) return
   const sent = session.ping((error) => {

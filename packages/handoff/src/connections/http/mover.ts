@@ -1,4 +1,4 @@
-// HTTP/1.1 connections between two requests: they go over as descriptors, and park until they speak.
+// Moves HTTP/1.1 connections that are between two requests. The new process parks them until they speak.
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
@@ -11,100 +11,94 @@ import {
   silenceLeft,
 } from '../../io/node/internals.ts'
 import type { System } from '../../io/system/system.ts'
-import { adoptEach, announce, attach } from '../moving/attach.ts'
-import { isStill } from '../moving/bytes-in-flight.ts'
-import { canDepart, Dropper, departing, resume, silence } from '../moving/depart.ts'
-import { isAway, markClosed } from '../moving/endings.ts'
-import type { Arriving, Departing, Mover, Origin } from '../moving/mover.ts'
-import { PickedConnections } from '../moving/queue.ts'
-import { type Rested, RestWatch } from '../moving/rest-watch.ts'
-import type { Sockets } from '../moving/socket-set.ts'
-import { pickRested, type Sorted, sortConnections } from './between-requests.ts'
-import { type HttpItem, idleMs, isNew, isUnspoken, readHttpItem, unspokenMs } from './item.ts'
-import { Parking } from './parking.ts'
+import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
+import type { Origins } from '../moving/origins.ts'
+import { canRelease, dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
+import { isLeaving, markClosed } from '../tracking/end-reasons.ts'
+import type { KindCounter } from '../tracking/kind-counter.ts'
+import type { Sockets } from '../tracking/socket-set.ts'
+import { closeParkedWith } from './close-parked.ts'
+import { type HttpItem, idleMs, isNew, readHttpItem, unspokenMs } from './http-item.ts'
+import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
+import { ParkedConnections } from './parked-connections.ts'
 import { RequestLimit } from './request-limit.ts'
+import { type Resting, RestReporter } from './rest-reporter.ts'
+import { RestingQueue } from './resting-queue.ts'
+import { SocketDropper } from './socket-dropper.ts'
 
-interface HttpHandlers {
-  /** Connections have been parked. */
-  onParked(): void
-  /** The connection is no longer this process's. */
+interface Context {
+  /** The open connections of the server. */
+  readonly sockets: Sockets
+  readonly origins: Origins
+  readonly system: System
+  readonly counter: KindCounter
+  /** Called when a connection belongs to another process. */
   forget(socket: Socket): void
-  /** The last parked connection has ended. */
+  /** Called when the last parked connection has ended. */
   onEmpty(): void
-  /** A parked connection has been silent for too long, and is closed. */
-  onExpired(): void
-  /** What could not go over before may do so now. */
+  /** Called when a connection that could not move before may be able to move now. */
   onQuiescent(): void
 }
 
-export class HttpMover implements Mover {
+export class HttpMover implements ServerMover {
   readonly kind = 'http'
   readonly adopts = true
+  readonly parking: ParkedConnections
   readonly #server: Server
-  readonly #sockets: Sockets
-  readonly #parking: Parking
-  readonly #forget: (socket: Socket) => void
-  readonly #onExpired: () => void
-  readonly #onQuiescent: () => void
-  readonly #picked = new PickedConnections()
-  /** How many are on the way: silenced, and the other process may have them. */
-  #leaving = 0
-  readonly #dropper: Dropper
-  readonly #rests: RestWatch
-  /** Whom to tell of the end of a connection, if it came from another process. */
-  readonly #origins = new WeakMap<Socket, Origin>()
-  /** Requests whose end is waited for. */
+  readonly #context: Context
+  readonly #queue = new RestingQueue()
+  readonly #dropper: SocketDropper
+  readonly #reporter: RestReporter
+  readonly #limit: RequestLimit
+  /** Requests of which the end is awaited. */
   readonly #awaited = new WeakSet<IncomingMessage>()
-  readonly limit: RequestLimit
+  /** How many connections were sent and not acked: they may be the other process's. */
+  #leaving = 0
+  #detached = false
+  #stopClosingParked: (() => void) | undefined
 
-  /** @param sockets - the connections that the server has. */
-  constructor(server: Server, sockets: Sockets, system: System, handlers: HttpHandlers) {
+  constructor(server: Server, context: Context) {
+    const { sockets, system, onQuiescent } = context
     this.#server = server
-    this.#sockets = sockets
-    this.#forget = handlers.forget
-    this.#onExpired = handlers.onExpired
-    this.#onQuiescent = handlers.onQuiescent
-    // What waited for a free descriptor can go on.
-    this.#dropper = new Dropper(handlers.onQuiescent)
-    this.limit = new RequestLimit(server)
-    this.#rests = new RestWatch(system, {
-      pick: (used) => this.#pickRests(used),
+    this.#context = context
+    // Each drop frees descriptors: connections that waited for one can move.
+    this.#dropper = new SocketDropper(onQuiescent)
+    this.#limit = new RequestLimit(server)
+    this.#reporter = new RestReporter(system, {
+      restingAmong: (used) => this.#restingAmong(used),
       size: () => sockets.size,
     })
-    this.#parking = new Parking(system, {
-      onSpeaks: (parked) => this.#unpark(parked),
+    this.parking = new ParkedConnections(system, {
+      onReadable: (parked) => this.#unpark(parked),
       onExpired: (parked) => this.#expire(parked),
       onCount: (by) => {
-        if (by > 0) handlers.onParked()
+        if (by > 0) this.#closeParkedWithServer()
         countSocketless(server, by)
       },
-      onEmpty: handlers.onEmpty,
+      onEmpty: context.onEmpty,
     })
-  }
-
-  get parked(): number {
-    return this.#parking.size
   }
 
   get leaving(): number {
     return this.#leaving
   }
 
+  onConnection(): void {
+    this.#limit.start()
+  }
+
   take(limit: number): Departing[] {
-    const parked = this.#parking.take(limit)
+    const parked = this.parking.take(limit)
     if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
-    if (this.#picked.size === 0) this.#pick()
-    return this.#takePicked(limit)
+    if (this.#queue.size === 0) this.#fillQueue()
+    return this.#takeQueued(limit)
   }
 
-  settle(): void {
-    this.#picked.set([])
-    this.#dropper.hold(false)
-  }
-
-  ended(socket: Socket): void {
-    this.#origins.get(socket)?.onEnd()
-    this.#origins.delete(socket)
+  stopTaking(): void {
+    this.#queue.clear()
+    this.#dropper.resume()
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -114,59 +108,48 @@ export class HttpMover implements Mover {
         parked.push({ fd, item: readHttpItem(item), origin })
       })
     } finally {
-      this.#parking.park(parked)
-      this.#onQuiescent()
+      this.parking.park(parked)
+      this.#context.onQuiescent()
     }
   }
 
   closeQuiescent(): void {
-    this.#parking.close()
+    this.parking.close()
     for (const socket of this.#sort().resting) {
-      if (!isStill(socket)) continue
+      if (!hasNoBytesInFlight(socket)) continue
       markClosed(socket)
       socket.destroy()
     }
-  }
-
-  close(): void {
-    this.settle()
-    this.#parking.close()
   }
 
   checkItem(item: unknown): void {
     readHttpItem(item)
   }
 
-  ignoreRests(): void {
-    this.#rests.stop()
+  stopRestReports(): void {
+    this.#reporter.stop()
   }
 
-  /** Closes what the server would close as idle, were it not parked. */
-  closeIdle(): void {
-    this.#parking.close((item) => !isUnspoken(item))
+  detach(): void {
+    this.#detached = true
+    this.#limit.stop()
+    this.stopRestReports()
+    this.#stopClosingParked?.()
+    this.#stopClosingParked = undefined
   }
 
-  /**
-   * Nothing is parked any more, and whoever was is to the server like any other. Whether it closes
-   * those that are new with the idle ones, it decides: Node 26 does, its predecessors do not.
-   */
-  leaveToServer(): void {
-    this.settle()
-    for (const parked of this.#parking.take(this.#parking.size)) this.#unpark(parked)
-  }
-
-  /** A parked connection that speaks is to the server like any other. */
+  /** Makes a socket of a parked connection, which the server treats like any other. */
   #unpark({ fd, item, origin }: Arriving<HttpItem>): Socket {
     const { requests = 0 } = item
-    const socket = attach(this.#server, fd)
-    if (requests > 0) this.limit.carry(socket, requests)
-    if (origin !== undefined) this.#origins.set(socket, origin)
-    if (origin?.wantsRests) this.#rests.add(socket, (rest) => origin.onRest(rest))
-    announce(this.#server, socket)
+    const socket = adoptSocket(this.#server, fd)
+    if (requests > 0) this.#limit.carry(socket, requests)
+    this.#context.origins.set(socket, origin)
+    if (origin?.wantsRests) this.#reporter.add(socket, (rest) => origin.onRest(rest))
+    emitConnection(this.#server, socket)
     return socket
   }
 
-  /** As Node: what becomes of it is up to listeners of `timeout`, where there are any. */
+  /** As Node.js: if there are listeners of `timeout`, they decide what becomes of the connection. */
   #expire(parked: Arriving<HttpItem>): void {
     if (this.#server.listenerCount('timeout') > 0) {
       this.#unpark(parked).emit('timeout')
@@ -174,7 +157,26 @@ export class HttpMover implements Mover {
     }
     close(parked.fd)
     parked.origin?.onEnd()
-    this.#onExpired()
+    this.#context.counter.countExpired(this.kind)
+  }
+
+  /** A server that never had parked connections keeps its own methods. */
+  #closeParkedWithServer(): void {
+    if (this.#stopClosingParked !== undefined || this.#detached) return
+    const { counter } = this.#context
+    this.#stopClosingParked = closeParkedWith(this.#server, {
+      // Whether those that are new count as idle is up to the server: Node 26 closes them, its
+      // predecessors do not.
+      closeIdle: () => {
+        counter.countParkedEnds('closed', this, () => this.parking.closeIdle())
+        this.stopTaking()
+        this.parking.unpark()
+      },
+      closeAll: () => {
+        this.stopTaking()
+        counter.countParkedEnds('closed', this, () => this.parking.close())
+      },
+    })
   }
 
   #departParked(parked: Arriving<HttpItem>): Departing {
@@ -182,19 +184,19 @@ export class HttpMover implements Mover {
     return {
       fd,
       item,
-      gone: () => origin?.onEnd(),
-      stay: () => this.#parking.park([parked]),
+      complete: () => origin?.onEnd(),
+      serveAgain: () => this.parking.park([parked]),
     }
   }
 
-  #takePicked(limit: number): Departing[] {
-    const mayGo = (socket: Socket) => canDepart(socket) && !this.limit.isReached(socket)
-    const sockets = this.#picked.take(limit, mayGo)
-    const dups = departing(sockets)
+  #takeQueued(limit: number): Departing[] {
+    const mayGo = (socket: Socket) => canRelease(socket) && !this.#limit.isReached(socket)
+    const sockets = this.#queue.take(limit, mayGo)
+    const dups = dupForSending(sockets)
     if (dups.length < sockets.length) {
-      // Drops make room, and then we are asked again.
-      this.#picked.putBack(sockets.splice(dups.length))
-      this.#dropper.hold(false)
+      // Drops free descriptors, and then this is called again.
+      this.#queue.putBack(sockets.splice(dups.length))
+      this.#dropper.resume()
     }
     const left = silenceLeft()
     return sockets.map((socket, index) =>
@@ -203,7 +205,7 @@ export class HttpMover implements Mover {
   }
 
   #itemOf(socket: Socket, left: number | undefined): HttpItem {
-    const requests = this.limit.requestsOf(socket)
+    const requests = this.#limit.requestsOf(socket)
     if (isNew(socket) && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
     const item: HttpItem = { idleMs: idleMs(this.#server, left) }
     if (requests !== undefined) item.requests = requests
@@ -211,45 +213,49 @@ export class HttpMover implements Mover {
   }
 
   #depart(socket: Socket, fd: number, item: HttpItem): Departing {
-    silence(socket)
+    stopReading(socket)
     this.#leaving += 1
     return {
       fd,
       item,
-      gone: () => {
+      complete: () => {
         this.#leaving -= 1
         this.#dropper.drop(socket)
-        this.#forget(socket)
+        this.#context.forget(socket)
       },
-      stay: () => {
+      serveAgain: () => {
         this.#leaving -= 1
         if (socket.destroyed) {
-          // By a timer or the application, while it was on its way: the client saw nothing of that.
-          this.#parking.park([{ fd, item }])
+          // A timer or the application destroyed the socket on its way. The client did not see that.
+          this.parking.park([{ fd, item }])
         } else {
           close(fd)
-          resume(socket)
+          resumeReading(socket)
         }
       },
     }
   }
 
-  #pick(): void {
+  #fillQueue(): void {
     const { resting, busy } = this.#sort()
-    this.#picked.set(resting)
-    // Until nobody is left to send, the others come first.
-    this.#dropper.hold(this.#picked.size > 0)
-    for (const socket of busy) this.#lookWhenRead(socket)
+    this.#queue.fill(resting)
+    // Sockets are dropped once no connection waits to be sent.
+    if (resting.length > 0) this.#dropper.pause()
+    else this.#dropper.resume()
+    for (const socket of busy) this.#awaitRequest(socket)
   }
 
-  #sort(): Sorted {
-    if (this.#sockets.size === this.#leaving) return { resting: [], busy: [] }
-    const sorted = sortConnections(this.#server, this.#sockets, this.#dropper.sockets)
-    return { ...sorted, resting: sorted.resting.filter((socket) => !isAway(socket)) }
+  #sort(): SortedConnections {
+    const { sockets } = this.#context
+    if (sockets.size === this.#leaving) return { resting: [], busy: [] }
+    const sorted = sortConnections(this.#server, sockets, this.#dropper.sockets)
+    return { ...sorted, resting: sorted.resting.filter((socket) => !isLeaving(socket)) }
   }
 
-  #pickRests(used: ReadonlySet<Socket>): Rested[] {
-    const resting = pickRested(this.#server, used).filter((socket) => !this.limit.isReached(socket))
+  #restingAmong(used: ReadonlySet<Socket>): Resting[] {
+    const resting = restingAmong(this.#server, used).filter(
+      (socket) => !this.#limit.isReached(socket),
+    )
     const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
     const left = silenceLeft()
     return resting.map((socket, index) => ({
@@ -259,11 +265,11 @@ export class HttpMover implements Mover {
     }))
   }
 
-  /** A request may be answered before all of it has come, and then nothing else tells of its end. */
-  #lookWhenRead(socket: Socket): void {
+  /** A request may be answered before all of it has come: then no finished response reports its end. */
+  #awaitRequest(socket: Socket): void {
     const request = requestBeingRead(socket)
     if (request === undefined || this.#awaited.has(request)) return
     this.#awaited.add(request)
-    request.once('close', this.#onQuiescent)
+    request.once('close', this.#context.onQuiescent)
   }
 }

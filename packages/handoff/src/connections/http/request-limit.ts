@@ -1,18 +1,18 @@
-// maxRequestsPerSocket counts the requests that a connection made in older processes, too.
+// Applies maxRequestsPerSocket to the requests that a connection made in older processes, too.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { observeRequests } from '../../io/hooks/observe-requests.ts'
 
 /**
- * @remarks Node keeps its own count where nobody can read or set it. So we keep another, but only
- * where the server has a limit: no other pays for it.
+ * @remarks Node.js keeps its own count, which can be neither read nor set. So this counts again, but
+ * only if the server has a limit: other servers do not pay for it.
  */
 export class RequestLimit {
   readonly #server: Server
-  /** Requests of each connection, those in older processes included. */
+  /** The requests of each connection, those in older processes included. */
   readonly #counts = new WeakMap<Socket, number>()
-  /** Those that began in an older process: to Node they are new. */
+  /** Connections that began in an older process: to Node.js they are new. */
   readonly #carried = new WeakSet<Socket>()
   #stop: (() => void) | undefined
 
@@ -21,31 +21,31 @@ export class RequestLimit {
   }
 
   /** Counts from now on if there is a limit. Called for each connection, before its first request. */
-  begin(): void {
-    if (this.#counting || !(this.#server.maxRequestsPerSocket as number)) return
+  start(): void {
+    if (this.#isCounting || !(this.#server.maxRequestsPerSocket as number)) return
     this.#stop = observeRequests(this.#server, this.#count)
   }
 
-  end(): void {
+  stop(): void {
     this.#stop?.()
     this.#stop = undefined
   }
 
-  get #counting(): boolean {
+  get #isCounting(): boolean {
     return this.#stop !== undefined
   }
 
-  /** How many requests were made on a connection; undefined where nobody counts. */
+  /** Returns how many requests were made on a connection; undefined if they are not counted. */
   requestsOf(socket: Socket): number | undefined {
-    return this.#counting ? (this.#counts.get(socket) ?? 0) : undefined
+    return this.#isCounting ? (this.#counts.get(socket) ?? 0) : undefined
   }
 
-  /** Whether a connection has been told to end, and ends here. */
+  /** Whether a connection has reached the limit: its last response said so, and it ends here. */
   isReached(socket: Socket): boolean {
-    return this.#counting && this.#reaches(this.#counts.get(socket) ?? 0)
+    return this.#isCounting && this.#reaches(this.#counts.get(socket) ?? 0)
   }
 
-  /** A connection has come that made so many requests before. */
+  /** Adds the requests that a connection made in older processes. */
   carry(socket: Socket, requests: number): void {
     this.#counts.set(socket, requests)
     this.#carried.add(socket)
@@ -57,7 +57,7 @@ export class RequestLimit {
   }
 
   readonly #count = (request: IncomingMessage, response: ServerResponse, socket: Socket) => {
-    // As Node: older clients do not keep connections.
+    // As Node.js: older clients do not keep connections.
     if (request.httpVersion !== '1.1') return
     const requests = (this.#counts.get(socket) ?? 0) + 1
     this.#counts.set(socket, requests)

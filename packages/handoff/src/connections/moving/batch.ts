@@ -1,34 +1,34 @@
-// A batch of connections of which the application exports state: as many as one message carries.
+// Fills a batch with connections of which the application exports state: as many as one message carries.
 
 import type { Socket } from 'node:net'
 import { close } from '../../io/native/descriptors.ts'
 import { payloadLimitBytes } from '../../protocol/codec.ts'
 import { reasonOf } from '../../terms/errors.ts'
-import { canDepart, departing } from './depart.ts'
-import { unmark } from './endings.ts'
+import { clearReason } from '../tracking/end-reasons.ts'
 import type { Arriving, Departing } from './mover.ts'
+import { canRelease, dupForSending } from './release-socket.ts'
 
 /** Largest item in bytes of JSON: with one more of this size a batch still fits into a message. */
 const itemLimitBytes = payloadLimitBytes / 2 - 16_384
 
-/** A connection at rest, as far as can be told without the application. */
+/** A connection that is quiescent, as far as this process knows without the application. */
 export interface Candidate {
-  /** Whether the application says so too. May throw, as whatever asks the application. */
-  atRest(): boolean
-  /** What the other process has to know. May throw. */
-  item(): unknown
   readonly socket: Socket
-  /** The application must not take the end of its socket here for a close. */
-  silence(): void
-  /** It has to stay, and why. */
-  stay(reason: string): void
+  /** Whether the application agrees that it is quiescent. May throw what the application throws. */
+  atRest(): boolean
+  /** Returns what the other process needs to know. May throw. */
+  item(): unknown
+  /** Keeps the application from taking the end of the socket for a close by the client. */
+  removeListeners(): void
+  /** The connection cannot move; `reason` says why. */
+  keep(reason: string): void
 }
 
 /**
- * Takes connections until the batch is full; what cannot be exported stays where it is.
+ * Takes connections until the batch is full. Those that cannot be exported stay where they are.
  *
- * @remarks The application has been told, so there is no way back to the same socket: a connection
- * that does not go over after all arrives here again.
+ * @remarks The application was asked for its state, so the same socket cannot go on. A connection that
+ * is not handed over after all arrives in this process again.
  * @param adopt - serves a connection again.
  */
 export function fillBatch(
@@ -42,42 +42,42 @@ export function fillBatch(
     if (batch.length >= limit || bytes > itemLimitBytes) break
     let fd: number | undefined
     try {
-      if (!candidate.atRest() || !canDepart(candidate.socket)) continue
-      ;[fd] = departing([candidate.socket])
-      // Descriptors get free as batches are acked; then we are asked again.
+      if (!candidate.atRest() || !canRelease(candidate.socket)) continue
+      ;[fd] = dupForSending([candidate.socket])
+      // An ack of the other process frees descriptors; then this is called again.
       if (fd === undefined) break
       const item = candidate.item()
-      bytes += measure(item)
+      bytes += sizeOf(item)
       batch.push(depart(candidate, fd, item, adopt))
     } catch (error) {
       if (fd !== undefined) {
         close(fd)
-        unmark(candidate.socket)
+        clearReason(candidate.socket)
       }
-      candidate.stay(reasonOf(error))
+      candidate.keep(reasonOf(error))
     }
   }
   return batch
 }
 
-/** Takes the connection away from its socket: a plain close(2), and no FIN while the dup is open. */
+/** Destroys the socket: a plain close(2), and no FIN while the dup is open. */
 function depart(
-  { socket, silence }: Candidate,
+  candidate: Candidate,
   fd: number,
   item: unknown,
   adopt: (arriving: Arriving) => void,
 ): Departing {
-  silence()
-  socket.destroy()
-  return { fd, item, gone: () => {}, stay: () => adopt({ fd, item }) }
+  candidate.removeListeners()
+  candidate.socket.destroy()
+  return { fd, item, complete: () => {}, serveAgain: () => adopt({ fd, item }) }
 }
 
 /**
- * The size of an item in bytes of JSON.
+ * Returns the size of an item in bytes of JSON.
  *
- * @throws where it is no JSON, or too large.
+ * @throws if it cannot be written as JSON, or is too large.
  */
-function measure(item: unknown): number {
+function sizeOf(item: unknown): number {
   const size = Buffer.byteLength(JSON.stringify(item))
   if (size <= itemLimitBytes) return size
   throw new RangeError(`its state takes ${size} bytes, and may take ${itemLimitBytes}`)

@@ -1,9 +1,9 @@
-// Whether a socket stands still: nothing that was read or written is on its way in this process.
+// Checks that no bytes of a socket are on their way in this process.
 
 import type { Socket } from 'node:net'
 
-/** Open both ways, and whatever reads from it or writes to it is done. */
-export function isStill(socket: Socket): boolean {
+/** Whether a socket is open both ways, and all that was read or written has left its buffers. */
+export function hasNoBytesInFlight(socket: Socket): boolean {
   return (
     !socket.destroyed &&
     socket.writableLength === 0 &&

@@ -1,80 +1,98 @@
-// A mover knows one kind of connection: when it is quiescent, how it goes over, how it comes back.
+// A mover knows one kind of connection: when it is quiescent, how it leaves, how it arrives.
 
 import type { Socket } from 'node:net'
 import type { Progress } from '../../io/native/many-connections.ts'
+import type { CountedKind } from '../../terms/fates.ts'
 
-/** What a connection speaks, as far as a handoff is concerned; names are permanent (the wire). */
-export type ConnectionKind = 'http' | 'websocket' | 'raw'
-
-/** A connection that this process lets go of. Nothing here reads it any more. */
+/** A quiescent connection on its way to another process. This process no longer reads from it. */
 export interface Departing {
-  /** Ours until one of the methods is called; whoever sends it does not close it. */
+  /** Owned by this process until one of the methods is called. Its sender does not close it. */
   readonly fd: number
-  /** What the other process has to know of it, as JSON; each kind has its own. */
+  /** What the other process needs to know, as JSON. Each kind has its own form. */
   readonly item: unknown
-  /** The other process has it: this one forgets it. The descriptor is the caller's from now on. */
-  gone(): void
-  /** The other process never touched it: it is served here again, which takes the descriptor. */
-  stay(): void
+  /** The other process has the connection: forgets it. The caller owns the descriptor from now on. */
+  complete(): void
+  /** The other process never touched the connection: serves it here again. Takes the descriptor. */
+  serveAgain(): void
 }
 
-/** Where a connection stands between two requests. */
+/** A quiescent state of a connection that was used after it had been handed over. */
 export interface Rest {
   progress: Progress
-  /** What another process would have to know of it now. */
+  /** What another process would have to know now. */
   item: unknown
 }
 
-/** The process that a connection came from, as long as it may have to take it back. */
+/** The process from which a connection came, as long as it may have to take it back. */
 export interface Origin {
-  /** To be called when this process closes it or lets go of it. */
+  /** Call this when this process closes the connection or hands it over. */
   onEnd(): void
-  /** Whether `onRest` is to be called at all. */
+  /** Whether `onRest` is to be called. */
   readonly wantsRests: boolean
-  /** To be called when it has come to rest after it was used. */
+  /** Call this when the connection is quiescent again after it was used. */
   onRest(rest: Rest): void
 }
 
-/** A connection that another process let go of. */
+/** A connection that another process has handed over. */
 export interface Arriving<Item = unknown> {
-  /** Owned by whoever has this object. */
+  /** Owned by the holder of this object. */
   readonly fd: number
   readonly item: Item
-  /** Undefined where nobody is there to be told. */
+  /** Undefined if no other process keeps a descriptor of the connection. */
   readonly origin?: Origin | undefined
 }
 
+/** Connections that wait for their next request as bare descriptors, without a socket object. */
+export interface Parked {
+  readonly size: number
+  /** Closes all of them. */
+  close(): void
+  /** Closes those that `server.closeIdleConnections()` would close if they had sockets. */
+  closeIdle(): void
+  /** Makes a socket of each of them, which the server treats like any other. */
+  unpark(): void
+}
+
+/** What the two sides of a handoff use. */
 export interface Mover {
-  readonly kind: ConnectionKind
+  /** What the connections speak. Its name is on the wire, and so permanent. */
+  readonly kind: CountedKind
   /** Whether this process takes connections of this kind. */
   readonly adopts: boolean
-  /** Connections of which the server does not know yet, because they have been silent here. */
-  readonly parked: number
-  /** Connections of the server that are on their way to another process. */
-  readonly leaving: number
-  /** Lets go of up to `limit` quiescent connections. */
+  /** Takes up to `limit` quiescent connections away from this process. */
   take(limit: number): Departing[]
-  /** Nothing more goes over: what was silenced for it is served here. */
-  settle(): void
-  /** A connection of the server was destroyed. */
-  ended(socket: Socket): void
   /**
    * Serves connections, and owns all of them from the call on.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when an item is not one of this kind; those
-   * before it are served, it and those after it are closed.
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if an item is not one of this kind. The
+   * connections before it are served; it and those after it are closed.
    */
   adopt(arriving: readonly Arriving[]): void
+  /** Only of kinds that park connections. */
+  readonly parking?: Parked
   /**
-   * A connection of this kind that was used in another process can be served here again.
+   * Checks an item of a connection that was used by the new process. Only of kinds whose connections
+   * can be taken back after that.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when its item is not one of this kind.
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the item is not one of this kind.
    */
   checkItem?(item: unknown): void
-  /** Nobody wants to know any more where connections come to rest. */
-  ignoreRests?(): void
-  /** Closes the quiescent connections: nothing is lost, and nobody is there to take them. */
-  closeQuiescent(): void
-  /** Closes what is parked. */
-  close(): void
+}
+
+/** What a mover does besides, as the connections of its server come and go. All of it is optional. */
+export interface ServerMover extends Mover {
+  /** Connections that are on their way to another process and still have a socket here. */
+  readonly leaving?: number
+  /** The server has a new connection. Runs for each of them: allocates nothing. */
+  onConnection?(socket: Socket): void
+  /** A connection of the server was destroyed. */
+  onEnd?(socket: Socket): void
+  /** Closes quiescent connections that no process takes. No client loses anything. */
+  closeQuiescent?(): void
+  /** No more connections are taken, until {@link Mover.take} is called again. */
+  stopTaking?(): void
+  /** No process needs to know any more when connections are quiescent. */
+  stopRestReports?(): void
+  /** Leaves the server as it was. */
+  detach?(): void
 }

@@ -1,86 +1,73 @@
-// Connections of a net.Server between two messages of a protocol that the application knows.
+// Moves connections of a net.Server between two messages of a protocol that the application knows.
 
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
-import { markAdopted } from '../moving/adopted.ts'
-import { adoptEach, announce, attach } from '../moving/attach.ts'
+import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import { markAdopted } from '../moving/adopted-sockets.ts'
 import { type Candidate, fillBatch } from '../moving/batch.ts'
-import { isStill } from '../moving/bytes-in-flight.ts'
-import type { Arriving, Departing, Mover, Origin } from '../moving/mover.ts'
-import type { Sockets } from '../moving/socket-set.ts'
-import { watchData } from '../moving/watch-data.ts'
+import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
+import { observeData } from '../moving/observe-data.ts'
+import type { Origins } from '../moving/origins.ts'
+import type { Sockets } from '../tracking/socket-set.ts'
 
-/** How the connections of a server go over. */
+/** How the connections of a server move. */
 export interface ConnectionHooks {
   /**
-   * Tells whether a connection stands between two messages: nothing of a message was read that was
-   * not answered, and nothing is under way for it. Asked again after each piece of data.
+   * Returns whether a connection is between two messages: everything that was read has been answered,
+   * and no work for it is under way. Called again after each piece of data.
    */
   atRest(socket: Socket): boolean
-  /** Gives what the application knows of the connection, as JSON; the last that it hears of it. */
+  /** Returns the application's state of the connection, as JSON. The application gets no more data. */
   export?(socket: Socket): unknown
-  /** Takes up, after `connection`, what the old process exported. */
+  /** Restores, after `connection`, the state that the old process exported. */
   import?(socket: Socket, state: unknown): void
 }
 
-interface RawHandlers {
-  /** Something was read or has gone out: what was busy may rest now. */
-  onChange(): void
-  warn(message: string): void
+interface Context {
+  /** The open connections of the server. */
+  readonly sockets: Sockets
+  readonly origins: Origins
+  readonly optIns: { connectionsOf(server: Server): ConnectionHooks | undefined }
+  /** Called when data was read or written: a busy connection may be at rest now. */
+  onQuiescent(): void
+  onWarning(message: string): void
 }
 
 interface Item {
   state?: unknown
 }
 
-export class RawMover implements Mover {
+export class RawMover implements ServerMover {
   readonly kind = 'raw'
-  readonly parked = 0
-  readonly leaving = 0
   readonly #server: Server
-  readonly #sockets: Sockets
-  readonly #hooks: () => ConnectionHooks | undefined
-  readonly #handlers: RawHandlers
-  /** Their state could not be had. */
-  readonly #stay = new WeakSet<Socket>()
-  /** Whom to tell of their end, where they came from another process. */
-  readonly #origins = new WeakMap<Socket, Origin>()
-  /** Looked at again when they have written what they have to. */
+  readonly #context: Context
+  /** Connections that cannot move: their state could not be exported. */
+  readonly #kept = new WeakSet<Socket>()
+  /** Connections that are checked again when their writes have ended. */
   readonly #flushing = new WeakSet<Socket>()
 
-  /** @param sockets - the connections that the server has. */
-  constructor(
-    server: Server,
-    sockets: Sockets,
-    hooks: () => ConnectionHooks | undefined,
-    handlers: RawHandlers,
-  ) {
+  constructor(server: Server, context: Context) {
     this.#server = server
-    this.#sockets = sockets
-    this.#hooks = hooks
-    this.#handlers = handlers
+    this.#context = context
   }
 
   get adopts(): boolean {
-    return this.#hooks() !== undefined
+    return this.#hooks !== undefined
   }
 
-  /** Looks at a connection whenever something was read. */
-  watch(socket: Socket): void {
-    watchData(socket, this.#handlers.onChange)
+  get #hooks(): ConnectionHooks | undefined {
+    return this.#context.optIns.connectionsOf(this.#server)
+  }
+
+  onConnection(socket: Socket): void {
+    if (this.adopts) observeData(socket, this.#context.onQuiescent)
   }
 
   take(limit: number): Departing[] {
-    const hooks = this.#hooks()
+    const hooks = this.#hooks
     if (hooks === undefined) return []
-    return fillBatch(this.#atRest(hooks), limit, (arriving) => this.adopt([arriving]))
-  }
-
-  settle(): void {}
-
-  ended(socket: Socket): void {
-    this.#origins.get(socket)?.onEnd()
-    this.#origins.delete(socket)
+    return fillBatch(this.#candidates(hooks), limit, (arriving) => this.adopt([arriving]))
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -89,47 +76,43 @@ export class RawMover implements Mover {
 
   #adopt({ fd, item, origin }: Arriving): void {
     const { state } = readItem(item)
-    const socket = attach(this.#server, fd)
+    const socket = adoptSocket(this.#server, fd)
     markAdopted(socket)
-    if (origin !== undefined) this.#origins.set(socket, origin)
-    announce(this.#server, socket)
+    this.#context.origins.set(socket, origin)
+    emitConnection(this.#server, socket)
     try {
-      this.#hooks()?.import?.(socket, state)
+      this.#hooks?.import?.(socket, state)
     } catch (error) {
       socket.destroy()
-      const reason = `its state could not be imported: ${reasonOf(error)}`
-      this.#handlers.warn(`a connection was closed: ${reason}`)
+      this.#context.onWarning(
+        `a connection was closed: its state could not be imported: ${reasonOf(error)}`,
+      )
     }
   }
 
-  /** How its protocol says goodbye, only the application knows. */
-  closeQuiescent(): void {}
-
-  close(): void {}
-
-  /** A write of nothing has its turn after all that is to be written before it. */
-  #lookWhenFlushed(socket: Socket): void {
+  /** Checks again when all writes have ended: a write of nothing comes after those before it. */
+  #checkWhenFlushed(socket: Socket): void {
     if (this.#flushing.has(socket) || !socket.writable) return
     this.#flushing.add(socket)
     socket.write('', () => {
       this.#flushing.delete(socket)
-      this.#handlers.onChange()
+      this.#context.onQuiescent()
     })
   }
 
-  *#atRest(hooks: ConnectionHooks): Iterable<Candidate> {
-    for (const socket of this.#sockets) {
-      if (this.#stay.has(socket)) continue
-      if (socket.writableLength > 0) this.#lookWhenFlushed(socket)
-      if (!isStill(socket)) continue
+  *#candidates(hooks: ConnectionHooks): Iterable<Candidate> {
+    for (const socket of this.#context.sockets) {
+      if (this.#kept.has(socket)) continue
+      if (socket.writableLength > 0) this.#checkWhenFlushed(socket)
+      if (!hasNoBytesInFlight(socket)) continue
       yield {
+        socket,
         atRest: () => hooks.atRest(socket),
         item: (): Item => ({ state: hooks.export?.(socket) }),
-        socket,
-        silence: () => void socket.removeAllListeners(),
-        stay: (reason) => {
-          this.#stay.add(socket)
-          this.#handlers.warn(`a connection stays in this process: ${reason}`)
+        removeListeners: () => void socket.removeAllListeners(),
+        keep: (reason) => {
+          this.#kept.add(socket)
+          this.#context.onWarning(`a connection stays in this process: ${reason}`)
         },
       }
     }
@@ -140,6 +123,6 @@ function readItem(item: unknown): Item {
   if (typeof item === 'object' && item !== null) return item as Item
   throw new HandoffError(
     'ERR_HANDOFF_PROTOCOL',
-    'cannot take over a connection: its item is not an object',
+    'cannot adopt a connection: its item is not an object',
   )
 }

@@ -1,9 +1,8 @@
-// TLS session tickets: with the old process's keys the new one resumes what that began.
+// Moves the keys of TLS session tickets: with them the new process resumes sessions of the old one.
 
 import type { Server } from 'node:net'
 import tls from 'node:tls'
 import { hasOwnTicketKeys } from '../../io/node/internals.ts'
-import type { Gate } from '../gate/gate.ts'
 
 /** 16 bytes of name, 16 of HMAC key, 16 of AES key (tls.Server.setTicketKeys). */
 const keyBytes = 48
@@ -11,14 +10,14 @@ const keyBytes = 48
 /** Listener key → ticket keys as base64. */
 export type TicketKeys = Record<string, string>
 
-/** The keys that came with a handoff, until the servers behind their listeners take them. */
+/** The keys that came with a handoff, for the servers that listen where the old ones did. */
 export class ReceivedTicketKeys {
   readonly #keys = new Map<string, Buffer>()
 
   /**
-   * Takes what {@link ticketKeysOf} gave in the old process.
+   * Takes what {@link ticketKeysOf} returned in the old process.
    *
-   * @throws TypeError; no text of a key gets into it.
+   * @throws TypeError if they are malformed; its text contains no part of a key.
    */
   take(keys: unknown): void {
     if (typeof keys !== 'object' || keys === null) throw new TypeError('they are not an object')
@@ -29,7 +28,7 @@ export class ReceivedTicketKeys {
     }
   }
 
-  /** Gives the server the keys of its listener; one whose application chose its own keeps those. */
+  /** Gives a server the keys of its listener, unless its application has chosen other keys. */
   giveTo(server: Server, receivedAs: string | undefined): void {
     const keys = receivedAs === undefined ? undefined : this.#keys.get(receivedAs)
     if (keys === undefined || !(server instanceof tls.Server) || hasOwnTicketKeys(server)) return
@@ -37,8 +36,14 @@ export class ReceivedTicketKeys {
   }
 }
 
-/** How ticket keys go over: as a state of our own, before the new process listens. */
-export function ticketKeyState(gates: Iterable<Gate>, received: ReceivedTicketKeys) {
+/** A gate with what is read from it here. */
+interface Source {
+  readonly held: { readonly entry: { readonly key: string } }
+  readonly connections?: { readonly ticketKeys: Buffer | undefined }
+}
+
+/** Moves ticket keys as a state of this package, before the new process listens. */
+export function ticketKeyState(gates: Iterable<Source>, received: ReceivedTicketKeys) {
   return {
     when: 'start',
     isEmpty: () => Object.keys(ticketKeysOf(gates)).length === 0,
@@ -47,10 +52,11 @@ export function ticketKeyState(gates: Iterable<Gate>, received: ReceivedTicketKe
   } as const
 }
 
-/** The keys of every TLS server behind a gate. */
-function ticketKeysOf(gates: Iterable<Gate>): TicketKeys {
+/** Returns the keys of every TLS server, by listener. */
+function ticketKeysOf(gates: Iterable<Source>): TicketKeys {
   const keys: TicketKeys = {}
-  for (const { held, ticketKeys } of gates) {
+  for (const { held, connections } of gates) {
+    const ticketKeys = connections?.ticketKeys
     if (ticketKeys !== undefined) keys[held.entry.key] = ticketKeys.toString('base64')
   }
   return keys

@@ -1,25 +1,25 @@
-// One WebSocket as the process sees it from outside: the bytes of both directions, and its heads.
+// Observes one WebSocket from outside of its library: the bytes of both directions, and the heads.
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { shadow } from '../../io/node/shadow.ts'
-import { isStill } from '../moving/bytes-in-flight.ts'
-import { watchData } from '../moving/watch-data.ts'
+import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import { observeData } from '../moving/observe-data.ts'
 import { type CloseCode, closeCodes, closeFrame, FrameReader } from './frames.ts'
-import { type Agreement, hasNoContext, readAgreement, requestHead } from './head.ts'
+import { type Agreement, hasNoContext, readAgreement, requestHead } from './handshake.ts'
 
 type Chunk = string | Uint8Array
 type Callback = (error?: Error | null) => void
 
 /**
- * `opening`: not answered yet; `replaying`: answered, but in another process, and the answer of
- * this one is kept from the client; `refused`: no WebSocket; `closing`: a close frame was written.
+ * `opening`: not answered yet. `replaying`: answered in another process; the answer of this one is not
+ * sent to the client. `refused`: not a WebSocket. `closing`: a close frame was written.
  */
 type State = 'opening' | 'replaying' | 'open' | 'closing' | 'refused'
 
 const connections = new WeakMap<Socket, WebSocketConnection>()
 
-/** What an upgrade made of a socket, where a gate has seen it. */
+/** Returns the WebSocket on a socket, if its upgrade was observed. */
 export function webSocketOf(socket: Socket): WebSocketConnection | undefined {
   return connections.get(socket)
 }
@@ -27,11 +27,11 @@ export function webSocketOf(socket: Socket): WebSocketConnection | undefined {
 export class WebSocketConnection {
   readonly socket: Socket
   readonly incoming = new FrameReader()
-  /** Says goodbye in the library's own way, where it is known; else a frame is written here. */
-  goodbye: ((code: CloseCode) => void) | undefined
-  /** Told each time that something was read or has gone out: it may be at rest now. */
+  /** Closes the connection by the library of its server. Undefined: a close frame is written here. */
+  closeByServer: ((code: CloseCode) => void) | undefined
+  /** Called each time that data was read or written: the connection may be at rest now. */
   onChange: () => void = () => {}
-  /** Told when the answer to the upgrade was given. */
+  /** Called when the upgrade was answered. */
   onAnswer: () => void = () => {}
   readonly #outgoing = new FrameReader()
   readonly #write: Socket['write']
@@ -41,7 +41,7 @@ export class WebSocketConnection {
   #agreement: Agreement | undefined
   #closeWith: CloseCode | undefined
 
-  /** @param replays - what the process that opened the connection had agreed on. */
+  /** @param replays - the agreement of the process that opened the connection, to replay it. */
   constructor(socket: Socket, replays?: Agreement) {
     this.socket = socket
     this.#agreement = replays
@@ -50,13 +50,13 @@ export class WebSocketConnection {
     const end = socket.end.bind(socket) as (callback?: Callback) => Socket
     const undoWrite = shadow(socket, 'write', (...args: unknown[]) => {
       const call = readCall(args)
-      // What is no data is Node's to refuse.
+      // Node.js refuses what is not data.
       if (call.chunk === undefined) return Reflect.apply(this.#write, socket, args)
-      return this.#take(call)
+      return this.#onWrite(call)
     })
     const undoEnd = shadow(socket, 'end', (...args: unknown[]) => {
       const { chunk, encoding, callback } = readCall(args)
-      if (chunk !== undefined) this.#take({ chunk, encoding, callback: undefined })
+      if (chunk !== undefined) this.#onWrite({ chunk, encoding, callback: undefined })
       else if (this.#state === 'replaying') this.#refuse()
       return end(callback)
     })
@@ -76,15 +76,15 @@ export class WebSocketConnection {
     return this.#state === 'open'
   }
 
-  /** The request head and the agreement, where both allow that another process takes over. */
-  get opening(): { request: string; agreement: Agreement } | undefined {
+  /** The request head and the agreement; undefined unless both let another process take over. */
+  get movable(): { request: string; agreement: Agreement } | undefined {
     const [request, agreement] = [this.#request, this.#agreement]
     if (request === undefined || agreement === undefined || !this.isOpen) return undefined
     return hasNoContext(agreement) ? { request, agreement } : undefined
   }
 
-  /** Whether both directions stand between two messages, with nothing on its way in this process. */
-  get atRest(): boolean {
+  /** Whether both directions are between two messages, with no bytes in flight in this process. */
+  get isAtRest(): boolean {
     const { socket, incoming } = this
     return (
       this.isOpen &&
@@ -93,27 +93,27 @@ export class WebSocketConnection {
       this.#outgoing.atBoundary &&
       !incoming.closing &&
       !this.#outgoing.closing &&
-      isStill(socket)
+      hasNoBytesInFlight(socket)
     )
   }
 
-  /** The server is about to answer this request. */
-  begin(request: IncomingMessage): void {
+  /** Observes the data from here on. The server is about to answer this request. */
+  observe(request: IncomingMessage): void {
     this.#request = requestHead(request)
-    watchData(this.socket, (data) => {
+    observeData(this.socket, (data) => {
       this.incoming.push(data)
       this.onChange()
     })
   }
 
-  /** Ends it in order, as soon as the server stands between two messages. */
+  /** Closes it gracefully, as soon as the server is between two messages. */
   close(code: CloseCode): void {
     if (this.#state === 'replaying') return this.#refuse()
     this.#closeWith ??= code
     this.#closeWhenPossible()
   }
 
-  #take(call: {
+  #onWrite(call: {
     chunk: Chunk | undefined
     encoding: BufferEncoding | undefined
     callback: Callback | undefined
@@ -157,7 +157,7 @@ export class WebSocketConnection {
     this.onAnswer()
   }
 
-  /** To the client it is an open WebSocket: what this server says instead must not reach it. */
+  /** To the client this is an open WebSocket: another answer of this server must not reach it. */
   #refuse(): void {
     this.#state = 'closing'
     this.#pass(closeFrame(closeCodes.serviceRestart))
@@ -168,20 +168,20 @@ export class WebSocketConnection {
     const code = this.#closeWith
     if (code === undefined || !this.isOpen || !this.#outgoing.atBoundary) return
     this.#closeWith = undefined
-    // The application has said goodbye itself.
+    // The application has closed the WebSocket itself.
     if (this.#outgoing.closing) return
-    if (this.goodbye !== undefined) return this.goodbye(code)
+    if (this.closeByServer !== undefined) return this.closeByServer(code)
     this.#state = 'closing'
     this.#pass(closeFrame(code))
   }
 
   #pass(chunk: Chunk, encoding?: BufferEncoding, callback?: Callback): boolean {
-    const noted: Callback = (error) => {
+    const onWritten: Callback = (error) => {
       callback?.(error)
       if (this.socket.writableLength === 0) this.onChange()
     }
-    // Only a connection that may move has to be seen at rest.
-    const done = this.#request === undefined ? callback : noted
+    // Only for a connection that may move it matters when it is at rest.
+    const done = this.#request === undefined ? callback : onWritten
     return encoding === undefined
       ? this.#write(chunk, done)
       : this.#write(chunk as string, encoding, done)
@@ -192,13 +192,13 @@ function isSame(left: Agreement, right: Agreement | undefined): boolean {
   return left.extensions === right?.extensions && left.protocol === right.protocol
 }
 
-/** To whoever writes, what is kept from the client was written. */
+/** Does not send the data. To the caller of `write` it was written. */
 function swallow(callback: Callback | undefined): boolean {
   if (callback !== undefined) process.nextTick(callback)
   return true
 }
 
-/** The arguments of `write` and `end`, each of which may be absent. */
+/** Reads the arguments of `write` and `end`, each of which may be absent. */
 function readCall(args: unknown[]) {
   const callback = args.find((argument) => typeof argument === 'function') as Callback | undefined
   const [chunk, encoding] = args

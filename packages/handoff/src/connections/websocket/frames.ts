@@ -1,4 +1,4 @@
-// WebSocket frames, as far as a handoff needs them: where a message ends (RFC 6455, section 5.2).
+// Reads WebSocket frames as far as a handoff needs them: where a message ends (RFC 6455, section 5.2).
 
 const opcodes = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa }
 const known = new Set(Object.values(opcodes))
@@ -6,7 +6,7 @@ const known = new Set(Object.values(opcodes))
 /** Opcode, length of 64 bits, mask. */
 const longestHeader = 14
 
-/** Reads one direction of a connection: headers alone, payloads are only counted. */
+/** Reads one direction of a connection: its headers. Payloads are only counted. */
 export class FrameReader {
   readonly #header = Buffer.alloc(longestHeader)
   #headerBytes = 0
@@ -16,13 +16,13 @@ export class FrameReader {
   #broken = false
   #messages = 0
 
-  /** Whether every message that has begun is whole, so that the next byte begins another. */
+  /** Whether every message that has begun is complete, so that the next byte begins another. */
   get atBoundary(): boolean {
-    const whole = this.#headerBytes === 0 && this.#payloadLeft === 0 && !this.#fragmented
-    return whole && !this.#broken
+    const isComplete = this.#headerBytes === 0 && this.#payloadLeft === 0 && !this.#fragmented
+    return isComplete && !this.#broken
   }
 
-  /** Whether a close frame has begun: what follows it means nothing. */
+  /** Whether a close frame has begun. What follows it has no meaning. */
   get closing(): boolean {
     return this.#closing
   }
@@ -46,8 +46,8 @@ export class FrameReader {
   }
 
   /**
-   * Counts text without making bytes of it, where all of it belongs to the frame that has begun.
-   * Libraries write header and payload apart.
+   * Counts text. Does not make bytes of it if all of it belongs to the frame that has begun: libraries
+   * write header and payload separately.
    */
   pushText(text: string, encoding: BufferEncoding | undefined): void {
     const length = Buffer.byteLength(text, encoding)
@@ -55,7 +55,7 @@ export class FrameReader {
     else this.push(Buffer.from(text, encoding))
   }
 
-  /** The header is whole. */
+  /** The header is complete. */
   #begin(): void {
     const [first = 0] = this.#header
     const opcode = first & 0x0f
@@ -63,7 +63,7 @@ export class FrameReader {
     const isControl = opcode >= opcodes.close
     this.#payloadLeft = payloadLength(this.#header)
     this.#headerBytes = 0
-    // What is no WebSocket any more has no boundaries: such a connection stays where it is.
+    // Not a WebSocket any more: it has no boundaries, and such a connection cannot move.
     if (!known.has(opcode) || !Number.isSafeInteger(this.#payloadLeft)) this.#broken = true
     // A control frame may stand between the fragments of a message.
     if (!isControl) this.#fragmented = !isFinal
@@ -72,7 +72,7 @@ export class FrameReader {
   }
 }
 
-/** How long the header is, by what is there of it; two bytes tell. */
+/** Returns the length of the header, by the bytes of it that are there: two are enough. */
 function headerLength(header: Buffer, bytes: number): number {
   if (bytes < 2) return 2
   const second = header[1] as number
@@ -87,15 +87,15 @@ function payloadLength(header: Buffer): number {
   return length
 }
 
-/** Why a WebSocket ends (RFC 6455, section 7.4.1, and the registry of IANA that it founds). */
+/** Reasons for a close (RFC 6455, section 7.4.1, and the registry of IANA for it). */
 export const closeCodes = {
-  /** 1012: another process serves, or soon will, here or on another host; connect again. */
+  /** 1012: another process serves, or soon will, here or on another host. Clients connect again. */
   serviceRestart: { code: 1012, reason: 'service restart' },
 } as const
 
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes]
 
-/** The close frame of a server: not masked. */
+/** Makes the close frame of a server, which is not masked. */
 export function closeFrame({ code, reason }: CloseCode): Buffer {
   const payload = Buffer.alloc(2 + reason.length)
   payload.writeUInt16BE(code, 0)

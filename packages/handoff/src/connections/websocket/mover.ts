@@ -1,77 +1,64 @@
-// WebSockets between two messages go over; the new process replays the upgrade that opened them.
+// Moves WebSockets that are between two messages. The new process replays their upgrade.
 
 import type { Server, Socket } from 'node:net'
 import type { System, Timer } from '../../io/system/system.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import { markAdopted } from '../moving/adopted.ts'
-import { adoptEach, announce, attach } from '../moving/attach.ts'
+import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import { markAdopted } from '../moving/adopted-sockets.ts'
 import { type Candidate, fillBatch } from '../moving/batch.ts'
-import type { Arriving, Departing, Mover, Origin } from '../moving/mover.ts'
+import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
+import type { Origins } from '../moving/origins.ts'
 import { WebSocketConnection } from './connection.ts'
 import { closeCodes } from './frames.ts'
-import type { Agreement } from './head.ts'
-import type { WebSocketServers } from './servers.ts'
+import type { Agreement } from './handshake.ts'
+import type { OptedInServers } from './opted-in-servers.ts'
 import type { WebSockets } from './websockets.ts'
 
 interface Item extends Agreement {
-  /** The head of the upgrade request, as the client sent it; each character is one byte. */
+  /** The head of the upgrade request, as the client sent it. Each character is one byte. */
   request: string
-  /** What the application exported; absent where it exports nothing. */
+  /** What the application exported; absent if it exports nothing. */
   state?: unknown
 }
 
 /** How long the application may take to answer a replayed upgrade, in milliseconds. */
 const answerTimeoutMs = 10_000
 
-export class WebSocketMover implements Mover {
+interface Context {
+  readonly origins: Origins
+  readonly system: System
+  readonly optIns: { readonly webSockets: OptedInServers }
+  onWarning(message: string): void
+}
+
+export class WebSocketMover implements ServerMover {
   readonly kind = 'websocket'
-  readonly parked = 0
-  readonly leaving = 0
   readonly #server: Server
   readonly #webSockets: WebSockets
-  readonly #servers: WebSocketServers
-  readonly #system: System
-  readonly #warn: (message: string) => void
-  /** Whom to tell of the end of a connection, if it came from another process. */
-  readonly #origins = new WeakMap<Socket, Origin>()
+  readonly #servers: OptedInServers
+  readonly #context: Context
   /** For the answer to a replayed upgrade. */
   readonly #deadlines = new WeakMap<Socket, Timer>()
 
-  constructor(
-    server: Server,
-    webSockets: WebSockets,
-    servers: WebSocketServers,
-    system: System,
-    warn: (message: string) => void,
-  ) {
+  /** @param webSockets - the WebSockets of the server. */
+  constructor(server: Server, webSockets: WebSockets, context: Context) {
     this.#server = server
     this.#webSockets = webSockets
-    this.#servers = servers
-    this.#system = system
-    this.#warn = warn
+    this.#servers = context.optIns.webSockets
+    this.#context = context
   }
 
   get adopts(): boolean {
-    return this.#servers.any
+    return this.#servers.hasAny
   }
 
-  /** Whether a connection goes over as soon as it is at rest. */
-  moves(connection: WebSocketConnection): boolean {
-    const opted = this.#servers.optedIn(connection)
-    return opted !== undefined && !opted.stays && connection.opening !== undefined
+  onEnd(socket: Socket): void {
+    this.#deadlines.get(socket)?.cancel()
+    this.#deadlines.delete(socket)
   }
 
   take(limit: number): Departing[] {
-    return fillBatch(this.#atRest(), limit, (arriving) => this.adopt([arriving]))
-  }
-
-  settle(): void {}
-
-  ended(socket: Socket): void {
-    this.#deadlines.get(socket)?.cancel()
-    this.#deadlines.delete(socket)
-    this.#origins.get(socket)?.onEnd()
-    this.#origins.delete(socket)
+    return fillBatch(this.#candidates(), limit, (arriving) => this.adopt([arriving]))
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -79,51 +66,46 @@ export class WebSocketMover implements Mover {
   }
 
   /**
-   * @remarks The request goes through Node's own parser, before anything that the client sent: so
-   * the application meets an upgrade like any other. Its 101 is kept from the client.
+   * @remarks The request goes through Node's own parser, before what the client has sent. To the
+   * application it is an upgrade like any other. Its 101 is not sent to the client.
    */
   #adopt({ fd, item, origin }: Arriving): void {
     const { request, state, ...agreement } = readItem(item)
-    const socket = attach(this.#server, fd)
+    const socket = adoptSocket(this.#server, fd)
     markAdopted(socket)
-    if (origin !== undefined) this.#origins.set(socket, origin)
+    this.#context.origins.set(socket, origin)
     const connection = new WebSocketConnection(socket, agreement)
     this.#webSockets.track(connection)
-    this.#servers.expect(connection, state)
-    const late = () => {
+    this.#servers.storeState(connection, state)
+    const onTimeout = () => {
       connection.close(closeCodes.serviceRestart)
-      // Nobody else reads it, or would end it when the client has.
+      // The application does not read it, and does not end it when the client has.
       socket.resume().end()
     }
-    const deadline = this.#system.timer(answerTimeoutMs, late, true)
+    const deadline = this.#context.system.timer(answerTimeoutMs, onTimeout, true)
     this.#deadlines.set(socket, deadline)
     connection.onAnswer = () => deadline.cancel()
     socket.unshift(Buffer.from(request, 'latin1'))
-    announce(this.#server, socket)
+    emitConnection(this.#server, socket)
   }
 
-  /** The gate says goodbye to all of its WebSockets, those of TLS too. */
-  closeQuiescent(): void {}
-
-  close(): void {}
-
-  *#atRest(): Iterable<Candidate> {
+  *#candidates(): Iterable<Candidate> {
     for (const connection of this.#webSockets) {
-      const opted = this.#servers.optedIn(connection)
-      const { opening } = connection
-      if (opted === undefined || opted.stays || opening === undefined) continue
-      if (!connection.atRest) continue
+      const opted = this.#servers.socketOf(connection)
+      const { movable } = connection
+      if (opted === undefined || opted.cannotMove || movable === undefined) continue
+      if (!connection.isAtRest) continue
       yield {
-        atRest: () => opted.isDone(connection.incoming.messages),
+        socket: connection.socket,
+        atRest: () => opted.isAtRest(connection.incoming.messages),
         item: (): Item => {
-          const { request, agreement } = opening
+          const { request, agreement } = movable
           return { request, ...agreement, state: opted.export() }
         },
-        socket: connection.socket,
-        silence: () => opted.silence(),
-        stay: (reason) => {
-          opted.stays = true
-          this.#warn(`a WebSocket stays in this process: ${reason}`)
+        removeListeners: () => opted.removeListeners(),
+        keep: (reason) => {
+          opted.cannotMove = true
+          this.#context.onWarning(`a WebSocket stays in this process: ${reason}`)
         },
       }
     }
@@ -141,6 +123,6 @@ function readItem(item: unknown): Item {
   }
   throw new HandoffError(
     'ERR_HANDOFF_PROTOCOL',
-    'cannot take over a WebSocket: its item lacks the request or what was agreed on',
+    'cannot adopt a WebSocket: its item lacks the request or the agreement',
   )
 }

@@ -1,45 +1,52 @@
-// The WebSockets behind one gate: seen at their upgrade, ended in order where they cannot go over.
+// The WebSockets of one server: found at their upgrade, closed gracefully if they cannot move.
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { transportOf } from '../../io/node/internals.ts'
 import type { System } from '../../io/system/system.ts'
-import type { Census } from '../moving/census.ts'
-import { markClosed } from '../moving/endings.ts'
+import { markClosed } from '../tracking/end-reasons.ts'
+import type { KindCounter } from '../tracking/kind-counter.ts'
 import { WebSocketConnection, webSocketOf } from './connection.ts'
-import { Dismissal, type Plan } from './dismissal.ts'
 import { closeCodes } from './frames.ts'
+import { GradualClose, type Plan } from './gradual-close.ts'
+import type { OptedInServers } from './opted-in-servers.ts'
 
 /**
- * When WebSockets are told to connect again, as parts of the drain time: in time for the last to say
- * goodbye. Those that can go over have until `late`: they only have to come to rest.
+ * When WebSockets are closed, as parts of the drain time: early enough for the last closing handshake.
+ * Those that can move have until `late`: they only have to come to rest.
  */
-const dismissal = { late: 3 / 4, end: 7 / 8 }
+const drain = { late: 3 / 4, end: 7 / 8 }
 /**
- * At a stop nobody is waited for that could go over, and the sooner it is done the better: 100 a
- * second, which a server takes in its stride, and five seconds for however many.
+ * At a stop no WebSocket can move, and a quick end is better: 100 closes a second, which a server takes
+ * easily, and five seconds at most.
  */
 const stop = { eachMs: 10, longestMs: 5_000 }
 
 export class WebSockets {
   readonly #connections = new Set<WebSocketConnection>()
   readonly #byTransport = new Map<Socket, WebSocketConnection>()
-  readonly #census: Census
+  readonly #counter: KindCounter
   readonly #system: System
-  readonly #mayMove: () => boolean
+  readonly #servers: OptedInServers | undefined
   readonly #onChange: () => void
-  #dismissal: Dismissal | undefined
-  /** When those that are left have to have been told, by the drain under way. */
-  #lastAt = Number.POSITIVE_INFINITY
+  #closing: GradualClose | undefined
+  /** Until when the drain under way closes those that are left, in monotonic milliseconds. */
+  #closedBy = Number.POSITIVE_INFINITY
 
   /**
-   * @param mayMove - whether the application has let WebSockets change process.
-   * @param onChange - called each time that something was read or has gone out.
+   * @param servers - the WebSocket servers that have opted in; undefined if the connections of this
+   * server cannot move.
+   * @param onChange - called each time that data was read or written.
    */
-  constructor(census: Census, system: System, mayMove: () => boolean, onChange: () => void) {
-    this.#census = census
+  constructor(
+    counter: KindCounter,
+    system: System,
+    servers: OptedInServers | undefined,
+    onChange: () => void,
+  ) {
+    this.#counter = counter
     this.#system = system
-    this.#mayMove = mayMove
+    this.#servers = servers
     this.#onChange = onChange
   }
 
@@ -47,13 +54,13 @@ export class WebSockets {
     return this.#connections.values()
   }
 
-  /** Follows a connection until it closes. */
+  /** Tracks a connection until it closes. */
   track(connection: WebSocketConnection): void {
     this.#connections.add(connection)
-    this.#census.enter(connection.socket, 'websocket')
+    this.#counter.setKind(connection.socket, 'websocket')
     connection.onChange = this.#onChange
     this.#byTransport.set(transportOf(connection.socket), connection)
-    this.#dismissal?.add(connection)
+    this.#closing?.add(connection)
   }
 
   /** A connection of the server has ended. */
@@ -62,69 +69,71 @@ export class WebSockets {
     if (connection === undefined) return
     this.#byTransport.delete(transport)
     this.#connections.delete(connection)
-    this.#dismissal?.remove(connection)
+    this.#closing?.remove(connection)
   }
 
   /**
-   * Tells what is left, and what still comes, to connect again within the drain time.
+   * Closes all WebSockets within the drain time, those included that are opened later. A client that
+   * gets such a close connects again.
    *
-   * @param moves - whether a connection goes over as soon as it is at rest.
-   * @returns the undo, for whoever was not told yet.
+   * @param taken - whether another process takes WebSockets: those that can move get more time.
+   * @returns the undo, for those that are still open.
    */
-  dismiss(drainMs: number, moves: (connection: WebSocketConnection) => boolean): () => void {
-    const [lateMs, endMs] = [drainMs * dismissal.late, drainMs * dismissal.end]
-    this.#lastAt = this.#system.now() + endMs
-    this.#dismiss((connection, atRandom) => {
+  closeGradually(drainMs: number, taken: boolean): () => void {
+    const [lateMs, endMs] = [drainMs * drain.late, drainMs * drain.end]
+    this.#closedBy = this.#system.now() + endMs
+    this.#close((connection, atRandom) => {
       atRandom(0, lateMs, () => {
-        if (moves(connection)) atRandom(lateMs, endMs, () => end(connection))
+        const moves = taken && (this.#servers?.canMove(connection) ?? false)
+        if (moves) atRandom(lateMs, endMs, () => end(connection))
         else end(connection)
       })
     })
     return () => {
-      this.#dismissal?.cancel()
-      this.#dismissal = undefined
-      this.#lastAt = Number.POSITIVE_INFINITY
+      this.#closing?.cancel()
+      this.#closing = undefined
+      this.#closedBy = Number.POSITIVE_INFINITY
     }
   }
 
-  /** This process stops: tells them soon, and none later than it would have been told anyway. */
-  dismissSoon(drainMs: number): void {
-    const leftMs = Math.max(0, this.#lastAt - this.#system.now())
+  /** This process stops: closes all soon, and none later than the drain under way would. */
+  closeSoon(drainMs: number): void {
+    const leftMs = Math.max(0, this.#closedBy - this.#system.now())
     const withinMs = Math.min(
       this.#connections.size * stop.eachMs,
       stop.longestMs,
-      drainMs * dismissal.late,
+      drainMs * drain.late,
       leftMs,
     )
-    this.#dismiss((connection, atRandom) => atRandom(0, withinMs, () => end(connection)))
+    this.#close((connection, atRandom) => atRandom(0, withinMs, () => end(connection)))
   }
 
-  #dismiss(plan: Plan): void {
-    this.#dismissal?.cancel()
-    this.#dismissal = new Dismissal(this.#system, plan)
-    for (const connection of this.#connections) this.#dismissal.add(connection)
+  #close(plan: Plan): void {
+    this.#closing?.cancel()
+    this.#closing = new GradualClose(this.#system, plan)
+    for (const connection of this.#connections) this.#closing.add(connection)
   }
 
   /** A request is about to become an upgrade. */
   onUpgrade(request: IncomingMessage, socket: Socket): void {
     const known = webSocketOf(socket)
     if (known !== undefined) {
-      // Replayed. Or Fastify's: it passes the upgrades of its further servers on to the first one.
-      if (this.#connections.has(known)) known.begin(request)
+      // A replayed upgrade. Or one of Fastify's, which passes those of its further servers to the first.
+      if (this.#connections.has(known)) known.observe(request)
       return
     }
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      this.#census.enter(socket, 'other')
+      this.#counter.setKind(socket, 'other')
       return
     }
     const connection = new WebSocketConnection(socket)
-    // What is read matters only to connections that may move.
-    if (this.#mayMove()) connection.begin(request)
+    // The data matters only if the connection may move.
+    if (this.#servers?.hasAny) connection.observe(request)
     this.track(connection)
   }
 }
 
-/** Its end is our wish. */
+/** Counts as closed by this process. */
 function end(connection: WebSocketConnection): void {
   markClosed(connection.socket)
   connection.close(closeCodes.serviceRestart)

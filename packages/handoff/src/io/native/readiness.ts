@@ -61,7 +61,7 @@ export class Readiness {
   }
 
   /** Tells at once of those that are ready by now, where a loop that is late would do so only later. */
-  look(): void {
+  poll(): void {
     while (this.#open !== undefined && this.#take(this.#open.set) === batch);
   }
 

@@ -1,6 +1,7 @@
 // The listeners of one more old process: each finds the server here that listens at its place.
 
 import type { Gate } from '../../connections/gate/gate.ts'
+import { ServerGate } from '../../connections/gate/server-gate.ts'
 import type { Holdings } from '../../generation/holdings.ts'
 import { statOfDescriptor } from '../../io/files/file-stat.ts'
 import { close } from '../../io/native/descriptors.ts'
@@ -35,9 +36,10 @@ export class JoinedListeners {
 
   /** The kinds of connections that are taken, by listener. */
   get takes(): Messages['ready']['takes'] {
-    const kinds = [...this.#gates].map(([key, { movers }]) => {
+    const kinds = [...this.#gates].map(([key, { connections }]) => {
       // What came to a joined listener of the old process is behind the gate of that server there.
-      const adopting = joinedTo(key) === undefined ? movers.filter(({ adopts }) => adopts) : []
+      const movers = joinedTo(key) === undefined ? (connections?.movers ?? []) : []
+      const adopting = movers.filter(({ adopts }) => adopts)
       return [key, adopting.map(({ kind }) => kind)]
     })
     return Object.fromEntries(kinds)
@@ -84,7 +86,7 @@ export class JoinedListeners {
       close(fd)
       return true
     }
-    if (gate.join === undefined) return false
+    if (!(gate instanceof ServerGate)) return false
     const joined = gate.join(this.#holdings.listeners.join(gate.held, entry, fd))
     this.#holdings.gates.add(joined)
     this.#joined.push(joined)

@@ -1,13 +1,13 @@
-// The WebSocket servers whose connections may change process, and what they know of each of them.
+// The WebSocket servers that have opted in: their connections can change process.
 
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { reasonOf } from '../../terms/errors.ts'
 import { type WebSocketConnection, webSocketOf } from './connection.ts'
 import { closeCodes } from './frames.ts'
-import { Handling } from './handling.ts'
+import { MessageHandlers } from './message-handlers.ts'
 
-/** A WebSocket of the `ws` package, as far as it is used here. */
+/** A WebSocket of the `ws` package: the members that are used here. */
 export interface WebSocketLike extends EventEmitter {
   readonly readyState: number
   readonly bufferedAmount: number
@@ -20,24 +20,24 @@ export interface WebSocketServerLike<S extends WebSocketLike = WebSocketLike> ex
   readonly clients: Set<S>
 }
 
-/** How the WebSockets of a server go over. */
+/** How the WebSockets of a server move. */
 export interface WebSocketHooks<S extends WebSocketLike = WebSocketLike> {
   /**
-   * Tells which connections may change process; asked once for each.
+   * Returns whether a connection may change process. Called once for each.
    *
-   * @defaultValue all of them.
+   * @defaultValue all may.
    */
   includes?(socket: S, request: IncomingMessage): boolean
   /**
-   * Tells whether the application is done with what it does for this connection. Messages whose
-   * handler has returned a promise that is not settled are waited for by themselves.
+   * Returns whether the application has no work under way for this connection. Handlers of messages
+   * that return a promise are awaited without it.
    *
    * @defaultValue always.
    */
   atRest?(socket: S, request: IncomingMessage): boolean
-  /** Gives what the application knows of the connection, as JSON; the last that it hears of it. */
+  /** Returns the application's state of the connection, as JSON. The application gets no more events. */
   export?(socket: S, request: IncomingMessage): unknown
-  /** Takes up, after `connection`, what the old process exported. */
+  /** Restores, after `connection`, the state that the old process exported. */
   import?(socket: S, request: IncomingMessage, state: unknown): void
 }
 
@@ -45,15 +45,15 @@ export interface WebSocketHooks<S extends WebSocketLike = WebSocketLike> {
 const open = 1
 
 /** A WebSocket of a server that has opted in. */
-export class OptedIn {
+export class OptedInSocket {
   readonly #socket: WebSocketLike
   readonly #request: IncomingMessage
   readonly #hooks: WebSocketHooks
-  readonly #handling: Handling
-  /** With which the server forgets the client; all that came later is the application's. */
-  readonly #ownListeners: ReadonlySet<unknown>
-  /** Its state could not be had: it stays. */
-  stays = false
+  readonly #handlers: MessageHandlers
+  /** By these the WebSocket server learns of the close. Later ones are the application's. */
+  readonly #serverListeners: ReadonlySet<unknown>
+  /** Set if the state could not be exported: the connection stays in this process. */
+  cannotMove = false
 
   constructor(
     socket: WebSocketLike,
@@ -64,19 +64,19 @@ export class OptedIn {
     this.#socket = socket
     this.#request = request
     this.#hooks = hooks
-    this.#handling = new Handling(socket, onIdle)
-    this.#ownListeners = new Set(socket.rawListeners('close'))
+    this.#handlers = new MessageHandlers(socket, onIdle)
+    this.#serverListeners = new Set(socket.rawListeners('close'))
   }
 
-  /** Whether all `frames` that arrived were handled, and nothing is left to send. */
-  isDone(frames: number): boolean {
+  /** Whether all `frames` that arrived were handled, and no data is left to send. */
+  isAtRest(frames: number): boolean {
     const { readyState, bufferedAmount, isPaused } = this.#socket
     return (
       readyState === open &&
       bufferedAmount === 0 &&
       !isPaused &&
-      this.#handling.told === frames &&
-      this.#handling.idle &&
+      this.#handlers.emitted === frames &&
+      this.#handlers.isIdle &&
       this.#hooks.atRest?.(this.#socket, this.#request) !== false
     )
   }
@@ -89,21 +89,21 @@ export class OptedIn {
     this.#hooks.import?.(this.#socket, this.#request, state)
   }
 
-  /** The connection lives on elsewhere: the application must not take its end here for a close. */
-  silence(): void {
+  /** Keeps the application from taking the end of the connection here for a close by the client. */
+  removeListeners(): void {
     for (const event of this.#socket.eventNames()) {
       for (const listener of this.#socket.rawListeners(event)) {
-        if (this.#ownListeners.has(listener)) continue
+        if (this.#serverListeners.has(listener)) continue
         this.#socket.off(event, listener as (...args: unknown[]) => void)
       }
     }
   }
 }
 
-export class WebSocketServers {
+export class OptedInServers {
   readonly #servers = new Set<WebSocketServerLike>()
-  readonly #optedIn = new WeakMap<WebSocketConnection, OptedIn>()
-  /** What waits for its WebSocket: the state of a connection that is being replayed. */
+  readonly #optedIn = new WeakMap<WebSocketConnection, OptedInSocket>()
+  /** The states of connections that are being replayed, until the application has their WebSockets. */
   readonly #states = new WeakMap<WebSocketConnection, { state: unknown }>()
   readonly #warn: (message: string) => void
 
@@ -111,12 +111,12 @@ export class WebSocketServers {
     this.#warn = warn
   }
 
-  /** Whether any server has opted in, so that this process takes WebSockets. */
-  get any(): boolean {
+  /** Whether a server has opted in, so that this process takes WebSockets. */
+  get hasAny(): boolean {
     return this.#servers.size > 0
   }
 
-  /** Lets the connections of a server go over. Gives back its undo. */
+  /** Lets the connections of a server move. Returns the undo. */
   add<S extends WebSocketLike>(
     server: WebSocketServerLike<S>,
     hooks: WebSocketHooks<S>,
@@ -131,26 +131,32 @@ export class WebSocketServers {
     }
   }
 
-  optedIn(connection: WebSocketConnection): OptedIn | undefined {
+  socketOf(connection: WebSocketConnection): OptedInSocket | undefined {
     return this.#optedIn.get(connection)
   }
 
-  /** Keeps the state of a connection for the moment at which its server has it. */
-  expect(connection: WebSocketConnection, state: unknown): void {
+  /** Whether a connection moves as soon as it is at rest. */
+  canMove(connection: WebSocketConnection): boolean {
+    const socket = this.#optedIn.get(connection)
+    return socket !== undefined && !socket.cannotMove && connection.movable !== undefined
+  }
+
+  /** Stores the state of a connection until its server has the connection. */
+  storeState(connection: WebSocketConnection, state: unknown): void {
     this.#states.set(connection, { state })
   }
 
   #open(socket: WebSocketLike, request: IncomingMessage, hooks: WebSocketHooks): void {
     const connection = webSocketOf(request.socket)
     if (connection === undefined || hooks.includes?.(socket, request) === false) return
-    const opted = new OptedIn(socket, request, hooks, () => connection.onChange())
+    const opted = new OptedInSocket(socket, request, hooks, () => connection.onChange())
     this.#optedIn.set(connection, opted)
-    connection.goodbye = ({ code, reason }) => socket.close(code, reason)
+    connection.closeByServer = ({ code, reason }) => socket.close(code, reason)
     const waiting = this.#states.get(connection)
     if (waiting === undefined) return
     this.#states.delete(connection)
-    // A tick later, when every listener of `connection` has run; what the client sent while hooks
-    // of the application held the upgrade back has to wait for it.
+    // A tick later, when every listener of `connection` has run. Hooks of the application may have held
+    // the upgrade back: what the client sent meanwhile has to wait.
     request.socket.pause()
     process.nextTick(() => {
       try {

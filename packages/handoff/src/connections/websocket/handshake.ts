@@ -1,14 +1,14 @@
-// The two heads that open a WebSocket: the upgrade request, and the 101 that answered it.
+// Reads the two heads that open a WebSocket: the upgrade request, and the 101 that answers it.
 
 import type { IncomingMessage } from 'node:http'
 
-/** A field that announces a body would make a server wait for it when the request is replayed. */
+/** Fields that announce a body: a server would wait for it when the request is replayed. */
 const bodyFields = new Set(['content-length', 'transfer-encoding', 'expect'])
 
 /**
  * Writes the head of an upgrade request as the client sent it.
  *
- * @returns undefined where it is no WebSocket's, or cannot be replayed.
+ * @returns undefined if the request is not for a WebSocket, or cannot be replayed.
  */
 export function requestHead(request: IncomingMessage): string | undefined {
   const { method, url, httpVersion, headers, rawHeaders } = request
@@ -22,18 +22,18 @@ export function requestHead(request: IncomingMessage): string | undefined {
   return `${head}\r\n`
 }
 
-/** What both sides agreed on when the connection was opened; a replay must come to the same. */
+/** What both sides agreed on when the connection was opened. A replay must lead to the same. */
 export interface Agreement {
-  /** Value of `Sec-WebSocket-Extensions`, '' where there is none. */
+  /** Value of `Sec-WebSocket-Extensions`, '' if there is none. */
   extensions: string
-  /** Value of `Sec-WebSocket-Protocol`, '' where there is none. */
+  /** Value of `Sec-WebSocket-Protocol`, '' if there is none. */
   protocol: string
 }
 
 /**
  * Reads the head of the answer to an upgrade.
  *
- * @returns undefined where it is not a whole 101; `rest` is what follows it.
+ * @returns undefined if it is not a whole 101; `rest` is what follows it.
  */
 export function readAgreement(bytes: Buffer): { agreement: Agreement; rest: Buffer } | undefined {
   const text = bytes.toString('latin1')
@@ -56,8 +56,8 @@ function fieldOf(head: string, name: string): string {
 }
 
 /**
- * Whether each message is compressed by itself, or not at all: then no state of a compressor
- * has to go over (RFC 7692, section 7.1.1).
+ * Whether each message is compressed by itself, or not at all. Then no state of a compressor has to
+ * move (RFC 7692, section 7.1.1).
  */
 export function hasNoContext({ extensions }: Agreement): boolean {
   if (extensions === '') return true

@@ -1,4 +1,4 @@
-// A server's own ways to close connections reach those that are parked.
+// Lets a server's own methods close parked connections.
 
 import type { Server } from 'node:http'
 import { shadow } from '../../io/node/shadow.ts'
@@ -8,9 +8,9 @@ import { shadow } from '../../io/node/shadow.ts'
  *
  * @returns the undo.
  */
-export function closeParkedToo(
+export function closeParkedWith(
   server: Server,
-  parked: { closeIdle(): void; close(): void },
+  parked: { closeIdle(): void; closeAll(): void },
 ): () => void {
   const { closeIdleConnections, closeAllConnections } = server
   const undo = [
@@ -19,7 +19,7 @@ export function closeParkedToo(
       closeIdleConnections.call(server)
     }),
     shadow(server, 'closeAllConnections', () => {
-      parked.close()
+      parked.closeAll()
       closeAllConnections.call(server)
     }),
   ]

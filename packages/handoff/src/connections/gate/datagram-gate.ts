@@ -1,34 +1,32 @@
-// Opens and shuts a datagram socket: it stays bound, and can answer, while another process reads.
+// Opens and shuts a datagram socket: shut, it stays bound and can send while another process reads.
 
 import type { Socket } from 'node:dgram'
 import type { Held } from '../../io/listeners/held.ts'
 import { close, dup } from '../../io/native/descriptors.ts'
 import { observeDatagramClose, setDatagramReading } from '../../io/node/internals.ts'
 import { shadow } from '../../io/node/shadow.ts'
-import { ConnectionlessGate } from '../gate/connectionless-gate.ts'
-import type { GateHandlers } from '../gate/gate.ts'
+import type { Gate, GateHandlers } from './gate.ts'
 
-/** A datagram is a whole conversation: none is ever under way. */
-export class DatagramGate extends ConnectionlessGate {
+/** A datagram is a whole conversation: a datagram socket has no connections. */
+export class DatagramGate implements Gate {
   readonly held: Held
   readonly #socket: Socket
   #closed = false
 
   private constructor(socket: Socket, held: Held) {
-    super()
     this.#socket = socket
     this.held = held
   }
 
   /**
-   * Binds the socket to the listener. Until it may accept it does not read, so that the old
-   * process gets every datagram. `listening` is left to {@link DatagramGate.announce}.
+   * Binds the socket to the listener. It does not read until it may accept, so that the old process
+   * gets every datagram. {@link DatagramGate.announce} emits `listening`.
    *
    * @throws the error of `socket.bind`.
    */
   static attach(socket: Socket, held: Held, accept: boolean, handlers: GateHandlers): DatagramGate {
     const gate = new DatagramGate(socket, held)
-    // A number of its own: dgram throws EEXIST for one that libuv polls already.
+    // A dup: dgram throws EEXIST for a descriptor that libuv polls already.
     const fd = dup(held.fd)
     const undo = shadow(socket, 'emit', () => true)
     try {
@@ -48,7 +46,7 @@ export class DatagramGate extends ConnectionlessGate {
   }
 
   /**
-   * Emits `listening` at the next tick, as Node.js does: what a listener throws is uncaught, and no
+   * Emits `listening` at the next tick, as Node.js does: an exception of a listener is uncaught, and no
    * failure of the bind.
    */
   announce(): Promise<void> {
@@ -68,16 +66,13 @@ export class DatagramGate extends ConnectionlessGate {
     return this.#closed
   }
 
+  /** The listener is always the same: a datagram socket cannot be bound twice. */
   async open(): Promise<void> {
     if (!this.#closed) setDatagramReading(this.#socket, true)
   }
 
   shut(): void {
     if (!this.#closed) setDatagramReading(this.#socket, false)
-  }
-
-  reattach(): void {
-    throw new TypeError('a datagram socket cannot bind twice')
   }
 }
 

@@ -1,43 +1,43 @@
-// WebSockets are told to connect again one by one, so that their clients do not all come back at once.
+// Closes WebSockets one by one, so that their clients do not all connect again at the same time.
 
 import type { System, Timer } from '../../io/system/system.ts'
 import type { WebSocketConnection } from './connection.ts'
 
-/** Calls back at a random moment between two, both in milliseconds since the dismissal began. */
+/** Calls back at a random moment between two, both in milliseconds since the close began. */
 export type AtRandom = (fromMs: number, toMs: number, callback: () => void) => void
 
-/** Says when a connection is to be told, as soon as it is known. */
+/** Decides when a connection is closed. Called as soon as the connection is known. */
 export type Plan = (connection: WebSocketConnection, atRandom: AtRandom) => void
 
-export class Dismissal {
+export class GradualClose {
   readonly #system: System
   readonly #plan: Plan
   readonly #timers = new Map<WebSocketConnection, Timer>()
-  readonly #began: number
+  readonly #startedAt: number
 
   constructor(system: System, plan: Plan) {
     this.#system = system
     this.#plan = plan
-    this.#began = system.now()
+    this.#startedAt = system.now()
   }
 
-  /** Of a moment that is over the connection hears at once. */
+  /** Plans the close of a connection: immediately if its moment is over. */
   add(connection: WebSocketConnection): void {
     this.#plan(connection, (fromMs, toMs, callback) => {
-      const at = this.#began + fromMs + Math.random() * (toMs - fromMs)
+      const at = this.#startedAt + fromMs + Math.random() * (toMs - fromMs)
       const ms = Math.max(0, at - this.#system.now())
       this.#timers.get(connection)?.cancel()
       this.#timers.set(connection, this.#system.timer(ms, callback, true))
     })
   }
 
-  /** It has closed. */
+  /** The connection has closed by itself. */
   remove(connection: WebSocketConnection): void {
     this.#timers.get(connection)?.cancel()
     this.#timers.delete(connection)
   }
 
-  /** Whoever was not told yet stays. */
+  /** Leaves open what is not closed yet. */
   cancel(): void {
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()

@@ -1,28 +1,27 @@
-// Whether a WebSocket's messages have been handled: each was told to the application, and none of
-// its handlers is still at work.
+// Knows whether the application has handled all messages of a WebSocket.
 
 import { EventEmitter } from 'node:events'
 import { shadow } from '../../io/node/shadow.ts'
 
-/** The events with which the ws library tells of a frame that arrived. */
+/** The events by which the ws library reports a frame. */
 const frameEvents = new Set<string | symbol>(['message', 'ping', 'pong'])
 
-export class Handling {
-  #told = 0
+export class MessageHandlers {
+  #emitted = 0
   /** How many handlers have returned a promise that is not settled. */
-  #working = 0
+  #running = 0
 
-  /** @param onIdle - told when the last handler has ended. */
+  /** @param onIdle - called when the last handler has ended. */
   constructor(socket: EventEmitter, onIdle: () => void) {
     const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
     shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
       if (!frameEvents.has(event)) return emit.call(socket, event, ...args)
-      this.#told += 1
-      // With captureRejections Node looks at the promises itself, and must get them.
+      this.#emitted += 1
+      // With captureRejections Node.js handles the promises itself, and must get them.
       if (event !== 'message' || EventEmitter.captureRejections) {
         return emit.call(socket, event, ...args)
       }
-      // As emit does it, but for what the listeners return.
+      // As `emit` does it, but with the results of the listeners.
       const listeners = socket.rawListeners(event)
       for (const listener of listeners) {
         const result: unknown = Reflect.apply(listener, socket, args)
@@ -32,22 +31,22 @@ export class Handling {
     })
   }
 
-  /** How many frames were told to the application. */
-  get told(): number {
-    return this.#told
+  /** How many frames the application has received. */
+  get emitted(): number {
+    return this.#emitted
   }
 
-  /** Whether no handler is at work. */
-  get idle(): boolean {
-    return this.#working === 0
+  /** Whether no handler is running. */
+  get isIdle(): boolean {
+    return this.#running === 0
   }
 
   #wait(promise: Promise<unknown>, onIdle: () => void): void {
-    this.#working += 1
-    // Its rejection stays unhandled where it was: `finally` passes it on.
+    this.#running += 1
+    // `finally` passes a rejection on: it stays unhandled if it was.
     void promise.finally(() => {
-      this.#working -= 1
-      if (this.#working === 0) onIdle()
+      this.#running -= 1
+      if (this.#running === 0) onIdle()
     })
   }
 }

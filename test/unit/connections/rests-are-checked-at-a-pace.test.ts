@@ -1,9 +1,9 @@
-// A look costs as much as the server has connections, so it is taken at a pace; what rests is told soon.
+// A check costs as much as the server has connections, so checks have a pace; rests are reported soon.
 
 import { channel } from 'node:diagnostics_channel'
 import { Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { RestWatch } from '../../../packages/handoff/src/connections/moving/rest-watch.ts'
+import { RestReporter } from '../../../packages/handoff/src/connections/http/rest-reporter.ts'
 import type { System } from '../../../packages/handoff/src/io/system/system.ts'
 
 const finished = channel('http.server.response.finish')
@@ -18,11 +18,11 @@ function watch(size: number) {
     timers.push({ ms, run })
     return { cancel() {} }
   }
-  const looks: number[] = []
-  const watch = new RestWatch({ now: () => now, timer } as Partial<System> as System, {
+  const checks: number[] = []
+  const watch = new RestReporter({ now: () => now, timer } as Partial<System> as System, {
     size: () => size,
-    pick: (used) => {
-      looks.push(used.size)
+    restingAmong: (used) => {
+      checks.push(used.size)
       const progress = { read: 1, written: 1 }
       return [...used].map((socket) => ({ socket, progress, item: {} }))
     },
@@ -37,7 +37,7 @@ function watch(size: number) {
   const pass = (ms: number) => {
     now += ms
   }
-  return { watch, looks, rests, timers, open, pass }
+  return { watch, checks, rests, timers, open, pass }
 }
 
 function answer(...sockets: Socket[]): void {
@@ -45,7 +45,7 @@ function answer(...sockets: Socket[]): void {
 }
 
 test('the first is told at once, and who follows at the end of the turn', async () => {
-  const { looks, rests, open } = watch(64)
+  const { checks, rests, open } = watch(64)
   const [first, second, third] = [open(), open(), open()]
   answer(first)
   await tick()
@@ -55,11 +55,11 @@ test('the first is told at once, and who follows at the end of the turn', async 
   expect(rests).toEqual([first])
   await turn()
   expect(rests).toEqual([first, second, third])
-  expect(looks).toEqual([1, 2])
+  expect(checks).toEqual([1, 2])
 })
 
 test('a long turn is not waited for', async () => {
-  const { looks, rests, open, pass } = watch(64)
+  const { checks, rests, open, pass } = watch(64)
   const [first, second, third] = [open(), open(), open()]
   answer(first)
   await tick()
@@ -69,11 +69,11 @@ test('a long turn is not waited for', async () => {
   await tick()
   expect(rests).toEqual([first, second, third])
   await turn()
-  expect(looks).toEqual([1, 2])
+  expect(checks).toEqual([1, 2])
 })
 
 test('a server of thousands is looked at a few times a second', async () => {
-  const { looks, rests, timers, open } = watch(10_000)
+  const { checks, rests, timers, open } = watch(10_000)
   const [first, second, third] = [open(), open(), open()]
   answer(first)
   await tick()
@@ -83,19 +83,19 @@ test('a server of thousands is looked at a few times a second', async () => {
   expect(timers.map(({ ms }) => ms)).toEqual([100])
   timers[0]?.run()
   expect(rests).toEqual([first, second, third])
-  expect(looks).toEqual([1, 2])
+  expect(checks).toEqual([1, 2])
 })
 
 test('a connection that nobody asked about is none of it', async () => {
-  const { looks, open } = watch(1)
+  const { checks, open } = watch(1)
   open()
   answer(new Socket())
   await turn()
-  expect(looks).toEqual([])
+  expect(checks).toEqual([])
 })
 
 test('nothing is looked at, and nobody listens, once it was stopped', async () => {
-  const { watch: stopped, looks, open } = watch(1)
+  const { watch: stopped, checks, open } = watch(1)
   const socket = open()
   answer(socket)
   stopped.stop()
@@ -103,6 +103,6 @@ test('nothing is looked at, and nobody listens, once it was stopped', async () =
   answer(socket)
   open()
   await turn()
-  expect(looks).toEqual([])
+  expect(checks).toEqual([])
   expect(finished.hasSubscribers).toBe(false)
 })

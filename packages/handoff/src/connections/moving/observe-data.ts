@@ -1,4 +1,4 @@
-// Observes what is read from a socket.
+// Observes the data that is read from a socket.
 
 import type { Socket } from 'node:net'
 import { shadow } from '../../io/node/shadow.ts'
@@ -6,10 +6,10 @@ import { shadow } from '../../io/node/shadow.ts'
 /**
  * Reports every piece of data before the listeners of the socket get it.
  *
- * @remarks A `data` listener would make the socket flow, so that data is lost that comes before the
- * program reads. Data that is read by `read()` is emitted as well.
+ * @remarks A `data` listener would make the socket flow: data that comes before the program reads
+ * would be lost. Data that is read by `read()` is emitted as well.
  */
-export function watchData(socket: Socket, onData: (data: Buffer) => void): void {
+export function observeData(socket: Socket, onData: (data: Buffer) => void): void {
   const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
   shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event === 'data') onData(args[0] as Buffer)

@@ -1,13 +1,13 @@
-// What the next process has to know of an HTTP/1.1 connection that goes over.
+// What the new process needs to know of an HTTP/1.1 connection.
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { HandoffError } from '../../terms/errors.ts'
 
 export interface HttpItem {
-  /** How long it may stay silent, in milliseconds; 0 = for ever. */
+  /** How long the connection may stay silent, in milliseconds; 0 = for ever. */
   idleMs: number
-  /** How many requests were made on it: 0 = none yet; absent = some, and nobody counts them. */
+  /** How many requests were made: 0 = none yet; absent = some, and they are not counted. */
   requests?: number
 }
 
@@ -22,19 +22,25 @@ export function readHttpItem(item: unknown): HttpItem {
   return { idleMs, requests }
 }
 
-/** Whether no request was made on it: to a server that is not idle, but new. */
+/** Whether no request was made on the connection: to a server that is not idle, but new. */
 export function isUnspoken({ requests }: HttpItem): boolean {
   return requests === 0
 }
 
-/** How long a connection may stay silent, told by its own timer. */
+/**
+ * Returns how long a connection may stay silent.
+ *
+ * @param left - what is left on the timer of its socket, in milliseconds.
+ */
 export function idleMs(server: Server, left: number | undefined): number {
   return left ?? whole(server.keepAliveTimeout)
 }
 
 /**
- * How long a connection may still stay silent that has said nothing so far. Node counts that from
- * its beginning, where nobody can read it; so it gets the time anew.
+ * Returns how long a connection without a request may still stay silent.
+ *
+ * @remarks Node.js counts that from the beginning of the connection, where it cannot be read. So the
+ * connection gets the whole time again.
  */
 export function unspokenMs(server: Server, left: number | undefined): number {
   const times = [server.headersTimeout, server.requestTimeout, left ?? 0].map(whole)
@@ -55,5 +61,5 @@ function isCount(value: unknown): value is number {
 }
 
 function mismatch(reason: string): HandoffError {
-  return new HandoffError('ERR_HANDOFF_PROTOCOL', `cannot take over a connection: ${reason}`)
+  return new HandoffError('ERR_HANDOFF_PROTOCOL', `cannot adopt a connection: ${reason}`)
 }

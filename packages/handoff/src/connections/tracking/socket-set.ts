@@ -2,22 +2,22 @@
 
 import type { Socket } from 'node:net'
 
-/** The set, for whoever only looks. */
+/** The set, for reading. */
 export interface Sockets extends Iterable<Socket> {
   readonly size: number
 }
 
-/** Returns its argument: so a class can add private fields to an object that is not its own. */
+/** Returns its argument, so that a subclass can add private fields to an object of another class. */
 const Given = class {
   constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: this is how the fields get there.
+    // biome-ignore lint/correctness/noConstructorReturn: this is how the fields are added.
     return object
   }
 } as new (
   object: object,
 ) => object
 
-/** Where a socket stands, kept on the socket: no program can find private fields of another class. */
+/** The index of a socket, stored on the socket: a program cannot find private fields of another class. */
 class Place extends Given {
   #set: SocketSet | undefined
   #index = 0
@@ -26,8 +26,8 @@ class Place extends Given {
     return #set in socket && socket.#set === set ? socket.#index : undefined
   }
 
-  /** @returns whether the socket had room: it notes its place in one set. */
-  static note(socket: Socket, set: SocketSet, index: number): boolean {
+  /** @returns whether the index was stored: a socket has the index of one set. */
+  static store(socket: Socket, set: SocketSet, index: number): boolean {
     if (!(#set in socket)) new Place(socket)
     const place = socket as unknown as Place
     if (place.#set !== undefined && place.#set !== set) return false
@@ -42,15 +42,15 @@ class Place extends Given {
 }
 
 /**
- * @remarks A Set that lives long lets go of its table, with all sockets in it, each time that so many
- * have come and gone; and since V8 puts such a table among the old objects, each of those sockets
- * outlives every collection of the young ones. That took 7 % of the processor time of a server with
- * new connections only. This one changes in place.
+ * @remarks A long-lived Set replaces its table each time that so many members have come and gone. V8 puts
+ * such a table among the old objects, so that the sockets in it outlive every collection of the young
+ * ones. That took 7 % of the processor time of a server with new connections only. This set changes in
+ * place.
  */
 export class SocketSet implements Sockets {
-  /** Longer than the set, where it had more members. */
+  /** Longer than the set, if it had more members before. */
   readonly #sockets: (Socket | undefined)[] = []
-  /** The places of sockets that are in another set as well. */
+  /** The indices of sockets that are in another set as well. */
   readonly #shared = new Map<Socket, number>()
   #size = 0
 
@@ -80,7 +80,7 @@ export class SocketSet implements Sockets {
     return true
   }
 
-  /** From the last to the first: whoever is looked at may leave meanwhile. */
+  /** From the last to the first: the current member may be deleted meanwhile. */
   *[Symbol.iterator](): IterableIterator<Socket> {
     for (let place = this.#size - 1; place >= 0; place--) {
       const socket = this.#sockets[place]
@@ -90,7 +90,7 @@ export class SocketSet implements Sockets {
 
   #put(socket: Socket, place: number): void {
     this.#sockets[place] = socket
-    if (this.#shared.has(socket) || !Place.note(socket, this, place)) {
+    if (this.#shared.has(socket) || !Place.store(socket, this, place)) {
       this.#shared.set(socket, place)
     }
   }

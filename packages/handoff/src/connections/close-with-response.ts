@@ -1,4 +1,4 @@
-// Gives notice to connections that cannot be handed over: they end with their next response.
+// Ends connections that cannot be handed over: each with its next response.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
@@ -6,12 +6,12 @@ import type { Server, Socket } from 'node:net'
 import { observeRequests } from '../io/hooks/observe-requests.ts'
 import { shadow } from '../io/node/shadow.ts'
 import { endSessionAtNextStream, type Sessions } from './http/http2.ts'
-import { markClosed } from './moving/endings.ts'
+import { markClosed } from './tracking/end-reasons.ts'
 
-export interface Notice {
-  /** A session has begun since: it gets notice as well. */
+export interface CloseWithResponse {
+  /** Ends a session that has begun since, too. */
   addSession(session: Http2Session, transport: Socket): void
-  /** Connections that have not got notice yet get none. */
+  /** Leaves those open that have not had a response yet. */
   undo(): void
 }
 
@@ -23,19 +23,19 @@ export interface Notice {
  * Node.js answer every stream through its compatibility layer as well, which breaks servers that
  * use streams (gRPC).
  */
-export function giveNotice(server: Server, sessions: Sessions): Notice {
+export function closeWithResponse(server: Server, sessions: Sessions): CloseWithResponse {
   const undo: (() => void)[] = []
-  let given = true
+  let active = true
   const end = (request: IncomingMessage, response: ServerResponse) => {
-    if (!given || response.headersSent) return
+    if (!active || response.headersSent) return
     response.setHeader('Connection', 'close')
     markClosed(request.socket)
   }
   undo.push(
     observeRequests(server, (request, response) => {
       if (!hasBody(request)) return end(request, response)
-      // A close with a body still on its way is a reset, which cuts the answer: this connection
-      // stays open until the response after it.
+      // A close while the body is on its way is a reset, which cuts the answer. The connection then
+      // stays open until the response after this one.
       beforeHead(response, () => {
         if (request.complete) end(request, response)
       })
@@ -48,8 +48,8 @@ export function giveNotice(server: Server, sessions: Sessions): Notice {
   return {
     addSession,
     undo() {
-      given = false
-      for (const forget of undo) forget()
+      active = false
+      for (const undoOne of undo) undoOne()
     },
   }
 }
@@ -58,7 +58,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Calls back before the head is written, be that asked for or implied by the first write. */
+/** Calls back before the head is written, explicitly or with the first write. */
 function beforeHead(response: ServerResponse, callback: () => void): void {
   const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse
   const undo = shadow(response, 'writeHead', (...args: unknown[]) => {

@@ -1,4 +1,4 @@
-// A connection that came as a descriptor enters a server of this process.
+// Gives a connection that came as a descriptor to a server of this process.
 
 import net, { type Server, type Socket } from 'node:net'
 import { reportConnection } from '../../io/hooks/observe.ts'
@@ -7,14 +7,14 @@ import { allowsHalfOpen, countConnection } from '../../io/node/internals.ts'
 import type { Arriving } from './mover.ts'
 
 /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
-export function attach(server: Server, fd: number): Socket {
+export function adoptSocket(server: Server, fd: number): Socket {
   const allowHalfOpen = allowsHalfOpen(server)
   const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen })
   countConnection(server, socket)
   return socket
 }
 
-/** Adopts one after the other; where one throws, it and those after it are closed. */
+/** Adopts connections one by one. If one throws, closes it and those after it. */
 export function adoptEach(
   arriving: readonly Arriving[],
   adopt: (arriving: Arriving) => void,
@@ -32,12 +32,12 @@ export function adoptEach(
 }
 
 /**
- * Gives the server a connection, as if it had accepted it.
+ * Gives the server a connection, as if the server had accepted it.
  *
- * @remarks What a listener of the application throws is uncaught, as ever: neither the other process
- * nor the connections that come after this one have to do with it.
+ * @remarks An exception of a listener of the application is uncaught, as usual. It concerns neither
+ * the other process nor the connections that come after this one.
  */
-export function announce(server: Server, socket: Socket): void {
+export function emitConnection(server: Server, socket: Socket): void {
   try {
     server.emit('connection', socket)
   } catch (error) {

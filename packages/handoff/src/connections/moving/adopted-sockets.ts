@@ -1,4 +1,4 @@
-// Which connections began in another process, so that an application need not greet them again.
+// Marks connections that began in another process, so that an application need not greet them again.
 
 import type { Socket } from 'node:net'
 

@@ -1,0 +1,38 @@
+// Takes a quiescent connection away from its socket object, without the client noticing.
+
+import type { Socket } from 'node:net'
+import { dupEach } from '../../io/native/many-connections.ts'
+import { canSetReading, descriptorOf, setReading } from '../../io/node/internals.ts'
+import { clearReason, markLeaving } from '../tracking/end-reasons.ts'
+
+/** Whether this Node.js has the fields that are needed. */
+export function canRelease(socket: Socket): boolean {
+  return descriptorOf(socket) !== undefined && canSetReading(socket)
+}
+
+/**
+ * Stops reading from a quiescent connection, in the tick in which it was found quiescent. It stays so
+ * until it is sent, however long that takes.
+ */
+export function stopReading(socket: Socket): void {
+  setReading(socket, false)
+}
+
+/** Serves a connection again. What the client sent meanwhile waited in the kernel. */
+export function resumeReading(socket: Socket): void {
+  clearReason(socket)
+  setReading(socket, true)
+}
+
+/**
+ * Returns descriptors to send, which the caller owns.
+ *
+ * @remarks They are dups: a socket may be destroyed while it is on its way, by a timer or by the
+ * application, and the number of its own descriptor be reused.
+ * @returns as many as this process has room for, from the first on.
+ */
+export function dupForSending(sockets: readonly Socket[]): number[] {
+  const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
+  for (const socket of sockets.slice(0, dups.length)) markLeaving(socket)
+  return dups
+}
