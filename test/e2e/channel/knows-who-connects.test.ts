@@ -6,11 +6,9 @@ import {
   type Datagram,
   DatagramListener,
 } from '../../../packages/handoff/src/io/channel/datagram.ts'
-import {
-  peerCredentials,
-  UnixAcceptor,
-} from '../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import { UnixAcceptor } from '../../../packages/handoff/src/io/channel/unix-acceptor.ts'
+import { peerCredentials } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
+import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { hasProc } from '../../support/process-facts.ts'
 import { closeLater, scratchDirectory } from '../../support/scratch.ts'

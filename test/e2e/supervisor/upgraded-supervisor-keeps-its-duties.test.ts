@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close, describe } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { ask, main, makeProject, serverReplying } from '../../support/cli-project.ts'
 import { send } from '../../support/load/send.ts'

@@ -4,8 +4,12 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
 import { expect, test } from 'vitest'
-import { inheritedVariable } from '../../../packages/handoff/src/io/listeners/activation.ts'
-import { bindTcp, bindUdp, bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import {
+  bindTcp,
+  bindUdp,
+  bindUnix,
+} from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
+import { inheritedVariable } from '../../../packages/handoff/src/io/listeners/inherited-variables.ts'
 import { close, describe, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { storeNameOf } from '../../../packages/handoff/src/protocol/store-names.ts'
 import { closeLater } from '../../support/scratch.ts'

@@ -6,16 +6,16 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type http from 'node:http'
 import { expect, describe as group, test } from 'vitest'
 import {
-  inheritedVariable,
-  reservedVariable,
-} from '../../../packages/handoff/src/io/listeners/activation.ts'
-import {
   bindTcp,
   reserveTcp,
   stopListening,
-} from '../../../packages/handoff/src/io/listeners/bind.ts'
+} from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
+import {
+  inheritedVariable,
+  reservedVariable,
+} from '../../../packages/handoff/src/io/listeners/inherited-variables.ts'
+import { KeptPaths } from '../../../packages/handoff/src/io/listeners/kept-paths.ts'
 import { Listeners } from '../../../packages/handoff/src/io/listeners/listeners.ts'
-import { KeptPaths } from '../../../packages/handoff/src/io/listeners/unix-path.ts'
 import { describe, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import type { ListenOptions } from '../../../packages/handoff/src/io/node/listen-arguments.ts'
 import { requestOf } from '../../../packages/handoff/src/protocol/manifest.ts'

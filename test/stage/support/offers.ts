@@ -1,7 +1,7 @@
 // A new process, and an old one by hand with listeners to offer.
 
 import { expect, onTestFinished } from 'vitest'
-import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close, describe } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import type { HandoffErrorCode } from '../../../packages/handoff/src/terms/errors.ts'
 import type { Offer } from './peers.ts'

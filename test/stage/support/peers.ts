@@ -2,9 +2,9 @@
 
 import { Channel } from '../../../packages/handoff/src/io/channel/channel.ts'
 import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
-import { UnixAcceptor } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
+import { UnixAcceptor } from '../../../packages/handoff/src/io/channel/unix-acceptor.ts'
 import { closeAll } from '../../../packages/handoff/src/io/channel/wire.ts'
-import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { Decoder, encode, type Frame } from '../../../packages/handoff/src/protocol/codec.ts'
 import {

@@ -7,12 +7,12 @@ import {
   keepReachable,
   sendDatagram,
 } from '../../../packages/handoff/src/io/channel/datagram.ts'
+import { UnixAcceptor } from '../../../packages/handoff/src/io/channel/unix-acceptor.ts'
 import {
   connectUnix,
   peerCredentials,
-  UnixAcceptor,
 } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { loadNative } from '../../../packages/handoff/src/io/native/addon.ts'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { Rendezvous } from '../../../packages/handoff/src/io/rendezvous/rendezvous.ts'

@@ -5,12 +5,16 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, describe as group, onTestFinished, test } from 'vitest'
 import {
-  inheritedListeners,
+  bindTcp,
+  bindUdp,
+  bindUnix,
+} from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
+import { inheritedListeners } from '../../../packages/handoff/src/io/listeners/inherited-listeners.ts'
+import type { NamedDescriptor } from '../../../packages/handoff/src/io/listeners/inherited-variables.ts'
+import {
   inheritedText,
-  type Named,
   takeInherited,
-} from '../../../packages/handoff/src/io/listeners/activation.ts'
-import { bindTcp, bindUdp, bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+} from '../../../packages/handoff/src/io/listeners/inherited-variables.ts'
 import { dup, socketPair } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { storeNameOf } from '../../../packages/handoff/src/protocol/store-names.ts'
 import { hasProc } from '../../support/process-facts.ts'
@@ -66,7 +70,7 @@ test.runIf(hasProc)('Node makes all that it inherits close-on-exec, which we rel
 })
 
 group('the kernel', () => {
-  function find(...inherited: Named[]) {
+  function find(...inherited: NamedDescriptor[]) {
     const warnings: string[] = []
     const listeners = inheritedListeners(inherited, (message) => warnings.push(message))
     return { listeners, entries: listeners.map(({ entry }) => entry), warnings }
@@ -162,7 +166,7 @@ group('the kernel', () => {
     )
     expect(listeners).toEqual([])
     expect(warnings).toHaveLength(3)
-    expect(warnings[0]).toContain(`descriptor ${file} (state) is no listener`)
+    expect(warnings[0]).toContain(`descriptor ${file} (state) is not a listener`)
     expect([file, connected, other].every(isOpen)).toBe(true)
   })
 })

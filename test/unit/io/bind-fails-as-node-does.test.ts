@@ -5,7 +5,11 @@ import { createServer, connect as netConnect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connectUnix } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindTcp, bindUdp, bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import {
+  bindTcp,
+  bindUdp,
+  bindUnix,
+} from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { systemError } from '../../../packages/handoff/src/io/native/addon.ts'
 import { describe as factsOf } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { hasIpv6 } from '../../support/has-ipv6.ts'

@@ -5,7 +5,11 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectUnix } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindTcp, bindUdp, bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
+import {
+  bindTcp,
+  bindUdp,
+  bindUnix,
+} from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import {
   close,
   type DescriptorFacts,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
-import { callsBindStep } from '../../../packages/handoff/src/io/node/internals.ts'
+import { callsBindStep } from '../../../packages/handoff/src/io/node/internals/bind-step.ts'
 
 const { prototype } = net.Server
 const step = '_listen2'

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import { beforeEach, expect, test, vi } from 'vitest'
-import { UnseenListeners } from '../../../packages/handoff/src/io/node/unseen-listeners.ts'
+import { HiddenListeners } from '../../../packages/handoff/src/io/node/hidden-listeners.ts'
 
 /** An emitter as the process is one: on a prototype of its own, with listeners of Node.js's. */
 function emitter() {
@@ -12,7 +12,7 @@ function emitter() {
   one.on('removeListener', (name: string) => {
     if (one.listenerCount(name) === 0) watched.delete(name)
   })
-  return { one: one as EventEmitter, watched, unseen: new UnseenListeners(one) }
+  return { one: one as EventEmitter, watched, unseen: new HiddenListeners(one) }
 }
 
 let subject: ReturnType<typeof emitter>

@@ -1,7 +1,10 @@
 // Errors that Node.js makes in a call of ours look as those that it makes in a call of the program.
 
 import { expect, test } from 'vitest'
-import { cleanStack, withOwnStack } from '../../../packages/handoff/src/io/node/own-stack.ts'
+import {
+  hideOwnFrames,
+  removeOwnFrames,
+} from '../../../packages/handoff/src/io/node/hide-own-frames.ts'
 
 const ours = new URL('../../../packages/handoff/src/', import.meta.url).href
 
@@ -23,7 +26,7 @@ test('our frames and those of Reflect.apply are taken out', () => {
     'listenInCluster (node:net:1865:12)',
     program,
   ])
-  cleanStack(error, 10)
+  removeOwnFrames(error, 10)
   expect(error.stack?.split('\n')).toEqual([
     'Error: listen EADDRINUSE',
     '    at Server.setupListenHandle [as _listen2] (node:net:1817:21)',
@@ -34,7 +37,7 @@ test('our frames and those of Reflect.apply are taken out', () => {
 
 test('no more frames stay than the program asked for', () => {
   const error = errorWith([`ours (${ours}io/x.js:1:1)`, program, program, program])
-  cleanStack(error, 2)
+  removeOwnFrames(error, 2)
   expect(error.stack?.split('\n')).toHaveLength(3)
 })
 
@@ -44,14 +47,14 @@ test.each<[string, string | undefined]>([
   ['of no text', ''],
 ])('a stack %s stays', (_, stack) => {
   const error = Object.assign(new Error('x'), { stack })
-  cleanStack(error, 10)
+  removeOwnFrames(error, 10)
   expect(error.stack).toBe(stack)
 })
 
 test('a message of several lines stays whole', () => {
   const error = errorWith([program], 'one\n  two')
   const before = error.stack
-  cleanStack(error, 10)
+  removeOwnFrames(error, 10)
   expect(error.stack).toBe(before)
 })
 
@@ -59,7 +62,7 @@ test('an error that the step queues is cleaned, and all else is as before the st
   const { nextTick } = process
   const { stackTraceLimit } = Error
   const queued = await new Promise<Error>((resolve) => {
-    withOwnStack(() => {
+    hideOwnFrames(() => {
       expect(Error.stackTraceLimit).toBeGreaterThan(stackTraceLimit)
       const error = new Error('queued')
       error.stack += `\n    at later (${ours}io/x.js:1:1)`
@@ -78,7 +81,7 @@ test('what the step throws comes through, and all else is as before the step', (
   const step = () => {
     throw thrown
   }
-  expect(() => withOwnStack(step)).toThrow(thrown)
+  expect(() => hideOwnFrames(step)).toThrow(thrown)
   expect(process.nextTick).toBe(nextTick)
   expect(Error.stackTraceLimit).toBe(stackTraceLimit)
 })

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { reapOrphans } from '../../../packages/handoff/src/io/system/reap.ts'
+import { reapOrphans } from '../../../packages/handoff/src/io/system/reap-orphans.ts'
 import { hasProc } from '../../support/process-facts.ts'
 
 // To libuv every child of these tests is known; one that we do not name is an orphan to us. The

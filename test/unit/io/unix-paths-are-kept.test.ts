@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectUnix } from '../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind.ts'
-import { removeStale } from '../../../packages/handoff/src/io/listeners/bind-place.ts'
+import { removeStaleSocket } from '../../../packages/handoff/src/io/listeners/bind-request.ts'
+import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import {
-  inodeAt,
   KeptPaths,
   keepsAny,
   removeKept,
   restoreKept,
-} from '../../../packages/handoff/src/io/listeners/unix-path.ts'
+} from '../../../packages/handoff/src/io/listeners/kept-paths.ts'
+import { inodeAt } from '../../../packages/handoff/src/io/listeners/socket-path.ts'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
 
@@ -83,7 +83,7 @@ test('a path that its program removes by intent comes back only when it listens 
 
 test('nothing is left of a path that is forgotten, or that nobody listens on', () => {
   const { path, paths, run, inode, end } = listening()
-  removeKept(run, removeStale)
+  removeKept(run, removeStaleSocket)
   leads(path)
   expect(readdirSync(run)).toHaveLength(2)
   paths.forget(path, `${inode}0`)
@@ -92,7 +92,7 @@ test('nothing is left of a path that is forgotten, or that nobody listens on', (
   expect(readdirSync(run)).toEqual([])
   paths.keep(path, inode)
   end()
-  removeKept(run, removeStale)
+  removeKept(run, removeStaleSocket)
   expect(readdirSync(run)).toEqual([])
   expect(existsSync(path)).toBe(false)
 })
@@ -100,12 +100,12 @@ test('nothing is left of a path that is forgotten, or that nobody listens on', (
 test('the link of a live listener stays although its path is missing', () => {
   const { path, run, end } = listening()
   rmSync(path)
-  removeKept(run, removeStale)
+  removeKept(run, removeStaleSocket)
   restoreKept(run)
   leads(path)
   rmSync(path)
   end()
-  removeKept(run, removeStale)
+  removeKept(run, removeStaleSocket)
   expect(readdirSync(run)).toEqual([])
 })
 
@@ -142,7 +142,7 @@ test.runIf(isElsewhere)('on another file system the link is beside the path', ()
   leads(path)
   expect(inodeAt(path)).toBe(inode)
   end()
-  removeKept(run, removeStale)
+  removeKept(run, removeStaleSocket)
   expect(readdirSync(directory)).toEqual([])
   expect(readdirSync(run)).toEqual([])
 })

@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { parseEnv } from 'node:util'
-import { takeInherited } from '../io/listeners/activation.ts'
-import { become } from '../io/system/become.ts'
+import { takeInherited } from '../io/listeners/inherited-variables.ts'
+import { execProgram } from '../io/system/exec-program.ts'
 import { environmentFiles, withoutProgramFlags } from '../supervisor/program/own-flags.ts'
 import { reasonOf } from '../terms/errors.ts'
 import { printError } from './client/fail.ts'
@@ -29,7 +29,7 @@ function startClean(): void {
   const { execArgv } = process
   const start = withoutProgramFlags({ execArgv, env: firstEnvironment(execArgv) })
   if (start === undefined) return
-  become({
+  execProgram({
     file: process.execPath,
     args: [...start.execArgv, script, ...args],
     env: start.env,

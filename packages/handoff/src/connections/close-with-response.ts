@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { observeRequests } from '../io/hooks/observe-requests.ts'
-import { shadow } from '../io/node/shadow.ts'
+import { shadowMethod } from '../io/node/shadow-method.ts'
 import { endSessionAtNextStream, type Sessions } from './http/http2.ts'
 import { markClosed } from './tracking/end-reasons.ts'
 
@@ -61,7 +61,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** Calls back before the head is written, explicitly or with the first write. */
 function beforeHead(response: ServerResponse, callback: () => void): void {
   const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse
-  const undo = shadow(response, 'writeHead', (...args: unknown[]) => {
+  const undo = shadowMethod(response, 'writeHead', (...args: unknown[]) => {
     undo()
     callback()
     return writeHead.apply(response, args)

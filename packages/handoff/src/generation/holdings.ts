@@ -3,10 +3,10 @@
 import { dirname } from 'node:path'
 import type { Gate } from '../connections/gate/gate.ts'
 import { FateCounter } from '../connections/tracking/fate-counter.ts'
-import type { Held } from '../io/listeners/held.ts'
+import type { HeldListener } from '../io/listeners/held-listener.ts'
+import { KeptPaths } from '../io/listeners/kept-paths.ts'
 import { Listeners } from '../io/listeners/listeners.ts'
-import { isMissing } from '../io/listeners/own-path.ts'
-import { KeptPaths } from '../io/listeners/unix-path.ts'
+import { isMissing } from '../io/listeners/socket-path.ts'
 import {
   privateRendezvous,
   Rendezvous,
@@ -170,7 +170,7 @@ export class Holdings {
   }
 
   /** Closes one listener; its path goes only if `unlink`. */
-  drop(held: Held, { unlink }: { unlink: boolean }): void {
+  drop(held: HeldListener, { unlink }: { unlink: boolean }): void {
     this.#cleanUp(() => this.listeners.drop(held, { unlink }))
   }
 

@@ -4,9 +4,8 @@ import {
   type InheritedListener,
   inheritedListeners,
   reservedListeners,
-  takeInherited,
-  takeReserved,
-} from '../io/listeners/activation.ts'
+} from '../io/listeners/inherited-listeners.ts'
+import { takeInherited, takeReserved } from '../io/listeners/inherited-variables.ts'
 import type { Listeners } from '../io/listeners/listeners.ts'
 import { close } from '../io/native/descriptors.ts'
 import type { System, Timer } from '../io/system/system.ts'

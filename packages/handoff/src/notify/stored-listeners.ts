@@ -1,6 +1,6 @@
 // What whoever started this process keeps in case it dies: dups of the listeners that it serves on.
 
-import type { Held } from '../io/listeners/held.ts'
+import type { HeldListener } from '../io/listeners/held-listener.ts'
 import type { Listeners } from '../io/listeners/listeners.ts'
 import { storeNameOf } from '../protocol/store-names.ts'
 import type { Notifier } from './notifier.ts'
@@ -15,7 +15,7 @@ import type { Notifier } from './notifier.ts'
 export class StoredListeners {
   readonly #listeners: Listeners
   readonly #notifier: Notifier
-  readonly #stored = new Set<Held>()
+  readonly #stored = new Set<HeldListener>()
   #serves = false
   /** Whether the store may still have, and keep open, what this process has closed. */
   #removing = false
@@ -69,7 +69,7 @@ export class StoredListeners {
     this.#serves = false
   }
 
-  #store(held: Held): void {
+  #store(held: HeldListener): void {
     this.#stored.add(held)
     this.#notifier.send({
       fields: { FDSTORE: '1', FDNAME: storeNameOf(held.entry.key) },

@@ -2,7 +2,7 @@
 
 import type { Gate } from '../connections/gate/gate.ts'
 import type { Holdings } from '../generation/holdings.ts'
-import type { Held } from '../io/listeners/held.ts'
+import type { HeldListener } from '../io/listeners/held-listener.ts'
 import { placeOf } from '../protocol/manifest.ts'
 import { type HandoffError, reasonOf } from '../terms/errors.ts'
 import type { HandoffEventBody } from '../terms/events.ts'
@@ -86,7 +86,7 @@ export class TakeBack {
           // The new process had closed it: bound anew, it is at its place again.
           const isShut = !this.#dropped.has(gate) && !holdings.listeners.regain(held)
           if (isShut) holdings.drop(held, { unlink: false })
-          let restored: Held | undefined
+          let restored: HeldListener | undefined
           if (this.#dropped.delete(gate) || isShut) {
             await settled
             restored = holdings.listeners.restore(held)

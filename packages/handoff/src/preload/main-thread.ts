@@ -5,10 +5,10 @@ import { dirname } from 'node:path'
 import { setEnvironmentData } from 'node:worker_threads'
 import { interceptBind } from '../io/hooks/bind-hook.ts'
 import { hooksBindStep, interceptListen } from '../io/hooks/listen-hook.ts'
-import { KeptPaths, keepsAny } from '../io/listeners/unix-path.ts'
+import { KeptPaths, keepsAny } from '../io/listeners/kept-paths.ts'
 import { loadNative } from '../io/native/addon.ts'
 import { moduleFolder } from '../io/native/package-folder.ts'
-import { unseenListeners } from '../io/node/unseen-listeners.ts'
+import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system/system.ts'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../process/claim.ts'
 import { startHandoffNow } from '../process/create.ts'
@@ -48,7 +48,7 @@ export function preloadMainThread(
   isPreloaded = true
   loadNative()
   // Now, while all listeners of the process are Node.js's own.
-  unseenListeners()
+  hiddenListeners()
   beginPreloads(program.hasFlag(last))
   const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)

@@ -4,8 +4,8 @@ import cluster from 'node:cluster'
 import { syncBuiltinESMExports } from 'node:module'
 import { interceptBind } from '../io/hooks/bind-hook.ts'
 import { interceptListen } from '../io/hooks/listen-hook.ts'
-import { handleOf, setHandle } from '../io/node/internals.ts'
-import { disguise } from '../io/node/shadow.ts'
+import { handleOf, setHandle } from '../io/node/internals/server-handle.ts'
+import { copyNameAndLength } from '../io/node/shadow-method.ts'
 import { HandoffError } from '../terms/errors.ts'
 import { type Ignored, isTaken, type Place } from './what-moves.ts'
 
@@ -21,7 +21,7 @@ export function refuseForks(applies: () => boolean): void {
     }
     return fork.call(cluster, env)
   }
-  cluster.fork = disguise(refusing, fork)
+  cluster.fork = copyNameAndLength(refusing, fork)
   // For `import { fork } from 'node:cluster'`.
   syncBuiltinESMExports()
 }

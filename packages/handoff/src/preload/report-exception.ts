@@ -4,7 +4,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { keepReachable, sendDatagram } from '../io/channel/datagram.ts'
-import { unseenListeners } from '../io/node/unseen-listeners.ts'
+import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
 import { describeException } from './exception.ts'
 import { followStderr, StderrTail } from './stderr-tail.ts'
@@ -25,10 +25,10 @@ if (socket !== undefined && isMainThread) {
   keepReachable(socket)
   const tail = new StderrTail()
   followStderr(tail)
-  unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
+  hiddenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
     tell(exceptionField, describeException(error))
   })
-  unseenListeners().add('exit', (code: number) => {
+  hiddenListeners().add('exit', (code: number) => {
     if (code !== 0 && tail.words !== undefined) tell(wordsField, tail.words)
   })
 }

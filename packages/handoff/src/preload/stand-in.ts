@@ -3,7 +3,7 @@
 import type { Socket } from 'node:dgram'
 import type { Server } from 'node:net'
 import type { BindRequest } from '../io/hooks/bind-hook.ts'
-import { removeStandIn, standIn } from '../io/listeners/listening-handle.ts'
+import { installInertHandle, removeInertHandle } from '../io/listeners/listening-handle.ts'
 import {
   type ListeningChild,
   listeningChildren,
@@ -54,7 +54,7 @@ export class StandIn {
   listen(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
     let closed = false
     // The program may close it before there is a handoff; from then on that observes the server.
-    standIn(server, {
+    installInertHandle(server, {
       onClose: () => {
         closed = true
       },
@@ -64,7 +64,7 @@ export class StandIn {
         if (!closed) await handoff.listenForProgram(server, options, own)
       },
       () => {
-        if (!closed) removeStandIn(server)
+        if (!closed) removeInertHandle(server)
       },
     )
   }

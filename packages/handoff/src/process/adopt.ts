@@ -9,10 +9,12 @@ import { gatesJoinedTo } from '../connections/gate/joined-gate.ts'
 import { ServerGate } from '../connections/gate/server-gate.ts'
 import type { OptIns } from '../connections/opt-ins.ts'
 import type { ReceivedTicketKeys } from '../connections/tls/ticket-keys.ts'
-import type { BindOptions, Held } from '../io/listeners/held.ts'
+import type { BindOptions, HeldListener } from '../io/listeners/held-listener.ts'
 import type { Listeners } from '../io/listeners/listeners.ts'
+import { probeListener } from '../io/listeners/probe-listener.ts'
 import { type DescriptorFacts, describe, dup } from '../io/native/descriptors.ts'
-import { abstractName, ignoreMode, isClosedDatagram, isUdp6 } from '../io/node/internals.ts'
+import { isClosedDatagram, isUdp6 } from '../io/node/internals/datagram.ts'
+import { abstractName, ignoreMode } from '../io/node/internals/server-handle.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { System } from '../io/system/system.ts'
 import type { ListenerRequest } from '../protocol/manifest.ts'
@@ -29,10 +31,10 @@ export interface Adoption {
   /** @throws {@link HandoffError} ERR_HANDOFF_LISTEN_STATE when nothing may begin to listen now. */
   checkOpen(): void
   /**
-   * Whether a server may stand in for one that cannot be bound: see {@link Listeners.standIn}. A
-   * program that knows of its handoff gets the error.
+   * Whether a server may listen without a descriptor: see {@link probeListener}. A program that knows of
+   * its handoff gets the error.
    */
-  readonly mayStandIn?: boolean
+  readonly mayProbe?: boolean
   /** Keeps the error with which a listen fails. */
   noteError(error: unknown): void
   /** Waits, where need be, until an address that was given up here is free. */
@@ -64,7 +66,7 @@ export async function adoptServer(
   const backlog = options.backlog ?? defaultBacklog
   const gate = new ServerGate(server, backlog, adoption.system, adoption.optIns, adoption.handlers)
   const undoSignal = closeOnAbort(server, options.signal)
-  let held: Held | undefined
+  let held: HeldListener | undefined
   try {
     const { host } = options
     const address = isLiteral(host) ? host : await resolve(host)
@@ -130,7 +132,7 @@ function claimNow(
   options: ListenOptions,
   backlog: number,
   adoption: Adoption,
-): Held | { settled: Promise<void> } {
+): HeldListener | { settled: Promise<void> } {
   adoption.checkOpen()
   try {
     return claim(address, options, backlog, adoption)
@@ -150,7 +152,7 @@ function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
 }
 
 /** The listener could not be used: it waits for the next request, or is closed if we bound it. */
-function release(held: Held, { listeners }: Adoption): void {
+function release(held: HeldListener, { listeners }: Adoption): void {
   if (!listeners.giveBack(held)) listeners.drop(held, { unlink: true })
 }
 
@@ -226,8 +228,8 @@ function claim(
   address: string | undefined,
   options: ListenOptions,
   backlog: number,
-  { listeners, nextName, mayStandIn }: Adoption,
-): Held {
+  { listeners, nextName, mayProbe }: Adoption,
+): HeldListener {
   const bindOptions: BindOptions = { backlog }
   if (options.reusePort !== undefined) bindOptions.reusePort = options.reusePort
   if (options.fd !== undefined) return inherit(options.fd, listeners)
@@ -249,14 +251,14 @@ function claim(
   try {
     return listeners.claim(request, bindOptions)
   } catch (error) {
-    const standIn = mayStandIn ? listeners.standIn(request, error) : undefined
-    if (standIn === undefined) throw error
-    return standIn
+    const probe = mayProbe ? probeListener(listeners.unclaimed, request, error) : undefined
+    if (probe === undefined) throw error
+    return probe
   }
 }
 
 /** The listener that this process was started with as this descriptor, or a dup of what the application has from elsewhere. */
-function inherit(fd: number, listeners: Listeners): Held {
+function inherit(fd: number, listeners: Listeners): HeldListener {
   const inherited = listeners.claimDescriptor(fd)
   if (inherited !== undefined) return inherited
   const facts = describe(fd)

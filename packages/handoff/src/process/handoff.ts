@@ -183,7 +183,7 @@ export class HandoffProcess implements Handoff {
   /** As {@link listen}, for a program that knows nothing of its handoff. */
   async listenForProgram(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
     await this.#parts.listening.adopt(server, options, {
-      mayStandIn: true,
+      mayProbe: true,
       ...(own !== undefined && { own }),
     })
   }

@@ -101,15 +101,15 @@ export class Listening {
   /**
    * As {@link listen}, with options that have been read.
    *
-   * @param how - `mayStandIn`: for a program that knows nothing of its handoff. `own`: has Node.js
+   * @param how - `mayProbe`: for a program that knows nothing of its handoff. `own`: has Node.js
    * bind it.
    */
   async adopt(
     server: Server,
     options: ListenOptions,
-    { mayStandIn = false, own }: { mayStandIn?: boolean; own?: () => void } = {},
+    { mayProbe = false, own }: { mayProbe?: boolean; own?: () => void } = {},
   ): Promise<void> {
-    const adoption = { ...this.#adoption, mayStandIn }
+    const adoption = { ...this.#adoption, mayProbe }
     const gate = await this.#keepError(adoptServer(server, options, adoption, own))
     if (gate?.held.refusal !== undefined) return this.#endStandIn(gate)
     this.#context.manager.follow()

@@ -1,6 +1,6 @@
 // Self-spawned handoffs: this process starts its own replacement.
 
-import { withFreeInspectPort } from '../io/node/node-flags.ts'
+import { withFreeInspectPort } from '../io/node/inspect-flags.ts'
 import { processVariables } from '../io/system/process-variables.ts'
 import type { Spawned, System, Timer } from '../io/system/system.ts'
 import { type Deferred, deferred } from '../terms/deferred.ts'

@@ -5,7 +5,7 @@ import { ReceivedTicketKeys, ticketKeyState } from '../connections/tls/ticket-ke
 import { Holdings } from '../generation/holdings.ts'
 import { Line } from '../generation/line.ts'
 import { States } from '../generation/states.ts'
-import { isExiting } from '../io/node/internals.ts'
+import { isExiting } from '../io/node/internals/process-state.ts'
 import type { System } from '../io/system/system.ts'
 import { Birth } from '../new/birth.ts'
 import { Joinings } from '../new/joining/joinings.ts'

@@ -2,9 +2,9 @@
 
 import { rmSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { takeInherited } from '../io/listeners/activation.ts'
-import { removeStale } from '../io/listeners/bind-place.ts'
-import { removeKept } from '../io/listeners/unix-path.ts'
+import { removeStaleSocket } from '../io/listeners/bind-request.ts'
+import { takeInherited } from '../io/listeners/inherited-variables.ts'
+import { removeKept } from '../io/listeners/kept-paths.ts'
 import { closeOnExecAboveStdio } from '../io/native/descriptors.ts'
 import { openRunDirectory, type RunDirectory } from '../io/rendezvous/run-directory.ts'
 import { Control } from './control/control.ts'
@@ -62,7 +62,7 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     undo.push(() => removeLeft(directory))
     // What a run left that was killed as a whole.
-    if (resumed === undefined) removeKept(directory.path, removeStale)
+    if (resumed === undefined) removeKept(directory.path, removeStaleSocket)
     const service = new Service(process.env)
     undo.push(() => service.close())
     const announce = (line: say.Line) => {
@@ -154,6 +154,6 @@ function keepDescriptorsToOurselves(announce: (line: say.Line) => void): void {
 function removeLeft(directory: RunDirectory): void {
   rmSync(compileCache(directory), { recursive: true, force: true })
   // Under our lock nobody is about to serve there.
-  removeStale(directory.rendezvous)
-  removeKept(directory.path, removeStale)
+  removeStaleSocket(directory.rendezvous)
+  removeKept(directory.path, removeStaleSocket)
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectUnix } from '../../../../packages/handoff/src/io/channel/unix-socket.ts'
-import { bindUnix } from '../../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindUnix } from '../../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close } from '../../../../packages/handoff/src/io/native/descriptors.ts'
 import { rendezvousHolders } from '../../../../packages/handoff/src/supervisor/processes/rendezvous-holders.ts'
 import { hasProc } from '../../../support/process-facts.ts'

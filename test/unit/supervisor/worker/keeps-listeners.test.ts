@@ -2,7 +2,7 @@
 
 import { openSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
-import { bindTcp, bindUdp } from '../../../../packages/handoff/src/io/listeners/bind.ts'
+import { bindTcp, bindUdp } from '../../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import {
   close,
   describe,

@@ -2,7 +2,11 @@ import { fstatSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { bindTcp, bindUdp, bindUnix } from '../../../../packages/handoff/src/io/listeners/bind.ts'
+import {
+  bindTcp,
+  bindUdp,
+  bindUnix,
+} from '../../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close, describe } from '../../../../packages/handoff/src/io/native/descriptors.ts'
 import { storeNameOf } from '../../../../packages/handoff/src/protocol/store-names.ts'
 import { ListenerStore } from '../../../../packages/handoff/src/supervisor/worker/start/listener-store.ts'

@@ -1,19 +1,19 @@
 // Opens and shuts a datagram socket: shut, it stays bound and can send while another process reads.
 
 import type { Socket } from 'node:dgram'
-import type { Held } from '../../io/listeners/held.ts'
+import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import { close, dup } from '../../io/native/descriptors.ts'
-import { observeDatagramClose, setDatagramReading } from '../../io/node/internals.ts'
-import { shadow } from '../../io/node/shadow.ts'
+import { observeDatagramClose, setDatagramReading } from '../../io/node/internals/datagram.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 import type { Gate, GateHandlers } from './gate.ts'
 
 /** A datagram is a whole conversation: a datagram socket has no connections. */
 export class DatagramGate implements Gate {
-  readonly held: Held
+  readonly held: HeldListener
   readonly #socket: Socket
   #closed = false
 
-  private constructor(socket: Socket, held: Held) {
+  private constructor(socket: Socket, held: HeldListener) {
     this.#socket = socket
     this.held = held
   }
@@ -24,11 +24,16 @@ export class DatagramGate implements Gate {
    *
    * @throws the error of `socket.bind`.
    */
-  static attach(socket: Socket, held: Held, accept: boolean, handlers: GateHandlers): DatagramGate {
+  static attach(
+    socket: Socket,
+    held: HeldListener,
+    accept: boolean,
+    handlers: GateHandlers,
+  ): DatagramGate {
     const gate = new DatagramGate(socket, held)
     // A dup: dgram throws EEXIST for a descriptor that libuv polls already.
     const fd = dup(held.fd)
-    const undo = shadow(socket, 'emit', () => true)
+    const undo = shadowMethod(socket, 'emit', () => true)
     try {
       socket.bind({ fd })
     } catch (error) {
@@ -80,7 +85,7 @@ export class DatagramGate implements Gate {
 function observeClose(socket: Socket, onClose: () => void): void {
   if (observeDatagramClose(socket, onClose)) return
   const { close: closeSocket } = socket
-  const undo = shadow(socket, 'close', (callback?: () => void) => {
+  const undo = shadowMethod(socket, 'close', (callback?: () => void) => {
     undo()
     onClose()
     return closeSocket.call(socket, callback)

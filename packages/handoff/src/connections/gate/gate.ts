@@ -1,12 +1,12 @@
 // A gate stands between a listener and the server that uses it: open, the server accepts.
 
-import type { Held } from '../../io/listeners/held.ts'
+import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import type { ServerConnections } from '../server-connections.ts'
 import type { FateCounter } from '../tracking/fate-counter.ts'
 
 export interface Gate {
   /** The listener from which the server accepts. */
-  readonly held: Held
+  readonly held: HeldListener
   /**
    * The connections of the server. Absent if the gate has none of its own: a datagram socket has no
    * connections, and those of a second listener are behind the gate of the first one.
@@ -17,7 +17,7 @@ export interface Gate {
    *
    * @param held - a listener in place of the gate's own, if that was closed meanwhile.
    */
-  open(held?: Held): Promise<void>
+  open(held?: HeldListener): Promise<void>
   /** Stops accepting immediately. The listener stays open, and so do the connections. */
   shut(): void
 }

@@ -2,9 +2,10 @@
 
 import net, { type Server, type Socket } from 'node:net'
 import { listenOnDescriptor } from '../../io/hooks/listen-hook.ts'
-import type { Held } from '../../io/listeners/held.ts'
+import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import { close, dup } from '../../io/native/descriptors.ts'
-import { acceptOptions, isFull, moveConnection } from '../../io/node/internals.ts'
+import { acceptOptions } from '../../io/node/internals/accept-options.ts'
+import { isFull, moveConnection } from '../../io/node/internals/connection-count.ts'
 import { emitConnection } from '../moving/adopt-socket.ts'
 import type { Gate } from './gate.ts'
 
@@ -13,22 +14,22 @@ export class JoinedGate implements Gate {
   /** The gate of the server's own listener. */
   readonly joins: Gate
   readonly #server: Server
-  #held: Held
+  #held: HeldListener
   /** Accepts from the listener while the gate is open, and passes the connections on. */
   #acceptor: Server | undefined
 
-  constructor(server: Server, joins: Gate, held: Held) {
+  constructor(server: Server, joins: Gate, held: HeldListener) {
     this.#server = server
     this.joins = joins
     this.#held = held
   }
 
-  get held(): Held {
+  get held(): HeldListener {
     return this.#held
   }
 
   /** Connections get the options with which the server itself would accept them. */
-  async open(held?: Held): Promise<void> {
+  async open(held?: HeldListener): Promise<void> {
     this.#held = held ?? this.#held
     if (this.#acceptor !== undefined) return
     const acceptor = net.createServer(acceptOptions(this.#server))

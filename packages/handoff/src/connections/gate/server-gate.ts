@@ -1,16 +1,16 @@
 // Opens and shuts a net.Server (http, https, http2 alike) without an event in the program.
 
 import type { Server } from 'node:net'
-import type { Held } from '../../io/listeners/held.ts'
+import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import {
+  installInertHandle,
   listenOn,
   refuseConnections,
-  removeStandIn,
-  standIn,
+  removeInertHandle,
 } from '../../io/listeners/listening-handle.ts'
-import { openPlaceholder } from '../../io/listeners/placeholder.ts'
+import { openPlaceholder } from '../../io/listeners/placeholder-listener.ts'
 import { dup } from '../../io/native/descriptors.ts'
-import { namePlace } from '../../io/node/internals.ts'
+import { setAddressFields } from '../../io/node/internals/server-handle.ts'
 import type { System } from '../../io/system/system.ts'
 import type { OptIns } from '../opt-ins.ts'
 import { ServerConnections } from '../server-connections.ts'
@@ -29,7 +29,7 @@ export class ServerGate implements Gate {
   readonly #server: Server
   readonly #backlog: number
   readonly #handlers: GateHandlers
-  #held: Held | undefined
+  #held: HeldListener | undefined
   #path: string | undefined
   #state: State = 'new'
 
@@ -50,7 +50,7 @@ export class ServerGate implements Gate {
       onWarning: (message) => handlers.onWarning(message),
     })
     // From here on the program can close the server.
-    standIn(server, { onClose: () => this.#onClose() })
+    installInertHandle(server, { onClose: () => this.#onClose() })
   }
 
   /** Whether the application has closed the server. It cannot be opened any more. */
@@ -58,7 +58,7 @@ export class ServerGate implements Gate {
     return this.#state === 'closed'
   }
 
-  get held(): Held {
+  get held(): HeldListener {
     if (this.#held === undefined) throw new TypeError('the gate has no listener yet')
     return this.#held
   }
@@ -73,7 +73,7 @@ export class ServerGate implements Gate {
    *
    * @param path - of a Unix listener, as the program wrote it.
    */
-  async attach(held: Held, accept: boolean, path?: string): Promise<void> {
+  async attach(held: HeldListener, accept: boolean, path?: string): Promise<void> {
     this.#held = held
     this.#path = path
     const address = this.#address
@@ -81,7 +81,7 @@ export class ServerGate implements Gate {
     try {
       const fd = accept ? dup(held.fd) : openPlaceholder()
       const listens = this.#listen(fd, true, accept ? undefined : address)
-      namePlace(this.#server, address)
+      setAddressFields(this.#server, address)
       if (!accept) refuseConnections(this.#server)
       await listens
     } catch (error) {
@@ -91,17 +91,17 @@ export class ServerGate implements Gate {
   }
 
   /** Returns a gate for one more listener of the same server. */
-  join(held: Held): JoinedGate {
+  join(held: HeldListener): JoinedGate {
     return new JoinedGate(this.#server, this, held)
   }
 
   /** Leaves the server as it was: it could not listen. */
   detach(): void {
-    if (this.#state === 'new') removeStandIn(this.#server)
+    if (this.#state === 'new') removeInertHandle(this.#server)
     this.connections.detach()
   }
 
-  async open(held?: Held): Promise<void> {
+  async open(held?: HeldListener): Promise<void> {
     this.#held = held ?? this.#held
     if (this.#state !== 'waiting' && this.#state !== 'shut') return
     const before = this.#state
@@ -112,7 +112,7 @@ export class ServerGate implements Gate {
       if (this.#state === 'open') this.#state = before
       throw error
     }
-    namePlace(this.#server, this.#address)
+    setAddressFields(this.#server, this.#address)
   }
 
   /**
@@ -122,7 +122,7 @@ export class ServerGate implements Gate {
   shut(): void {
     if (this.closed) return
     this.#state = 'shut'
-    standIn(this.#server, { onClose: () => this.#onClose(), address: this.#address })
+    installInertHandle(this.#server, { onClose: () => this.#onClose(), address: this.#address })
   }
 
   #listen(fd: number, shows: boolean, address?: ReturnType<typeof addressOf>): Promise<void> {

@@ -1,7 +1,7 @@
 // Lets a server's own methods close parked connections.
 
 import type { Server } from 'node:http'
-import { shadow } from '../../io/node/shadow.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 
 /**
  * Lets `closeIdleConnections()` and `closeAllConnections()` close parked connections as well.
@@ -14,11 +14,11 @@ export function closeParkedWith(
 ): () => void {
   const { closeIdleConnections, closeAllConnections } = server
   const undo = [
-    shadow(server, 'closeIdleConnections', () => {
+    shadowMethod(server, 'closeIdleConnections', () => {
       parked.closeIdle()
       closeIdleConnections.call(server)
     }),
-    shadow(server, 'closeAllConnections', () => {
+    shadowMethod(server, 'closeAllConnections', () => {
       parked.closeAll()
       closeAllConnections.call(server)
     }),

@@ -2,8 +2,8 @@
 
 import { constants, type Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
-import { shadow } from '../../io/node/shadow.ts'
-import { writeShutdownNotice } from '../../io/node/shutdown-notice.ts'
+import { writeGoaway } from '../../io/node/goaway-frame.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
 
 /** Highest stream id: "no stream is refused" (RFC 9113, section 6.8). */
@@ -32,7 +32,7 @@ export function endSession(session: Http2Session, transport: Socket): void {
   markClosed(transport)
   if (session.encrypted) return session.close()
   const begin = () => {
-    const notice = writeShutdownNotice(session, transport)
+    const notice = writeGoaway(session, transport)
     if (notice === 'busy') ping(session, begin)
     else if (notice === 'sent') ping(session, () => ping(session, () => session.close()))
     else session.close()
@@ -47,7 +47,7 @@ export function endSession(session: Http2Session, transport: Socket): void {
  */
 export function endSessionAtNextStream(session: Http2Session, transport: Socket): () => void {
   const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
-  const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
+  const undo = shadowMethod(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event !== 'stream' || session.destroyed) return emit.call(session, event, ...args)
     undo()
     if (session.encrypted) return endEncrypted(session, transport, args)
@@ -68,7 +68,7 @@ export function endSessionAtNextStream(session: Http2Session, transport: Socket)
 function endEncrypted(session: Http2Session, transport: Socket, stream: unknown[]): true {
   const emit = session.emit as (event: string | symbol, ...args: unknown[]) => boolean
   const delayed = [stream]
-  const undo = shadow(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
+  const undo = shadowMethod(session, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event !== 'stream' || session.destroyed) return emit.call(session, event, ...args)
     delayed.push(args)
     return true

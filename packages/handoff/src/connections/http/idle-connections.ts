@@ -2,8 +2,8 @@
 
 import { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
-import { idleConnections } from '../../io/node/internals.ts'
-import { shadow } from '../../io/node/shadow.ts'
+import { idleConnections } from '../../io/node/internals/http-connections.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { webSocketOf } from '../websocket/connection.ts'
 
@@ -38,13 +38,13 @@ export function sortConnections(
     return this
   }
   // On the prototype: to change each of ten thousand objects and back takes 50 ms.
-  const undo = [shadow(net.Socket.prototype, 'destroy', name)]
+  const undo = [shadowMethod(net.Socket.prototype, 'destroy', name)]
   const naming = net.Socket.prototype.destroy
   try {
     for (const group of [sockets, others]) {
       for (const socket of group) {
         // A socket with a `destroy` of its own, or of another class.
-        if (socket.destroy !== naming) undo.push(shadow(socket, 'destroy', name))
+        if (socket.destroy !== naming) undo.push(shadowMethod(socket, 'destroy', name))
       }
     }
     // The server's own may be shadowed, to close parked connections as well.

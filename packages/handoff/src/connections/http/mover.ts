@@ -4,12 +4,10 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { close } from '../../io/native/descriptors.ts'
 import { readProgress } from '../../io/native/many-connections.ts'
-import {
-  countSocketless,
-  descriptorOf,
-  requestBeingRead,
-  silenceLeft,
-} from '../../io/node/internals.ts'
+import { countSocketless } from '../../io/node/internals/connection-count.ts'
+import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
+import { requestBeingRead } from '../../io/node/internals/http-parser.ts'
+import { silenceLeft } from '../../io/node/internals/silence-timer.ts'
 import type { System } from '../../io/system/system.ts'
 import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'

@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import type { Progress } from '../../io/native/many-connections.ts'
-import { requestBeingRead } from '../../io/node/internals.ts'
+import { requestBeingRead } from '../../io/node/internals/http-parser.ts'
 import type { System } from '../../io/system/system.ts'
 import type { Rest } from '../moving/mover.ts'
 

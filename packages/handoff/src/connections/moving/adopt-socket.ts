@@ -1,9 +1,10 @@
 // Gives a connection that came as a descriptor to a server of this process.
 
 import net, { type Server, type Socket } from 'node:net'
-import { reportConnection } from '../../io/hooks/observe.ts'
+import { reportConnection } from '../../io/hooks/observe-server.ts'
 import { close } from '../../io/native/descriptors.ts'
-import { allowsHalfOpen, countConnection } from '../../io/node/internals.ts'
+import { allowsHalfOpen } from '../../io/node/internals/accept-options.ts'
+import { countConnection } from '../../io/node/internals/connection-count.ts'
 import type { Arriving } from './mover.ts'
 
 /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */

@@ -1,7 +1,7 @@
 // Observes the data that is read from a socket.
 
 import type { Socket } from 'node:net'
-import { shadow } from '../../io/node/shadow.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 
 /**
  * Reports every piece of data before the listeners of the socket get it.
@@ -11,7 +11,7 @@ import { shadow } from '../../io/node/shadow.ts'
  */
 export function observeData(socket: Socket, onData: (data: Buffer) => void): void {
   const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
-  shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
+  shadowMethod(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event === 'data') onData(args[0] as Buffer)
     return Reflect.apply(emit, socket, [event, ...args])
   })

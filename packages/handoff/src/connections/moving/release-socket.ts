@@ -2,7 +2,11 @@
 
 import type { Socket } from 'node:net'
 import { dupEach } from '../../io/native/many-connections.ts'
-import { canSetReading, descriptorOf, setReading } from '../../io/node/internals.ts'
+import {
+  canSetReading,
+  descriptorOf,
+  setReading,
+} from '../../io/node/internals/connection-handle.ts'
 import { clearReason, markLeaving } from '../tracking/end-reasons.ts'
 
 /** Whether this Node.js has the fields that are needed. */

@@ -1,7 +1,7 @@
 // Closes HTTP/1.1 connections over TLS that are between two requests: they must not delay a stop.
 
 import type { Server } from 'node:tls'
-import { idleConnections } from '../../io/node/internals.ts'
+import { idleConnections } from '../../io/node/internals/http-connections.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
 

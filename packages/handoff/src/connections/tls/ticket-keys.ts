@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:net'
 import tls from 'node:tls'
-import { hasOwnTicketKeys } from '../../io/node/internals.ts'
+import { hasOwnTicketKeys } from '../../io/node/internals/tls.ts'
 
 /** 16 bytes of name, 16 of HMAC key, 16 of AES key (tls.Server.setTicketKeys). */
 const keyBytes = 48

@@ -1,7 +1,7 @@
 // Marks connections that this process ends, or hands over, with the reason.
 
 import type { Socket } from 'node:net'
-import { transportOf } from '../../io/node/internals.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
 import type { Fate } from '../../terms/fates.ts'
 
 type EndReason = 'closed' | 'forced' | 'leaving'

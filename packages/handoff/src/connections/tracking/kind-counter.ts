@@ -3,7 +3,7 @@
 import http from 'node:http'
 import type { Server, Socket } from 'node:net'
 import tls from 'node:tls'
-import { transportOf } from '../../io/node/internals.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
 import { addKinds, type CountedKind, type Fate, type KindCounts, total } from '../../terms/fates.ts'
 import { fateOf } from './end-reasons.ts'
 import type { FateCounter } from './fate-counter.ts'

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { shadow } from '../../io/node/shadow.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { observeData } from '../moving/observe-data.ts'
 import { type CloseCode, closeCodes, closeFrame, FrameReader } from './frames.ts'
@@ -48,13 +48,13 @@ export class WebSocketConnection {
     this.#state = replays === undefined ? 'opening' : 'replaying'
     this.#write = socket.write.bind(socket) as Socket['write']
     const end = socket.end.bind(socket) as (callback?: Callback) => Socket
-    const undoWrite = shadow(socket, 'write', (...args: unknown[]) => {
+    const undoWrite = shadowMethod(socket, 'write', (...args: unknown[]) => {
       const call = readCall(args)
       // Node.js refuses what is not data.
       if (call.chunk === undefined) return Reflect.apply(this.#write, socket, args)
       return this.#onWrite(call)
     })
-    const undoEnd = shadow(socket, 'end', (...args: unknown[]) => {
+    const undoEnd = shadowMethod(socket, 'end', (...args: unknown[]) => {
       const { chunk, encoding, callback } = readCall(args)
       if (chunk !== undefined) this.#onWrite({ chunk, encoding, callback: undefined })
       else if (this.#state === 'replaying') this.#refuse()

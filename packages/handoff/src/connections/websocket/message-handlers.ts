@@ -1,7 +1,7 @@
 // Knows whether the application has handled all messages of a WebSocket.
 
 import { EventEmitter } from 'node:events'
-import { shadow } from '../../io/node/shadow.ts'
+import { shadowMethod } from '../../io/node/shadow-method.ts'
 
 /** The events by which the ws library reports a frame. */
 const frameEvents = new Set<string | symbol>(['message', 'ping', 'pong'])
@@ -14,7 +14,7 @@ export class MessageHandlers {
   /** @param onIdle - called when the last handler has ended. */
   constructor(socket: EventEmitter, onIdle: () => void) {
     const emit = socket.emit as (event: string | symbol, ...args: unknown[]) => boolean
-    shadow(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    shadowMethod(socket, 'emit', (event: string | symbol, ...args: unknown[]) => {
       if (!frameEvents.has(event)) return emit.call(socket, event, ...args)
       this.#emitted += 1
       // With captureRejections Node.js handles the promises itself, and must get them.

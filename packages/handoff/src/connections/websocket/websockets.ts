@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { transportOf } from '../../io/node/internals.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
 import type { System } from '../../io/system/system.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
 import type { KindCounter } from '../tracking/kind-counter.ts'

@@ -4,7 +4,7 @@ import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { check, loadNative, type Poll, READABLE, systemError, WRITABLE } from '../native/addon.ts'
 import { close, socketPair } from '../native/descriptors.ts'
 import { type Credentials, type Received, receive, toDescriptors } from '../native/scm-rights.ts'
-import { Outbox } from './outbox.ts'
+import { SendQueue } from './send-queue.ts'
 import { connectUnix, peerCredentials } from './unix-socket.ts'
 
 interface Reader {
@@ -23,7 +23,7 @@ interface Reader {
 export class Channel implements AsyncIterable<Received> {
   readonly #fd: number
   readonly #poll: Poll
-  readonly #outbox: Outbox
+  readonly #queue: SendQueue
   readonly #readers: Reader[] = []
   /** Whether the kernel tells the sender of what arrives. */
   #knowsSenders = false
@@ -36,7 +36,7 @@ export class Channel implements AsyncIterable<Received> {
   private constructor(fd: number, recordSenders = false) {
     this.#fd = fd
     this.#recordSenders(recordSenders)
-    this.#outbox = new Outbox(fd)
+    this.#queue = new SendQueue(fd)
     this.#poll = new (loadNative().Poll)(fd, (status, events) => this.#onEvent(status, events))
   }
 
@@ -97,7 +97,7 @@ export class Channel implements AsyncIterable<Received> {
     }
     const descriptors = toDescriptors(fds)
     if (this.#closed) return Promise.reject(channelClosed())
-    const sent = this.#outbox.add(bytes, descriptors)
+    const sent = this.#queue.add(bytes, descriptors)
     this.#watch()
     return sent
   }
@@ -193,7 +193,7 @@ export class Channel implements AsyncIterable<Received> {
     this.#closed = true
     this.#poll.close()
     close(this.#fd)
-    this.#outbox.fail(channelClosed())
+    this.#queue.fail(channelClosed())
     this.#endReading(undefined)
   }
 
@@ -206,13 +206,13 @@ export class Channel implements AsyncIterable<Received> {
     // At EPOLLERR libuv stops the poll and says EBADF; the system calls know the true error.
     const failed = status < 0
     if (failed) this.#watched = 0
-    if (failed || events & WRITABLE) this.#outbox.flush()
+    if (failed || events & WRITABLE) this.#queue.flush()
     if (failed || events & READABLE) this.#deliver()
     this.#watch()
   }
 
   #watch(): void {
-    const wanted = (this.#readers.length > 0 ? READABLE : 0) | (this.#outbox.pending ? WRITABLE : 0)
+    const wanted = (this.#readers.length > 0 ? READABLE : 0) | (this.#queue.pending ? WRITABLE : 0)
     if (wanted === this.#watched) return
     this.#watched = wanted
     if (wanted === 0) this.#poll.stop()
@@ -223,7 +223,7 @@ export class Channel implements AsyncIterable<Received> {
     const result = this.#poll.start(events)
     if (result === 0) return
     const error = systemError(result, 'epoll_ctl')
-    this.#outbox.fail(error)
+    this.#queue.fail(error)
     this.#endReading(error)
   }
 

@@ -40,7 +40,7 @@ export function guardPaths(decide: (path: string) => boolean): void {
 }
 
 /** Removes a path, whether or not it is held back from the program. */
-export function unlinkForUs(path: string): void {
+export function unlinkUnguarded(path: string): void {
   const { unlinkSync } = shared[key] ?? fs
   unlinkSync(path)
 }

@@ -1,15 +1,16 @@
-// Lets datagram sockets that someone else creates bind through a handoff: one hook on dgram's bind.
+// Intercepts the bind of datagram sockets that the program creates: one hook on dgram's bind.
 
 import dgram, { type Socket } from 'node:dgram'
 import {
   type DatagramOptions,
   isClosedDatagram,
   unboundDatagramOptions,
-} from '../node/internals.ts'
-import { disguise } from '../node/shadow.ts'
-import { MethodHook, Pending } from './method-hook.ts'
+} from '../node/internals/datagram.ts'
+import { copyNameAndLength } from '../node/shadow-method.ts'
+import { MethodHook } from './method-hook.ts'
+import { PendingListens } from './pending-listens.ts'
 
-/** What `socket.bind(...)` asks for, and what the socket was created with. */
+/** The arguments of `socket.bind(...)`, and the options with which the socket was created. */
 export interface BindRequest extends DatagramOptions {
   port: number
   address?: string
@@ -18,7 +19,7 @@ export interface BindRequest extends DatagramOptions {
 export interface BindInterceptor {
   /** Whether this call is bound through the handoff. */
   claims(socket: Socket, request: BindRequest): boolean
-  /** Binds it. A rejection becomes the socket's `error` event, as Node's own. */
+  /** Binds the socket. A rejection becomes its `error` event, as Node's own. */
   bind(socket: Socket, request: BindRequest): Promise<void>
 }
 
@@ -26,15 +27,15 @@ const { bind } = dgram.Socket.prototype
 const hook = new MethodHook<BindInterceptor>(
   dgram.Socket.prototype,
   'bind',
-  disguise(hookedBind, bind),
+  copyNameAndLength(hookedBind, bind),
 )
-const pending = new Pending<Socket>()
+const pending = new PendingListens<Socket>()
 
 /**
- * Hooks `dgram.Socket.prototype.bind`. Calls that are not claimed go to Node's own, and so do those
- * with a descriptor: they are how a claimed socket is bound in the end.
+ * Hooks `dgram.Socket.prototype.bind`. Calls that are not claimed go to Node's own method, and so do
+ * calls with a descriptor: a claimed socket is bound by one.
  *
- * @returns the undo; with the last interceptor Node's own bind is back.
+ * @returns the undo. The last undo restores Node's own method.
  */
 export function interceptBind(interceptor: BindInterceptor): () => void {
   return hook.add(interceptor)
@@ -45,8 +46,8 @@ function hookedBind(this: Socket, ...args: unknown[]): Socket {
   const options = unboundDatagramOptions(this)
   const request = asked && options && { ...options, ...asked }
   if (request !== undefined && pending.has(this)) {
-    // A send or connect before the end of the bind binds to any port; then Node, told that
-    // nothing has been bound yet, queues it until `listening`: lib/dgram.js `Socket.send`.
+    // A send or connect before the end of the bind binds to any port. If that returns without a bind,
+    // Node.js queues the send until `listening`: lib/dgram.js `Socket.send`.
     if (request.port === 0 && args[1] === null) return this
     throw alreadyBound()
   }
@@ -56,29 +57,32 @@ function hookedBind(this: Socket, ...args: unknown[]): Socket {
   }
   const callback = args.at(-1)
   if (typeof callback === 'function') callOnceBound(this, callback as () => void)
-  // Closed meanwhile: Node tells nobody either.
-  pending.follow(this, interceptor.bind(this, request), { isTold: () => !isClosedDatagram(this) })
+  // If the socket is closed meanwhile, Node.js reports no error either.
+  pending.track(this, interceptor.bind(this, request), {
+    reportsError: () => !isClosedDatagram(this),
+  })
   return this
 }
 
-/** As lib/dgram.js: an error of the socket takes the callback away. */
+/** As lib/dgram.js: an error of the socket removes the callback. */
 function callOnceBound(socket: Socket, callback: () => void): void {
-  const forget = () => {
-    socket.removeListener('error', forget)
+  const remove = () => {
+    socket.removeListener('error', remove)
     socket.removeListener('listening', bound)
   }
   const bound = () => {
-    forget()
+    remove()
     callback.call(socket)
   }
-  socket.on('error', forget)
+  socket.on('error', remove)
   socket.on('listening', bound)
 }
 
 /**
  * Reads the arguments of `socket.bind(...)` as Node does.
  *
- * @returns undefined for what is not ours: a descriptor, a handle, or what Node would refuse.
+ * @returns undefined for a call that Node.js has to handle: with a descriptor, a handle, or arguments
+ * that Node.js refuses.
  * @see https://nodejs.org/api/dgram.html#socketbindport-address-callback
  */
 export function readBindArguments(
@@ -94,12 +98,12 @@ export function readBindArguments(
   const port = typeof given.port === 'function' ? 0 : Number(given.port ?? 0)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) return undefined
   const { address } = given
-  // Node.js takes what is false for every address, a function for the callback, and throws at the rest.
+  // To Node.js a false value means every address, and a function is the callback. It refuses the rest.
   if (address && typeof address !== 'string' && typeof address !== 'function') return undefined
   return { port, ...(typeof address === 'string' && address !== '' ? { address } : {}) }
 }
 
-/** As lib/dgram.js throws it. */
+/** Makes the error that lib/dgram.js throws. */
 function alreadyBound(): Error {
   return Object.assign(new Error('Socket is already bound'), { code: 'ERR_SOCKET_ALREADY_BOUND' })
 }

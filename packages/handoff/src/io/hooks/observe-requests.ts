@@ -7,7 +7,7 @@ import type { Server, Socket } from 'node:net'
 /** Node.js publishes each request here before it emits `request`, `checkContinue` or another. */
 const requestStarts = 'http.server.request.start'
 
-/** What Node.js publishes. @see https://nodejs.org/api/diagnostics_channel.html#http */
+/** The message that Node.js publishes. @see https://nodejs.org/api/diagnostics_channel.html#http */
 interface RequestStart {
   request: IncomingMessage
   response: ServerResponse
@@ -16,10 +16,10 @@ interface RequestStart {
 }
 
 /**
- * Reports every HTTP/1.1 request of a server before its listeners get it; upgrades excepted.
+ * Reports every HTTP/1.1 request of a server before its listeners get it, without upgrades.
  *
  * @remarks Works for HTTPS servers and for HTTP/2 servers with `allowHTTP1` as well.
- * @returns the undo. Without observers no request pays for them.
+ * @returns the undo. Requests of a server without an observer cost nothing.
  */
 export function observeRequests(
   server: Server,

@@ -1,27 +1,27 @@
-// What a server listens with: swapped without an event, and observed until the program closes it.
+// Replaces the handle with which a server listens, without an event, and observes its close.
 
 import type { AddressInfo, Server } from 'node:net'
 import { listenOnDescriptor } from '../hooks/listen-hook.ts'
 import { close } from '../native/descriptors.ts'
-import { handleOf, type ListeningHandle, setHandle } from '../node/internals.ts'
-import { shadow } from '../node/shadow.ts'
+import { handleOf, type ListeningHandle, setHandle } from '../node/internals/server-handle.ts'
+import { shadowMethod } from '../node/shadow-method.ts'
 
-/** What a handle is to the server that has it. */
+/** How a handle behaves towards its server. */
 export interface HandleOptions {
   /**
-   * The program closes the server: by `close()`, its prototype's, `Symbol.asyncDispose`, a signal.
-   * Called before the handle is closed.
+   * Called before the handle is closed, when the program closes the server: by `close()`, that of its
+   * prototype, `Symbol.asyncDispose` or a signal.
    */
   onClose(): void
-  /** What `server.address()` returns where the handle itself does not tell. */
+  /** The result of `server.address()`, if the handle itself has no address or another one. */
   address?: AddressInfo | string | undefined
 }
 
 /**
- * Puts a handle that does nothing in the place of the one that a server listens with, which is
- * closed. To the program the server listens, and no event is emitted.
+ * Replaces the handle with which a server listens by one that does nothing, and closes the former. To
+ * the program the server listens, and no event is emitted.
  */
-export function standIn(server: Server, options: HandleOptions): void {
+export function installInertHandle(server: Server, options: HandleOptions): void {
   const before = handleOf(server)
   const handle = {
     close: () => options.onClose(),
@@ -35,18 +35,18 @@ export function standIn(server: Server, options: HandleOptions): void {
   if (before !== null) unobserved(before).close()
 }
 
-/** The program is done with the server: takes a stand-in away, without an event. */
-export function removeStandIn(server: Server): void {
+/** Removes such a handle without an event: the server does not listen. */
+export function removeInertHandle(server: Server): void {
   setHandle(server, null)
 }
 
 /**
- * Makes a server listen on a descriptor, in place of what it has listened with so far.
+ * Makes a server listen on a descriptor, and closes the handle that it listened with before.
  *
  * @param fd - owned by the server if it listens, else closed.
- * @param shows - whether the program hears of it: `listening` is emitted at the next tick.
- * @returns a promise that is settled when `listening` has been emitted, or would have been.
- * @throws the error that Node.js would emit. The server listens with what it had before.
+ * @param shows - whether `listening` is emitted, at the next tick.
+ * @returns a promise that settles when `listening` has been emitted, or would have been.
+ * @throws the error that Node.js would emit. The server keeps the handle that it had before.
  */
 export async function listenOn(
   server: Server,
@@ -69,7 +69,7 @@ export async function listenOn(
   const handle = handleOf(server)
   if (handle === null) {
     setHandle(server, before)
-    close(fd) // libuv takes the descriptor over only when it listens.
+    close(fd) // libuv owns the descriptor only once it listens.
     throw await nextEvent(server, 'error')
   }
   observe(handle, options)
@@ -78,32 +78,32 @@ export async function listenOn(
   else await nextEvent(server, 'listening')
 }
 
-/** Accepts nothing: whatever connects is hung up on. */
+/** Makes a server close every connection as soon as it comes. */
 export function refuseConnections(server: Server): void {
   const handle = handleOf(server)
   if (handle === null) return
   handle.onconnection = (_: unknown, connection?: ListeningHandle) => connection?.close()
 }
 
-/** The own close of each handle that is observed. */
+/** The original `close` of each observed handle. */
 const closes = new WeakMap<ListeningHandle, () => void>()
 
 function observe(handle: ListeningHandle, { onClose, address }: HandleOptions): void {
   const { close: closeHandle } = handle
   closes.set(handle, () => closeHandle.call(handle))
-  shadow(handle, 'close', (callback?: () => void) => {
+  shadowMethod(handle, 'close', (callback?: () => void) => {
     onClose()
     closeHandle.call(handle, callback)
   })
   answerAddress(handle, address)
 }
 
-/** A handle that is closed by us, not by the program. */
+/** Returns a handle to be closed by this package, without a report. */
 function unobserved(handle: ListeningHandle): { close(): void } {
   return { close: closes.get(handle) ?? (() => {}) }
 }
 
-/** Of a path Node.js knows by itself: see `namePlace`. */
+/** Sets the address of a handle. Node.js has a path in another field: see `setAddressFields`. */
 function answerAddress(handle: ListeningHandle, address: AddressInfo | string | undefined): void {
   if (address === undefined || typeof address === 'string') return
   const value = (out: object) => {
@@ -113,11 +113,11 @@ function answerAddress(handle: ListeningHandle, address: AddressInfo | string | 
   Object.defineProperty(handle, 'getsockname', { value, configurable: true })
 }
 
-/** Keeps the event that Node.js has queued for the next tick from the program, and returns its argument. */
+/** Hides the event that Node.js has queued for the next tick from the program. Returns its argument. */
 function nextEvent(server: Server, hidden: 'listening' | 'error'): Promise<unknown> {
   const emit = server.emit as (event: string | symbol, ...args: unknown[]) => boolean
   let argument: unknown
-  const undo = shadow(server, 'emit', (event: string | symbol, ...args: unknown[]) => {
+  const undo = shadowMethod(server, 'emit', (event: string | symbol, ...args: unknown[]) => {
     if (event !== hidden) return Reflect.apply(emit, server, [event, ...args])
     ;[argument] = args
     undo()
@@ -129,7 +129,7 @@ function nextEvent(server: Server, hidden: 'listening' | 'error'): Promise<unkno
   })
 }
 
-/** Settles after what Node.js has queued for the next tick so far. */
+/** Settles after everything that Node.js has queued for the next tick so far. */
 function nextTick(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve))
 }

@@ -1,4 +1,4 @@
-// Where a process and its children listen, by the kernel's own word.
+// Asks the kernel on which ports a process and its children listen.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { sessionMembers } from '../system/session-members.ts'
@@ -7,8 +7,8 @@ import { sessionMembers } from '../system/session-members.ts'
 const listening = '0A'
 
 /**
- * Returns the TCP ports on which a process listens, in order. Empty where the kernel does not say: on
- * macOS, and for a process of another user or one that has ended.
+ * Returns the TCP ports on which a process listens, in ascending order. Empty on macOS, for a process of
+ * another user, and for one that has ended.
  *
  * @see proc_pid_net(5), proc_pid_fd(5)
  */
@@ -22,15 +22,15 @@ export function listeningPorts(pid: number): number[] {
 /** A process that listens on a port. */
 export interface PortHolder {
   readonly pid: number
-  /** As `ps` has it. */
+  /** As `ps` shows it. */
   readonly name: string
   /** Whether it is an older process of the same server. */
   readonly isOurs: boolean
 }
 
 /**
- * Finds a process of this user that listens on a TCP port. Undefined where the kernel does not say, or
- * there is none.
+ * Finds a process of this user that listens on a TCP port. Returns undefined if there is none, and on
+ * macOS.
  */
 export function holderOfPort(port: number): PortHolder | undefined {
   const inodes = new Set(
@@ -50,7 +50,7 @@ function holderOf(pid: string): PortHolder {
   return { pid: Number(pid), name: read(`/proc/${pid}/comm`).trim(), isOurs }
 }
 
-/** Where a process of ours meets its peers, as it was started. */
+/** Returns the rendezvous variable with which a process was started. */
 function rendezvousOf(pid: string): string | undefined {
   return read(`/proc/${pid}/environ`)
     .split('\0')
@@ -68,15 +68,15 @@ function listenersOf(pid: number | 'self'): { port: number; inode: string }[] {
     }))
 }
 
-/** A process below another one that listens. */
+/** A process that listens, and is a descendant of another one. */
 export interface ListeningChild {
   readonly pid: number
   readonly ports: readonly number[]
-  /** As it was started. */
+  /** Its command line. */
   readonly command: readonly string[]
 }
 
-/** Returns the children of a process, and theirs, that listen on TCP ports. Empty on macOS. */
+/** Returns the descendants of a process that listen on TCP ports. Empty on macOS. */
 export function listeningChildren(pid: number): ListeningChild[] {
   return childrenOf(pid).flatMap((child) => [
     ...listeningProcess(child),
@@ -92,7 +92,7 @@ export function listeningInSession(leader: number): ListeningChild[] {
   return sessionMembers(leader).flatMap(listeningProcess)
 }
 
-/** Whether the kernel gives this port to a program that asks for port 0. @see ip(7) */
+/** Whether the kernel may choose this port for a program that asks for port 0. @see ip(7) */
 export function isEphemeral(port: number): boolean {
   const range = read('/proc/sys/net/ipv4/ip_local_port_range').trim().split(/\s+/).map(Number)
   const [first = 32_768, last = 60_999] = range.length === 2 ? range : []
@@ -105,7 +105,7 @@ function listeningProcess(pid: number): ListeningChild[] {
   return ports.length > 0 ? [{ pid, ports, command }] : []
 }
 
-/** @see proc_pid_task(5): each thread lists the children that it has started. */
+/** Each thread lists the children that it has started. @see proc_pid_task(5) */
 function childrenOf(pid: number): number[] {
   return list(`/proc/${pid}/task`)
     .flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(' '))
@@ -123,7 +123,7 @@ function socketInodes(pid: number): Set<string> {
   return inodes
 }
 
-// A process may end, and a descriptor may be closed, at any moment: then there is nothing to read.
+// A process may end, and a descriptor be closed, at any moment: then there is nothing to read.
 
 function read(path: string): string {
   try {

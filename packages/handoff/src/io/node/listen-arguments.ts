@@ -1,4 +1,4 @@
-// The many forms of server.listen(), as one object.
+// Reads the many forms of server.listen() into one object.
 
 import type { ListenOptions as NetListenOptions } from 'node:net'
 
@@ -8,7 +8,7 @@ export interface ListenOptions extends NetListenOptions {
   fd?: number
   reusePort?: boolean
   /**
-   * Tells listeners on port 0 apart, so that each finds its own port again after a handoff.
+   * Distinguishes listeners on port 0: each gets its own port again after a handoff.
    *
    * @defaultValue the order of the calls: `1`, `2`, …
    */
@@ -21,12 +21,11 @@ export interface ListenCall {
 }
 
 /**
- * Reads the arguments of `server.listen(...)` as Node does.
+ * Reads the arguments of `server.listen(...)` as Node.js does, in the same order of checks.
  *
- * @returns options with exactly one of `fd`, `port` and `path`; undefined for what is not ours: a
- * handle object, or arguments that Node would refuse. Pass those on to Node.
- * @see https://nodejs.org/api/net.html#serverlisten and `Server.prototype.listen` in lib/net.js,
- * whose order of questions this follows
+ * @returns options with exactly one of `fd`, `port` and `path`; undefined for a call that Node.js has to
+ * handle: with a handle object, or arguments that Node.js refuses.
+ * @see https://nodejs.org/api/net.html#serverlisten and `Server.prototype.listen` in lib/net.js
  */
 export function readListenArguments(args: readonly unknown[]): ListenCall | undefined {
   const given = normalize(args)
@@ -42,7 +41,7 @@ export function readListenArguments(args: readonly unknown[]): ListenCall | unde
 
 type Given = Omit<ListenOptions, 'port'> & { port?: unknown; _handle?: unknown; handle?: unknown }
 
-/** What says how to listen, beside the place. */
+/** Options beside the address. */
 const names = [
   'host',
   'backlog',
@@ -55,7 +54,7 @@ const names = [
   'name',
 ] as const
 
-/** Reads them by name, as Node does: they may be inherited, or getters. */
+/** Reads them by name, as Node.js does: they may be inherited, or getters. */
 function pick(given: Given): ListenOptions {
   const read = names.map((name) => [name, given[name]] as const)
   return Object.fromEntries(read.filter(([, value]) => value !== undefined))
@@ -73,7 +72,7 @@ function placeOf(
 ): Pick<ListenOptions, 'fd' | 'port' | 'path'> | undefined {
   const { fd, port, path } = given
   if (typeof fd === 'number' && fd >= 0) return { fd }
-  // Anywhere for listen(callback) and listen({ port: undefined }), but not for listen({}).
+  // Any port for listen(callback) and listen({ port: undefined }), but not for listen({}).
   const omitted = typeof args[0] === 'function' || (port === undefined && 'port' in given)
   if (omitted || port === null) return { port: 0 }
   if (typeof port === 'number' || typeof port === 'string') {
@@ -83,7 +82,7 @@ function placeOf(
   return isPath(path) ? { path } : undefined
 }
 
-/** Text is a path, unless it is the text of a number. */
+/** Whether a value is a path: a text that is not a number. */
 function isPath(value: unknown): value is string {
   return typeof value === 'string' && numberOf(value) === undefined
 }

@@ -4,9 +4,9 @@ import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { sendDatagram } from '../channel/datagram.ts'
 import { statOfPath } from '../files/file-stat.ts'
-import { unlinkForUs } from '../files/unlink-hook.ts'
-import { removeStale } from '../listeners/bind-place.ts'
-import { removeKept } from '../listeners/unix-path.ts'
+import { unlinkUnguarded } from '../files/unlink-hook.ts'
+import { removeStaleSocket } from '../listeners/bind-request.ts'
+import { removeKept } from '../listeners/kept-paths.ts'
 import { processExists } from '../system/system.ts'
 
 /** What the names of private directories begin with: `self-<pid>-<eight digits>`. */
@@ -43,12 +43,12 @@ function removeIfDead(directory: string): void {
   )
   // A process in another pid namespace may have made it a moment ago.
   if (!hasRendezvous && !hasNotify) return
-  if (hasRendezvous && !removeStale(rendezvous)) return
+  if (hasRendezvous && !removeStaleSocket(rendezvous)) return
   if (hasNotify) {
     if (!isUnread(notify)) return
-    unlinkForUs(notify)
+    unlinkUnguarded(notify)
   }
-  removeKept(directory, removeStale)
+  removeKept(directory, removeStaleSocket)
   rmdirSync(directory)
 }
 

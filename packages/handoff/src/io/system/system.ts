@@ -6,7 +6,7 @@ import { constants } from 'node:os'
 import { printable } from '../../protocol/printable.ts'
 import { longestMs } from '../../terms/options.ts'
 import { guardPaths } from '../files/unlink-hook.ts'
-import { unseenListeners } from '../node/unseen-listeners.ts'
+import { hiddenListeners } from '../node/hidden-listeners.ts'
 
 export interface Timer {
   cancel(): void
@@ -79,7 +79,7 @@ export function startTimer(ms: number, callback: () => void, background = false)
 /** Hears signals after, or before, those that have heard them so far. */
 function hearSignals(first: boolean): System['onSignal'] {
   return (signals, listener) => {
-    const undo = signals.map((signal) => unseenListeners().add(signal, listener, first))
+    const undo = signals.map((signal) => hiddenListeners().add(signal, listener, first))
     return () => {
       for (const remove of undo) remove()
     }
@@ -121,7 +121,7 @@ export const realSystem: System = {
   onDeath(listener) {
     let exception: { error: unknown } | undefined
     const undo = [
-      unseenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
+      hiddenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
         const thrown = { error }
         exception = thrown
         // A handler of the program's lets the process live: it goes on to the next turn.
@@ -129,7 +129,7 @@ export const realSystem: System = {
           if (exception === thrown) exception = undefined
         }).unref()
       }),
-      unseenListeners().add('exit', (code: number) => {
+      hiddenListeners().add('exit', (code: number) => {
         listener({ code, ...(exception !== undefined && { exception }) })
       }),
     ]

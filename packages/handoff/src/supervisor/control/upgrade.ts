@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { close } from '../../io/native/descriptors.ts'
-import { become } from '../../io/system/become.ts'
+import { execProgram } from '../../io/system/exec-program.ts'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { reaper } from '../processes/reaper.ts'
 import { checkCommand } from '../program/release.ts'
@@ -69,7 +69,7 @@ function begin({ command, node }: Release, context: UpgradeContext): never {
   try {
     const file = writeSnapshot(snapshot)
     fd = file.fd
-    return become({
+    return execProgram({
       file: node,
       args: [...process.execArgv, command, ...commandLine(context.name)],
       env: { ...process.env, ...file.env },

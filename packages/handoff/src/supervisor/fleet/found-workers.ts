@@ -1,6 +1,6 @@
 // Workers of an earlier supervisor, which serve on without it.
 
-import { removeStale } from '../../io/listeners/bind-place.ts'
+import { removeStaleSocket } from '../../io/listeners/bind-request.ts'
 import { close } from '../../io/native/descriptors.ts'
 import { connectRendezvous } from '../../io/rendezvous/rendezvous.ts'
 import {
@@ -25,7 +25,7 @@ export function foundWorkers(run: RunDirectory, count: number): number[] {
     if (number <= count) return false
     const { rendezvous } = workerDirectory(run, number)
     const serves = servesAt(rendezvous)
-    if (!serves) removeStale(rendezvous)
+    if (!serves) removeStaleSocket(rendezvous)
     return serves
   })
 }

@@ -1,6 +1,6 @@
 // Which workers there are: those that have a place, and those of which processes are left.
 
-import { removeStale } from '../../io/listeners/bind-place.ts'
+import { removeStaleSocket } from '../../io/listeners/bind-request.ts'
 import { type RunDirectory, workerDirectory } from '../../io/rendezvous/run-directory.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
 import { now } from '../registry/clock.ts'
@@ -134,7 +134,7 @@ export class Roster {
 
   close(): void {
     for (const worker of this.all) worker.close()
-    for (const { number, rendezvous } of this.all) if (number > 1) removeStale(rendezvous)
+    for (const { number, rendezvous } of this.all) if (number > 1) removeStaleSocket(rendezvous)
   }
 
   /** @param resumed - what the release before has left of it; nothing of one that comes later. */
@@ -173,7 +173,7 @@ export class Roster {
     this.#workers.delete(worker.number)
     this.#past = [sumOf([...this.#past, workerStatus(worker, this.#now).handoffs])]
     worker.close()
-    removeStale(worker.rendezvous)
+    removeStaleSocket(worker.rendezvous)
   }
 
   get #now() {

@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs'
 import { type Datagram, DatagramListener } from '../../io/channel/datagram.ts'
 import { closeAll } from '../../io/channel/wire.ts'
-import { inodeAt } from '../../io/listeners/unix-path.ts'
+import { inodeAt } from '../../io/listeners/socket-path.ts'
 import { type Report, readReport } from '../registry/event.ts'
 
 export interface NotifySocket {

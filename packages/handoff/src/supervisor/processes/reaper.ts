@@ -1,7 +1,7 @@
 // Children of this process that nobody here has started: as PID 1 it has to wait for them.
 
 import { constants } from 'node:os'
-import { reapOrphans } from '../../io/system/reap.ts'
+import { reapOrphans } from '../../io/system/reap-orphans.ts'
 import type { Exit } from '../registry/exit.ts'
 
 /** Whether we are the init process of a container, whose children are all orphans of it. */

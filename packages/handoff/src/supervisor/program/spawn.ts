@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { inheritedVariables, type Named } from '../../io/listeners/activation.ts'
+import { inheritedVariables, type NamedDescriptor } from '../../io/listeners/inherited-variables.ts'
 import { moduleFolder } from '../../io/native/package-folder.ts'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
@@ -37,11 +37,11 @@ export interface Start {
   /** From 1. */
   readonly worker: number
   /** For the case that there is no process to take over from. */
-  readonly inherited: readonly Named[]
+  readonly inherited: readonly NamedDescriptor[]
   /** In the same case; else it is told by that one. */
   readonly generation: number
   /** At places of other workers, for what it would bind there. */
-  readonly reserved: readonly Named[]
+  readonly reserved: readonly NamedDescriptor[]
   /** Rendezvous sockets of processes from which it takes over, too. */
   readonly joins: readonly string[]
   /** Listeners of the old process that it may leave out. */

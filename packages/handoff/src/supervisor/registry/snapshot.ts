@@ -1,7 +1,7 @@
 // What a supervisor leaves to the release that takes its place in the same process.
 
 import { readValueFile, writeValueFileSync } from '../../io/channel/value-file.ts'
-import type { Named } from '../../io/listeners/activation.ts'
+import type { NamedDescriptor } from '../../io/listeners/inherited-variables.ts'
 import { close, isDescriptor } from '../../io/native/descriptors.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import type { Program } from '../program/program.ts'
@@ -21,7 +21,7 @@ export interface Snapshot extends FleetSnapshot {
   readonly release: string
   readonly lock: number
   readonly control: number
-  readonly inherited: readonly Named[]
+  readonly inherited: readonly NamedDescriptor[]
 }
 
 export interface FleetSnapshot {
@@ -47,7 +47,7 @@ export interface WorkerSnapshot {
   readonly hasLeft: boolean
   readonly notify: number
   /** The listeners kept for a crash. */
-  readonly stored: readonly Named[]
+  readonly stored: readonly NamedDescriptor[]
   readonly registry: RegistrySnapshot
   /** Pids of those processes that are children of this one. */
   readonly children: readonly number[]

@@ -1,6 +1,6 @@
 // What a worker answers to questions about its processes.
 
-import type { Named } from '../../io/listeners/activation.ts'
+import type { NamedDescriptor } from '../../io/listeners/inherited-variables.ts'
 import type { Generations } from '../processes/generations.ts'
 import type { Program } from '../program/program.ts'
 import type { ProcessRecord, Registry } from '../registry/registry.ts'
@@ -89,7 +89,7 @@ export abstract class WorkerAnswers {
   }
 
   /** The listeners kept for a crash of the process that serves. */
-  get kept(): readonly Named[] {
+  get kept(): readonly NamedDescriptor[] {
     return this.parts.memory.store.stored
   }
 

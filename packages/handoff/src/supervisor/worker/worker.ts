@@ -2,7 +2,7 @@
 // after a crash, stops it.
 
 import { closeAll } from '../../io/channel/wire.ts'
-import { restoreKept } from '../../io/listeners/unix-path.ts'
+import { restoreKept } from '../../io/listeners/kept-paths.ts'
 import { deferred } from '../../terms/deferred.ts'
 import { type End, Generations } from '../processes/generations.ts'
 import { now } from '../registry/clock.ts'

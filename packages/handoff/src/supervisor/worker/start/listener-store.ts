@@ -1,7 +1,8 @@
 // Keeps dups of the listeners of the process that serves: if it dies, clients wait in their queues.
 
 import { closeAll } from '../../../io/channel/wire.ts'
-import { listenerProtocolOf, type Named } from '../../../io/listeners/activation.ts'
+import { listenerProtocolOf } from '../../../io/listeners/inherited-listeners.ts'
+import type { NamedDescriptor } from '../../../io/listeners/inherited-variables.ts'
 import { close, describe } from '../../../io/native/descriptors.ts'
 import { placeOf } from '../../../protocol/manifest.ts'
 import { keyOfStoreName } from '../../../protocol/store-names.ts'
@@ -20,22 +21,22 @@ const wordTimeoutMs = 1_000
 export class ListenerStore {
   readonly #stored = new Map<string, number>()
   /** What the supervisor itself was started with; systemd listens there as long as we do. */
-  readonly #inherited: readonly Named[]
+  readonly #inherited: readonly NamedDescriptor[]
   /** Called when something more is kept. */
   readonly #waiting = new Set<() => void>()
   #closed = false
 
-  constructor(inherited: readonly Named[] = []) {
+  constructor(inherited: readonly NamedDescriptor[] = []) {
     this.#inherited = inherited
   }
 
   /** What the next process inherits, and uses where there is none to take over from. */
-  get all(): Named[] {
+  get all(): NamedDescriptor[] {
     return [...this.#inherited, ...this.stored]
   }
 
   /** What the process that serves has given us. */
-  get stored(): Named[] {
+  get stored(): NamedDescriptor[] {
     return [...this.#stored].map(([name, fd]) => ({ name, fd }))
   }
 
@@ -139,7 +140,7 @@ export class ListenerStore {
 }
 
 /** As the events of the process tell it; undefined for a name that was cut off. */
-function placeOfStored({ name, fd }: Named): string | undefined {
+function placeOfStored({ name, fd }: NamedDescriptor): string | undefined {
   const key = keyOfStoreName(name)
   return key === undefined ? undefined : placeOf({ key, port: describe(fd).port })
 }

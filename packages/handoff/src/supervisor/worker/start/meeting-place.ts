@@ -1,6 +1,6 @@
 // Waits for the rendezvous socket of the process that serves, where the directory of the run was removed.
 
-import { isMissing } from '../../../io/listeners/own-path.ts'
+import { isMissing } from '../../../io/listeners/socket-path.ts'
 import { startTimer } from '../../../io/system/system.ts'
 import { deferred } from '../../../terms/deferred.ts'
 import { HandoffError } from '../../../terms/errors.ts'

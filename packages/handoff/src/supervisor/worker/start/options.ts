@@ -1,6 +1,6 @@
 // What a worker is told, and what it tells.
 
-import type { Named } from '../../../io/listeners/activation.ts'
+import type { NamedDescriptor } from '../../../io/listeners/inherited-variables.ts'
 import type { RunDirectory } from '../../../io/rendezvous/run-directory.ts'
 import type { Serving } from '../../../terms/errors.ts'
 import type { HandoffEvent } from '../../../terms/events.ts'
@@ -14,7 +14,7 @@ import type { Line } from '../../text/announce.ts'
 /** A worker, as another one sees it that begins where it is. */
 export interface OtherWorker {
   /** The listeners of its process that are kept for a crash. */
-  readonly kept: readonly Named[]
+  readonly kept: readonly NamedDescriptor[]
   /** The process that serves. */
   readonly serving: { readonly generation: number } | undefined
 }
@@ -33,7 +33,7 @@ export interface WorkerOptions {
   /** What follows when the very first start fails: the end with 1, another one, or nothing. */
   readonly onFirstFailure: 'end' | 'retry' | 'wait'
   /** Listeners that the supervisor was started with, by socket activation. */
-  readonly inherited: readonly Named[]
+  readonly inherited: readonly NamedDescriptor[]
   /** As the release before has left it, in this very process. */
   readonly resumed?: WorkerSnapshot | undefined
   /** All other workers of the run, in the order of their numbers. */

@@ -1,7 +1,7 @@
 // Places of other workers, for one more: bound before its process starts, which listens there.
 
-import type { Named } from '../../../io/listeners/activation.ts'
-import { reserveTcp } from '../../../io/listeners/bind.ts'
+import { reserveTcp } from '../../../io/listeners/bind-socket.ts'
+import type { NamedDescriptor } from '../../../io/listeners/inherited-variables.ts'
 import { close, describe, dup } from '../../../io/native/descriptors.ts'
 import { joinedTo } from '../../../protocol/manifest.ts'
 import { keyOfStoreName } from '../../../protocol/store-names.ts'
@@ -16,8 +16,11 @@ import { HandoffError, reasonOf } from '../../../terms/errors.ts'
  * @param own - the names of those kept for this worker.
  * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED, where no descriptor is left.
  */
-export function reserve(others: readonly Named[], own: ReadonlySet<string>): Named[] {
-  const reserved: Named[] = []
+export function reserve(
+  others: readonly NamedDescriptor[],
+  own: ReadonlySet<string>,
+): NamedDescriptor[] {
+  const reserved: NamedDescriptor[] = []
   const names = new Set(own)
   try {
     for (const { name, fd } of others) {

@@ -1,21 +1,18 @@
-// Lets errors that Node.js makes in a call of ours have the stack that they have without us.
+// Removes frames of this package from errors that Node.js makes in its calls.
 
 import { moduleFolder } from '../native/package-folder.ts'
-import { bindStepName } from './internals.ts'
+import { bindStepName } from './internals/bind-step.ts'
 
-/** Frames of ours between Node.js and the step that it binds in, and some to spare. */
+/** Own frames between Node.js and the step in which it binds, with a margin. */
 const spareFrames = 40
 
-/**
- * Runs a step of Node.js. The error that it queues for the next tick gets a stack without frames of
- * ours.
- */
-export function withOwnStack(step: () => void): void {
+/** Runs a step of Node.js. An error that it queues for the next tick gets a stack without own frames. */
+export function hideOwnFrames(step: () => void): void {
   const { nextTick } = process
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = stackTraceLimit + spareFrames
   process.nextTick = (callback: (...args: never[]) => void, ...args: unknown[]) => {
-    for (const error of args) if (error instanceof Error) cleanStack(error, stackTraceLimit)
+    for (const error of args) if (error instanceof Error) removeOwnFrames(error, stackTraceLimit)
     Reflect.apply(nextTick, process, [callback, ...args])
   }
   try {
@@ -26,8 +23,8 @@ export function withOwnStack(step: () => void): void {
   }
 }
 
-/** Takes our frames out, and names the step as its caller in Node.js does. */
-export function cleanStack(error: Error, limit: number): void {
+/** Removes own frames from a stack, and names the step as its caller in Node.js does. */
+export function removeOwnFrames(error: Error, limit: number): void {
   const { stack = '' } = error
   const first = stack.indexOf('\n    at ')
   if (first < 0) return

@@ -1,10 +1,10 @@
-// Flags of node for a process that runs beside this one.
+// Adapts the flags of node for a process that runs at the same time as this one.
 
 /**
- * Gives back the flags, such that the inspector does not collide.
+ * Returns the flags with a free port for the inspector.
  *
- * @remarks This process holds the port that an inspect flag names, so another one takes any that is
- * free. The last flag counts, and those of the command line come after NODE_OPTIONS.
+ * @remarks This process holds the port that an inspect flag names, so the other one takes any free port.
+ * The last flag counts, and flags of the command line come after NODE_OPTIONS.
  * @see https://nodejs.org/api/cli.html#--inspect-porthostport
  * @internal
  */

@@ -1,7 +1,7 @@
-// Listens to the process unseen: a program counts, lists and removes its own listeners alone.
+// Adds listeners to the process that the program cannot count, list or remove.
 
 import type { EventEmitter } from 'node:events'
-import { withoutListenerLimit } from './internals.ts'
+import { withoutListenerLimit } from './internals/process-state.ts'
 
 type Name = string | symbol
 type Listener = (...args: never[]) => void
@@ -20,17 +20,17 @@ type MethodName =
   | 'rawListeners'
   | 'eventNames'
 
-export class UnseenListeners {
+export class HiddenListeners {
   readonly #emitter: EventEmitter
-  /** Node.js's own methods, or those of whoever was here before. */
+  /** The methods before this one replaced them: Node's own, or those of another package. */
   readonly #below: Record<MethodName, Method>
-  /** Node.js's own listeners to `newListener` and `removeListener`: they watch signals. */
+  /** Node's own listeners to `newListener` and `removeListener`: they watch signals. */
   readonly #starts: readonly Method[]
   readonly #stops: readonly Method[]
   readonly #ours = new Map<Name, { listener: Listener; first: boolean }[]>()
   #removing = 0
 
-  /** @param emitter - its methods are replaced on its prototype, which has to be its alone. */
+  /** @param emitter - its prototype must be its alone: the methods are replaced there. */
   constructor(emitter: EventEmitter) {
     this.#emitter = emitter
     this.#starts = emitter.rawListeners('newListener') as Method[]
@@ -53,9 +53,9 @@ export class UnseenListeners {
   }
 
   /**
-   * Adds a listener that the program does not see.
+   * Adds a listener that the program cannot see.
    *
-   * @param first - whether it is called before those of the program.
+   * @param first - whether it is called before the listeners of the program.
    * @returns the undo.
    */
   add(name: Name, listener: Listener, first = false): () => void {
@@ -69,32 +69,32 @@ export class UnseenListeners {
       const index = all.indexOf(one)
       if (index < 0) return
       all.splice(index, 1)
-      this.#quietly(() => this.#run('removeListener', name, listener))
+      this.#silently(() => this.#run('removeListener', name, listener))
       if (isSignal(name) && all.length === 0) this.#call(this.#stops, name, listener)
     }
   }
 
   #methods(): Record<MethodName, Method> {
-    const unseen = this
+    const hidden = this
     const adding = (method: MethodName): Method =>
       function (this: EventEmitter, ...args: unknown[]) {
-        const add = () => Reflect.apply(unseen.#below[method], this, args)
-        return this === unseen.#emitter ? unseen.#apart(args[0] as Name, add) : add()
+        const add = () => Reflect.apply(hidden.#below[method], this, args)
+        return this === hidden.#emitter ? hidden.#withoutOurs(args[0] as Name, add) : add()
       }
     const removing = (method: MethodName): Method =>
       function (this: EventEmitter, ...args: unknown[]) {
-        // Node.js stops to watch a signal that has no listener left: it has to see ours.
-        unseen.#removing += 1
+        // Node.js no longer watches a signal without listeners: here it has to see ours.
+        hidden.#removing += 1
         try {
-          return Reflect.apply(unseen.#below[method], this, args)
+          return Reflect.apply(hidden.#below[method], this, args)
         } finally {
-          unseen.#removing -= 1
+          hidden.#removing -= 1
         }
       }
     const listing = (method: MethodName): Method =>
       function (this: EventEmitter, ...args: unknown[]) {
-        const listeners = Reflect.apply(unseen.#below[method], this, args) as Listener[]
-        return listeners.filter((listener) => !unseen.#isOurs(args[0] as Name, listener))
+        const listeners = Reflect.apply(hidden.#below[method], this, args) as Listener[]
+        return listeners.filter((listener) => !hidden.#isOurs(args[0] as Name, listener))
       }
     return {
       on: adding('on'),
@@ -103,31 +103,31 @@ export class UnseenListeners {
       off: removing('off'),
       removeListener: removing('removeListener'),
       removeAllListeners(this: EventEmitter, ...args: unknown[]) {
-        const remove = () => Reflect.apply(unseen.#below.removeAllListeners, this, args)
-        return unseen.#apart(args[0] as Name | undefined, remove)
+        const remove = () => Reflect.apply(hidden.#below.removeAllListeners, this, args)
+        return hidden.#withoutOurs(args[0] as Name | undefined, remove)
       },
       listenerCount(this: EventEmitter, ...args: unknown[]) {
-        const count = Reflect.apply(unseen.#below.listenerCount, this, args) as number
-        const counted = unseen.#removing > 0 || args[1] !== undefined
-        return counted ? count : count - (unseen.#ours.get(args[0] as Name)?.length ?? 0)
+        const count = Reflect.apply(hidden.#below.listenerCount, this, args) as number
+        const counted = hidden.#removing > 0 || args[1] !== undefined
+        return counted ? count : count - (hidden.#ours.get(args[0] as Name)?.length ?? 0)
       },
       listeners: listing('listeners'),
       rawListeners: listing('rawListeners'),
       eventNames(this: EventEmitter) {
-        const names = Reflect.apply(unseen.#below.eventNames, this, []) as Name[]
-        return names.filter((name) => !unseen.#ours.has(name) || this.listenerCount(name) > 0)
+        const names = Reflect.apply(hidden.#below.eventNames, this, []) as Name[]
+        return names.filter((name) => !hidden.#ours.has(name) || this.listenerCount(name) > 0)
       },
     }
   }
 
-  /** Does something to the listeners of this name, or of all names, while ours are away. */
-  #apart<T>(name: Name | undefined, action: () => T): T {
+  /** Runs an action on the listeners of this name, or of all names, while ours are removed. */
+  #withoutOurs<T>(name: Name | undefined, action: () => T): T {
     const names = name === undefined ? [...this.#ours.keys()] : [name]
     const away = names.filter((each) => (this.#ours.get(each)?.length ?? 0) > 0)
     if (away.length === 0) return action()
     for (const each of away) {
       for (const { listener } of this.#ours.get(each) ?? []) {
-        this.#quietly(() => this.#run('removeListener', each, listener))
+        this.#silently(() => this.#run('removeListener', each, listener))
       }
     }
     try {
@@ -144,9 +144,9 @@ export class UnseenListeners {
 
   #put(name: Name, { listener, first }: { listener: Listener; first: boolean }): void {
     const method = first ? 'prependListener' : 'on'
-    // The program's number of listeners is not ours to warn of.
+    // Ours do not count for the limit at which Node.js warns.
     withoutListenerLimit(this.#emitter, () => {
-      this.#quietly(() => this.#run(method, name, listener))
+      this.#silently(() => this.#run(method, name, listener))
     })
   }
 
@@ -154,8 +154,8 @@ export class UnseenListeners {
     Reflect.apply(this.#below[method], this.#emitter, [name, listener])
   }
 
-  /** Nothing is emitted meanwhile: neither Node.js nor the program learns of a listener. */
-  #quietly(action: () => void): void {
+  /** Emits no event meanwhile: neither Node.js nor the program learns of a listener. */
+  #silently(action: () => void): void {
     const own = Object.getOwnPropertyDescriptor(this.#emitter, 'emit')
     const value = () => false
     Object.defineProperty(this.#emitter, 'emit', { value, configurable: true, writable: true })
@@ -180,10 +180,10 @@ function isSignal(name: Name): boolean {
   return typeof name === 'string' && name.startsWith('SIG')
 }
 
-let ofProcess: UnseenListeners | undefined
+let ofProcess: HiddenListeners | undefined
 
-/** Those of this process, from the first call on. */
-export function unseenListeners(): UnseenListeners {
-  ofProcess ??= new UnseenListeners(process)
+/** Returns the hidden listeners of this process. Replaces its methods at the first call. */
+export function hiddenListeners(): HiddenListeners {
+  ofProcess ??= new HiddenListeners(process)
   return ofProcess
 }

@@ -1,25 +1,26 @@
-// Keeps the paths of Unix listeners: programs remove them before they listen, and when they exit.
+// Keeps the paths of Unix listeners, which programs remove before they listen and when they exit.
 
 import { createHash } from 'node:crypto'
 import { linkSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { statOfPath } from '../files/file-stat.ts'
-import { unlinkForUs } from '../files/unlink-hook.ts'
+import type { ManifestEntry } from '../../protocol/manifest.ts'
+import { unlinkUnguarded } from '../files/unlink-hook.ts'
+import { inodeAt, unlinkOwn } from './socket-path.ts'
 
 /**
- * A kept path has two files in the directory of the run: a hard link to the socket, and, with this
- * ending, a symbolic link that names the path. The second one says that the path is to be there. As
- * long as the hard link exists, the kernel gives the number of its inode to no other file: to compare
- * numbers is a proof.
+ * A kept path has two files in the directory of the run: a hard link to the socket, and a symbolic link
+ * with this ending that names the path. The symbolic link says that the path must exist. As long as the
+ * hard link exists, the kernel gives the number of its inode to no other file: equal numbers prove that
+ * two files are the same.
  */
 const recordEnding = '.path'
 const linkPattern = /^kept-[0-9a-f]{8}$/
 
-/** Where one path is kept. */
+/** The files by which one path is kept. */
 interface Place {
   /** The path itself, absolute; empty if it is not known. */
   readonly path: string
-  /** The hard link; where the path is on another file system, a symbolic link to that link. */
+  /** The hard link; if the path is on another file system, a symbolic link to that link. */
   readonly link: string
   readonly record: string
 }
@@ -27,17 +28,17 @@ interface Place {
 /**
  * The paths of one run that must lead to its listeners. All processes of the run share them.
  *
- * @remarks What cannot be kept, on a file system without hard links, is as it would be without this.
+ * @remarks On a file system without hard links no path can be kept, and programs may remove theirs.
  * @internal
  */
 export class KeptPaths {
   readonly #directory: () => string | undefined
   readonly #onKeep: () => void
-  /** Paths that the program of this process has removed by intent. */
+  /** Paths that the program of this process has removed on purpose. */
   readonly #released = new Set<string>()
 
   /**
-   * @param directory - of the run; undefined as long as there is none.
+   * @param directory - the directory of the run; undefined as long as there is none.
    * @param onKeep - called whenever a path is kept.
    */
   constructor(directory: () => string | undefined, onKeep: () => void = () => {}) {
@@ -45,7 +46,7 @@ export class KeptPaths {
     this.#onKeep = onKeep
   }
 
-  /** Keeps the path, if the socket with this inode (`device:inode`) is there. */
+  /** Keeps the path if the socket with this inode (`device:inode`) is there. */
   keep(path: string, inode: string): void {
     const place = this.#place(path)
     if (place === undefined || inodeAt(path) !== inode) return
@@ -65,8 +66,8 @@ export class KeptPaths {
   /**
    * Puts the path back if nothing is there.
    *
-   * @param inode - of the socket; undefined for whichever is kept.
-   * @param anew - even if the program has removed the path by intent: it listens there again.
+   * @param inode - the inode of the socket; undefined for the one that is kept.
+   * @param anew - whether the program listens there again. Restores a path that it removed on purpose.
    */
   restore(path: string, inode?: string, anew = false): void {
     const place = this.#place(path)
@@ -84,7 +85,7 @@ export class KeptPaths {
   }
 
   /**
-   * Whether the path is to stay when this process closes its listener: the run has several workers, and
+   * Whether the path must stay when this process closes its listener: the run has several workers, and
    * the others may serve at the same socket. The supervisor removes the path at the end of the run.
    */
   isShared(path: string): boolean {
@@ -92,7 +93,7 @@ export class KeptPaths {
     return directory !== undefined && hasManyWorkers(directory) && this.has(path)
   }
 
-  /** The program that serves removes the path by intent: it is put back only when it listens there anew. */
+  /** The program that serves removes the path on purpose: restores it only if it listens there again. */
   release(path: string): void {
     const place = this.#place(path)
     if (place === undefined) return
@@ -100,15 +101,35 @@ export class KeptPaths {
     unlink(place.record)
   }
 
-  /** Whether the program of this process has removed the path by intent, and not listened there anew. */
+  /** Whether the program of this process has removed the path on purpose, and not listened there again. */
   isReleased(path: string): boolean {
     return this.#released.has(resolve(path))
   }
 
-  /** Keeps the path no more, unless another socket is kept for it by now. */
+  /** Keeps the path no longer, unless another socket is kept for it by now. */
   forget(path: string, inode: string): void {
     const place = this.#place(path)
     if (place !== undefined && inodeOf(place) === inode) remove(place)
+  }
+
+  /**
+   * Restores the path of a listener if it is missing, and keeps it. The path of a socket unit has no inode
+   * in its entry: it is the unit's.
+   *
+   * @param anew - whether the program has just asked for the listener.
+   */
+  keepEntry({ protocol, address, inode }: ManifestEntry, anew = false): void {
+    if (protocol !== 'unix') return
+    this.restore(address, inode, anew)
+    if (inode !== undefined) this.keep(address, inode)
+  }
+
+  /** Removes the path of a listener, and keeps it no more; not if other workers may serve there. */
+  removeEntry(entry: ManifestEntry): void {
+    const { protocol, address, inode } = entry
+    if (protocol === 'unix' && this.isShared(address)) return
+    unlinkOwn(entry)
+    if (protocol === 'unix' && inode !== undefined) this.forget(address, inode)
   }
 
   #place(path: string): Place | undefined {
@@ -120,15 +141,15 @@ export class KeptPaths {
   }
 }
 
-/** Puts back all paths of a run that were removed. */
+/** Restores all paths of a run that were removed. */
 export function restoreKept(directory: string): void {
   for (const place of placesIn(directory)) if (isWanted(place)) restore(place)
 }
 
 /**
- * Removes the paths of a run to which nobody listens.
+ * Removes the paths of a run to which no process listens.
  *
- * @param isDead - whether nobody listens on the socket at this path.
+ * @param isDead - returns whether no process listens on the socket at a path.
  */
 export function removeKept(directory: string, isDead: (path: string) => boolean): void {
   for (const place of placesIn(directory)) {
@@ -144,20 +165,7 @@ export function keepsAny(directory: string): boolean {
   return placesIn(directory).length > 0
 }
 
-/**
- * Device and inode of the socket at a path; undefined for anything else, and where this process may not
- * look: it may have given up root.
- */
-export function inodeAt(path: string): string | undefined {
-  try {
-    const stat = statOfPath(path)
-    return stat?.isSocket() ? `${stat.dev}:${stat.ino}` : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether processes of several workers can be replaced here: each has a rendezvous socket of its own. */
+/** Whether the run has several workers: each has a rendezvous socket of its own. */
 function hasManyWorkers(directory: string): boolean {
   try {
     const names = readdirSync(directory)
@@ -216,13 +224,13 @@ function makeLink({ path, link }: Place): void {
   }
 }
 
-/** Never in the place of something else: link(2) fails where anything is. */
+/** Never replaces another file: link(2) fails if anything is at the path. */
 function restore(place: Place): void {
   if (inodeOf(place) === undefined) return
   try {
     linkSync(linkOf(place), place.path)
   } catch {
-    // It is there; or its directory is not.
+    // The path exists, or its directory does not.
   }
 }
 
@@ -234,8 +242,8 @@ function remove(place: Place): void {
 
 function unlink(path: string): void {
   try {
-    unlinkForUs(path)
+    unlinkUnguarded(path)
   } catch {
-    // It has gone already.
+    // It was removed already.
   }
 }

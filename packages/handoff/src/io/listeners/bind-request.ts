@@ -1,19 +1,19 @@
-// Binds where nothing was received, at the addresses that Node.js would choose.
+// Binds a new listener where a request asks for it, at the addresses that Node.js would choose.
 
 import type { ListenerRequest } from '../../protocol/manifest.ts'
 import { connectUnix } from '../channel/unix-socket.ts'
 import { statOfPath } from '../files/file-stat.ts'
-import { unlinkForUs } from '../files/unlink-hook.ts'
+import { unlinkUnguarded } from '../files/unlink-hook.ts'
 import { close } from '../native/descriptors.ts'
-import { bindTcp, bindUdp, bindUnix } from './bind.ts'
-import type { BindOptions } from './held.ts'
+import { bindTcp, bindUdp, bindUnix } from './bind-socket.ts'
+import type { BindOptions } from './held-listener.ts'
 
 /**
- * Returns a bound descriptor; a listening one for TCP and Unix.
+ * Returns a bound descriptor; for TCP and Unix it listens.
  *
  * @throws the system's error.
  */
-export function bindPlace(request: ListenerRequest, options: BindOptions): number {
+export function bindRequest(request: ListenerRequest, options: BindOptions): number {
   const { protocol, address, port, ipv6Only } = request
   if (protocol === 'unix') return bindPath(address ?? '', options)
   const bindAt = protocol === 'tcp' ? bindTcp : bindUdp
@@ -21,7 +21,7 @@ export function bindPlace(request: ListenerRequest, options: BindOptions): numbe
   try {
     return bindAt({ ...options, address: '::', port, ipv6Only })
   } catch (error) {
-    // As Node: every address means IPv6 dual stack, or IPv4 where the machine has no IPv6.
+    // As Node.js: every address means IPv6 dual stack, or IPv4 if the machine has no IPv6.
     if (!noIpv6.has((error as NodeJS.ErrnoException).code ?? '')) throw error
     return bindAt({ ...options, address: '0.0.0.0', port })
   }
@@ -33,16 +33,19 @@ function bindPath(path: string, options: BindOptions): number {
   try {
     return bindUnix({ path, ...options })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || !removeStale(path)) throw error
+    const isInUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    if (!isInUse || !removeStaleSocket(path)) throw error
     return bindUnix({ path, ...options })
   }
 }
 
 /**
- * Removes the path of a server that was killed: a socket of ours on which nobody listens.
- * Node leaves this to the user; here nobody else may unlink, so we clean up too.
+ * Removes the path of a server that was killed: a socket of this user to which no process listens.
+ *
+ * @remarks Node.js leaves that to the user. Here users cannot unlink the path, so this package does.
+ * @returns whether the path was removed.
  */
-export function removeStale(path: string): boolean {
+export function removeStaleSocket(path: string): boolean {
   const stat = statOfPath(path)
   if (!stat?.isSocket() || Number(stat.uid) !== process.getuid?.()) return false
   try {
@@ -50,7 +53,7 @@ export function removeStale(path: string): boolean {
     return false
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return false
-    unlinkForUs(path)
+    unlinkUnguarded(path)
     return true
   }
 }

@@ -1,11 +1,14 @@
-// Observes connections, HTTP/2 sessions and upgrades of servers without being a listener of theirs.
+// Observes connections, HTTP/2 sessions and upgrades of servers without being one of their listeners.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
 import type { Http2Session } from 'node:http2'
 import { type Server, Socket } from 'node:net'
-import { boundSession, parentOf, serverOf, upgradeBeingMade } from '../node/internals.ts'
-import { shadow } from '../node/shadow.ts'
+import { serverOf } from '../node/internals/connection-count.ts'
+import { upgradeBeingMade } from '../node/internals/http-parser.ts'
+import { boundSession } from '../node/internals/http2-session.ts'
+import { parentOf } from '../node/internals/tls.ts'
+import { shadowMethod } from '../node/shadow-method.ts'
 
 /**
  * Node.js publishes each connection that a server accepted here, after its `connection` event.
@@ -14,9 +17,9 @@ import { shadow } from '../node/shadow.ts'
  */
 const connectionAccepted = 'net.server.socket'
 
-/** What an observer of one server gets. Sockets are those of the transport, never TLS sockets. */
+/** Observes one server. Sockets are those of the transport, not TLS sockets. */
 export interface ServerObserver {
-  /** The server has a new connection; its `connection` listeners have run. */
+  /** The server has a new connection, and its `connection` listeners have run. */
   onConnection(socket: Socket): void
   /** A connection was destroyed, and has emitted `close`. */
   onEnd(socket: Socket): void
@@ -27,18 +30,18 @@ export interface ServerObserver {
 }
 
 const observers = new Map<Server, ServerObserver[]>()
-/** Destroyed, and not reported yet. */
+/** Sockets that were destroyed and not reported yet. */
 let ended: Socket[] = []
 let uninstall: (() => void) | undefined
 
 /**
  * Observes a server.
  *
- * @remarks A listener would be visible to the program (`listenerCount`, `listeners`, `newListener`,
- * the order of calls, `removeAllListeners`), and some change what Node.js does. A wrapper around
- * `emit` would stand in every stack. So Node.js is observed beside its events: by what it publishes,
- * and by methods of sockets that it calls when something begins or ends. Those methods are observed
- * for all sockets of the process, as long as one server is; each call costs a comparison or two.
+ * @remarks The program could see a listener (`listenerCount`, `listeners`, `newListener`, the order of
+ * calls, `removeAllListeners`), and some listeners change what Node.js does. A wrapper of `emit` would
+ * occur in every stack. So this uses other means: the diagnostics channels of Node.js, and methods of
+ * sockets that Node.js calls when a connection begins or ends. Those methods are observed for all sockets
+ * of the process, as long as one server is observed. Each call costs a comparison or two.
  * @returns the undo.
  */
 export function observeServer(server: Server, observer: ServerObserver): () => void {
@@ -62,18 +65,18 @@ export function reportConnection(server: Server, socket: Socket): void {
 function install(): () => void {
   const { _destroy: destroy, setNoDelay, removeListener } = Socket.prototype
   const undo = [
-    // Node.js counts down the connections of a server here.
-    shadow(Socket.prototype, '_destroy', function (this: Socket, ...args: unknown[]) {
+    // In this method Node.js counts down the connections of a server.
+    shadowMethod(Socket.prototype, '_destroy', function (this: Socket, ...args: unknown[]) {
       Reflect.apply(destroy, this, args)
       if (observersOf(this) !== undefined && ended.push(this) === 1) afterClose(reportEnds)
     }),
-    // An HTTP/2 session calls it on its socket when it is made.
-    shadow(Socket.prototype, 'setNoDelay', function (this: Socket, ...args: unknown[]) {
+    // A new HTTP/2 session calls this method of its socket.
+    shadowMethod(Socket.prototype, 'setNoDelay', function (this: Socket, ...args: unknown[]) {
       reportSession(this)
       return Reflect.apply(setNoDelay, this, args)
     }),
-    // An HTTP server takes its listeners off the socket before it emits `upgrade`.
-    shadow(Socket.prototype, 'removeListener', function (this: Socket, ...args: unknown[]) {
+    // An HTTP server removes its listeners from the socket before it emits `upgrade`.
+    shadowMethod(Socket.prototype, 'removeListener', function (this: Socket, ...args: unknown[]) {
       if (args[0] === 'data') reportUpgrade(this)
       return Reflect.apply(removeListener, this, args)
     }),
@@ -96,8 +99,8 @@ function onAccepted(message: unknown): void {
 }
 
 /**
- * Calls back when what is closed in this turn of the event loop has emitted `close`: libuv closes
- * handles after the first `setImmediate`, and before the second.
+ * Calls back when the sockets that are closed in this turn of the event loop have emitted `close`. libuv
+ * closes handles after the first `setImmediate`, and before the second.
  */
 function afterClose(callback: () => void): void {
   setImmediate(() => setImmediate(callback))
@@ -113,11 +116,11 @@ function reportEnds(): void {
 
 function reportSession(socket: Socket): void {
   const transport = parentOf(socket) ?? socket
-  const interested = observersOf(transport)
-  if (interested === undefined) return
+  const serverObservers = observersOf(transport)
+  if (serverObservers === undefined) return
   const session = boundSession(socket)
   if (session === undefined) return
-  for (const observer of interested) observer.onSession(session, transport)
+  for (const observer of serverObservers) observer.onSession(session, transport)
 }
 
 function reportUpgrade(socket: Socket): void {

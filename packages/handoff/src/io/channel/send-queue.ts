@@ -17,7 +17,7 @@ const none = new Int32Array(0)
 const goneErrnos = [constants.errno.EPIPE, constants.errno.ECONNRESET, constants.errno.ENOTCONN]
 
 /** Sends in order, never blocking. @internal */
-export class Outbox {
+export class SendQueue {
   readonly #fd: number
   readonly #queue: Outgoing[] = []
   /** Set when a message was cut in its middle: whatever came next would be read as its rest. */

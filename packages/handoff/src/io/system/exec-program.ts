@@ -4,7 +4,7 @@ import { check, loadNative } from '../native/addon.ts'
 import { descriptorArray } from '../native/descriptors.ts'
 
 /** The program to become. */
-export interface Become {
+export interface ProgramToExec {
   /** The executable: a path, not searched for. */
   readonly file: string
   readonly args: readonly string[]
@@ -22,7 +22,7 @@ export interface Become {
  * @see execve(2)
  * @internal
  */
-export function become({ file, args, env, keep }: Become): never {
+export function execProgram({ file, args, env, keep }: ProgramToExec): never {
   const pairs = Object.entries(env).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   )

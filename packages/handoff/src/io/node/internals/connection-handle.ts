@@ -1,0 +1,48 @@
+// The libuv handle below a connected socket: its descriptor, its write queue, whether it reads.
+
+import type { Socket } from 'node:net'
+
+interface StreamHandle {
+  readStart(): number
+  readStop(): number
+}
+
+/**
+ * Returns the descriptor of an open socket, which stays the socket's.
+ *
+ * @returns undefined if this Node.js does not have the fields.
+ * @see src/stream_base.cc `StreamBase::GetFD` (Node 20 to 26)
+ */
+export function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: unknown } | null })._handle?.fd
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}
+
+/**
+ * Returns how many bytes a socket has given to libuv, and libuv not yet to the kernel.
+ *
+ * @returns undefined if the socket is closed, and if this Node.js does not have the fields.
+ * @see src/stream_wrap.cc `LibuvStreamWrap::GetWriteQueueSize` (Node 20 to 26)
+ */
+export function unsentBytes(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: { writeQueueSize?: unknown } | null }
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined
+}
+
+/** Whether {@link setReading} works on this connection. */
+export function canSetReading(socket: Socket): boolean {
+  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle
+  return typeof handle?.readStart === 'function' && typeof handle.readStop === 'function'
+}
+
+/**
+ * Stops or resumes reading from a connection, below the socket and any parser of its bytes.
+ *
+ * @returns false if this Node.js does not have the fields; the connection then reads on.
+ * @see src/stream_base.cc `StreamBase::ReadStopJS` (Node 20 to 26)
+ */
+export function setReading(socket: Socket, reading: boolean): boolean {
+  if (!canSetReading(socket)) return false
+  const { _handle: handle } = socket as unknown as { _handle: StreamHandle }
+  return (reading ? handle.readStart() : handle.readStop()) === 0
+}

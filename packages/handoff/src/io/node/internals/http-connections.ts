@@ -1,0 +1,53 @@
+// The list that a server has of its HTTP/1.1 connections.
+
+import { type Server, Socket } from 'node:net'
+
+interface ConnectionsList {
+  all(): { socket?: unknown }[]
+  idle(): { socket?: unknown }[]
+}
+
+/**
+ * Returns the connections that `closeIdleConnections()` would close now and that have been used: no byte
+ * of an unanswered request was read.
+ *
+ * @returns undefined if this Node.js does not have the list, and for servers that do not speak HTTP/1.1.
+ * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
+ * src/node_http_parser.cc `ConnectionsList::Idle` (Node 20 to 26)
+ */
+export function idleConnections(server: Server): Set<Socket> | undefined {
+  const list = connectionsOf(server)
+  if (typeof list?.idle !== 'function') return undefined
+  const idle = new Set<Socket>()
+  for (const { socket } of list.idle()) {
+    if (!(socket instanceof Socket)) continue
+    // Node 26 lists connections without a request as well.
+    if (!('_httpMessage' in socket)) continue
+    const { _httpMessage: response } = socket as { _httpMessage: { finished: boolean } | null }
+    // Not null: the response to a request that came behind the one that was answered.
+    if (response === null || response.finished) idle.add(socket)
+  }
+  return idle
+}
+
+/**
+ * Returns the connections on which a server reads HTTP/1.1, without upgraded ones.
+ *
+ * @returns none if this Node.js does not have the list, and for servers that do not speak HTTP/1.1.
+ * @see src/node_http_parser.cc `ConnectionsList::All` (Node 20 to 26)
+ */
+export function httpConnections(server: Server): Socket[] {
+  const list = connectionsOf(server)
+  if (typeof list?.all !== 'function') return []
+  return list.all().flatMap(({ socket }) => (socket instanceof Socket ? [socket] : []))
+}
+
+let connectionsKey: symbol | undefined
+
+function connectionsOf(server: Server): Partial<ConnectionsList> | undefined {
+  connectionsKey ??= Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  )
+  if (connectionsKey === undefined) return undefined
+  return (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[connectionsKey]
+}
