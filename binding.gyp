@@ -10,13 +10,19 @@
         # Windows has no SCM_RIGHTS: nothing is built there, and the loader says so.
         ["OS=='win'", { "type": "none" }, {
           "sources": [
-            "native/arguments.cc",
-            "native/binding.cc",
+            "native/binding/arguments.cc",
+            "native/binding/binding.cc",
+            "native/binding/connections.cc",
+            "native/binding/descriptors.cc",
+            "native/binding/listeners.cc",
+            "native/binding/messages.cc",
+            "native/binding/poll.cc",
+            "native/binding/processes.cc",
+            "native/binding/unix_sockets.cc",
             "native/connections.cc",
             "native/descriptor.cc",
             "native/facts.cc",
             "native/listener.cc",
-            "native/poll.cc",
             "native/process.cc",
             "native/readiness.cc",
             "native/scm_rights.cc",

@@ -10,7 +10,8 @@ namespace handoff {
 namespace {
 
 #if defined(__linux__)
-// One system call in place of three: only a TCP socket answers, and says whether it listens.
+// One system call instead of three: only a TCP socket has these facts, and they say whether it
+// listens.
 bool IsTcpConnection(int fd) {
   unsigned char state = 0;  // tcpi_state, the first byte of tcp_info
   socklen_t length = sizeof(state);

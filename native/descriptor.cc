@@ -6,7 +6,7 @@
 
 namespace handoff {
 
-// Descriptors 0 to 2 may be free in a daemon; ours must never become its stdio.
+// Descriptors 0 to 2 may be free in a daemon. Those of the core must never become its stdio.
 constexpr int kFirstAboveStdio = 3;
 
 Owned::~Owned() {

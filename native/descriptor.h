@@ -1,4 +1,4 @@
-// What every descriptor of the core has in common: who closes it, and how it is born.
+// Creates and closes descriptors, and sets their common flags and options.
 #pragma once
 
 #include <errno.h>
@@ -34,26 +34,26 @@ class Owned {
   int fd_;
 };
 
-// Returns a new close-on-exec descriptor, above those of stdio, of the same open file; the caller
+// Returns a new close-on-exec descriptor of the same open file, above those of stdio. The caller
 // owns it. Or -errno: EBADF, EMFILE.
 int Dup(int fd);
 
-// Closes `fd`, whoever owned it. Returns 0, or -errno: EBADF, EIO. The descriptor is gone whatever
-// the result but EBADF is; EINTR counts as success and is never repeated, see close(2).
+// Closes `fd`. Returns 0, or -errno: EBADF, EIO. The descriptor is closed unless the result is
+// EBADF. EINTR counts as success and is never repeated, see close(2).
 int Close(int fd);
 
-// Returns a new socket, close-on-exec and non-blocking, that never raises SIGPIPE; the caller owns
+// Returns a new socket, close-on-exec and non-blocking, that never raises SIGPIPE. The caller owns
 // it. Or -errno: EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM.
 int OpenSocket(int domain, int type);
 
-// Sets close-on-exec. Returns 0 or -errno. Only for systems that cannot do it at creation.
+// Sets close-on-exec. Returns 0 or -errno. For systems that cannot set it at creation.
 int SetCloseOnExec(int fd);
 
-// Sets O_NONBLOCK, which all holders of the open file share. Returns 0 or -errno.
+// Sets O_NONBLOCK, for all processes that share the open file. Returns 0 or -errno.
 int SetNonBlocking(int fd);
 
-// Keeps a write to a closed peer from raising SIGPIPE where MSG_NOSIGNAL does not exist (macOS,
-// which refuses this once the peer has gone: no reason to fail, the next call will tell).
+// Keeps a write to a closed peer from raising SIGPIPE on systems without MSG_NOSIGNAL (macOS).
+// Ignores errors: macOS refuses this once the peer has closed, and then the next call fails.
 void SuppressSigpipe(int fd);
 
 // Sets an integer socket option. Returns 0 or -errno: EBADF, ENOTSOCK, ENOPROTOOPT.

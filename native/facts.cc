@@ -9,7 +9,7 @@
 namespace handoff {
 namespace {
 
-// A boolean option; one that the system or the family does not have is off.
+// Reads a boolean option: off if the system or the family does not have it.
 bool IsOn(int fd, int level, int option) {
   int value = 0;
   return GetOption(fd, level, option, &value) == 0 && value != 0;

@@ -1,4 +1,4 @@
-// What a descriptor is, by the kernel's own word: a peer's claim about it is never believed.
+// Asks the kernel what a descriptor is. The claims of a peer about it are never believed.
 #pragma once
 
 #include <net/if.h>
@@ -16,14 +16,14 @@ struct Facts {
   bool ipv6_only = false;
   bool reuse_port = false;
   int port = 0;
-  // The address in text, with %scope where it has one; or the Unix path, whose first byte is NUL
-  // for an abstract name. Not terminated.
+  // The address as text, with %scope if it has one; or the Unix path, whose first byte is NUL for
+  // an abstract name. Not terminated.
   char name[sizeof(sockaddr_un::sun_path)];
   int name_length = 0;
 };
 static_assert(sizeof(Facts::name) > INET6_ADDRSTRLEN + IF_NAMESIZE, "holds any address");
 
-// Fills `facts`. Returns 0, also for what is not a socket; or -errno: EBADF.
+// Fills `facts`. Returns 0, also if it is not a socket; or -errno: EBADF.
 int Describe(int fd, Facts* facts);
 
 }  // namespace handoff

@@ -69,12 +69,13 @@ int BindInternet(const char* address, int port, int type, const InternetOptions&
   return err < 0 ? err : fd.Release();
 }
 
-// Gives the path `mode`. The socket had at most those rights before: this only adds what the umask
-// had taken away.
+// Gives the path `mode`. The socket had at most those rights before: this only adds those that the
+// umask had removed.
 int EnsureMode(const char* path, mode_t mode) {
 #if defined(__GLIBC__)
-  // Not lstat(2): built with glibc 2.33 or newer, it needs that release or a newer one. Node.js itself
-  // needs 2.28, which has statx(2). A sandbox may forbid it; chmod(2) then sets the mode in any case.
+  // Not lstat(2): built with glibc 2.33 or newer, it needs that release or a newer one. Node.js
+  // itself needs 2.28, which has statx(2). A sandbox may forbid it; chmod(2) then sets the mode in
+  // any case.
   struct statx found;
   bool is_set = statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MODE, &found) == 0 &&
                 (found.stx_mode & 07777) == mode;
@@ -86,7 +87,7 @@ int EnsureMode(const char* path, mode_t mode) {
   return Retry([=] { return chmod(path, mode); });
 }
 
-// Binds `fd`, and when it makes a path, removes that again if a later step fails.
+// Binds `fd`. If that makes a path and a later step fails, removes the path again.
 int BindPath(int fd, const char* path, size_t length, int mode, int backlog) {
   sockaddr_un address;
   int size = UnixAddress(path, length, &address);
@@ -99,7 +100,7 @@ int BindPath(int fd, const char* path, size_t length, int mode, int backlog) {
   int err = Retry([&] { return bind(fd, reinterpret_cast<sockaddr*>(&address), size); });
   if (err < 0) return err;
   if (has_path && mode != kModeFromUmask) err = EnsureMode(address.sun_path, mode);
-  // Nobody can connect before listen(2): the mode is in force by then on every system.
+  // No client can connect before listen(2): by then the mode is in force on every system.
   if (err == 0 && backlog > 0) err = Retry([&] { return listen(fd, backlog); });
   if (err < 0 && has_path) unlink(address.sun_path);
   return err;
@@ -122,7 +123,8 @@ int ReserveTcp(int listener) {
   bool is_tcp = facts.family == AF_INET || facts.family == AF_INET6;
   if (!is_tcp || !facts.listening) return -EINVAL;
 #if defined(__linux__)
-  // It may be told late: inet_csk_bind_conflict() asks for it at the bind of the other socket.
+  // Not too late after its bind: inet_csk_bind_conflict() checks it at the bind of the other
+  // socket.
   err = SetOption(listener, SOL_SOCKET, SO_REUSEPORT, 1);
   if (err < 0) return err;
   InternetOptions options;
@@ -142,7 +144,7 @@ int StopListening(int listener) {
   if (err < 0) return err;
   bool is_tcp = facts.family == AF_INET || facts.family == AF_INET6;
   if (!is_tcp || !facts.listening) return -EINVAL;
-  // inet_shutdown(), TCP_LISTEN: the socket is closed for all who hold it.
+  // inet_shutdown(), TCP_LISTEN: the socket is closed for all processes that hold it.
   return shutdown(listener, SHUT_RD) < 0 ? -errno : 0;
 }
 

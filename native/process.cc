@@ -10,9 +10,6 @@
 #endif
 #include <sys/wait.h>
 #include <unistd.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#endif
 
 #include <algorithm>
 #include <vector>
@@ -42,7 +39,7 @@ int ReapOrphans(const int32_t* known, size_t known_count, Orphan* orphans, size_
   return static_cast<int>(count);
 }
 
-// The numbers are those of every architecture but alpha; older headers do not have them.
+// The numbers of every architecture but alpha. Older headers do not have them.
 #if defined(__linux__) && !defined(SYS_pidfd_open)
 #define SYS_pidfd_open 434
 #endif

@@ -27,7 +27,7 @@ constexpr size_t kCredentialsSpace = CMSG_SPACE(sizeof(ucred));
 constexpr size_t kCredentialsSpace = 0;
 #endif
 
-// Adds the descriptors of one control message to `fds`; those beyond its end are closed.
+// Adds the descriptors of one control message to `fds`. Closes those beyond its end.
 void TakeDescriptors(const cmsghdr* header, int* fds, Ancillary* ancillary) {
   size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
   const unsigned char* data = CMSG_DATA(header);
@@ -51,7 +51,7 @@ void TakeCredentials(const cmsghdr* header, Ancillary* ancillary) {
   if (header->cmsg_type != SCM_CREDENTIALS) return;
   ucred sender;
   memcpy(&sender, CMSG_DATA(header), sizeof(sender));
-  // Pid 0: sent before PassCredentials, or from a pid namespace that we do not see.
+  // Pid 0: sent before PassCredentials, or from a pid namespace that this process does not see.
   if (sender.pid == 0) return;
   ancillary->has_credentials = true;
   ancillary->credentials = {sender.pid, sender.uid, sender.gid};
@@ -76,7 +76,7 @@ ssize_t Send(int fd, const void* bytes, size_t length, const int* fds, size_t co
   message.msg_iovlen = 1;
   if (count > 0) {
     size_t size = count * sizeof(int);
-    memset(control, 0, CMSG_SPACE(size));  // the padding would tell the peer what was on our stack
+    memset(control, 0, CMSG_SPACE(size));  // the padding would send a part of the stack to the peer
     message.msg_control = control;
     message.msg_controllen = CMSG_SPACE(size);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
@@ -107,7 +107,7 @@ ssize_t Receive(int fd, void* buffer, size_t capacity, int* fds, Ancillary* anci
     TakeCredentials(header, ancillary);
   }
   ancillary->cut = message.msg_flags & MSG_TRUNC;
-  // At EMFILE recvmsg succeeds, with those descriptors that found room: kernel, scm_detach_fds.
+  // At EMFILE recvmsg succeeds with those descriptors that had room: kernel, scm_detach_fds.
   if (message.msg_flags & MSG_CTRUNC) ancillary->truncated = true;
   if (ancillary->truncated) {
     while (ancillary->count > 0) Close(fds[--ancillary->count]);
@@ -121,7 +121,7 @@ int PassCredentials(int fd, bool pass) {
 #else
   (void)pass;
   int type;
-  return GetOption(fd, SOL_SOCKET, SO_TYPE, &type);  // the same answer to what is no socket
+  return GetOption(fd, SOL_SOCKET, SO_TYPE, &type);  // fails in the same way if it is not a socket
 #endif
 }
 

@@ -12,39 +12,39 @@ namespace handoff {
 constexpr size_t kMaxDescriptors = 253;
 
 struct Credentials {
-  pid_t pid;  // -1 where the system does not tell
+  pid_t pid;  // -1 if the system does not report it
   uid_t uid;
   gid_t gid;
 };
 
-// What came with the bytes.
+// The descriptors and credentials of received bytes.
 struct Ancillary {
   size_t count = 0;              // descriptors written to `fds`; the caller owns them
   bool truncated = false;        // MSG_CTRUNC: descriptors were lost; then count is 0
   bool cut = false;              // MSG_TRUNC: the datagram was longer than the buffer
-  bool has_credentials = false;  // the sender's, by the kernel's word (Linux, PassCredentials)
+  bool has_credentials = false;  // the sender's, from the kernel (Linux, PassCredentials)
   Credentials credentials = {-1, 0, 0};
 };
 
-// Sends up to `length` bytes, without blocking and without SIGPIPE, and `count` descriptors on the
-// first of them. `to` is null on a connected socket. The caller keeps its descriptors.
-// Returns the bytes taken, which are fewer than `length` when a stream is nearly full; any
-// descriptors have gone with them. Or -errno, and then nothing was sent: EAGAIN, EPIPE,
-// ECONNRESET, EBADF (one of the descriptors), EINVAL (more than kMaxDescriptors), EMSGSIZE,
-// ETOOMANYREFS (RLIMIT_NOFILE descriptors of this user are in flight).
+// Sends up to `length` bytes, without blocking and without SIGPIPE, and `count` descriptors with
+// the first of them. `to` is null on a connected socket. The caller keeps its descriptors. Returns
+// the number of bytes sent: fewer than `length` if a stream is nearly full. The descriptors were
+// sent with them. Or -errno, and then nothing was sent: EAGAIN, EPIPE, ECONNRESET, EBADF (one of
+// the descriptors), EINVAL (more than kMaxDescriptors), EMSGSIZE, ETOOMANYREFS (RLIMIT_NOFILE
+// descriptors of this user are in flight).
 ssize_t Send(int fd, const void* bytes, size_t length, const int* fds, size_t count,
              const sockaddr* to = nullptr, socklen_t to_length = 0);
 
-// Receives up to `capacity` bytes, without blocking, and the descriptors on them into `fds`, which
-// has room for kMaxDescriptors; all are close-on-exec and the caller's. Returns the bytes received,
-// 0 at the end of a stream; or -errno, and then no descriptor was received: EAGAIN, ECONNRESET,
-// ENOTSOCK. When descriptors were lost (ours ran out, or the sender's were too many), every one
-// that did arrive is closed and `ancillary->truncated` is set.
+// Receives up to `capacity` bytes, without blocking, and their descriptors into `fds`, which has
+// room for kMaxDescriptors. All are close-on-exec and the caller's. Returns the number of bytes, 0
+// at the end of a stream; or -errno, and then no descriptor was received: EAGAIN, ECONNRESET,
+// ENOTSOCK. If descriptors were lost (this process has too few, or the sender sent too many),
+// closes every one that arrived and sets `ancillary->truncated`.
 ssize_t Receive(int fd, void* buffer, size_t capacity, int* fds, Ancillary* ancillary);
 
-// Has the kernel attach the sender's credentials to what is sent to `fd` from now on, or no longer
-// (Linux; nothing elsewhere). They take room before the descriptors: a reader that does not expect
-// them loses some. Returns 0 or -errno: EBADF, ENOTSOCK, EOPNOTSUPP.
+// Lets the kernel attach the sender's credentials to everything that is sent to `fd` from now on,
+// or no longer (Linux; no effect elsewhere). They take room before the descriptors: a reader that
+// does not expect them loses some. Returns 0 or -errno: EBADF, ENOTSOCK, EOPNOTSUPP.
 int PassCredentials(int fd, bool pass);
 
 }  // namespace handoff

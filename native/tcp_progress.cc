@@ -23,11 +23,11 @@ namespace {
 
 constexpr size_t kBatch = 256;
 
-// How often the two questions are asked anew because something arrived between them.
+// How often both system calls are repeated because bytes arrived between them.
 constexpr int kAttempts = 8;
 
-// tcpi_state, by the kernel's include/net/tcp_states.h: <linux/tcp.h> has no names for them, and
-// <netinet/tcp.h>, which has, an older tcp_info.
+// tcpi_state, as in the kernel's include/net/tcp_states.h. <linux/tcp.h> has no names for them, and
+// <netinet/tcp.h> has an older tcp_info.
 enum State : uint8_t {
   kTimeWait = 6,
   kClose = 7,
@@ -44,13 +44,13 @@ struct Progress {
 int ReadInfo(int fd, tcp_info* info) {
   socklen_t length = sizeof(*info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length) < 0) return -errno;
-  // tcpi_bytes_retrans is of Linux 4.19; an older kernel fills less.
+  // tcpi_bytes_retrans came with Linux 4.19. An older kernel fills less.
   size_t needed = offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info->tcpi_bytes_retrans);
   if (length < needed) return -ENOTSUP;
   return info->tcpi_state == kClose ? -ENOTCONN : 0;
 }
 
-// The kernel counts the end of the stream among the bytes that it has received, as a segment does.
+// The kernel counts the end of the stream as one of the bytes that it has received.
 bool HasEnded(const tcp_info& info) {
   switch (info.tcpi_state) {
     case kCloseWait:
@@ -64,7 +64,7 @@ bool HasEnded(const tcp_info& info) {
 }
 
 Progress ProgressOf(const tcp_info& info, int unread) {
-  // What was sent, each byte once, and what still waits to be sent.
+  // Bytes that were sent, each counted once, and bytes that wait to be sent.
   uint64_t written = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
   uint64_t received = info.tcpi_bytes_received - (HasEnded(info) ? 1 : 0);
   uint64_t read = received - static_cast<uint64_t>(unread);
@@ -75,7 +75,7 @@ Progress ReadProgress(int fd) {
   tcp_info info;
   int unread = 0;
   if (ioctl(fd, SIOCINQ, &unread) < 0) return {};
-  // What arrives between the two would count in one of them alone.
+  // A byte that arrives between the two calls would count in one of them only.
   for (int attempt = 0; attempt < kAttempts; attempt++) {
     int before = unread;
     if (ReadInfo(fd, &info) < 0 || ioctl(fd, SIOCINQ, &unread) < 0) return {};
@@ -84,14 +84,14 @@ Progress ReadProgress(int fd) {
   return {};
 }
 
-// A system call costs more than what it does here, so one poll(2) asks for all of a batch whether
-// something is unread. What has nothing to read after the first question had nothing before it.
-// (SO_RCVLOWAT would hide a few bytes from poll(2), as from the event loop: Node never sets it.)
+// A system call costs more than its work here, so one poll(2) finds the connections of a batch with
+// unread bytes. A connection without unread bytes after ReadInfo() had none before.
+// (SO_RCVLOWAT would hide a few bytes from poll(2), as from the event loop: Node.js never sets it.)
 void ReadProgressOfBatch(const int* fds, size_t count, Progress* progress) {
   std::array<tcp_info, kBatch> infos;
   std::array<pollfd, kBatch> unread;
   for (size_t i = 0; i < count; i++) {
-    // poll(2) leaves out what is negative.
+    // poll(2) skips negative descriptors.
     unread[i] = {ReadInfo(fds[i], &infos[i]) == 0 ? fds[i] : -1, POLLIN | POLLPRI, 0};
   }
   bool polled = Retry([&] { return poll(unread.data(), count, 0); }) >= 0;

@@ -1,13 +1,14 @@
-// How far connections have come: tells whether anyone has used them since.
+// Reads how many bytes connections have carried, to find out whether they were used since.
 #pragma once
 
 #include <stddef.h>
 
 namespace handoff {
 
-// Fills in, for each of `count` connections that nobody else reads, two numbers: how many bytes a
-// process has ever read from it, and written to it. Where the system does not tell (not Linux, a
-// Unix socket), or bytes arrive faster than it can be asked, both are kUnknownProgress.
+// Fills in two numbers for each of `count` connections: how many bytes processes have read from it,
+// and written to it, since it was opened. No other process may read it meanwhile. Both are
+// kUnknownProgress if the system does not report them (not Linux, a Unix socket), or bytes arrive
+// too fast.
 void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
 constexpr double kUnknownProgress = -1;
 

@@ -17,7 +17,7 @@ int UnixAddress(const char* path, size_t length, sockaddr_un* address) {
 #else
   bool is_abstract = false;
 #endif
-  // Pathnames end with NUL.
+  // Path names end with NUL.
   if (length > sizeof(address->sun_path) - (is_abstract ? 0 : 1)) return -ENAMETOOLONG;
 
   *address = {};
@@ -51,7 +51,7 @@ int SocketPair(int type, int fds[2]) {
 #endif
 }
 
-// Blocks at most so long: until the backlog has room again.
+// Blocks until the backlog has room, for up to `wait_ms`.
 static int ConnectPatiently(int fd, const sockaddr_un& address, int size, int wait_ms) {
   timeval wait = {wait_ms / 1000, static_cast<suseconds_t>(wait_ms % 1000) * 1000};
   int flags = fcntl(fd, F_GETFL);
@@ -126,7 +126,7 @@ int PeerCredentials(int fd, Credentials* credentials) {
   int err = Retry([&] { return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length); });
   if (err < 0) return err;
   if (peer.uid == static_cast<uid_t>(-1)) return -ENOTCONN;  // the kernel has no peer on record
-  // Pid 0: a process of a pid namespace that we do not see.
+  // Pid 0: a process of a pid namespace that this process does not see.
   *credentials = {peer.pid == 0 ? -1 : peer.pid, peer.uid, peer.gid};
   return 0;
 #else

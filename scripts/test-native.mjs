@@ -14,11 +14,10 @@ const sanitizers = args.includes('--no-sanitizers')
   ? []
   : ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 
-// These belong to Node; everything else must link without it.
-const nodes = ['arguments.cc', 'binding.cc', 'poll.cc']
+// native/binding/ belongs to Node; everything else must link without it.
 const sourcesIn = (folder) =>
   readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.cc') && !nodes.includes(name))
+    .filter((name) => name.endsWith('.cc'))
     .map((name) => join(folder, name))
 const sources = [...sourcesIn('native'), ...sourcesIn('native/test')]
 

@@ -72,7 +72,7 @@ Arguments::Elements<T> Arguments::Array(size_t index, napi_typedarray_type type,
   size_t count = 0;
   napi_env env = info_.Env();
   napi_is_typedarray(env, info_[index], &is_array);
-  // The buffer itself is not asked for: it may be a shared one, which Napi::TypedArray refuses.
+  // Does not ask for the buffer itself: it may be a shared one, which Napi::TypedArray refuses.
   if (!is_array || napi_get_typedarray_info(env, info_[index], &found, &count, &data, nullptr,
                                             nullptr) != napi_ok) {
     Fail(-EINVAL);

@@ -1,4 +1,4 @@
-// One uv_poll_t: tells JavaScript when a descriptor is readable or writable.
+// One uv_poll_t: calls JavaScript when a descriptor is readable or writable.
 #pragma once
 
 #include <napi.h>
@@ -6,9 +6,9 @@
 
 namespace handoff {
 
-// new Poll(fd, (status, events) => void). The descriptor stays its owner's, who closes it only
-// after close(). Until the first start() nothing is done to it: libuv makes it non-blocking, for
-// everyone who shares the open file. Events are those of libuv: UV_READABLE 1, UV_WRITABLE 2.
+// new Poll(fd, (status, events) => void). The caller owns the descriptor, and closes it after
+// close(). The first start() makes it non-blocking, for all processes that share the open file.
+// Events are those of libuv: UV_READABLE 1, UV_WRITABLE 2.
 class Poll : public Napi::ObjectWrap<Poll> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -17,8 +17,8 @@ class Poll : public Napi::ObjectWrap<Poll> {
  private:
   struct Handle;
 
-  // Watches for `events`, in place of those of before. 0 or -errno: EBADF, EPERM, EEXIST, EINVAL
-  // (closed). Holds the event loop alive, and this object, until stop() or close().
+  // Watches for `events` instead of earlier ones. Returns 0 or -errno: EBADF, EPERM, EEXIST, EINVAL
+  // (closed). Keeps the event loop and this object alive until stop() or close().
   Napi::Value Start(const Napi::CallbackInfo& info);
   void Stop(const Napi::CallbackInfo& info);
   void SetRef(const Napi::CallbackInfo& info);

@@ -1,5 +1,5 @@
-// Reads the arguments of a call from JavaScript. A value that is not what it should be is never
-// converted: NaN would become 0, which is the descriptor of stdin.
+// Reads the arguments of a call from JavaScript. Never converts a value of another type: NaN would
+// become 0, which is the descriptor of stdin.
 #pragma once
 
 #include <napi.h>
@@ -11,13 +11,13 @@
 
 namespace handoff {
 
-// No open descriptor: each system call answers it with EBADF.
+// Not an open descriptor: each system call fails with EBADF.
 constexpr int kNoDescriptor = -1;
 constexpr int kLargest = std::numeric_limits<int>::max();
 
-// Reads each argument at most once. `error` is 0 while all were valid, else -EBADF if a descriptor
-// was not one, or -EINVAL; the first error counts. What it returns for an invalid argument is
-// harmless: kNoDescriptor, the lowest number of the range, an empty text, an array without elements.
+// Reads each argument at most once. `error` is 0 while all were valid, else the first error: -EBADF
+// for a descriptor, -EINVAL for any other argument. The result for an invalid argument is harmless:
+// kNoDescriptor, the lowest number of the range, an empty text, an array without elements.
 class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
@@ -28,11 +28,11 @@ class Arguments {
   int Descriptor(size_t index);
   // An integer of this range, and not -0.
   int Integer(size_t index, int lowest, int highest);
-  // `nul` tells whether it may contain NUL, as abstract names do: C strings end there.
+  // `nul`: whether it may contain NUL, as abstract names do. C strings end there.
   std::string Text(size_t index, bool nul = false);
   std::vector<std::string> Texts(size_t index);
-  // The elements of a typed array of exactly this kind, `least` of them or more. A detached or
-  // shrunken buffer has none. They stay valid until JavaScript runs again.
+  // The elements of a typed array of exactly this type, at least `least`. A detached or shrunken
+  // buffer has none. They stay valid until JavaScript runs again.
   template <typename T>
   struct Elements {
     T* data = nullptr;

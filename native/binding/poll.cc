@@ -14,8 +14,8 @@ struct Poll::Handle {
     return static_cast<Handle*>(static_cast<uv_handle_t*>(handle)->data);
   }
 
-  // Closing is asynchronous, and a worker's loop must have no open handle when it ends: the hook
-  // makes the environment wait for the close callback, which removes it.
+  // Closing is asynchronous, and the loop of a worker must have no open handle when it ends. The
+  // hook makes the environment wait for the close callback, which removes the hook.
   void Close() {
     owner->handle_ = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&poll), [](uv_handle_t* closed) {
@@ -25,7 +25,7 @@ struct Poll::Handle {
     });
   }
 
-  // Runs at the end of the environment. The handle may already be closing; then it is awaited.
+  // Runs at the end of the environment, which also awaits a handle that is closing already.
   static void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
     auto* handle = static_cast<Handle*>(data);
     if (!uv_is_closing(reinterpret_cast<uv_handle_t*>(&handle->poll))) handle->Close();
@@ -64,7 +64,7 @@ int Poll::Open() {
   napi_add_async_cleanup_hook(Env(), Handle::OnEnvironmentEnd, handle, &handle->hook);
   if (!referenced_) uv_unref(reinterpret_cast<uv_handle_t*>(&handle->poll));
   handle_ = handle;
-  Ref();  // until close(): libuv may call back at any time
+  Ref();  // until close(): libuv may call back at any time before
   return 0;
 }
 
@@ -98,14 +98,14 @@ void Poll::Unref(const Napi::CallbackInfo&) {
 
 void Poll::Close(const Napi::CallbackInfo&) {
   closed_ = true;
-  callback_.Reset();  // it refers to our owner, and so to us: nobody could be collected
+  callback_.Reset();  // it refers to the owner, and so to this object: neither could be collected
   if (!handle_) return;
   handle_->Close();
   ObjectWrap::Unref();
 }
 
-// In plain Node-API: while a worker is terminated every call may fail, and a Napi::Error made of
-// that failure would end the process.
+// Uses plain Node-API: while a worker is terminated every call may fail, and a Napi::Error of such
+// a failure would end the process.
 void Poll::Emit(int status, int events) {
   napi_env env = Env();
   Napi::HandleScope scope(env);
