@@ -15,21 +15,21 @@ interface Reader {
 /**
  * Carries bytes and descriptors to another process over a connected Unix stream socket.
  *
- * @remarks A stream keeps bytes in order but not apart: what was sent at once may arrive in pieces,
- * and several sends as one. Descriptors arrive no later than the first byte of their send. Reads from
- * the kernel only while someone reads from it, and holds the event loop alive only while a read or a
- * send is pending, unless `unref()` was called. Its descriptor is open until `close()`.
+ * @remarks A stream keeps bytes in order but has no boundaries: one send may arrive in pieces, and several
+ * sends as one. Descriptors arrive no later than the first byte of their send. A channel reads from the
+ * kernel only while a read is pending. It keeps the event loop alive only while a read or a send is
+ * pending, unless `unref()` was called. Its descriptor is open until `close()`.
  */
 export class Channel implements AsyncIterable<Received> {
   readonly #fd: number
   readonly #poll: Poll
   readonly #queue: SendQueue
   readonly #readers: Reader[] = []
-  /** Whether the kernel tells the sender of what arrives. */
-  #knowsSenders = false
-  /** The events that the poll watches for now. */
+  /** Whether the kernel reports the sender of arriving bytes. */
+  #recordsSenders = false
+  /** The events that the poll watches for. */
   #watched = 0
-  /** Set once nothing more can be read. */
+  /** Set when nothing more can be read. */
   #end: { error: Error | undefined } | undefined
   #closed = false
 
@@ -43,10 +43,10 @@ export class Channel implements AsyncIterable<Received> {
   /**
    * Makes two connected channels.
    *
-   * @remarks The first is to keep: what it reads names its sender. The second may go to a child as
-   * well: pass its `fd` in `stdio`, then close it here. Until this process reads from it, it blocks
-   * and carries nothing but bytes and descriptors, as programs in other languages expect.
-   * @throws a system error: `EMFILE`, `ENFILE`
+   * @remarks The first is for this process: its reads name the sender. The second may go to a child: pass
+   * its `fd` in `stdio`, then close it here. Until this process reads from it, it blocks and carries only
+   * bytes and descriptors, as programs in other languages expect.
+   * @throws a system error: `EMFILE`, `ENFILE`.
    */
   static pair(): [Channel, Channel] {
     const [one, other] = socketPair()
@@ -54,9 +54,9 @@ export class Channel implements AsyncIterable<Received> {
   }
 
   /**
-   * Makes a channel of a connected Unix stream socket, and owns that from then on.
+   * Makes a channel of a connected Unix stream socket, and owns the descriptor from then on.
    *
-   * @throws a system error, and then the descriptor is still the caller's: `EBADF`, `ENOTSOCK`
+   * @throws a system error, and then the caller still owns the descriptor: `EBADF`, `ENOTSOCK`.
    */
   static from(fd: number): Channel {
     return new Channel(fd)
@@ -65,34 +65,34 @@ export class Channel implements AsyncIterable<Received> {
   /**
    * Connects to a Unix path (`@name`: abstract, on Linux).
    *
-   * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EACCES`, `EAGAIN` (the
-   * backlog is full), `ENAMETOOLONG`
+   * @throws a system error: `ENOENT`, `ECONNREFUSED` (no process listens), `EACCES`, `EAGAIN` (the
+   * backlog is full), `ENAMETOOLONG`.
    */
   static connect(path: string): Channel {
     return new Channel(connectUnix(path))
   }
 
-  /** The descriptor, which stays the channel's; -1 once closed. */
+  /** The descriptor, which the channel owns; -1 once closed. */
   get fd(): number {
     return this.#closed ? -1 : this.#fd
   }
 
   /**
-   * Sends bytes, with descriptors on the first of them; resolves when the kernel has taken all.
+   * Sends bytes, with descriptors on the first of them. Resolves when the kernel has taken all.
    *
-   * @remarks Until then the bytes may not change, nor the descriptors be closed; those stay the
-   * caller's. Sends leave in the order of the calls.
-   * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION`, at once: no bytes, more than 253
-   * descriptors, or what is no descriptor
-   * @throws {@link HandoffError} `ERR_HANDOFF_CHANNEL_CLOSED` when the channel is closed before
-   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` when the other end is closed
-   * @throws {@link HandoffError} `ERR_HANDOFF_SEND_FAILED` on another system error, its `cause`
+   * @remarks Until then the bytes must not change, and the descriptors must stay open. The caller owns
+   * them. Sends leave in the order of the calls.
+   * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION`, synchronously: no bytes, more than 253
+   * descriptors, or a number that is not a descriptor.
+   * @throws {@link HandoffError} `ERR_HANDOFF_CHANNEL_CLOSED` if the channel is closed before.
+   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` if the other end is closed.
+   * @throws {@link HandoffError} `ERR_HANDOFF_SEND_FAILED` on another system error, its `cause`.
    */
   send(bytes: Uint8Array, fds: readonly number[] = []): Promise<void> {
     if (bytes.length === 0) {
       throw new HandoffError(
         'ERR_HANDOFF_INVALID_OPTION',
-        'cannot send a message without bytes: descriptors ride on one',
+        'cannot send a message: it has no bytes, and descriptors need one',
       )
     }
     const descriptors = toDescriptors(fds)
@@ -103,36 +103,36 @@ export class Channel implements AsyncIterable<Received> {
   }
 
   /**
-   * Reads what arrives next; undefined at the end of the stream, or once closed.
+   * Returns the next bytes that arrive; undefined at the end of the stream, or once closed.
    *
-   * @remarks The descriptors belong to the reader, who closes each of them.
-   * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` when descriptors were lost, most often at
-   * the limit on open files; all that arrived are closed, and nothing more can be read
-   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` when the other end was closed before it had
-   * read what we sent
+   * @remarks The caller owns the descriptors, and closes each of them.
+   * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` if descriptors were lost, most often at the limit
+   * on open files. Those that arrived are closed, and nothing more can be read.
+   * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` if the other end was closed before it had read
+   * everything.
    */
   read(): Promise<Received | undefined> {
     if (this.#closed) return Promise.resolve(undefined)
     if (this.#end)
       return this.#end.error ? Promise.reject(this.#end.error) : Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
-      if (!this.#knowsSenders) this.#recordSenders(true)
+      if (!this.#recordsSenders) this.#recordSenders(true)
       this.#readers.push({ resolve, reject })
       this.#watch()
     })
   }
 
   /**
-   * Blocks this thread until something arrives, for at most so many milliseconds, and reads it.
+   * Blocks this thread until bytes arrive, for up to `timeoutMs`, and reads them.
    *
-   * @returns what {@link read} gives; `waiting` when the time is over. Reads that are pending get what
-   * arrives later.
+   * @returns the result of {@link read}; `waiting` if the time is over. Pending reads get the bytes that
+   * arrive later.
    * @throws as {@link read}.
    * @internal
    */
   readNow(timeoutMs: number): Received | undefined | 'waiting' {
     if (this.#closed || this.#end !== undefined) return undefined
-    if (!this.#knowsSenders) this.#recordSenders(true)
+    if (!this.#recordsSenders) this.#recordSenders(true)
     check(loadNative().waitReadable(this.#fd, Math.min(Math.ceil(timeoutMs), 2 ** 31 - 1)), 'poll')
     try {
       const received = receive(this.#fd)
@@ -144,8 +144,8 @@ export class Channel implements AsyncIterable<Received> {
   }
 
   /**
-   * Throws away all that comes, until the end of the stream or of this channel; descriptors that
-   * were lost are no reason to stop.
+   * Discards everything that arrives, until the end of the stream or of this channel. Goes on if
+   * descriptors were lost.
    *
    * @internal
    */
@@ -168,16 +168,17 @@ export class Channel implements AsyncIterable<Received> {
   }
 
   /**
-   * Tells who was at the other end when the connection was made.
+   * Returns the process that was at the other end when the connection was made.
    *
-   * @remarks For a pair that is its maker, at both ends: `credentials` of what is read name the sender.
-   * @throws a system error: `EBADF` once closed
+   * @remarks For a pair that is the process that made it, at both ends. `credentials` of a read name the
+   * sender.
+   * @throws a system error: `EBADF` once closed.
    */
   peerCredentials(): Credentials {
     return peerCredentials(this.fd)
   }
 
-  /** Lets a pending read or send hold the event loop alive, as it does from the start. */
+  /** Lets a pending read or send keep the event loop alive, as it does from the start. */
   ref(): void {
     this.#poll.ref()
   }
@@ -199,11 +200,11 @@ export class Channel implements AsyncIterable<Received> {
 
   #recordSenders(on: boolean): void {
     check(loadNative().prepareChannel(this.#fd, on ? 1 : 0), 'setsockopt')
-    this.#knowsSenders = on
+    this.#recordsSenders = on
   }
 
   #onEvent(status: number, events: number): void {
-    // At EPOLLERR libuv stops the poll and says EBADF; the system calls know the true error.
+    // At EPOLLERR libuv stops the poll and reports EBADF. The system calls report the true error.
     const failed = status < 0
     if (failed) this.#watched = 0
     if (failed || events & WRITABLE) this.#queue.flush()

@@ -1,4 +1,4 @@
-// Unix datagrams, as sd_notify(3) sends them: text, perhaps descriptors, and who sent it.
+// Sends and receives Unix datagrams as those of sd_notify(3): text, descriptors, and the sender.
 
 import { constants } from 'node:os'
 import { check, loadNative, type Poll, READABLE, systemError } from '../native/addon.ts'
@@ -10,9 +10,9 @@ const none = { pid: -1, uid: -1, gid: -1 }
 /**
  * Sends one datagram to a Unix path (`@name`: abstract, on Linux). The caller keeps its descriptors.
  *
- * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many descriptors
- * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EAGAIN` (the receiver's queue
- * is full), `EMSGSIZE`
+ * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many descriptors.
+ * @throws a system error: `ENOENT`, `ECONNREFUSED` (no process listens), `EAGAIN` (the receiver's queue
+ * is full), `EMSGSIZE`.
  * @internal
  */
 export function sendDatagram(
@@ -30,7 +30,7 @@ export function sendDatagram(
   check(sent, 'sendmsg', { address: path })
 }
 
-/** No right to the path any more, or no descriptor for another socket. */
+/** This process has lost the right to the path, or has no descriptor left for another socket. */
 const needsKept: ReadonlySet<number> = new Set([
   constants.errno.EACCES,
   constants.errno.EMFILE,
@@ -42,7 +42,7 @@ const kept = new Map<string, number>()
 
 /**
  * Lets this process send to the path even after it has given up the right to (setuid(2)), or has no
- * descriptor left: for that it stays connected to the process that listens there now.
+ * descriptor left. It stays connected to the process that listens there now.
  *
  * @internal
  */
@@ -52,23 +52,23 @@ export function keepReachable(path: string): void {
   if (fd >= 0) kept.set(path, fd)
 }
 
-/** A datagram; its descriptors belong to whoever gets it. */
+/** A datagram. Its descriptors belong to the receiver of this object. */
 export interface Datagram {
   data: Buffer
   fds: number[]
-  /** The sender, by the kernel's word; -1 where the system does not tell (macOS). */
+  /** The sender, from the kernel; -1 if the system does not report it (macOS). */
   pid: number
   uid: number
   gid: number
 }
 
-/** So that a sender that never pauses cannot keep the event loop to itself. */
+/** The most datagrams in one turn: a sender without pause must not block the event loop. */
 const DATAGRAMS_PER_WAKE = 64
 
 /**
  * Receives datagrams on a Unix path.
  *
- * @remarks It does not remove the path, neither before nor after: that is its caller's.
+ * @remarks Does not remove the path, neither before nor after. The caller does.
  * @internal
  */
 export class DatagramListener {
@@ -93,7 +93,7 @@ export class DatagramListener {
     })
   }
 
-  /** @throws a system error: `EADDRINUSE` when anything is at the path, `ENOENT`, `EACCES` */
+  /** @throws a system error: `EADDRINUSE` if anything is at the path, `ENOENT`, `EACCES`. */
   static bind(
     path: string,
     mode: number,
@@ -152,7 +152,7 @@ export class DatagramListener {
     try {
       return receive(this.#fd)
     } catch (error) {
-      this.#onError(error as Error) // that datagram is gone; the next wake brings those behind it
+      this.#onError(error as Error) // That datagram is lost; the next turn reads those after it.
       return undefined
     }
   }

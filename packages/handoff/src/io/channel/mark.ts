@@ -1,4 +1,4 @@
-// One end of the mark of a handoff: leaves words in the kernel, and looks for those of the peer.
+// One end of the mark of a handoff: writes words into the kernel, and reads those of the peer.
 
 import { type MarkNews, type MarkWord, markBytes } from '../../protocol/mark.ts'
 import { HandoffError } from '../../terms/errors.ts'
@@ -13,10 +13,10 @@ const wordOf = new Map<number, MarkWord>(
 )
 
 /**
- * One end of a connected socket pair. What is left here stays readable for the peer after this
- * process has died; nothing here ever waits for the peer.
+ * One end of a connected socket pair. The peer can read a word even after this process has died. Nothing
+ * here waits for the peer.
  *
- * @remarks Only the process that leaves words may hold this end: its close tells of the death.
+ * @remarks Only the process that writes words may hold this end: its close reports the death.
  */
 export class Mark {
   readonly #fd: number
@@ -31,9 +31,9 @@ export class Mark {
   }
 
   /**
-   * Makes both ends: one to keep, and the descriptor of the other, which the caller owns.
+   * Makes both ends: one for this process, and the descriptor of the other, which the caller owns.
    *
-   * @throws a system error: `EMFILE`, `ENFILE`
+   * @throws a system error: `EMFILE`, `ENFILE`.
    */
   static pair(): { mark: Mark; other: number } {
     const [own, other] = socketPair()
@@ -41,9 +41,9 @@ export class Mark {
   }
 
   /**
-   * Takes the end that came from the peer. Owns the descriptor, also when it throws.
+   * Makes an end of the descriptor that came from the peer. Owns it, also if this throws.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH when it is no such socket.
+   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH if it is not such a socket.
    */
   static from(descriptors: readonly number[]): Mark {
     const [fd, ...more] = descriptors
@@ -56,7 +56,7 @@ export class Mark {
     )
   }
 
-  /** Leaves a word, once. A peer that is gone has no use for it. */
+  /** Writes a word, once. Ignores that the peer has ended. */
   leave(word: MarkWord): void {
     if (this.#closed || this.#left.has(word)) return
     this.#left.add(word)
@@ -64,7 +64,7 @@ export class Mark {
     loadNative().send(this.#fd, Uint8Array.of(markBytes[word]), noDescriptors)
   }
 
-  /** Reads, without waiting, what the peer has left since the last look. */
+  /** Reads, without waiting, the words that the peer has written since the last call. */
   look(): MarkNews {
     const words: MarkWord[] = []
     if (this.#closed) return this.#news(words, false)
@@ -75,7 +75,7 @@ export class Mark {
       if (received.data.length === 0) return this.#news(words, true)
       for (const byte of received.data) {
         const word = wordOf.get(byte)
-        // A word that a later release adds means nothing here.
+        // A word of a later release has no meaning here.
         if (word === undefined || this.#seen.has(word)) continue
         this.#seen.add(word)
         words.push(word)
@@ -86,7 +86,7 @@ export class Mark {
   /**
    * Reports words as they come, until the peer ends.
    *
-   * @throws a system error, when the descriptor cannot be watched
+   * @throws a system error if the descriptor cannot be watched.
    */
   watch(onWords: (news: MarkNews) => void): void {
     const poll = new (loadNative().Poll)(this.#fd, () => {
@@ -95,7 +95,7 @@ export class Mark {
       if (news.words.length > 0) onWords(news)
     })
     this.#poll = poll
-    // The channel holds the process alive.
+    // The channel keeps the process alive.
     poll.unref()
     check(poll.start(READABLE), 'epoll_ctl')
   }
@@ -111,7 +111,7 @@ export class Mark {
     return { words, ended, serves: this.#seen.has('serves') }
   }
 
-  /** A reset is the end of a peer that had not read all: unix(7). */
+  /** Takes a reset for the end: the peer had not read all (unix(7)). */
   #receive(): Pick<Received, 'data' | 'fds'> | undefined {
     try {
       return receive(this.#fd)

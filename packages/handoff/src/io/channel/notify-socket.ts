@@ -1,15 +1,15 @@
-// Tells the supervisor, or systemd itself, how this process fares: the notify protocol.
+// Sends notifications to the supervisor, or to systemd itself.
 
 import { formatNotify, type NotifyFields } from '../../protocol/notify.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
 import { sendDatagram } from './datagram.ts'
 
 /**
- * Sends one notification; without a socket it does nothing, as sd_notify(3). The descriptors stay
- * the caller's.
+ * Sends one notification. Does nothing without a socket, as sd_notify(3). The caller keeps its
+ * descriptors.
  *
- * @returns the error, where the supervisor could not be told: it may be gone, and the server
- * serves on without it.
+ * @returns the error, if the notification could not be sent. The supervisor may have ended; the server
+ * goes on without it.
  */
 export function notify(
   socket: string | undefined,

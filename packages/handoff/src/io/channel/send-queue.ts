@@ -1,4 +1,4 @@
-// The sending side of a channel: a queue of what the kernel has not taken yet.
+// The queue of a channel for messages that the kernel has not taken yet.
 
 import { constants } from 'node:os'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
@@ -6,7 +6,7 @@ import { loadNative, systemError, WOULD_BLOCK } from '../native/addon.ts'
 
 interface Outgoing {
   bytes: Uint8Array
-  /** They leave with the first byte. */
+  /** Sent with the first byte. */
   fds: Int32Array
   begun: boolean
   resolve: () => void
@@ -20,19 +20,19 @@ const goneErrnos = [constants.errno.EPIPE, constants.errno.ECONNRESET, constants
 export class SendQueue {
   readonly #fd: number
   readonly #queue: Outgoing[] = []
-  /** Set when a message was cut in its middle: whatever came next would be read as its rest. */
+  /** Set when a message was sent in part: the peer would read the next one as its rest. */
   #broken: Error | undefined
 
   constructor(fd: number) {
     this.#fd = fd
   }
 
-  /** Whether something waits for the kernel. */
+  /** Whether a message waits for the kernel. */
   get pending(): boolean {
     return this.#queue.length > 0
   }
 
-  /** Queues a message, and sends it at once when nothing is before it. */
+  /** Queues a message, and sends it immediately if no other is before it. */
   add(bytes: Uint8Array, fds: Int32Array): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#broken) return reject(this.#broken)
@@ -58,7 +58,7 @@ export class SendQueue {
     }
   }
 
-  /** Rejects all that waits. */
+  /** Rejects all messages in the queue. */
   fail(error: Error): void {
     for (const outgoing of this.#queue.splice(0)) outgoing.reject(error)
   }

@@ -1,17 +1,17 @@
-// Connects to a Unix socket only if the kernel says that a user whom we trust listens on it.
+// Connects to a Unix socket only if the kernel reports that a trusted user listens on it.
 
 import { HandoffError } from '../../terms/errors.ts'
 import { close } from '../native/descriptors.ts'
 import { connectUnix, peerCredentials } from './unix-socket.ts'
 
 /**
- * Connects to the socket of a run. Nothing is sent, and nothing is read, before the kernel has named
- * the user that listens there; the caller owns the descriptor.
+ * Connects to the socket of a run. Asks the kernel for the user that listens there before anything is
+ * sent or read. The caller owns the descriptor.
  *
- * @param owner - the uid of the run. Root is trusted as well.
+ * @param owner - the uid of the run. Root is trusted, too.
  * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE if another user listens there.
- * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EACCES`, `EAGAIN` (the backlog is
- * full).
+ * @throws a system error: `ENOENT`, `ECONNREFUSED` (no process listens), `EACCES`, `EAGAIN` (the backlog
+ * is full).
  * @internal
  */
 export function connectTrusted(path: string, owner: number): number {
@@ -28,9 +28,9 @@ export function connectTrusted(path: string, owner: number): number {
 }
 
 /**
- * Returns whether anyone listens on the socket.
+ * Returns whether a process listens on the socket.
  *
- * @throws as {@link connectTrusted}, but for `ENOENT` and `ECONNREFUSED`.
+ * @throws as {@link connectTrusted}, without `ENOENT` and `ECONNREFUSED`.
  * @internal
  */
 export function isAnswered(path: string, owner: number): boolean {

@@ -16,31 +16,31 @@ import { startTimer, type Timer } from '../system/system.ts'
 const { ECONNABORTED, EMFILE, ENFILE } = constants.errno
 
 /**
- * What a connection costs: as much as a request, or some µs if there are many, its peer has closed it
- * again and it is thrown away.
+ * The cost of a connection: that of a request, or some µs if its peer has closed it already and there are
+ * so many that it is discarded.
  */
 const cost = { accepted: 16, hungUp: 1 }
 
-/** What may be spent before the event loop goes on to other work: 8 connections. */
+/** The most cost in one turn of the event loop: 8 connections. */
 const perWake = 128
 
 /**
- * What may be spent in one window of time: 32 connections. A replacement connects once, or once for
- * each worker; more come only from a process that connects without end.
+ * The most cost in one window of time: 32 connections. A replacement connects once, or once for each
+ * worker. More come only from a process that connects in a loop.
  */
 const perWindow = 512
 const windowMs = 250
 
-/** How long to wait after an error, in milliseconds: the kernel does not tell when a descriptor is free. */
+/** Pause after an error, in milliseconds: the kernel does not report when a descriptor is free. */
 const retryMs = 100
 
 /**
  * Accepts the connections of a Unix listener while it is started.
  *
- * @remarks Owns the listener. Each accepted descriptor belongs to `onConnection`. At the limit on
- * open files a connection that waits would wake us for ever: those that wait are then closed, so
- * that the peer learns of it at once. After an error of whatever kind it tries again a little later,
- * for as long as it is started; the first one of a row is reported.
+ * @remarks Owns the listener. `onConnection` owns each accepted descriptor. At the limit on open files a
+ * waiting connection would wake this process without end. So waiting connections are closed then, and
+ * their peers learn of it immediately. After any error it tries again a little later, as long as it is
+ * started. Of several errors in a row it reports the first.
  * @internal
  */
 export class UnixAcceptor {
@@ -49,17 +49,17 @@ export class UnixAcceptor {
   readonly #onConnection: (fd: number) => void
   readonly #onError: (error: Error) => void
   readonly #refusal: Uint8Array | undefined
-  /** Given up at EMFILE to make room for one accept; libuv's uv__emfile_trick. */
+  /** Closed at EMFILE to make room for one accept, as uv__emfile_trick of libuv. */
   #spare: number | undefined = openSpare()
   #accepting = false
   #closed = false
   #isFailing = false
-  /** What may be spent until the window ends. */
+  /** The cost that is left in this window. */
   #left = perWindow
   #window: Timer | undefined
   #retry: Timer | undefined
 
-  /** @param refusal - what a peer receives for which this process has no descriptor left. */
+  /** @param refusal - the bytes for a peer, if this process has no descriptor left for it. */
   constructor(
     fd: number,
     onConnection: (fd: number) => void,
@@ -76,13 +76,13 @@ export class UnixAcceptor {
     })
   }
 
-  /** @throws a system error, when the descriptor cannot be watched */
+  /** @throws a system error if the descriptor cannot be watched. */
   start(): void {
     check(this.#poll.start(READABLE), 'epoll_ctl')
     this.#accepting = true
   }
 
-  /** Leaves connections to wait in the kernel. */
+  /** Lets connections wait in the kernel. */
   stop(): void {
     this.#poll.stop()
     this.#accepting = false
@@ -98,7 +98,7 @@ export class UnixAcceptor {
     this.#poll.unref()
   }
 
-  /** Closes the listener; connections that wait are lost unless another process holds it. */
+  /** Closes the listener. Waiting connections are lost unless another process holds it. */
   close(): void {
     if (this.#closed) return
     this.stop()
@@ -122,9 +122,9 @@ export class UnixAcceptor {
     }
   }
 
-  /** Returns what it has cost. */
+  /** Returns the cost of the connection. */
   #take(fd: number): number {
-    // A single one that has gone is for `onConnection` to report.
+    // If there are few, `onConnection` reports the end of a connection.
     const isHungUp = this.#left < perWindow / 2 && loadNative().isHungUp(fd) === 1
     const spent = isHungUp ? cost.hungUp : cost.accepted
     this.#isFailing = false
@@ -170,13 +170,13 @@ export class UnixAcceptor {
     if (result < 0) this.#fail(result)
   }
 
-  /** Returns whether it made the listener's queue empty, or shorter by one wake's worth. */
+  /** Returns whether it emptied the listener's queue, or refused as many as fit into one turn. */
   #refuseWaiting(): boolean {
     if (this.#spare === undefined) return false
     this.#closeSpare()
     let fd = loadNative().accept(this.fd)
     for (let count = 0; fd >= 0; fd = loadNative().accept(this.fd)) {
-      // The queue of a new connection has room; one that has gone needs no answer.
+      // The queue of a new connection has room. A closed one needs no answer.
       if (this.#refusal !== undefined) loadNative().send(fd, this.#refusal, none)
       close(fd)
       count += 1
@@ -194,11 +194,11 @@ export class UnixAcceptor {
 
 const none = new Int32Array()
 
-/** Returns undefined when there is no descriptor to spare. */
+/** Returns undefined if this process has no descriptor left. */
 function openSpare(): number | undefined {
   try {
     return openSync('/dev/null', 'r')
   } catch {
-    return undefined // At EMFILE the connections then wait until there is one.
+    return undefined // The connections then wait until there is one.
   }
 }

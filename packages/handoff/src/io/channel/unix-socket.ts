@@ -4,11 +4,11 @@ import { check, loadNative } from '../native/addon.ts'
 import { type Credentials, readCredentials } from '../native/scm-rights.ts'
 
 /**
- * Connects to a Unix path (`@name`: abstract, on Linux); the caller owns the descriptor.
+ * Connects to a Unix path (`@name`: abstract, on Linux). The caller owns the descriptor.
  *
  * @param waitMs - how long to block this thread while the backlog is full.
- * @throws a system error: `ENOENT`, `ECONNREFUSED` (nobody listens), `EACCES`, `EAGAIN` (the backlog
- * is full), `ENAMETOOLONG`
+ * @throws a system error: `ENOENT`, `ECONNREFUSED` (no process listens), `EACCES`, `EAGAIN` (the backlog
+ * is full), `ENAMETOOLONG`.
  * @internal
  */
 export function connectUnix(path: string, waitMs = 0): number {
@@ -16,10 +16,10 @@ export function connectUnix(path: string, waitMs = 0): number {
 }
 
 /**
- * Tells who was at the other end when the connection was made.
+ * Returns the process that was at the other end when the connection was made.
  *
- * @remarks For an inherited socketpair that is whoever made it, at both ends.
- * @throws a system error: `ENOTCONN`, `ENOTSOCK`, `EBADF`
+ * @remarks For an inherited pair that is the process that made it, at both ends.
+ * @throws a system error: `ENOTCONN`, `ENOTSOCK`, `EBADF`.
  * @see SO_PEERCRED in unix(7); getpeereid(3)
  * @internal
  */

@@ -1,4 +1,4 @@
-// Values too large for a frame: an unlinked temporary file, of which a descriptor goes over.
+// Carries values that are too large for a frame: in an unlinked temporary file, by its descriptor.
 
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -7,16 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { statOfDescriptor } from '../files/file-stat.ts'
 
-/** Largest value: a string of V8 holds little more (String::kMaxLength, 2^29 - 24). */
+/** Largest value: a string of V8 holds no more (String::kMaxLength, 2^29 - 24). */
 export const valueLimitBytes = 2 ** 29 - 24
 
-/** Created with O_EXCL, which follows no symbolic link that somebody put there: open(2). */
+/** Created with O_EXCL, which does not follow a symbolic link of another user: open(2). */
 const how = ['wx+', 0o600] as const
 
 const newPath = () => join(tmpdir(), `handoff-state-${randomUUID()}`)
 
 /**
- * Writes a file that nobody else can open and no path leads to. The caller closes it.
+ * Writes a file that has no path and that no other user can open. The caller closes it.
  *
  * @throws the system's error: `ENOSPC`, `EMFILE`, `EACCES`.
  */
@@ -33,7 +33,7 @@ export async function writeValueFile(bytes: Uint8Array): Promise<FileHandle> {
   }
 }
 
-/** The same at once, for what must not change meanwhile. */
+/** Does the same synchronously, for a value that must not change meanwhile. */
 export function writeValueFileSync(bytes: Uint8Array): number {
   const path = newPath()
   const fd = openSync(path, ...how)
@@ -48,9 +48,9 @@ export function writeValueFileSync(bytes: Uint8Array): number {
 }
 
 /**
- * Reads such a file. The descriptor stays the caller's.
+ * Reads such a file. The caller keeps the descriptor.
  *
- * @returns undefined where it is no regular file, or not of this length.
+ * @returns undefined if it is not a regular file of this length.
  * @throws the system's error.
  */
 export function readValueFile(fd: number, length: number): Buffer | undefined {
@@ -60,7 +60,7 @@ export function readValueFile(fd: number, length: number): Buffer | undefined {
   for (let at = 0; at < length; ) {
     // By position: the offset is shared with the process that wrote it.
     const count = readSync(fd, bytes, at, length - at, at)
-    if (count === 0) return undefined // Cut short since.
+    if (count === 0) return undefined // Truncated since.
     at += count
   }
   return bytes

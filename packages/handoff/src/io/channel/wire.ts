@@ -1,4 +1,4 @@
-// Messages over a channel: frames out, frames in, in order.
+// Sends and receives the messages of the protocol over a channel, in order.
 
 import { Decoder, encode, type Frame } from '../../protocol/codec.ts'
 import type { Message } from '../../protocol/messages.ts'
@@ -8,11 +8,11 @@ import type { Credentials, Received } from '../native/scm-rights.ts'
 import type { Channel } from './channel.ts'
 
 export interface WireHandlers {
-  /** Owns the descriptors of the frame from now on. */
+  /** Called with each frame. Owns its descriptors from now on. */
   onFrame(frame: Frame<number>): void
   /**
-   * The peer is gone (no error), or what it sent cannot be read. Told after all frames; after an
-   * error what still comes is thrown away, and the end of the peer told all the same.
+   * Called after all frames when the peer has closed the channel (no error), or has sent bytes that cannot
+   * be read. After an error, later bytes are discarded, and the end of the peer is reported as well.
    */
   onEnd(error?: Error): void
 }
@@ -36,10 +36,9 @@ export class Wire {
   }
 
   /**
-   * Blocks this thread until the next bytes have come, for at most so many milliseconds, and hands
-   * their frames over. An end, and what cannot be read, is left to the event loop.
+   * Blocks this thread until the next bytes have come, for up to `timeoutMs`, and reports their frames.
    *
-   * @returns false if there is nothing more to wait for.
+   * @returns false at the end of the channel.
    */
   receiveNow(timeoutMs: number): boolean {
     if (this.#closed || this.#handlers === undefined) return false
@@ -58,9 +57,9 @@ export class Wire {
   }
 
   /**
-   * Sends one message. The descriptors stay the caller's, and must stay open until this resolves.
+   * Sends one message. The caller keeps the descriptors, which must stay open until this resolves.
    *
-   * @throws the system's error; not where the peer is gone, which `onEnd` tells once for all.
+   * @throws the system's error. Not if the peer has closed the channel: `onEnd` reports that.
    */
   async send(message: Message, descriptors: readonly number[] = []): Promise<void> {
     try {
@@ -70,12 +69,12 @@ export class Wire {
     }
   }
 
-  /** The kernel's word on who is at the other end. */
+  /** Returns the process at the other end, from the kernel. */
   peer(): { pid: number; uid: number; gid: number } {
     return this.#channel.peerCredentials()
   }
 
-  /** The kernel's word on who sent what was read last; undefined where it does not say (macOS). */
+  /** The process that sent the bytes that were read last, from the kernel; undefined on macOS. */
   get sender(): Credentials | undefined {
     return this.#sender
   }
@@ -85,7 +84,7 @@ export class Wire {
     this.#channel.unref()
   }
 
-  /** Closes the channel at once; what was sent before is in the kernel and still arrives. */
+  /** Closes the channel immediately. Messages that were sent before are in the kernel, and still arrive. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -120,8 +119,9 @@ export class Wire {
 }
 
 /**
- * A process that dies with unread bytes in its queue leaves ECONNRESET instead of an end of file
- * (net/unix/af_unix.c, unix_release_sock); what it had sent before was read by then.
+ * Whether an error says that the peer has closed the channel. A process that dies with unread bytes in its
+ * queue leaves ECONNRESET instead of an end of file (net/unix/af_unix.c, unix_release_sock). Everything
+ * that it had sent was read by then.
  */
 function isPeerGone(error: unknown): boolean {
   if (!(error instanceof HandoffError)) return false

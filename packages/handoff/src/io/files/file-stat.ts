@@ -1,23 +1,23 @@
-// Looks at files without a trace in Node.js.
+// Reads the status of files, without an effect on the program's own use of node:fs.
 
 import { type BigIntStats, fstatSync, lstatSync } from 'node:fs'
 
-// A stat without `bigint` leaves its result in an array that all of them share. `fs.realpathSync` reads
-// the last result there for a directory that it has seen before, and takes that for a socket or pipe if
-// we looked at one: the program's next import does not follow symbolic links then. Seen on Node 20,
-// lib/fs.js, realpathSync: "Continue if not a symlink, break if a pipe/socket".
+// A stat without `bigint` writes its result into an array that all calls share. For a directory that it
+// has seen before, `fs.realpathSync` reads the last result from that array. If that was the result for a
+// socket, the program's next import does not follow symbolic links. Seen on Node 20, lib/fs.js,
+// realpathSync: "Continue if not a symlink, break if a pipe/socket".
 
 /**
- * Looks at a path, not at what it links to.
+ * Returns the status of a path. Does not follow a symbolic link.
  *
- * @returns undefined if there is nothing.
+ * @returns undefined if nothing is there.
  * @throws the system's error, `ENOENT` excepted.
  */
 export function statOfPath(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false })
 }
 
-/** @throws the system's error: `EBADF`. */
+/** Returns the status of a descriptor. @throws the system's error: `EBADF`. */
 export function statOfDescriptor(fd: number): BigIntStats {
   return fstatSync(fd, { bigint: true })
 }

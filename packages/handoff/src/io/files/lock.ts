@@ -1,4 +1,4 @@
-// Locks on files and directories: one holder, until it releases them or ends.
+// Locks files and directories, until the holder releases the lock or ends.
 
 import { closeSync, constants, openSync } from 'node:fs'
 import { check, loadNative, WOULD_BLOCK } from '../native/addon.ts'
@@ -10,11 +10,12 @@ export interface Lock {
 }
 
 /**
- * Takes the exclusive lock on a file, which is made when it is not there; undefined: someone holds it.
+ * Takes the exclusive lock on a file. Makes the file if it is missing.
  *
- * @remarks The kernel releases it when this process ends, however it ends. The file stays: to remove
- * it would let two processes hold locks on two files of one name.
- * @throws a system error: `EACCES`, `ENOENT`, `ELOOP` (a symlink is at the path)
+ * @remarks The kernel releases the lock when this process ends, in whatever way. The file stays: if it
+ * were removed, two processes could hold locks on two files of one name.
+ * @returns undefined if another process holds the lock.
+ * @throws a system error: `EACCES`, `ENOENT`, `ELOOP` (a symlink is at the path).
  * @see flock(2)
  * @internal
  */
@@ -24,11 +25,10 @@ export function tryLock(path: string): Lock | undefined {
 }
 
 /**
- * As {@link tryLock}, for a file that its holders remove while they hold it.
+ * Does the same with a file that its holders remove while they hold the lock.
  *
- * @remarks What was locked may have lost its name to another file meanwhile. The name that has one
- * inode before and after is the file that was locked: while that is open, its number is not given to
- * another one.
+ * @remarks Another file may have the name by the time of the lock. If the name has the same inode before
+ * and after, it is the locked file: while that is open, the kernel gives its number to no other file.
  * @internal
  */
 export function tryLockName(path: string): Lock | undefined {
@@ -45,16 +45,17 @@ function inode(path: string): bigint | undefined {
   return statOfPath(path)?.ino
 }
 
-/** Makes the file; where it has gone again, its inode is none's. */
+/** Makes the file. Returns its inode; undefined if it was removed meanwhile. */
 function create(path: string): bigint | undefined {
   closeSync(openSync(path, 'a', 0o600))
   return inode(path)
 }
 
 /**
- * Takes the exclusive lock on a directory: for a short time, and without a file that stays.
+ * Takes the exclusive lock on a directory. Leaves no file behind.
  *
- * @throws a system error: `ENOENT`, `ENOTDIR`, `EACCES`
+ * @returns undefined if another process holds the lock.
+ * @throws a system error: `ENOENT`, `ENOTDIR`, `EACCES`.
  * @internal
  */
 export function tryLockDirectory(path: string): Lock | undefined {
@@ -72,7 +73,7 @@ function lockDescriptor(fd: number, path: string): Lock | undefined {
   return heldLock(fd)
 }
 
-/** A lock that is held already, by way of this descriptor. Owns it. */
+/** Makes a lock of a descriptor that holds it already. Owns the descriptor. */
 export function heldLock(fd: number): Lock {
   let held = true
   return {

@@ -6,25 +6,26 @@ import { getSystemErrorMap } from 'node:util'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { addonPlaces, buildCommand } from './addon-file.ts'
 
-/** Tells when a descriptor is readable or writable: one `uv_poll_t`. */
+/** Reports when a descriptor is readable or writable: one `uv_poll_t`. */
 export interface Poll {
-  /** Watches for these events instead of those before. */
+  /** Watches for these events instead of earlier ones. */
   start(events: number): number
   stop(): void
   ref(): void
   unref(): void
-  /** Comes before the close of the descriptor, which stays its owner's. */
+  /** Call this before the close of the descriptor, which the caller owns. */
   close(): void
 }
 
 /**
- * The functions of `native/binding.cc`: each returns a number, ≥ 0 or −errno.
+ * The functions of `native/binding/`: each returns a number, ≥ 0 or −errno.
  *
- * @remarks An argument that is no integer of its range, no text or no typed array of its type and
- * least length is answered with −EBADF (a descriptor) or −EINVAL; none is converted.
+ * @remarks Arguments are never converted. A function returns −EBADF if a descriptor is not an integer of
+ * its range, and −EINVAL for any other argument that is not an integer of its range, a text, or a typed
+ * array of its type and least length.
  */
 export interface Native {
-  /** Leaves the descriptor alone until the first start; then it is non-blocking. */
+  /** The first start makes the descriptor non-blocking. */
   readonly Poll: new (
     fd: number,
     onEvent: (status: number, events: number) => void,
@@ -74,11 +75,11 @@ export const WOULD_BLOCK = -constants.errno.EAGAIN
 let loaded: Native | undefined
 
 /**
- * Returns the native core, loading it at the first call.
+ * Returns the native core. Loads it at the first call.
  *
  * @throws {@link HandoffError} `ERR_HANDOFF_UNSUPPORTED_PLATFORM` on Windows, Bun and Deno.
- * @throws {@link HandoffError} `ERR_HANDOFF_ADDON_NOT_FOUND` when it is nowhere, or does not load;
- * the message says what was tried.
+ * @throws {@link HandoffError} `ERR_HANDOFF_ADDON_NOT_FOUND` if it is missing or cannot be
+ * loaded; the message says which files were tried.
  * @internal
  */
 export function loadNative(): Native {
@@ -87,7 +88,7 @@ export function loadNative(): Native {
 }
 
 function load(): Native {
-  // They load Node-API addons, but have neither libuv nor Node's own net and http below them.
+  // They load Node-API addons, but have neither libuv nor Node's own net and http.
   const runtime = ['bun', 'deno'].find((name) => name in process.versions)
   if (runtime !== undefined) {
     throw new HandoffError(
@@ -127,17 +128,17 @@ function notLoaded(reason: string, details: { cause?: unknown } = {}): HandoffEr
   })
 }
 
-// libuv has no name for it; it is what sendmsg says when this user's RLIMIT_NOFILE descriptors are
-// already in flight.
+// libuv has no name for this error. sendmsg fails with it when RLIMIT_NOFILE descriptors of this user are
+// in flight.
 const TOO_MANY_REFERENCES = process.platform === 'darwin' ? -59 : -109
 
-/** The syscalls whose errors Node words without the description of the errno. */
+/** The system calls whose errors Node.js words without the description of the errno. */
 const terse = new Set(['bind', 'connect'])
 
 /**
- * Makes the error that Node would make, so that callers cannot tell who bound their socket.
+ * Makes the error that Node.js would make for a system call.
  *
- * @param errno - negative, as the native core returns it
+ * @param errno - negative, as the native core returns it.
  * @internal
  */
 export function systemError(
@@ -156,15 +157,15 @@ export function systemError(
   } else if (address !== undefined) {
     message += port > 0 ? ` ${address}:${port}` : ` ${address}`
   }
-  // In the order in which Node.js sets them, which is that in which it prints them.
+  // In the order in which Node.js sets and prints them.
   const fields = terse.has(syscall) ? { errno, code, syscall } : { code, errno, syscall }
   const error = Object.assign(new Error(message), fields, where)
-  if (port === 0) delete (error as { port?: number }).port // Node leaves port 0 out as well
+  if (port === 0) delete (error as { port?: number }).port // As Node.js.
   return error
 }
 
 /**
- * Returns what a native function returned, or throws its error.
+ * Returns the result of a native function, or throws its error.
  *
  * @internal
  */

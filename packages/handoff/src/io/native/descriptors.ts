@@ -1,11 +1,11 @@
-// Single descriptors: dup, close, pair, and what one is by the kernel's own word.
+// Single descriptors: dup, close, pair, and the kernel's description of one.
 
 import { check, loadNative } from './addon.ts'
 
 /**
- * Returns another descriptor of the same open file, close-on-exec; the caller owns it.
+ * Returns another descriptor of the same open file, close-on-exec. The caller owns it.
  *
- * @throws a system error: `EBADF`, `EMFILE`
+ * @throws a system error: `EBADF`, `EMFILE`.
  * @internal
  */
 export function dup(fd: number): number {
@@ -15,8 +15,8 @@ export function dup(fd: number): number {
 /**
  * Closes a descriptor.
  *
- * @remarks Never repeated at EINTR: on Linux the number is free by then, and may be someone else's.
- * @throws a system error: `EBADF`
+ * @remarks Not repeated at EINTR: on Linux the number is free by then, and another file may have it.
+ * @throws a system error: `EBADF`.
  * @see close(2)
  * @internal
  */
@@ -25,10 +25,10 @@ export function close(fd: number): void {
 }
 
 /**
- * Makes two connected Unix sockets, close-on-exec; the caller owns both.
+ * Makes two connected Unix sockets, close-on-exec. The caller owns both.
  *
- * @remarks They block, since one of them is often for a child that expects it.
- * @throws a system error: `EMFILE`, `ENFILE`
+ * @remarks They block: one of them is often for a child, which expects that.
+ * @throws a system error: `EMFILE`, `ENFILE`.
  * @internal
  */
 export function socketPair(type: 'stream' | 'dgram' = 'stream'): [number, number] {
@@ -37,15 +37,15 @@ export function socketPair(type: 'stream' | 'dgram' = 'stream'): [number, number
   return [...fds] as [number, number]
 }
 
-/** Whether a value can be a descriptor at all: a whole number that the kernel could have given. */
+/** Whether a value can be a descriptor: an integer that the kernel could return. */
 export function isDescriptor(value: unknown): value is number {
   const inRange = Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
   return inRange && !Object.is(value, -0)
 }
 
 /**
- * Copies descriptors into the form that the native core takes. What can be none becomes -1, which
- * every system call answers with EBADF: an Int32Array would make 0 of it, which is stdin.
+ * Copies descriptors into the form that the native core takes. A value that cannot be a descriptor becomes
+ * -1, for which every system call fails with EBADF. An Int32Array would make 0 of it, which is stdin.
  *
  * @internal
  */
@@ -56,24 +56,24 @@ export function descriptorArray(values: readonly number[]): Int32Array {
 /**
  * Makes all descriptors of this process but those of stdio close-on-exec.
  *
- * @throws a system error: `EMFILE`, or `ENOENT` without /proc, on a kernel without close_range(2)
+ * @throws a system error: `EMFILE`, or `ENOENT` without /proc, on a kernel without close_range(2).
  * @internal
  */
 export function closeOnExecAboveStdio(): void {
   check(loadNative().closeOnExecAboveStdio(), 'close_range')
 }
 
-/** What a descriptor is. */
+/** The kernel's description of a descriptor. */
 export interface DescriptorFacts {
-  /** `other` for what is not a socket. */
+  /** `other` if it is not a socket. */
   family: 'inet' | 'inet6' | 'unix' | 'other'
   type: 'stream' | 'dgram' | 'other'
-  /** The IP protocol number: 6 for TCP, 17 for UDP, 0 elsewhere. */
+  /** The IP protocol number: 6 for TCP, 17 for UDP, 0 for other families. */
   protocol: number
   listening: boolean
   ipv6Only: boolean
   reusePort: boolean
-  /** The bound IP address, with `%scope` where it has one; `''` elsewhere. */
+  /** The bound IP address, with `%scope` if it has one; `''` for other families. */
   address: string
   port: number
   /** The bound Unix path, `''` when unnamed, `@name` when abstract. */
@@ -82,14 +82,14 @@ export interface DescriptorFacts {
 
 const families = ['other', 'inet', 'inet6', 'unix'] as const
 const types = ['other', 'stream', 'dgram'] as const
-// Nothing runs between a call and the copy: one array and one buffer serve all.
+// No other code runs between a call and the copy: one array and one buffer serve all calls.
 const facts = new Int32Array(7)
 const bytes = Buffer.alloc(128) // sun_path has 108 on Linux, 104 on macOS
 
 /**
- * Asks the kernel what a descriptor is.
+ * Returns the kernel's description of a descriptor.
  *
- * @throws a system error: `EBADF`
+ * @throws a system error: `EBADF`.
  * @internal
  */
 export function describe(fd: number): DescriptorFacts {

@@ -1,4 +1,4 @@
-// What a handoff does to many connections at once: a call for each would cost more than it does.
+// Work of a handoff on many connections in one call: a call for each would cost more than the work.
 
 import { constants } from 'node:os'
 import { check, loadNative } from './addon.ts'
@@ -7,10 +7,10 @@ import { descriptorArray } from './descriptors.ts'
 const NO_ROOM = -constants.errno.EMFILE
 
 /**
- * Dups descriptors, close-on-exec; the caller owns what comes back.
+ * Dups descriptors, close-on-exec. The caller owns the dups.
  *
  * @returns as many as this process has room for, from the first on.
- * @throws a system error when the first is not open: `EBADF`
+ * @throws a system error if the first is not open: `EBADF`.
  * @internal
  */
 export function dupEach(fds: readonly number[]): number[] {
@@ -21,27 +21,27 @@ export function dupEach(fds: readonly number[]): number[] {
 }
 
 /**
- * Finds a descriptor that is not a connection, by the kernel's word.
+ * Finds a descriptor that is not a connection, by asking the kernel.
  *
- * @param isUnix - whether they should be connections of a Unix path, or of an address.
- * @returns undefined when all are.
+ * @param isUnix - whether they must be connections of a Unix path, or else of an IP address.
+ * @returns undefined if all are.
  * @internal
  */
 export function findOther(fds: readonly number[], isUnix: boolean): number | undefined {
   return fds[loadNative().findOther(descriptorArray(fds), isUnix ? 1 : 0)]
 }
 
-/** Bytes that a process has read from a connection, and written to it, since it was opened. */
+/** Bytes that processes have read from a connection, and written to it, since it was opened. */
 export interface Progress {
   read: number
   written: number
 }
 
 /**
- * Asks the kernel how far connections have come.
+ * Asks the kernel for the progress of connections.
  *
- * @returns for each, undefined where the kernel does not tell: not on Linux, not TCP, or the
- * connection is gone.
+ * @returns for each; undefined if the kernel does not report it: not Linux, not TCP, or the connection is
+ * closed.
  * @see tcp(7), TCP_INFO and SIOCINQ
  * @internal
  */

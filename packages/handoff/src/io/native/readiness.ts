@@ -1,33 +1,33 @@
-// Waits for many descriptors at the price of one: an epoll or kqueue under a single uv_poll_t.
+// Waits for many descriptors at the cost of one: an epoll or kqueue under a single uv_poll_t.
 
 import { check, loadNative, type Poll, READABLE } from './addon.ts'
 import { close, descriptorArray } from './descriptors.ts'
 
-/** Most descriptors that are told of in one go. */
+/** The most descriptors in one report. */
 const batch = 256
 
 /**
- * A set of descriptors, each told of once, when it has something to read or its peer is gone.
+ * A set of descriptors. Reports each once, when it has something to read or its peer has closed.
  *
- * @remarks Owns none of them. Opened with the first and closed with the last.
+ * @remarks Does not own them. Opened with the first descriptor and closed with the last.
  * @internal
  */
 export class Readiness {
   readonly #onReadable: (fds: readonly number[]) => void
   readonly #ready = new Int32Array(batch)
-  /** Added within this tick: the kernel is told of all of them in one call. */
+  /** Added within this tick: one call passes all of them to the kernel. */
   #added: number[] = []
   #size = 0
   #open: { set: number; poll: Poll } | undefined
 
-  /** @param onReadable - told of those that are not in the set any more. */
+  /** @param onReadable - called with descriptors that are not in the set any more. */
   constructor(onReadable: (fds: readonly number[]) => void) {
     this.#onReadable = onReadable
   }
 
   /**
-   * What the kernel does not watch for us is told of at once, as if it were readable: `ENOSPC`
-   * (fs.epoll.max_user_watches), `EMFILE`, `ENOMEM`.
+   * Adds a descriptor. Reports it immediately, as if it were readable, if the kernel cannot watch it:
+   * `ENOSPC` (fs.epoll.max_user_watches), `EMFILE`, `ENOMEM`.
    */
   add(fd: number): void {
     this.#size += 1
@@ -35,7 +35,7 @@ export class Readiness {
     if (this.#added.length === 1) queueMicrotask(() => this.#watchAdded())
   }
 
-  /** Comes before the close of the descriptor. */
+  /** Removes a descriptor. Call this before its close. */
   remove(fd: number): void {
     const index = this.#added.indexOf(fd)
     if (index >= 0) this.#added.splice(index, 1)
@@ -53,14 +53,14 @@ export class Readiness {
       this.#open ??= this.#begin()
       watched = Math.max(0, loadNative().addToReadiness(this.#open.set, descriptorArray(fds)))
     } catch {
-      // No descriptor for the set itself.
+      // There is no descriptor for the set itself.
     }
     if (watched === fds.length) return
     this.#shrink(fds.length - watched)
     this.#onReadable(fds.slice(watched))
   }
 
-  /** Tells at once of those that are ready by now, where a loop that is late would do so only later. */
+  /** Reports immediately those that are ready by now. A late event loop would report them only later. */
   poll(): void {
     while (this.#open !== undefined && this.#take(this.#open.set) === batch);
   }
@@ -78,7 +78,7 @@ export class Readiness {
     return { set, poll }
   }
 
-  /** @returns of how many it has told. */
+  /** @returns how many were reported. */
   #take(set: number): number {
     const count = check(loadNative().takeReady(set, this.#ready), 'epoll_wait')
     const fds = [...this.#ready.subarray(0, count)]

@@ -1,4 +1,4 @@
-// One sendmsg, one recvmsg: bytes, and the descriptors on them.
+// Receives bytes and descriptors with one recvmsg, and checks those for one sendmsg.
 
 import { HandoffError } from '../../terms/errors.ts'
 import { check, loadNative, WOULD_BLOCK } from './addon.ts'
@@ -7,32 +7,32 @@ import { close, isDescriptor } from './descriptors.ts'
 /** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
 const MAX_DESCRIPTORS = 253
 
-/** A process, by the kernel's own word. */
+/** A process, as the kernel reports it. */
 export interface Credentials {
-  /** -1 where the system does not tell. */
+  /** -1 if the system does not report it. */
   pid: number
   uid: number
   gid: number
 }
 
-/** What one recvmsg brought. */
+/** The result of one recvmsg. */
 export interface Received {
   data: Buffer
-  /** Close-on-exec; they belong to whoever gets this. */
+  /** Close-on-exec. They belong to the receiver of this object. */
   fds: number[]
   /**
-   * Of the process that sent it. Undefined where the kernel did not record them: on macOS, and for
-   * what was sent before the first read, except to the first end of `Channel.pair()`.
+   * Those of the sender. Undefined if the kernel did not record them: on macOS, and for bytes that were
+   * sent before the first read, except to the first end of `Channel.pair()`.
    */
   credentials: Credentials | undefined
 }
 
-// A receive never leaves the thread between the system call and the copy: one buffer serves all.
+// No other code runs between the system call and the copy: one buffer serves all calls.
 const buffer = Buffer.allocUnsafeSlow(64 * 1024)
 const fds = new Int32Array(MAX_DESCRIPTORS)
 const facts = new Int32Array(7)
 
-/** Reads pid, uid and gid from three numbers of the native core; uids are unsigned. */
+/** Reads pid, uid and gid from three numbers of the native core. Uids are unsigned. */
 export function readCredentials(ints: Int32Array): Credentials {
   const [pid = -1, uid = 0, gid = 0] = ints
   return { pid, uid: uid >>> 0, gid: gid >>> 0 }
@@ -41,17 +41,18 @@ export function readCredentials(ints: Int32Array): Credentials {
 /**
  * Copies descriptors into the form that the native core takes.
  *
- * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many, or what is no descriptor
+ * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many, and for a value that is not a
+ * descriptor.
  */
 export function toDescriptors(values: readonly number[]): Int32Array {
   if (values.length > MAX_DESCRIPTORS) {
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',
-      `cannot send ${values.length} descriptors: the kernel takes ${MAX_DESCRIPTORS} on a message`,
+      `cannot send ${values.length} descriptors: the kernel allows ${MAX_DESCRIPTORS} on a message`,
     )
   }
   for (const value of values) {
-    // An Int32Array would make 0 of anything else: stdin.
+    // An Int32Array would make 0 of another value, which is stdin.
     if (isDescriptor(value)) continue
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',
@@ -64,10 +65,10 @@ export function toDescriptors(values: readonly number[]): Int32Array {
 /**
  * Receives once, without blocking.
  *
- * @returns undefined when nothing has come; empty data at the end of a stream
- * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` when descriptors were lost, or a datagram was
- * longer than the buffer; all that arrived are closed
- * @throws a system error
+ * @returns undefined if nothing has come; empty data at the end of a stream.
+ * @throws {@link HandoffError} `ERR_HANDOFF_TRUNCATED` if descriptors were lost, or a datagram was longer
+ * than the buffer. All descriptors that arrived are closed.
+ * @throws a system error.
  */
 export function receive(fd: number): Received | undefined {
   const length = loadNative().receive(fd, buffer, fds, facts)

@@ -1,4 +1,4 @@
-// Removes the private directories of processes that have ended without removing them.
+// Removes the private directories that ended processes have left behind.
 
 import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,17 +9,17 @@ import { removeStaleSocket } from '../listeners/bind-request.ts'
 import { removeKept } from '../listeners/kept-paths.ts'
 import { processExists } from '../system/system.ts'
 
-/** What the names of private directories begin with: `self-<pid>-<eight digits>`. */
+/** The prefix of the names of private directories: `self-<pid>-<eight digits>`. */
 export const privatePrefix = 'self-'
 const pattern = new RegExp(`^${privatePrefix}([1-9]\\d*)-[0-9a-f]{8}$`)
 
 /**
- * Removes the private directories of this user of which the process has ended and whose sockets nothing
- * answers at. A process that was killed, or that has given up root, could not remove its own.
+ * Removes the private directories of this user whose process has ended, and at whose sockets no process
+ * listens. A process that was killed, or that has given up root, could not remove its own.
  *
- * @remarks A later generation may still use the directory of an earlier one. It listens at the rendezvous
- * socket then.
- * @param runs - the directory in which the runs of this user lie.
+ * @remarks A later generation may still use the directory of an earlier one. Then it listens at the
+ * rendezvous socket.
+ * @param runs - the directory with the runs of this user.
  */
 export function removeDeadDirectories(runs: string): void {
   for (const name of namesIn(runs)) {
@@ -28,7 +28,7 @@ export function removeDeadDirectories(runs: string): void {
     try {
       removeIfDead(join(runs, name))
     } catch {
-      // Another process removes it at this moment; or something else is in it, and it stays.
+      // Another process removes it at this moment. Or it contains another file, and stays.
     }
   }
 }
@@ -41,7 +41,7 @@ function removeIfDead(directory: string): void {
   const [hasRendezvous, hasNotify] = [rendezvous, notify].map(
     (path) => statOfPath(path) !== undefined,
   )
-  // A process in another pid namespace may have made it a moment ago.
+  // A process of another pid namespace may have made it a moment ago.
   if (!hasRendezvous && !hasNotify) return
   if (hasRendezvous && !removeStaleSocket(rendezvous)) return
   if (hasNotify) {

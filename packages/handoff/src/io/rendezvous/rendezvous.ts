@@ -1,4 +1,4 @@
-// The rendezvous socket: its path checked, bound once for all generations, handed on, removed last.
+// The rendezvous socket: checks its path, binds it for all generations, hands it on, removes it.
 
 import { randomBytes } from 'node:crypto'
 import { type BigIntStats, rmdirSync, unlinkSync } from 'node:fs'
@@ -18,30 +18,30 @@ import { privatePrefix } from './private-directories.ts'
 import { openRunDirectory } from './run-directory.ts'
 
 /**
- * How long to wait, in milliseconds, while the queue of the socket is full: some process connects
- * without end, and the old one accepts at a pace.
+ * How long to wait, in milliseconds, while the queue of the socket is full: another process connects in a
+ * loop, and the old process accepts at a limited pace.
  */
 const fullWaitMs = 5_000
 
-/** Only the owner may connect; the peer's uid is checked nonetheless. */
+/** Only the owner may connect. The uid of a peer is checked nonetheless. */
 const ownMode = 0o600
-/** Any user may connect, and is refused by its uid before a byte is read. */
+/** Any user may connect. An untrusted uid is refused before a byte is read. */
 const sharedMode = 0o666
 
-/** Which users this process takes over from, and hands over to. */
+/** The users from whose processes this process takes over, and to whose it hands over. */
 export interface Trust {
-  /** Its own. */
+  /** The uid of this process. */
   readonly uid: number
-  /** Others; root is always among them. */
+  /** Other uids. Root is always trusted. */
   readonly allowUids: readonly number[]
 }
 
 /**
- * Connects to whoever serves at the path.
+ * Connects to the process that serves at the path.
  *
- * @returns undefined when nobody does: no such path, or a socket on which nobody listens.
+ * @returns undefined if there is none: no such path, or a socket on which no process listens.
  * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE if a user who is not trusted owns the
- * directory or the socket, or listens on it; or if this process may not go there.
+ * directory or the socket, or listens on it; or if this process may not access it.
  */
 export function connectRendezvous(path: string, trust: Trust): number | undefined {
   if (!checkPath(path, trust)) return undefined
@@ -64,14 +64,14 @@ function isTrusted(uid: number, trust: Trust): boolean {
   return uid === trust.uid || uid === 0 || trust.allowUids.includes(uid)
 }
 
-/** Whether the path is one that was made for a single process and its replacements. */
+/** Whether the path was made for a single process and its replacements. */
 export function isPrivateRendezvous(path: string): boolean {
   return basename(dirname(path)).startsWith(privatePrefix)
 }
 
 /**
- * Makes a path for a process that nobody gave one, in a directory of its own. It goes with the
- * socket, when the last generation closes it.
+ * Makes a path for a process that was given none, in a directory of its own. The last generation removes
+ * it with the socket.
  */
 export function privateRendezvous(system: { pid: number; env: NodeJS.ProcessEnv }): string {
   return privateDirectory(system).rendezvous
@@ -83,7 +83,7 @@ export function privateDirectory({ pid, env }: { pid: number; env: NodeJS.Proces
   return openRunDirectory(name, env)
 }
 
-/** Holds the rendezvous socket. Polls it only between {@link open} and {@link shut}. */
+/** The rendezvous socket of this process. Accepts only between {@link open} and {@link shut}. */
 export class Rendezvous {
   readonly entry: ManifestEntry
   readonly #acceptor: UnixAcceptor
@@ -96,10 +96,10 @@ export class Rendezvous {
   }
 
   /**
-   * Binds the path for the first generation, in place of a socket that a killed one left.
+   * Binds the path for the first generation. Replaces a socket that a killed process has left.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE; ERR_HANDOFF_BUSY when another
-   * process begins at this very moment, or serves there.
+   * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE; ERR_HANDOFF_BUSY if another process
+   * serves there, or binds the path at the same moment.
    */
   static bind(path: string, trust: Trust, handlers: RendezvousHandlers): Rendezvous {
     checkPath(path, trust)
@@ -142,17 +142,17 @@ export class Rendezvous {
     return this.#acceptor.fd
   }
 
-  /** Begins to answer; who connected before waits in the kernel's queue. */
+  /** Accepts peers from now on. Earlier ones wait in the kernel's queue. */
   open(): void {
     this.#acceptor.start()
   }
 
-  /** Stops answering and keeps the socket: the new process answers on the same queue. */
+  /** Stops accepting and keeps the socket: the new process accepts from the same queue. */
   shut(): void {
     this.#acceptor.stop()
   }
 
-  /** Closes our descriptor; with `unlink` the path goes too, if it still is this socket. */
+  /** Closes the descriptor. With `unlink`, removes the path too, if it still is this socket. */
   close({ unlink }: { unlink: boolean }): void {
     try {
       if (!unlink) return
@@ -162,7 +162,7 @@ export class Rendezvous {
       removeKept(directory, () => false)
       rmdirSync(directory)
     } catch (error) {
-      // It has given up its rights since. A supervisor removes the path, as does the next one to bind it.
+      // This process has given up its rights since. The supervisor, or the next bind, removes the path.
       if (!isDenied(error)) throw error
     } finally {
       this.#acceptor.close()
@@ -171,12 +171,15 @@ export class Rendezvous {
 }
 
 export interface RendezvousHandlers {
-  /** Owns the descriptor of a peer that connected. */
+  /** Called when a peer has connected. Owns its descriptor. */
   onConnection(fd: number): void
   onError(error: Error): void
 }
 
-/** For a new process that cannot be accepted. It would else take the end of its connection for our death. */
+/**
+ * Makes the refusal for a new process that cannot be accepted. Without it, that process would take the end
+ * of its connection for the death of this one.
+ */
 function refusal(): Uint8Array {
   return encode({
     type: 'refuse',
@@ -188,7 +191,7 @@ function refusal(): Uint8Array {
 }
 
 /**
- * Refuses a place that someone else could put a socket into, or has put something into.
+ * Refuses a path at which another user could put a socket, or has put a file.
  *
  * @returns whether there is a socket at the path.
  */
@@ -221,7 +224,7 @@ function checkPlace(path: string, trust: Trust): boolean {
   return true
 }
 
-/** EACCES, EPERM: this process may not do it, or has given up the right to. */
+/** Whether an error is EACCES or EPERM: this process has no right to it, or has given it up. */
 function isDenied(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'EACCES' || code === 'EPERM'
@@ -229,7 +232,7 @@ function isDenied(error: unknown): boolean {
 
 function denied(path: string): HandoffError {
   const uid = process.getuid?.()
-  const reason = `uid ${uid} may not go there; a server that gives up root must listen first`
+  const reason = `uid ${uid} may not access it; a server that gives up root must listen first`
   return unsafe(path, reason)
 }
 

@@ -1,4 +1,4 @@
-// Where everything of one run lives: a directory that nobody else can enter.
+// The directory of one run, with all of its files. No other user can enter it.
 
 import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,40 +6,40 @@ import { dirname, join, resolve } from 'node:path'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { removeDeadDirectories } from './private-directories.ts'
 
-/** The places of one run; {@link openRunDirectory} makes the directory, this makes nothing. */
+/** The paths of one run. {@link openRunDirectory} makes the directory. */
 export interface RunDirectory {
   readonly path: string
-  /** Where the processes meet; held by the one that serves, never by the supervisor. */
+  /** The rendezvous socket. The serving process has it, never the supervisor. */
   readonly rendezvous: string
-  /** Where the processes report to the supervisor. */
+  /** The socket at which the processes report to the supervisor. */
   readonly notify: string
-  /** Where the command line talks to the supervisor. */
+  /** The socket at which the supervisor takes commands. */
   readonly control: string
-  /** Held by the supervisor as long as it lives. */
+  /** The lock that the supervisor holds as long as it runs. */
   readonly lock: string
 }
 
-/** Where runs are kept, and who makes that place. */
+/** The directory of all runs, in two parts. */
 interface Base {
-  /** A place of the operator or the system, in which others must not be able to replace ours. */
+  /** A directory of the operator or the system, in which no other user may replace ours. */
   readonly outer: string
-  /** Directories that we make below it, one in the other. */
+  /** Directories that this package makes below it, one in the other. */
   readonly inner: readonly string[]
 }
 
 /** unix(7): sun_path has 108 bytes on Linux, 104 on macOS, one of them for the final zero. */
 export const pathLimitBytes = process.platform === 'linux' ? 107 : 103
 
-/** The directory in which the runs of this user lie, each by its name. */
+/** Returns the directory with the runs of this user, each under its name. */
 export function runsDirectory(env: NodeJS.ProcessEnv = process.env): string {
   const { outer, inner } = base(env)
   return join(outer, ...inner)
 }
 
 /**
- * Tells the places of the run `name`.
+ * Returns the paths of the run `name`.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG when a socket's path would not fit.
+ * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG if the path of a socket would not fit.
  */
 export function runDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
   const path = join(runsDirectory(env), name)
@@ -53,7 +53,7 @@ export function runDirectory(name: string, env: NodeJS.ProcessEnv = process.env)
 }
 
 /**
- * Tells the places of one worker of a run: those of the first one are the run's own.
+ * Returns the paths of one worker of a run. Those of the first worker are the run's own.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG
  */
@@ -66,7 +66,7 @@ export function workerDirectory(run: RunDirectory, worker: number): RunDirectory
   }
 }
 
-/** The numbers of the further workers that have a rendezvous socket here, served or not. */
+/** Returns the numbers of the further workers that have a rendezvous socket here, served or not. */
 export function workersFound({ path }: RunDirectory): number[] {
   return readdirSync(path)
     .map((file) => Number(/^rendezvous-([1-9]\d*)\.sock$/.exec(file)?.[1]))
@@ -75,11 +75,11 @@ export function workersFound({ path }: RunDirectory): number[] {
 }
 
 /**
- * Makes the directory of the run `name`, or checks the one that is there. Removes what processes that
- * have ended left beside it.
+ * Makes the directory of the run `name`, or checks an existing one. Removes directories beside it that
+ * ended processes have left.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE when someone else could get in or
- * replace it; ERR_HANDOFF_DIRECTORY_UNUSABLE if it cannot be made; ERR_HANDOFF_PATH_TOO_LONG.
+ * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE if another user could enter or replace it;
+ * ERR_HANDOFF_DIRECTORY_UNUSABLE if it cannot be made; ERR_HANDOFF_PATH_TOO_LONG.
  */
 export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.env): RunDirectory {
   const directory = runDirectory(name, env)
@@ -97,8 +97,8 @@ export function openRunDirectory(name: string, env: NodeJS.ProcessEnv = process.
 }
 
 /**
- * Returns the places of the run `name` to a client of it, and the uid whose processes it may believe
- * there. Checks the directory as {@link openRunDirectory} does, if there is one, and makes nothing.
+ * Returns the paths of the run `name` for a client, and the uid whose processes the client may trust.
+ * Checks an existing directory as {@link openRunDirectory} does, and makes none.
  *
  * @remarks Root may name the directory of another user in HANDOFF_DIR, to manage the runs of that user.
  * @throws {@link HandoffError} as {@link openRunDirectory}.
@@ -111,7 +111,7 @@ export function findRunDirectory(
 }
 
 /**
- * The names that have a directory here, running or not.
+ * Returns the names that have a directory here, running or not.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_DIRECTORY_UNSAFE
  */
@@ -124,11 +124,11 @@ export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
       .sort()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw closed(join(runsDirectory(env), 'name'), error)
+    throw denied(join(runsDirectory(env), 'name'), error)
   }
 }
 
-/** Of the sockets of a run this one has the longest path. */
+/** Checks the longest path among the sockets of a run. */
 function checkLength(rendezvous: string): string {
   const bytes = Buffer.byteLength(rendezvous)
   if (bytes <= pathLimitBytes) return rendezvous
@@ -141,7 +141,7 @@ function checkLength(rendezvous: string): string {
 function base(env: NodeJS.ProcessEnv): Base {
   if (env.HANDOFF_DIR) return { outer: resolve(env.HANDOFF_DIR), inner: [] }
   const runtime = env.XDG_RUNTIME_DIR
-  // After `su` or `sudo` the variable may name another user's directory: then it is not for us.
+  // After `su` or `sudo` the variable may name another user's directory: then it is ignored.
   if (runtime && statSync(runtime, { throwIfNoEntry: false })?.uid === uid()) {
     return { outer: resolve(runtime), inner: ['handoff'] }
   }
@@ -152,13 +152,13 @@ function make(path: string, recursive = false): void {
   try {
     mkdirSync(path, { mode: 0o700, recursive })
   } catch (error) {
-    // What is there already is checked by the caller.
+    // The caller checks an existing one.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
     throw unusable(path, error)
   }
 }
 
-/** Makes an error of what the system said when a file in the directory of a run could not be written. */
+/** Makes an error of a system error: a file in the directory of a run could not be written. */
 export function unusable(path: string, cause: unknown): HandoffError {
   // Without the native core nothing is wrong with the directory.
   if (cause instanceof HandoffError) return cause
@@ -170,37 +170,37 @@ export function unusable(path: string, cause: unknown): HandoffError {
 }
 
 /**
- * Checks the levels that exist, down to the first that does not.
+ * Checks the existing levels of the directory, down to the first missing one.
  *
  * @returns the uid to which they belong.
  */
 function checkFound(env: NodeJS.ProcessEnv, names: readonly string[]): number {
   const { outer, inner } = base(env)
-  const found = lookAt(outer, statSync)
+  const found = statOf(outer, statSync)
   if (found === undefined) return uid()
   const owner = ownerBelow(outer, found, env, names)
   checkOuter(outer, found, owner)
   let level = outer
   for (const part of [...inner, ...names]) {
     level = join(level, part)
-    const stat = lookAt(level)
+    const stat = statOf(level)
     if (stat === undefined) break
     checkPrivate(level, stat, owner)
   }
   return owner
 }
 
-/** Looks at a directory, or says whose directory keeps this user from doing so. */
-function lookAt(path: string, look: typeof statSync | typeof lstatSync = lstatSync) {
+/** Returns the status of a directory, or throws an error that names the directory that denies access. */
+function statOf(path: string, stat: typeof statSync | typeof lstatSync = lstatSync) {
   try {
-    return look(path, { throwIfNoEntry: false })
+    return stat(path, { throwIfNoEntry: false })
   } catch (error) {
-    throw closed(path, error)
+    throw denied(path, error)
   }
 }
 
-/** Of the directories above `path`, and itself, the first that this user cannot enter. */
-function closed(path: string, cause: unknown): unknown {
+/** Makes an error that names the first directory on the way to `path` that this user cannot enter. */
+function denied(path: string, cause: unknown): unknown {
   if ((cause as NodeJS.ErrnoException).code !== 'EACCES') return cause
   for (let above = dirname(path); ; above = dirname(above)) {
     try {
@@ -213,7 +213,7 @@ function closed(path: string, cause: unknown): unknown {
   }
 }
 
-/** Returns the uid to which a run must belong: ours, unless root names the directory of another user. */
+/** Returns the uid to which a run must belong: this user's, unless root names another user's directory. */
 function ownerBelow(
   outer: string,
   found: Stats,
@@ -222,22 +222,22 @@ function ownerBelow(
 ): number {
   const mayBeOther = uid() === 0 && Boolean(env.HANDOFF_DIR) && (found.mode & 0o022) === 0
   if (!mayBeOther) return uid()
-  // Only root or that user can have put it there.
+  // Only root or that user can have made it.
   if (found.uid !== 0) return found.uid
   return lstatSync(join(outer, ...names), { throwIfNoEntry: false })?.uid ?? 0
 }
 
-/** A directory in which nobody but `owner` (or root) can put another one in the place of ours. */
+/** Checks that only `owner` or root can replace a directory in this one. */
 function checkOuter(path: string, stat: Stats, owner: number): void {
   if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
   if (stat.uid !== owner && stat.uid !== 0) throw foreign(path, stat, owner)
-  // The sticky bit of /tmp keeps others from renaming what is ours: inode(7).
+  // The sticky bit of /tmp keeps other users from renaming our directory: inode(7).
   const sticky = (stat.mode & 0o1000) !== 0
   if ((stat.mode & 0o022) !== 0 && !sticky)
     throw unsafe(path, `others may write to it${mode(stat)}`)
 }
 
-/** A directory that is the owner's alone: whoever can enter it can connect to the server's sockets. */
+/** Checks that only the owner can enter a directory: it gives access to the sockets of the server. */
 function checkPrivate(path: string, stat: Stats, owner: number): void {
   if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
   if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')

@@ -1,24 +1,24 @@
-// This process becomes another program, and stays the same process to everybody else.
+// Replaces the program of this process: to all other processes it stays the same one.
 
 import { check, loadNative } from '../native/addon.ts'
 import { descriptorArray } from '../native/descriptors.ts'
 
-/** The program to become. */
+/** The program that replaces this one. */
 export interface ProgramToExec {
-  /** The executable: a path, not searched for. */
+  /** The path of the executable. PATH is not searched. */
   readonly file: string
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  /** Descriptors that the program gets beside those of stdio, under the same numbers. */
+  /** Descriptors that stay open beside those of stdio, under the same numbers. */
   readonly keep: readonly number[]
 }
 
 /**
- * Replaces the program of this process: the pid, the parent and the children stay, every descriptor
- * that is not kept is closed, and nothing of this program runs any more, not even `exit` listeners.
+ * Replaces the program of this process. The pid, the parent and the children stay. Closes every descriptor
+ * that is not kept. No code of this program runs any more, not even `exit` listeners.
  *
- * @remarks A signal that comes before the new program listens to it does what it does by default.
- * @throws a system error, where all is as it was: `ENOENT`, `EACCES`, `ENOEXEC`, `E2BIG`
+ * @remarks A signal that comes before the new program listens to it has its default effect.
+ * @throws a system error, without a change: `ENOENT`, `EACCES`, `ENOEXEC`, `E2BIG`.
  * @see execve(2)
  * @internal
  */

@@ -1,4 +1,4 @@
-// Environment variables that say something of one process alone, and would mislead another.
+// Environment variables that are valid for one process only, and must not reach another one.
 
 /** Of Node's IPC and cluster, of socket activation and of systemd's watchdog (sd_listen_fds(3)). */
 export const processVariables: readonly string[] = [

@@ -1,17 +1,17 @@
-// What PID 1 owes to processes whose parent died: somebody has to wait for them.
+// Waits for processes whose parent has died, as PID 1 must.
 
 import { check, loadNative } from '../native/addon.ts'
 
-/** A call takes this many at most, so that its memory is bounded. */
+/** The most processes in one call, so that its memory is bounded. */
 const PER_CALL = 64
 
 /**
- * Waits for ended children that nobody here started. Call it at SIGCHLD, and after each exit of a
- * known child.
+ * Waits for ended children that this process has not started. Call this at SIGCHLD, and after each exit of
+ * a known child.
  *
- * @param known - pids that libuv waits for; they are left to it. Until it has done so, the kernel
- * shows the same child again and those behind it stay unseen: hence the call after its exit
- * @returns each with its exit code, or 128 plus the signal, as shells put it
+ * @param known - pids that libuv waits for itself. Until it has done so, the kernel shows the same child
+ * again and hides those after it: hence the call after its exit.
+ * @returns each with its exit code, or 128 plus the signal, as shells report it.
  * @see waitid(2), WNOWAIT
  * @internal
  */

@@ -1,4 +1,4 @@
-// Lists the processes of a session, as the kernel has them.
+// Lists the processes of a session, from the kernel.
 
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -14,7 +14,7 @@ export function sessionMembers(leader: number): number[] {
   }
 }
 
-/** Whether a process lives; a zombie does not. */
+/** Whether a process is alive. A zombie is not. */
 export function isAlive(pid: number): boolean {
   return livingStatOf(pid) !== undefined
 }
@@ -25,7 +25,7 @@ export function sessionOf(pid: number): number | undefined {
   return stat === undefined ? undefined : Number(stat[3])
 }
 
-/** The fields of proc_pid_stat(5) from the state on: the name before it may hold anything. */
+/** Returns the fields of proc_pid_stat(5) from the state on: the name before it may contain anything. */
 function livingStatOf(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')

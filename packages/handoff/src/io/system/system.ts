@@ -1,4 +1,4 @@
-// The only door to clock, environment, signals, spawn and exit. Tests replace it.
+// The only access to clock, environment, signals, spawn and exit. Tests replace it.
 
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { Console } from 'node:console'
@@ -12,17 +12,17 @@ export interface Timer {
   cancel(): void
 }
 
-/** A process that was started; its end is told once. */
+/** A process that was started. Its end is reported once. */
 export interface Spawned {
   readonly pid: number | undefined
-  /** Ends it at once, whatever it does. */
+  /** Ends it immediately, by SIGKILL. */
   kill(): void
   onEnd(
     listener: (end: { code: number | null; signal: string | null; error?: Error }) => void,
   ): void
 }
 
-/** The end of this process, with its exit code and the exception of which it dies, if it does. */
+/** The end of this process: its exit code, and the uncaught exception if that is the cause. */
 export interface Death {
   readonly code: number
   readonly exception?: { readonly error: unknown }
@@ -40,30 +40,30 @@ export interface System {
   }
   /** Monotonic milliseconds. */
   now(): number
-  /** Microseconds of CLOCK_MONOTONIC, which systemd compares with its own. */
+  /** Microseconds of CLOCK_MONOTONIC, which systemd compares with its own clock. */
   monotonicUsec(): bigint
-  /** Calls back once after `ms`, however long; keeps the process alive unless `background`. */
+  /** Calls back once after `ms`, however long. Keeps the process alive unless `background`. */
   timer(ms: number, callback: () => void, background?: boolean): Timer
   onSignal(
     signals: readonly NodeJS.Signals[],
     listener: (signal: NodeJS.Signals) => void,
   ): () => void
-  /** Reports that this process ends, while it can still say so to its peer. */
+  /** Calls back when this process ends, while it can still send that to its peer. */
   onDeath(listener: (death: Death) => void): () => void
   spawn(command: readonly string[], options: SpawnOptions): Spawned
   /** Whether a debugger can stop this process at a breakpoint. */
   isInspected(): boolean
   warn(text: string): void
   exit(code: number): void
-  /** Lets the program's calls that would remove such a path do nothing; see io/files/unlink-hook.ts. */
-  guardPaths?(holdsBack: (path: string) => boolean): void
+  /** Makes the program's calls that would remove a guarded path do nothing: io/files/unlink-hook.ts. */
+  guardPaths?(isGuarded: (path: string) => boolean): void
 }
 
 /**
- * Calls back once after `ms`, however long that is; never for Infinity.
+ * Calls back once after `ms`, however long that is. Never for Infinity.
  *
- * @remarks setTimeout takes 32 signed bits of milliseconds, and fires after 1 ms for more.
- * @param background - whether the process may end before.
+ * @remarks setTimeout takes 31 bits of milliseconds, and fires after 1 ms for more.
+ * @param background - whether the process may end before that.
  */
 export function startTimer(ms: number, callback: () => void, background = false): Timer {
   let timer: NodeJS.Timeout
@@ -76,8 +76,8 @@ export function startTimer(ms: number, callback: () => void, background = false)
   return { cancel: () => clearTimeout(timer) }
 }
 
-/** Hears signals after, or before, those that have heard them so far. */
-function hearSignals(first: boolean): System['onSignal'] {
+/** Adds listeners to signals, after or before the existing ones. */
+function signalListener(first: boolean): System['onSignal'] {
   return (signals, listener) => {
     const undo = signals.map((signal) => hiddenListeners().add(signal, listener, first))
     return () => {
@@ -86,17 +86,17 @@ function hearSignals(first: boolean): System['onSignal'] {
   }
 }
 
-/** As this process was started: a preload takes its own flags out of process.execArgv. */
+/** The flags with which this process was started. A preload removes its own from process.execArgv later. */
 const flags = [...process.execArgv]
 
-/** Not imported: a Node.js that was built without it cannot, and a program that needs none loads none. */
+/** Not an import: a Node.js without an inspector has no such module, and most programs need none. */
 function inspector(): typeof import('node:inspector') | undefined {
   // Since Node 22.3 and 20.16.
   if (process.features.inspector !== true) return undefined
   return process.getBuiltinModule?.('node:inspector')
 }
 
-/** Whether there is a process of this number in this pid namespace; a zombie is one. */
+/** Whether a process with this pid exists in this pid namespace. A zombie does. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -117,14 +117,14 @@ export const realSystem: System = {
   // libuv reads CLOCK_MONOTONIC: uv_hrtime.
   monotonicUsec: () => process.hrtime.bigint() / 1000n,
   timer: startTimer,
-  onSignal: hearSignals(false),
+  onSignal: signalListener(false),
   onDeath(listener) {
     let exception: { error: unknown } | undefined
     const undo = [
       hiddenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
         const thrown = { error }
         exception = thrown
-        // A handler of the program's lets the process live: it goes on to the next turn.
+        // If a handler of the program keeps the process alive, the event loop has a next turn.
         setImmediate(() => {
           if (exception === thrown) exception = undefined
         }).unref()
@@ -151,23 +151,23 @@ export const realSystem: System = {
     }
   },
   isInspected: () => inspector()?.url() !== undefined,
-  // As console.error does: a stderr that cannot be written to is no error of the program.
+  // As console.error: a stderr that cannot be written to must not become an error of the program.
   warn: (text) => new Console(process.stderr).error('%s', printable(text)),
   exit: (code) => process.exit(code),
   guardPaths,
 }
 
-/** The program that shares this process with a preload, and knows nothing of it. */
+/** The program in the process of a preload. It does not know of the preload. */
 export interface Program {
-  /** The program's own listeners to a signal, as functions that call them. */
+  /** Returns the program's own listeners to a signal, as functions that call them. */
   listeners(signal: NodeJS.Signals): (() => void)[]
-  /** Hears signals before the program does. */
+  /** Listens to signals before the program does. */
   onSignal: System['onSignal']
-  /** Hears what the program sends to its parent process, whether or not there is one. */
+  /** Listens to messages of the program to its parent process, whether it has one or not. */
   onSend(listener: (message: unknown) => void): () => void
-  /** Whether this process was started with the flag, or the value of one. */
+  /** Whether this process was started with the flag, or with a flag of this value. */
   hasFlag(flag: string): boolean
-  /** Keeps flags of node from the children that inherit `process.execArgv`: `child_process.fork`. */
+  /** Removes flags from `process.execArgv`, which children of `child_process.fork` inherit. */
   withholdFlags(withheld: (preload: string) => boolean): void
 }
 
@@ -176,7 +176,7 @@ export const realProgram: Program = {
     process
       .rawListeners(signal)
       .map((listener) => () => listener.call(process, signal, constants.signals[signal])),
-  onSignal: hearSignals(true),
+  onSignal: signalListener(true),
   onSend(listener) {
     const { send } = process
     process.send = (message: unknown, ...rest: unknown[]) => {
