@@ -8,7 +8,7 @@ import {
 import { colourful, plain } from '../../../packages/handoff/src/cli/text/style.ts'
 import type { ReloadLine } from '../../../packages/handoff/src/supervisor/control/reload.ts'
 import type { WorkerResult } from '../../../packages/handoff/src/supervisor/control/reload-result.ts'
-import type { Told } from '../../../packages/handoff/src/supervisor/fleet/old-connections.ts'
+import type { DrainReport } from '../../../packages/handoff/src/supervisor/fleet/old-connections.ts'
 import type {
   ProcessStatus,
   Status,
@@ -194,7 +194,7 @@ test('the summary tells what has become of the connections of the old process', 
   const result = { type: 'result', ok: true, generation: 2, pid: 7, serving: 'new' } as const
   const fates = { ...noFates, handedOver: { http: 48, websocket: 16 }, drained: { raw: 2 } }
   const old = { pid: 6, generation: 1, counts: countsOf(fates), fates }
-  const summary = (told: Omit<Told, keyof typeof old>) =>
+  const summary = (told: Omit<DrainReport, keyof typeof old>) =>
     reloadSummary(
       { ...result, atMs: 150, servesAfterMs: 143, old: { ...old, ...told } },
       plain,

@@ -9,7 +9,7 @@ import { notifyFields } from '../../../packages/handoff/src/notify/fields.ts'
 import { Reporter } from '../../../packages/handoff/src/notify/reporter.ts'
 import type { Generations } from '../../../packages/handoff/src/supervisor/processes/generations.ts'
 import { emptyRegistry } from '../../../packages/handoff/src/supervisor/registry/registry.ts'
-import { Narrator } from '../../../packages/handoff/src/supervisor/worker/narrator.ts'
+import { WorkerAnnouncer } from '../../../packages/handoff/src/supervisor/worker/worker-announcer.ts'
 import type { HandoffEvent } from '../../../packages/handoff/src/terms/events.ts'
 import { noFates } from '../../../packages/handoff/src/terms/fates.ts'
 import { readSettings } from '../../../packages/handoff/src/terms/options.ts'
@@ -158,12 +158,12 @@ suite('the words are the same', () => {
       hasSpawned: () => false,
       change: () => {},
     } as unknown as Generations
-    const narrator = new Narrator(
+    const announcer = new WorkerAnnouncer(
       generations,
       (line) => announced.push(line.text),
       () => false,
     )
-    narrator.heard(7, event)
+    announcer.onEvent(7, event)
     const quiet = ['stage', 'status', 'joined', 'warning'].includes(event.type)
     expect(announced).toEqual(quiet ? [] : [text])
   })

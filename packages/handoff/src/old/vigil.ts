@@ -4,7 +4,7 @@ import type { System, Timer } from '../io/system/system.ts'
 
 /** How often the new process is asked, in milliseconds. */
 const intervalMs = 1_000
-/** How many questions in a row may be without an answer: as long as the supervisor waits (hang-watch.ts). */
+/** How many questions in a row may be without an answer: as long as the supervisor waits (hung-processes.ts). */
 const patience = 5
 
 export interface VigilHandlers {

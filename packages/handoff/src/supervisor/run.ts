@@ -36,7 +36,7 @@ export interface RunOptions {
   readonly watchIgnore: readonly string[]
   /** How many generations of one worker there may be at once. */
   readonly maxGenerations: number
-  announce(line: say.Line): void
+  announce(line: say.Announcement): void
 }
 
 /**
@@ -65,7 +65,7 @@ export async function run(options: RunOptions): Promise<number> {
     if (resumed === undefined) removeKept(directory.path, removeStaleSocket)
     const service = new Service(process.env)
     undo.push(() => service.close())
-    const announce = (line: say.Line) => {
+    const announce = (line: say.Announcement) => {
       options.announce(line)
       if (!line.passing) service.status(line.text)
     }
@@ -142,7 +142,7 @@ function stopOptions({ timeouts, watch }: RunOptions) {
  * only up to the first number above 15 that is free (uv_disable_stdio_inheritance); what a generation
  * inherits, it would keep when this process dies: the lock among others.
  */
-function keepDescriptorsToOurselves(announce: (line: say.Line) => void): void {
+function keepDescriptorsToOurselves(announce: (line: say.Announcement) => void): void {
   try {
     closeOnExecAboveStdio()
   } catch (error) {

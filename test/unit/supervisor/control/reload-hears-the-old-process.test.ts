@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import {
   type ReloadLine,
@@ -5,39 +6,39 @@ import {
 } from '../../../../packages/handoff/src/supervisor/control/reload.ts'
 import type { Fleet } from '../../../../packages/handoff/src/supervisor/fleet/fleet.ts'
 import { type Plan, Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
-import type { FleetObserver } from '../../../../packages/handoff/src/supervisor/fleet/roster.ts'
-import type {
-  LaunchResult,
-  Observer,
-} from '../../../../packages/handoff/src/supervisor/worker/start/options.ts'
+import type { FleetEvents } from '../../../../packages/handoff/src/supervisor/fleet/roster.ts'
+import type { StartResult } from '../../../../packages/handoff/src/supervisor/registry/start-result.ts'
+import type { WorkerEvents } from '../../../../packages/handoff/src/supervisor/worker/worker-events.ts'
 import type { HandoffEvent } from '../../../../packages/handoff/src/terms/events.ts'
 import { noFates } from '../../../../packages/handoff/src/terms/fates.ts'
 
 const old = { pid: 10, generation: 1 }
-const launched: LaunchResult = { ok: true, pid: 20, generation: 2, replaces: old.pid }
+const started: StartResult = { ok: true, pid: 20, generation: 2, listeners: [], replaces: old }
+
+const names = ['event', 'exit', 'alive'] as const
+/** The fleet passes on the events and exits of its worker. */
+const ofFleet = 2
 
 /** A worker whose reload succeeds, and whose processes are told by hand. */
 function supervise() {
-  const observers = new Set<Observer>()
+  const events = new EventEmitter<WorkerEvents>()
   const alive = new Set([10, 20])
   const fake = {
     serving: { pid: 20, generation: 2 } as { pid: number; generation: number } | undefined,
     has: (pid: number) => alive.has(pid),
-    hasTurned: (_: number) => true,
-    reasonOf: (_: number): string | undefined => undefined,
+    isProvenAlive: (_: number) => true,
+    killReason: (_: number): string | undefined => undefined,
     number: 1,
     busy: false,
-    launch: () => Promise.resolve(launched),
-    observe(observer: Observer) {
-      observers.add(observer)
-      return () => observers.delete(observer)
-    },
+    start: () => Promise.resolve(started),
+    events,
   }
   return {
     fake,
-    observers,
+    listeners: () => names.reduce((sum, name) => sum + events.listenerCount(name), 0),
+    events,
     hear(event: HandoffEvent) {
-      for (const observer of observers) observer.heard?.(event.pid, event)
+      events.emit('event', event.pid, event)
     },
     takeBack() {
       fake.serving = old
@@ -47,12 +48,12 @@ function supervise() {
         fates: noFates,
         ...{ listeners: [], ...old, elapsedMs: 1 },
       }
-      for (const observer of observers) observer.heard?.(old.pid, event)
+      events.emit('event', old.pid, event)
     },
     end(pid: number) {
       alive.delete(pid)
       if (fake.serving?.pid === pid) fake.serving = undefined
-      for (const observer of observers) observer.gone?.(pid)
+      events.emit('exit', pid)
     },
   }
 }
@@ -61,14 +62,10 @@ function supervise() {
 function reload(fake: ReturnType<typeof supervise>['fake'], waitForExit: boolean) {
   const lines: ReloadLine[] = []
   const plan = { first: fake, others: [], entering: [], leaving: [] } as unknown as Plan
-  const fleet = {
-    reload: () => new Rollout(plan),
-    observe: ({ heard, gone }: FleetObserver) =>
-      fake.observe({
-        heard: (pid, event) => heard?.(1, pid, event),
-        gone: (pid) => gone?.(1, pid),
-      }),
-  }
+  const events = new EventEmitter<FleetEvents>()
+  fake.events.on('event', (pid, event) => events.emit('event', 1, pid, event))
+  fake.events.on('exit', (pid) => events.emit('exit', 1, pid))
+  const fleet = { reload: () => new Rollout(plan), events }
   const write = (line: ReloadLine) => lines.push(line)
   return {
     lines,
@@ -79,7 +76,7 @@ function reload(fake: ReturnType<typeof supervise>['fake'], waitForExit: boolean
 test.each([false, true])(
   'a take-back in the same moment as the commit fails the reload (waits: %s)',
   async (waits) => {
-    const { fake, observers, takeBack } = supervise()
+    const { fake, listeners, takeBack } = supervise()
     const { lines, done } = reload(fake, waits)
     takeBack()
     await done
@@ -91,7 +88,7 @@ test.each([false, true])(
       code: 'ERR_HANDOFF_PEER_GONE',
       message: 'It is gone. Generation 1 (pid 10) serves on.',
     })
-    expect(observers.size, 'all observers have gone').toBe(0)
+    expect(listeners(), 'all others have unsubscribed').toBe(ofFleet)
   },
 )
 
@@ -114,25 +111,25 @@ test('without waiting, the result comes when the old process has told of its con
 test('an old process that tells nothing is not waited for long', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
-  const { fake, observers } = supervise()
+  const { fake, listeners } = supervise()
   const { lines, done } = reload(fake, false)
   await vi.advanceTimersByTimeAsync(999)
   expect(lines).toEqual([])
   await vi.advanceTimersByTimeAsync(1)
   await done
   expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new', old: null }])
-  expect(observers.size).toBe(0)
+  expect(listeners()).toBe(ofFleet)
 })
 
 test('a new process that has said nothing since it serves is waited for, and its end is the reason', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
-  const { fake, observers, takeBack, end } = supervise()
-  fake.hasTurned = () => false
+  const { fake, listeners, takeBack, end } = supervise()
+  fake.isProvenAlive = () => false
   const { lines, done } = reload(fake, false)
   await vi.advanceTimersByTimeAsync(4_000)
   expect(lines).toEqual([])
-  fake.reasonOf = () => 'said nothing for 4 s in its probation'
+  fake.killReason = () => 'said nothing for 4 s in its probation'
   end(20)
   expect(lines).toEqual([])
   takeBack()
@@ -142,18 +139,18 @@ test('a new process that has said nothing since it serves is waited for, and its
     message:
       'cannot hand over: the new process (pid 20) said nothing for 4 s in its probation, and was killed. Generation 1 (pid 10) serves on.',
   })
-  expect(observers.size).toBe(0)
+  expect(listeners()).toBe(ofFleet)
 })
 
 test('a new process that shows life ends the waiting', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
-  const { fake, observers } = supervise()
-  fake.hasTurned = () => false
+  const { fake, events } = supervise()
+  fake.isProvenAlive = () => false
   const { lines, done } = reload(fake, false)
   await vi.advanceTimersByTimeAsync(2_000)
-  fake.hasTurned = () => true
-  for (const observer of observers) observer.turned?.(20)
+  fake.isProvenAlive = () => true
+  events.emit('alive', 20)
   await done
   expect(lines).toMatchObject([{ type: 'result', ok: true, pid: 20, serving: 'new' }])
 })

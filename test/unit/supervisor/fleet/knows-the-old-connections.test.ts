@@ -17,9 +17,9 @@ function handedOver(http: number): Fates {
 
 test('a status of the drain tells how far it is, and the end of the drain how it ended', () => {
   const connections = new OldConnections(undefined)
-  connections.heard(old, status('serving', 3, noFates))
+  connections.onEvent(old, status('serving', 3, noFates))
   expect(connections.of(old)).toBeUndefined()
-  connections.heard(old, status('drain', 1, handedOver(2)))
+  connections.onEvent(old, status('drain', 1, handedOver(2)))
   expect(connections.isKnown(old)).toBe(true)
   expect(connections.of(old)).toMatchObject({
     drained: false,
@@ -28,8 +28,8 @@ test('a status of the drain tells how far it is, and the end of the drain how it
   })
 
   const fates = { ...handedOver(2), drained: { http: 1 } }
-  connections.heard(old, { ...common, type: 'drained', counts: countsOf(fates), fates })
-  connections.heard(old, status('drain', 0, fates))
+  connections.onEvent(old, { ...common, type: 'drained', counts: countsOf(fates), fates })
+  connections.onEvent(old, status('drain', 0, fates))
   expect(connections.of(old)).toEqual({
     ...{ pid: old, generation: 1, drained: true, connections: 0, fates },
     counts: { handedOver: 2, drained: 1, closed: 0, forced: 0 },
@@ -38,7 +38,7 @@ test('a status of the drain tells how far it is, and the end of the drain how it
 
 test('where nothing is left, the end of the drain is worth waiting for', () => {
   const connections = new OldConnections(undefined)
-  connections.heard(old, status('drain', 0, handedOver(2)))
+  connections.onEvent(old, status('drain', 0, handedOver(2)))
   expect(connections.isKnown(old)).toBe(false)
   expect(connections.of(old)).toMatchObject({ connections: 0, fates: handedOver(2) })
 })
@@ -47,6 +47,6 @@ test('what it handed over before this reload, and took back, does not count', ()
   const before = { ...handedOver(5), takenBack: { http: 5 } }
   const connections = new OldConnections({ pid: old, fates: before } as ProcessRecord)
   const fates = { ...before, handedOver: { http: 8 } }
-  connections.heard(old, status('drain', 1, fates))
+  connections.onEvent(old, status('drain', 1, fates))
   expect(connections.of(old)?.fates).toEqual(handedOver(3))
 })

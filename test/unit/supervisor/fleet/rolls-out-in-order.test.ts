@@ -1,25 +1,24 @@
+import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { type Plan, Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
-import type {
-  LaunchRequest,
-  LaunchResult,
-  Observer,
-} from '../../../../packages/handoff/src/supervisor/worker/start/options.ts'
+import type { StartResult } from '../../../../packages/handoff/src/supervisor/registry/start-result.ts'
+import type { StartRequest } from '../../../../packages/handoff/src/supervisor/worker/start/start-options.ts'
 import type { Worker } from '../../../../packages/handoff/src/supervisor/worker/worker.ts'
+import type { WorkerEvents } from '../../../../packages/handoff/src/supervisor/worker/worker-events.ts'
 import type { HandoffEvent } from '../../../../packages/handoff/src/terms/events.ts'
 
 /** A worker whose processes are told by hand: pid 10 × number, and 1 more at each start. */
 class FakeWorker {
   readonly number: number
   readonly rendezvous: string
-  readonly observers = new Set<Observer>()
-  readonly asked: LaunchRequest[] = []
+  readonly events = new EventEmitter<WorkerEvents>()
+  readonly asked: StartRequest[] = []
   readonly log: string[]
   busy = false
   serving: { pid: number; generation: number } | undefined
   starting: number | undefined
   place = 'held'
-  #end: ((result: LaunchResult) => void) | undefined
+  #end: ((result: StartResult) => void) | undefined
 
   constructor(number: number, log: string[]) {
     this.number = number
@@ -28,12 +27,7 @@ class FakeWorker {
     this.serving = { pid: number * 10, generation: 1 }
   }
 
-  observe(observer: Observer) {
-    this.observers.add(observer)
-    return () => this.observers.delete(observer)
-  }
-
-  launch(request: LaunchRequest): Promise<LaunchResult> {
+  start(request: StartRequest): Promise<StartResult> {
     this.log.push(`start ${this.number}`)
     this.asked.push(request)
     this.starting = this.number * 10 + 1
@@ -46,7 +40,7 @@ class FakeWorker {
     const pid = this.starting ?? 0
     this.serving = { pid, generation: 2 }
     this.hear({ type: 'serving', replaces: null, listeners: [] })
-    this.#end?.({ ok: true, pid, generation: 2, replaces: undefined })
+    this.#end?.({ ok: true, pid, generation: 2, listeners: [], replaces: null })
     await settled()
   }
 
@@ -58,28 +52,28 @@ class FakeWorker {
 
   hear(body: object, pid = this.starting ?? 0): void {
     const event = { ...body, pid, generation: 2, elapsedMs: 1 } as HandoffEvent
-    for (const observer of [...this.observers]) observer.heard?.(pid, event)
+    this.events.emit('event', pid, event)
   }
 
   has(pid: number) {
     return this.serving?.pid === pid
   }
 
-  leave() {
+  beginLeaving() {
     this.place = 'leaving'
   }
 
-  left() {
+  finishLeaving() {
     this.place = 'left'
     return true
   }
 
-  stay() {
+  cancelLeaving() {
     this.place = 'held'
   }
 
   async idle() {}
-  async keepsAll() {}
+  async allKept() {}
 }
 
 const settled = () => new Promise(setImmediate)
@@ -183,14 +177,14 @@ test('one that could not hand over stays, and the next one goes all the same', a
   expect(await rollout.done).toBe(false)
   expect(rollout.isComplete).toBe(true)
   expect([worker(2).place, worker(3).place]).toEqual(['held', 'left'])
-  expect([...(rollout.joins[0]?.failures.values() ?? [])]).toEqual([failure])
+  expect([...(rollout.takeovers[0]?.failures.values() ?? [])]).toEqual([failure])
 })
 
 test('when the process that takes over dies, all that have not handed over stay', async () => {
   const { rollout, worker } = rollOut({ leaving: [2, 3] })
   await worker(1).serve()
   worker(1).hear({ type: 'joined', from: { pid: 20, generation: 1 }, listeners: [] })
-  for (const observer of [...worker(1).observers]) observer.gone?.(11)
+  worker(1).events.emit('exit', 11)
   expect(await rollout.done).toBe(false)
   expect([worker(2).place, worker(3).place]).toEqual(['left', 'held'])
 })
@@ -210,5 +204,5 @@ test('a worker that cannot be replaced takes nobody in', async () => {
   await worker(1).fail()
   expect(await rollout.done).toBe(false)
   expect(worker(2).place).toBe('held')
-  expect(rollout.joins[0]?.failures.size).toBe(1)
+  expect(rollout.takeovers[0]?.failures.size).toBe(1)
 })

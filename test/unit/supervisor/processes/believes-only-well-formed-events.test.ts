@@ -70,7 +70,7 @@ test.each(['', '{', 'null', '[]', '"text"', '{"type":"toString"}', '{"type":"non
 test('reads what an exception says', () => {
   expect(readReport('X_HANDOFF_EXCEPTION="Error: \\"x\\""')).toEqual({ exception: 'Error: "x"' })
   expect(readReport('X_HANDOFF_EXCEPTION=5')).toEqual({})
-  expect(readReport('X_HANDOFF_LAST_WORDS="no database"')).toEqual({ words: 'no database' })
+  expect(readReport('X_HANDOFF_LAST_WORDS="no database"')).toEqual({ lastOutput: 'no database' })
   expect(readReport('X_HANDOFF_LAST_WORDS=5')).toEqual({})
 })
 

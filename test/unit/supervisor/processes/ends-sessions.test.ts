@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { Sessions } from '../../../../packages/handoff/src/supervisor/processes/sessions.ts'
+import { LeftoverChildren } from '../../../../packages/handoff/src/supervisor/processes/leftover-children.ts'
 import { alive, gone, hasProc } from '../../../support/process-facts.ts'
 import { until } from '../../../support/until.ts'
 
@@ -29,7 +29,7 @@ async function leave(command: string): Promise<{ leader: number; left: number }>
 
 function begin(isOfRun = (_: number) => false) {
   let ends = 0
-  const sessions = new Sessions({ isOfRun, onEnded: () => ends++ })
+  const sessions = new LeftoverChildren({ isOfRun, onEnded: () => ends++ })
   onTestFinished(() => sessions.close())
   return { sessions, ended: () => until('nothing is left', () => ends > 0) }
 }
@@ -105,7 +105,7 @@ onLinux('and without a second SIGTERM', async () => {
 
 test('a session of which nothing is left is not waited for', () => {
   const onEnded = vi.fn()
-  const sessions = new Sessions({ isOfRun: () => false, onEnded })
+  const sessions = new LeftoverChildren({ isOfRun: () => false, onEnded })
   sessions.resume([{ leader: 2 ** 22, killInMs: 0 }])
   expect(sessions.pending).toBe(false)
   expect(onEnded).not.toHaveBeenCalled()

@@ -83,7 +83,7 @@ test('generations that have served are counted, gone or not; those that have not
   expect(registry.youngest).toBe(2)
   const failed = heard(registry, 30, 3, { type: 'stage', stage: 'adopt', detail: '' })
   expect(failed.youngest).toBe(2)
-  const gone = [10, 20, 30].reduce((all, pid) => reduce(all, { type: 'gone', pid }), failed)
+  const gone = [10, 20, 30].reduce((all, pid) => reduce(all, { type: 'exit', pid }), failed)
   expect(gone).toMatchObject({ serving: undefined, youngest: 2 })
   // A take-back makes no number free: it was seen.
   const back = heard(registry, 10, 1, {
@@ -120,7 +120,7 @@ test('an old process of an earlier supervisor is entered when it is replaced', (
 })
 
 test('a take-back gives the service back, and the handoff counts as aborted', () => {
-  const lost = reduce(second(), { type: 'gone', pid: 20 })
+  const lost = reduce(second(), { type: 'exit', pid: 20 })
   expect(lost.serving).toBeUndefined()
 
   const registry = heard(lost, 10, 1, {
@@ -145,7 +145,7 @@ test('the word of the take-back may come before the end of the new process is kn
     message: 'gone',
     listeners,
   })
-  registry = reduce(registry, { type: 'gone', pid: 20 })
+  registry = reduce(registry, { type: 'exit', pid: 20 })
   expect(registry.serving).toBe(10)
 })
 
@@ -262,7 +262,7 @@ test('what has become of connections outlives the process that told it', () => {
   expect(allFates(registry)).toEqual(all)
   // Again, as it stands: the numbers are those since the process started.
   registry = heard(registry, 10, 1, { ...drains, fates })
-  registry = reduce(registry, { type: 'gone', pid: 10 })
+  registry = reduce(registry, { type: 'exit', pid: 10 })
   expect(allFates(registry)).toEqual(all)
 })
 

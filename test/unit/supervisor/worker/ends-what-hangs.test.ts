@@ -1,11 +1,11 @@
 // Which silent processes are in the way of the service, and when their end is the remedy.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findHung } from '../../../../packages/handoff/src/supervisor/processes/hang-watch.ts'
+import { findHung } from '../../../../packages/handoff/src/supervisor/processes/hung-processes.ts'
 import {
-  SignsOfLife,
+  SilenceClock,
   tickMs,
-} from '../../../../packages/handoff/src/supervisor/processes/signs-of-life.ts'
+} from '../../../../packages/handoff/src/supervisor/processes/silence-clock.ts'
 import { readReport } from '../../../../packages/handoff/src/supervisor/registry/event.ts'
 import {
   emptyRegistry,
@@ -145,36 +145,36 @@ describe('silence', () => {
   const serving = { event: { type: 'serving' } as HandoffEvent }
 
   test('is counted from the last report, of processes that promised to report', () => {
-    const signs = new SignsOfLife()
-    signs.heard(10, { alive: true })
-    signs.heard(20, serving)
+    const signs = new SilenceClock()
+    signs.onReport(10, { alive: true })
+    signs.onReport(20, serving)
     for (let tick = 0; tick < 4; tick++) signs.tick()
     expect(signs.silentMs(10)).toBe(4 * tickMs)
     expect(signs.silentMs(20)).toBeUndefined()
-    signs.heard(10, {})
+    signs.onReport(10, {})
     expect(signs.silentMs(10)).toBe(0)
   })
 
   test('is expected of a process that a debugger may stop, or that says so', () => {
-    const signs = new SignsOfLife()
-    signs.heard(10, { alive: true })
+    const signs = new SilenceClock()
+    signs.onReport(10, { alive: true })
     signs.tick()
-    signs.excuse(10)
+    signs.reset(10)
     expect(signs.silentMs(10)).toBe(0)
-    signs.heard(10, { alive: false })
+    signs.onReport(10, { alive: false })
     signs.tick()
     expect(signs.silentMs(10)).toBeUndefined()
-    expect(signs.hasTurned(10)).toBe(true)
+    expect(signs.isProvenAlive(10)).toBe(true)
   })
 
   test('a process has turned when it has reported again since it serves', () => {
-    const signs = new SignsOfLife()
-    expect(signs.hasTurned(10)).toBe(true)
-    signs.heard(10, { alive: true })
-    signs.heard(10, serving)
-    expect(signs.hasTurned(10)).toBe(false)
-    signs.heard(10, { alive: true })
-    expect(signs.hasTurned(10)).toBe(true)
+    const signs = new SilenceClock()
+    expect(signs.isProvenAlive(10)).toBe(true)
+    signs.onReport(10, { alive: true })
+    signs.onReport(10, serving)
+    expect(signs.isProvenAlive(10)).toBe(false)
+    signs.onReport(10, { alive: true })
+    expect(signs.isProvenAlive(10)).toBe(true)
   })
 
   test('the fields of a report', () => {
@@ -198,7 +198,7 @@ describe('a drain has a deadline:', () => {
     const onExpired = vi.fn()
     const reports = (pid: number) => pid !== 70
     const drains = new DrainDeadlines({ drainTimeoutMs, probationMs: 1_000, reports, onExpired })
-    drains.follow(probation)
+    drains.update(probation)
     const expired = () => onExpired.mock.calls.map(([{ pid }, ms]) => [pid, ms])
     return { drains, expired }
   }
@@ -230,19 +230,19 @@ describe('a drain has a deadline:', () => {
 
   test('it is not known of a process of an older release', () => {
     const { drains, expired } = begin(3_000)
-    drains.follow(registryOf(20, record(20, {}), record(70, { stage: 'drain' })))
+    drains.update(registryOf(20, record(20, {}), record(70, { stage: 'drain' })))
     vi.advanceTimersByTime(600_000)
     expect(expired()).toEqual([])
   })
 
   test('it ends with the process, with a take-back, and with the run', () => {
     const { drains, expired } = begin(3_000)
-    drains.follow(registryOf(10, record(10, {})))
+    drains.update(registryOf(10, record(10, {})))
     vi.advanceTimersByTime(60_000)
-    drains.follow(probation)
-    drains.follow(registryOf(20, record(20, {})))
+    drains.update(probation)
+    drains.update(registryOf(20, record(20, {})))
     vi.advanceTimersByTime(60_000)
-    drains.follow(probation)
+    drains.update(probation)
     drains.close()
     vi.advanceTimersByTime(60_000)
     expect(expired()).toEqual([])

@@ -34,10 +34,10 @@ const serving = (...listeners: string[]): HandoffEvent => ({
 test('keeps what is stored, under its name, in place of the one before', () => {
   const store = open()
   const [first, second] = [tcp(), tcp()]
-  store.heard({ store: 'a' }, [first])
-  store.heard({ store: 'b' }, [bindUdp({ address: '127.0.0.1', port: 0 })])
+  store.onReport({ store: 'a' }, [first])
+  store.onReport({ store: 'b' }, [bindUdp({ address: '127.0.0.1', port: 0 })])
   const kept = inode(second)
-  store.heard({ store: 'a' }, [second])
+  store.onReport({ store: 'a' }, [second])
   expect(names(store).sort()).toEqual(['a', 'b'])
   expect(store.all.filter(({ name }) => name === 'a').map(({ fd }) => inode(fd))).toEqual([kept])
   expect(() => describe(first)).toThrow(expect.objectContaining({ code: 'EBADF' }))
@@ -46,17 +46,17 @@ test('keeps what is stored, under its name, in place of the one before', () => {
 test('closes what is not to be kept any more', () => {
   const store = open()
   const fd = tcp()
-  store.heard({ store: 'a' }, [fd])
-  store.heard({ unstore: 'b' }, [])
+  store.onReport({ store: 'a' }, [fd])
+  store.onReport({ unstore: 'b' }, [])
   expect(names(store)).toEqual(['a'])
-  store.heard({ unstore: 'a' }, [])
+  store.onReport({ unstore: 'a' }, [])
   expect(names(store)).toEqual([])
   expect(() => describe(fd)).toThrow(expect.objectContaining({ code: 'EBADF' }))
 })
 
 test.each(['serving', 'taken-back'] as const)('at %s keeps only what that process has', (type) => {
   const store = open()
-  for (const key of ['tcp:*:1', 'tcp:*:2']) store.heard({ store: storeNameOf(key) }, [tcp()])
+  for (const key of ['tcp:*:1', 'tcp:*:2']) store.onReport({ store: storeNameOf(key) }, [tcp()])
   const event =
     type === 'serving'
       ? serving('tcp:*:2', 'tcp:*:3')
@@ -69,7 +69,7 @@ test.each(['serving', 'taken-back'] as const)('at %s keeps only what that proces
           connections: { back: 0, closed: 0 },
           fates: noFates,
         } as const)
-  store.heard({ event }, [])
+  store.onReport({ event }, [])
   expect(names(store)).toEqual([storeNameOf('tcp:*:2')])
 })
 
@@ -77,10 +77,10 @@ test('a listener on port 0 is known by its real port', () => {
   const store = open()
   const fd = tcp()
   const name = storeNameOf('tcp:127.0.0.1:0#1')
-  store.heard({ store: name }, [fd])
-  store.heard({ event: serving(`tcp:127.0.0.1:${describe(fd).port}`) }, [])
+  store.onReport({ store: name }, [fd])
+  store.onReport({ event: serving(`tcp:127.0.0.1:${describe(fd).port}`) }, [])
   expect(names(store)).toEqual([name])
-  store.heard({ event: serving('tcp:127.0.0.1:1') }, [])
+  store.onReport({ event: serving('tcp:127.0.0.1:1') }, [])
   expect(names(store)).toEqual([])
 })
 
@@ -88,7 +88,7 @@ test('takes nothing but a listener', () => {
   const store = open()
   const [one, two] = socketPair()
   for (const fd of [one, two, openSync('/dev/null', 'r')]) {
-    expect(() => store.heard({ store: 'a' }, [fd])).toThrow(
+    expect(() => store.onReport({ store: 'a' }, [fd])).toThrow(
       expect.objectContaining({ code: 'ERR_HANDOFF_DESCRIPTOR_MISMATCH' }),
     )
     expect(() => describe(fd)).toThrow(expect.objectContaining({ code: 'EBADF' }))
@@ -99,24 +99,24 @@ test('takes nothing but a listener', () => {
 test('takes one descriptor a name', () => {
   const store = open()
   const [first, second] = [tcp(), tcp()]
-  store.heard({ store: 'a' }, [first, second])
+  store.onReport({ store: 'a' }, [first, second])
   expect(store.all).toEqual([{ name: 'a', fd: first }])
   expect(() => describe(second)).toThrow(expect.objectContaining({ code: 'EBADF' }))
 })
 
 test('a process that stops without a successor leaves nothing', () => {
   const store = open()
-  store.heard({ store: 'a' }, [tcp()])
-  store.heard({ stopping: true }, [])
+  store.onReport({ store: 'a' }, [tcp()])
+  store.onReport({ stopping: true }, [])
   expect(names(store)).toEqual([])
 })
 
 test('what the supervisor itself was started with stays until the end', () => {
   const fd = tcp()
   const store = open([{ name: 'web.socket', fd }])
-  store.heard({ store: storeNameOf('tcp:*:1') }, [dup(fd)])
-  store.heard({ event: serving() }, [])
-  store.heard({ stopping: true }, [])
+  store.onReport({ store: storeNameOf('tcp:*:1') }, [dup(fd)])
+  store.onReport({ event: serving() }, [])
+  store.onReport({ stopping: true }, [])
   expect(store.all).toEqual([{ name: 'web.socket', fd }])
   store.close()
   expect(() => describe(fd)).toThrow(expect.objectContaining({ code: 'EBADF' }))
@@ -126,7 +126,7 @@ test('after the end nothing is kept', () => {
   const store = open()
   store.close()
   const fd = tcp()
-  store.heard({ store: 'a' }, [fd])
+  store.onReport({ store: 'a' }, [fd])
   expect(names(store)).toEqual([])
   expect(() => describe(fd)).toThrow(expect.objectContaining({ code: 'EBADF' }))
 })
@@ -135,7 +135,7 @@ test('keeps no socket that a process could not inherit as a listener', () => {
   const store = open()
   const [first, second] = socketPair('dgram')
   onTestFinished(() => close(second))
-  expect(() => store.heard({ store: 'a' }, [first])).toThrow(
+  expect(() => store.onReport({ store: 'a' }, [first])).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOFF_DESCRIPTOR_MISMATCH' }),
   )
   expect(names(store)).toEqual([])

@@ -10,7 +10,7 @@ import {
 import { close, describe } from '../../../../packages/handoff/src/io/native/descriptors.ts'
 import { storeNameOf } from '../../../../packages/handoff/src/protocol/store-names.ts'
 import { ListenerStore } from '../../../../packages/handoff/src/supervisor/worker/start/listener-store.ts'
-import { reserve } from '../../../../packages/handoff/src/supervisor/worker/start/reserved.ts'
+import { reservePlaces } from '../../../../packages/handoff/src/supervisor/worker/start/reserved-places.ts'
 
 const inodeOf = (fd: number) => fstatSync(fd, { bigint: true }).ino
 
@@ -20,8 +20,8 @@ function kept(key: string, fd: number) {
   return { name: storeNameOf(key), fd }
 }
 
-function reserved(...how: Parameters<typeof reserve>) {
-  const named = reserve(...how)
+function reserved(...how: Parameters<typeof reservePlaces>) {
+  const named = reservePlaces(...how)
   onTestFinished(() => {
     for (const { fd } of named) close(fd)
   })
@@ -45,7 +45,7 @@ test.runIf(process.platform === 'linux')(
 )
 
 test('UDP and Unix sockets have one queue for all', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'handoff-reserve-'))
+  const directory = mkdtempSync(join(tmpdir(), 'handoff-reservePlaces-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const path = join(directory, 'app.sock')
   const first = [
@@ -78,7 +78,7 @@ test('a store tells when it has all that a process listens on', async () => {
   const [fd, other] = [bindTcp(local), bindTcp(local)]
   const places = [fd, other].map((each) => `tcp:127.0.0.1:${describe(each).port}`)
   let done = false
-  const keeps = store.keeps(places).then(() => {
+  const keeps = store.allKept(places).then(() => {
     done = true
   })
   store.put(storeNameOf(tcpKey), fd)
@@ -86,5 +86,5 @@ test('a store tells when it has all that a process listens on', async () => {
   expect(done).toBe(false)
   store.put(storeNameOf('tcp:127.0.0.1:0#2'), other)
   await keeps
-  await store.keeps(places)
+  await store.allKept(places)
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Exit } from '../../../../packages/handoff/src/supervisor/registry/exit.ts'
-import { Attempt } from '../../../../packages/handoff/src/supervisor/worker/start/attempt.ts'
+import { ProcessStart } from '../../../../packages/handoff/src/supervisor/worker/start/process-start.ts'
 import type {
   HandoffEvent,
   HandoffEventBody,
@@ -20,8 +20,8 @@ afterEach(() => {
 
 function begin(readyTimeoutMs?: number) {
   const kill = vi.fn()
-  const attempt = new Attempt({ pid: own, entry: 'server.js', readyTimeoutMs, kill })
-  return { attempt, kill }
+  const start = new ProcessStart({ pid: own, entry: 'server.js', readyTimeoutMs, kill })
+  return { start, kill }
 }
 
 function event(pid: number, body: HandoffEventBody): { event: HandoffEvent } {
@@ -36,21 +36,21 @@ function aborted(pid: number, code: 'ERR_HANDOFF_UNHEALTHY' | 'ERR_HANDOFF_PEER_
 const joined = event(own, { type: 'stage', stage: 'discover', detail: '' })
 
 async function failureAfter(
-  attempt: Attempt,
+  start: ProcessStart,
   exit: Exit,
 ): Promise<{ code: string; message: string }> {
-  attempt.exited(exit)
-  const outcome = await attempt.outcome
-  if (outcome.ok) throw new Error('it served')
-  return outcome.failure
+  start.onExit(exit)
+  const result = await start.result
+  if (result.ok) throw new Error('it served')
+  return result.failure
 }
 
 const exited = { code: 3, signal: null } as const
 
 test('a process that serves is the outcome', async () => {
-  const { attempt } = begin()
-  attempt.heard(own, event(own, { type: 'serving', replaces: null, listeners: ['tcp:a:1'] }))
-  expect(await attempt.outcome).toEqual({
+  const { start } = begin()
+  start.onReport(own, event(own, { type: 'serving', replaces: null, listeners: ['tcp:a:1'] }))
+  expect(await start.result).toEqual({
     ok: true,
     pid: own,
     generation: 2,
@@ -60,62 +60,62 @@ test('a process that serves is the outcome', async () => {
 })
 
 test('its status makes up for a lost word of the commit', async () => {
-  const { attempt } = begin()
+  const { start } = begin()
   const nothing = { listeners: [], connections: 0, open: {}, fates: noFates }
   const status = { type: 'status', ...nothing } as const
-  attempt.heard(own, event(own, { ...status, stage: 'adopt' }))
-  attempt.heard(own, event(own, { ...status, stage: 'serving' }))
-  expect(await attempt.outcome).toMatchObject({ ok: true, pid: own, generation: 2 })
+  start.onReport(own, event(own, { ...status, stage: 'adopt' }))
+  start.onReport(own, event(own, { ...status, stage: 'serving' }))
+  expect(await start.result).toMatchObject({ ok: true, pid: own, generation: 2 })
 })
 
 test('that another process serves is not', async () => {
-  const { attempt } = begin()
-  attempt.heard(old, event(old, { type: 'serving', replaces: null, listeners: [] }))
-  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+  const { start } = begin()
+  start.onReport(old, event(old, { type: 'serving', replaces: null, listeners: [] }))
+  expect(await failureAfter(start, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
 })
 
 test('an exit code says little, a signal too', async () => {
-  const { attempt } = begin()
-  attempt.heard(own, joined)
-  const failure = await failureAfter(attempt, exited)
+  const { start } = begin()
+  start.onReport(own, joined)
+  const failure = await failureAfter(start, exited)
   expect(failure.message).toContain('exited with code 3 before it served.')
 
-  const { attempt: other } = begin()
+  const { start: other } = begin()
   const killed = await failureAfter(other, { code: null, signal: 'SIGSEGV' })
   expect(killed.message).toContain('killed by SIGSEGV')
 })
 
 test('an entry that never listens is told so', async () => {
-  const { attempt } = begin()
-  const { message } = await failureAfter(attempt, { code: 0, signal: null })
+  const { start } = begin()
+  const { message } = await failureAfter(start, { code: 0, signal: null })
   expect(message).toContain('it has not listened on any port or Unix path that can be handed over')
 })
 
 test('an exit code says enough: that nothing listened does not explain it', async () => {
-  const { attempt } = begin()
-  const { message } = await failureAfter(attempt, { code: 3, signal: null })
+  const { start } = begin()
+  const { message } = await failureAfter(start, { code: 3, signal: null })
   expect(message).toContain('exited with code 3 before it served')
   expect(message).not.toContain('listened')
 })
 
 test('one that was killed may have been about to listen', async () => {
-  const { attempt } = begin()
-  const { message } = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  const { start } = begin()
+  const { message } = await failureAfter(start, { code: null, signal: 'SIGKILL' })
   expect(message).toContain('was killed by SIGKILL before it served; by hand, or by the kernel')
   expect(message).not.toContain('listens')
 })
 
 test('an exception says more than an exit, the word of the process more than its exception', async () => {
-  const { attempt } = begin()
-  attempt.heard(own, { exception: 'SyntaxError: x' })
-  expect(await failureAfter(attempt, exited)).toMatchObject({
+  const { start } = begin()
+  start.onReport(own, { exception: 'SyntaxError: x' })
+  expect(await failureAfter(start, exited)).toMatchObject({
     code: 'ERR_HANDOFF_APP_FAILED',
     message: expect.stringContaining('SyntaxError: x'),
   })
 
-  const { attempt: other } = begin()
-  other.heard(own, { exception: 'SyntaxError: x' })
-  other.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  const { start: other } = begin()
+  other.onReport(own, { exception: 'SyntaxError: x' })
+  other.onReport(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
   expect(await failureAfter(other, exited)).toEqual({
     code: 'ERR_HANDOFF_UNHEALTHY',
     message: `said by ${own}`,
@@ -123,34 +123,34 @@ test('an exception says more than an exit, the word of the process more than its
 })
 
 test('that the old process gave up on another process is not its reason, and ends nothing', async () => {
-  const { attempt, kill } = begin()
+  const { start, kill } = begin()
   const { event: stray } = aborted(old, 'ERR_HANDOFF_UNHEALTHY')
-  attempt.heard(old, { event: { ...stray, peer: own + 1 } as HandoffEvent })
+  start.onReport(old, { event: { ...stray, peer: own + 1 } as HandoffEvent })
   vi.advanceTimersByTime(10_000)
   expect(kill).not.toHaveBeenCalled()
-  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+  expect(await failureAfter(start, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
 
-  const { attempt: other, kill: killOther } = begin()
-  other.heard(old, { event: { ...stray, peer: own } as HandoffEvent })
+  const { start: other, kill: killOther } = begin()
+  other.onReport(old, { event: { ...stray, peer: own } as HandoffEvent })
   vi.advanceTimersByTime(10_000)
   expect(killOther).toHaveBeenCalled()
   expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
 })
 
 test('a process that hangs after the commit has that as its reason', async () => {
-  const { attempt } = begin()
-  attempt.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
-  attempt.hung('said nothing for 4 s after the commit')
-  expect(await failureAfter(attempt, { code: null, signal: 'SIGKILL' })).toMatchObject({
+  const { start } = begin()
+  start.onReport(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  start.onHung('said nothing for 4 s after the commit')
+  expect(await failureAfter(start, { code: null, signal: 'SIGKILL' })).toMatchObject({
     code: 'ERR_HANDOFF_TIMEOUT',
     message: expect.stringContaining('it said nothing for 4 s after the commit, and was killed'),
   })
 })
 
 test('after the commit of the old process it has 10 s, however long its ready timeout is', () => {
-  const { attempt, kill } = begin(600_000)
-  attempt.heard(own, joined)
-  attempt.heard(old, event(old, { type: 'stage', stage: 'drain', detail: '' }))
+  const { start, kill } = begin(600_000)
+  start.onReport(own, joined)
+  start.onReport(old, event(old, { type: 'stage', stage: 'drain', detail: '' }))
   vi.advanceTimersByTime(9_999)
   expect(kill).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -158,28 +158,28 @@ test('after the commit of the old process it has 10 s, however long its ready ti
 })
 
 test('an exception of another process is not its reason', async () => {
-  const { attempt } = begin()
-  attempt.heard(old, { exception: 'SyntaxError: x' })
-  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
+  const { start } = begin()
+  start.onReport(old, { exception: 'SyntaxError: x' })
+  expect(await failureAfter(start, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
 })
 
 test('the old process tells the reason, unless it only saw the new one go', async () => {
-  const { attempt } = begin()
-  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
-  expect(await failureAfter(attempt, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
+  const { start } = begin()
+  start.onReport(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  expect(await failureAfter(start, exited)).toMatchObject({ code: 'ERR_HANDOFF_UNHEALTHY' })
 
-  const { attempt: other } = begin()
-  other.heard(old, aborted(old, 'ERR_HANDOFF_PEER_GONE'))
+  const { start: other } = begin()
+  other.onReport(old, aborted(old, 'ERR_HANDOFF_PEER_GONE'))
   expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
 })
 
 test('a process that neither serves nor ends is killed, after its own deadline and a margin', async () => {
-  const { attempt, kill } = begin(2_000)
+  const { start, kill } = begin(2_000)
   vi.advanceTimersByTime(6_999)
   expect(kill).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
   expect(kill).toHaveBeenCalledTimes(1)
-  const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  const failure = await failureAfter(start, { code: null, signal: 'SIGKILL' })
   expect(failure).toMatchObject({
     code: 'ERR_HANDOFF_TIMEOUT',
     message: expect.stringContaining('it has not listened on any port'),
@@ -195,8 +195,8 @@ test('the deadline is one minute and the margin by default', () => {
 })
 
 test('a process that asks for more time gets it', () => {
-  const { attempt, kill } = begin(1_000)
-  attempt.heard(own, { extendMs: 90_000 })
+  const { start, kill } = begin(1_000)
+  start.onReport(own, { extendMs: 90_000 })
   vi.advanceTimersByTime(94_999)
   expect(kill).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -204,8 +204,8 @@ test('a process that asks for more time gets it', () => {
 })
 
 test('a process that asks for less than it has keeps what it has', () => {
-  const { attempt, kill } = begin(60_000)
-  attempt.heard(own, { extendMs: 1_000 })
+  const { start, kill } = begin(60_000)
+  start.onReport(own, { extendMs: 1_000 })
   vi.advanceTimersByTime(64_999)
   expect(kill).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -213,32 +213,32 @@ test('a process that asks for less than it has keeps what it has', () => {
 })
 
 test('a process that has aborted and does not end is killed soon', async () => {
-  const { attempt, kill } = begin()
-  attempt.heard(own, joined)
-  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  const { start, kill } = begin()
+  start.onReport(own, joined)
+  start.onReport(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
   vi.advanceTimersByTime(5_000)
   expect(kill).toHaveBeenCalledTimes(1)
-  const failure = await failureAfter(attempt, { code: null, signal: 'SIGKILL' })
+  const failure = await failureAfter(start, { code: null, signal: 'SIGKILL' })
   expect(failure.code).toBe('ERR_HANDOFF_UNHEALTHY')
 })
 
 test('nothing is killed after the end', () => {
-  const { attempt, kill } = begin()
-  attempt.exited(exited)
+  const { start, kill } = begin()
+  start.onExit(exited)
   vi.advanceTimersByTime(100_000)
   expect(kill).not.toHaveBeenCalled()
 })
 
 test('a process that begins anew is judged by its second handoff', async () => {
-  const { attempt, kill } = begin(60_000)
-  attempt.heard(own, joined)
-  attempt.heard(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
-  attempt.heard(own, { ...joined, extendMs: 60_000 })
+  const { start, kill } = begin(60_000)
+  start.onReport(own, joined)
+  start.onReport(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
+  start.onReport(own, { ...joined, extendMs: 60_000 })
   // A word about the first one, which comes late.
-  attempt.heard(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  start.onReport(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
   vi.advanceTimersByTime(30_000)
   expect(kill).not.toHaveBeenCalled()
-  const failure = await failureAfter(attempt, exited)
+  const failure = await failureAfter(start, exited)
   expect(failure).toMatchObject({ code: 'ERR_HANDOFF_EXITED' })
   expect(failure.message).toContain('exited with code 3')
 })

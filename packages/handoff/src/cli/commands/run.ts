@@ -4,7 +4,7 @@ import { printable } from '../../protocol/printable.ts'
 import { readCommand } from '../../supervisor/program/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../../supervisor/program/entry.ts'
 import { run as supervise } from '../../supervisor/run.ts'
-import type { Line } from '../../supervisor/text/announce.ts'
+import type { Announcement } from '../../supervisor/text/announce.ts'
 import { defaultMaxGenerations } from '../../supervisor/worker/generation-limit.ts'
 import { Log } from '../text/log.ts'
 import { styleFor } from '../text/style.ts'
@@ -85,7 +85,7 @@ const log = new Log(
   () => `${styleFor(process.stderr).dim('handoff:')} `,
 )
 
-export function announce({ tone, text }: Line): void {
+export function announce({ tone, text }: Announcement): void {
   const style = styleFor(process.stderr)
   const mark = tone === 'good' ? style.tick : tone === 'bad' ? style.cross : ''
   log.write(`${style.dim('handoff:')} ${mark}${printable(text)}`)

@@ -3,8 +3,8 @@
 import { printable } from '../../protocol/printable.ts'
 import type { ReloadLine } from '../../supervisor/control/reload.ts'
 import type { ReloadResult, WorkerResult } from '../../supervisor/control/reload-result.ts'
-import type { Told } from '../../supervisor/fleet/old-connections.ts'
-import { defaultSilenceMs } from '../../supervisor/processes/hang-watch.ts'
+import type { DrainReport } from '../../supervisor/fleet/old-connections.ts'
+import { defaultSilenceMs } from '../../supervisor/processes/hung-processes.ts'
 import { sideOf } from '../../supervisor/registry/side.ts'
 import type { HandoffStatus, ProcessStatus, Status } from '../../supervisor/registry/status.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
@@ -66,7 +66,14 @@ function servesText(
 }
 
 /** What has become of the connections of the old process; nothing where it had none. */
-function connectionsText({ pid, generation, drained, connections, counts, fates }: Told): string {
+function connectionsText({
+  pid,
+  generation,
+  drained,
+  connections,
+  counts,
+  fates,
+}: DrainReport): string {
   if (!drained) {
     const text = drainingText(fates, connections)
     const where = connections > 0 ? ` in generation ${generation} (pid ${pid})` : ''

@@ -1,21 +1,21 @@
-// How a reload has ended: of one worker, or of all of them.
+// Makes the result of a reload, of one worker or of several.
 
 import type { HandoffErrorCode, Serving } from '../../terms/errors.ts'
 import { withSentence } from '../../words/sentence.ts'
-import { type Joins, takenBack } from '../fleet/joins.ts'
-import type { Told } from '../fleet/old-connections.ts'
+import type { DrainReport } from '../fleet/old-connections.ts'
 import type { Rollout } from '../fleet/rollout.ts'
+import { type Takeovers, takenBack } from '../fleet/takeovers.ts'
 import type { WorkerReload } from '../fleet/worker-reload.ts'
+import type { StartResult } from '../registry/start-result.ts'
 import { withWhoServes } from '../text/announce.ts'
 import { standing } from '../text/announce-fleet.ts'
-import type { LaunchResult } from '../worker/start/options.ts'
 import type { Worker } from '../worker/worker.ts'
 
-/** The last line. */
+/** The last line of a reload. */
 export interface ReloadResult {
   type: 'result'
   ok: boolean
-  /** The process that serves now, of the first worker; null when none does. */
+  /** The process that serves now, of the first worker; null if none does. */
   generation: number | null
   pid: number | null
   /** Why the new process does not serve. */
@@ -24,33 +24,33 @@ export interface ReloadResult {
   serving: Serving
   /** Milliseconds from the beginning of the reload until the new generation served. */
   servesAfterMs?: number
-  /** What the old process had told of its connections by then; null where there is nothing. */
-  old?: Told | null
-  /** Where there are several: what has become of each. */
+  /** What the old process has reported of its connections; null if nothing. */
+  old?: DrainReport | null
+  /** The result of each worker, if there are several. */
   workers?: WorkerResult[]
 }
 
-/** What a reload has done to one of several workers. */
+/** The result of a reload for one of several workers. */
 export interface WorkerResult {
   worker: number
   /**
-   * `reloaded`, `started`: its new process serves; `failed`: it does not; `untouched`: none was
-   * started, since another one had failed; `left`: it has handed over to another worker, and `stays`:
-   * it was to.
+   * `reloaded`, `started`: its new process serves; `failed`: it does not; `untouched`: no process was
+   * started, because another worker had failed; `left`: the worker has handed over to another one;
+   * `stays`: it could not do so.
    */
   outcome: 'reloaded' | 'started' | 'failed' | 'untouched' | 'left' | 'stays'
-  /** The process that serves in its place now; null when none does. */
+  /** The process of the worker that serves now; null if none does. */
   generation: number | null
   pid: number | null
   code?: HandoffErrorCode
   message?: string
   servesAfterMs?: number
-  old?: Told | null
+  old?: DrainReport | null
   /** The worker to which it has handed over. */
   to?: number
 }
 
-/** Looks once more whether all new processes serve. */
+/** Checks once more whether all new processes serve. */
 export async function resultOf(rollout: Rollout, waitForExit: boolean): Promise<ReloadResult> {
   const ends = await Promise.all(rollout.parts.map((part) => endOf(part, waitForExit)))
   const [first] = ends
@@ -58,25 +58,25 @@ export async function resultOf(rollout: Rollout, waitForExit: boolean): Promise<
   return rollout.hasMany ? resultOfMany(rollout, ends) : resultOfOne(first)
 }
 
-interface End {
+interface PartResult {
   readonly part: WorkerReload
-  readonly confirmed: LaunchResult
-  readonly old: Told | null
+  readonly confirmed: StartResult
+  readonly old: DrainReport | null
 }
 
-async function endOf(part: WorkerReload, waitForExit: boolean): Promise<End> {
+async function endOf(part: WorkerReload, waitForExit: boolean): Promise<PartResult> {
   const confirmed = await part.confirm(waitForExit)
-  return { part, confirmed, old: await part.old() }
+  return { part, confirmed, old: await part.drainReport() }
 }
 
-function resultOfOne({ part, confirmed, old }: End): ReloadResult {
+function resultOfOne({ part, confirmed, old }: PartResult): ReloadResult {
   const { worker, servesAfterMs } = part
   if (confirmed.ok) {
     const { pid, generation } = confirmed
     return { type: 'result', ok: true, generation, pid, serving: 'new', servesAfterMs, old }
   }
   const { failure, serving } = confirmed
-  // At a stop no process serves on for long.
+  // During a stop no process serves on for long.
   const endsSoon = failure.code === 'ERR_HANDOFF_STOPPING'
   return {
     ...{ type: 'result', ok: false, ...servesIn(worker), code: failure.code },
@@ -87,11 +87,11 @@ function resultOfOne({ part, confirmed, old }: End): ReloadResult {
   }
 }
 
-function resultOfMany(rollout: Rollout, ends: readonly End[]): ReloadResult {
+function resultOfMany(rollout: Rollout, ends: readonly PartResult[]): ReloadResult {
   const workers = [
     ...ends.map(started),
-    ...rollout.untouched.map((worker) => still(worker, 'untouched')),
-    ...rollout.joins.flatMap(leaving),
+    ...rollout.untouched.map((worker) => unchanged(worker, 'untouched')),
+    ...rollout.takeovers.flatMap(leaving),
   ].sort((a, b) => a.worker - b.worker)
   const { first } = rollout.plan
   const failed = workers.find(({ code }) => code !== undefined)
@@ -122,25 +122,25 @@ function isRenewed({ outcome }: WorkerResult): boolean {
   return outcome === 'reloaded' || outcome === 'started'
 }
 
-function started({ part, confirmed, old }: End): WorkerResult {
+function started({ part, confirmed, old }: PartResult): WorkerResult {
   const { worker, replaces, servesAfterMs } = part
-  if (!confirmed.ok) return { ...still(worker, 'failed'), ...confirmed.failure }
+  if (!confirmed.ok) return { ...unchanged(worker, 'failed'), ...confirmed.failure }
   const { pid, generation } = confirmed
   const outcome = replaces ? 'reloaded' : 'started'
   return { worker: worker.number, outcome, generation, pid, servesAfterMs, old }
 }
 
-function leaving({ joiner, leaving, failures }: Joins): WorkerResult[] {
+function leaving({ joiner, leaving, failures }: Takeovers): WorkerResult[] {
   return leaving.map((worker) => {
     const failure = failures.get(worker)
-    if (failure !== undefined) return { ...still(worker, 'stays'), ...failure }
-    // It may have taken back since.
-    if (!worker.hasLeft) return { ...still(worker, 'stays'), ...takenBack }
-    return { ...still(worker, 'left'), to: joiner.number }
+    if (failure !== undefined) return { ...unchanged(worker, 'stays'), ...failure }
+    // The worker may have taken back since.
+    if (!worker.hasLeft) return { ...unchanged(worker, 'stays'), ...takenBack }
+    return { ...unchanged(worker, 'left'), to: joiner.number }
   })
 }
 
-function still(worker: Worker, outcome: WorkerResult['outcome']): WorkerResult {
+function unchanged(worker: Worker, outcome: WorkerResult['outcome']): WorkerResult {
   return { worker: worker.number, outcome, ...servesIn(worker) }
 }
 

@@ -1,16 +1,16 @@
-// One reload as the command line sees it: lines while it runs, and a last one with the result.
+// Reloads, and writes lines for the command line: one for each event, and a last one with the result.
 
 import type { HandoffEvent } from '../../terms/events.ts'
 import type { Fleet, ReloadRequest } from '../fleet/fleet.ts'
 import type { Rollout } from '../fleet/rollout.ts'
 import { type ReloadResult, resultOf } from './reload-result.ts'
 
-/** Milliseconds since the reload began, by the supervisor's clock: one for all processes. */
+/** Milliseconds since the reload began, by the clock of the supervisor. */
 interface Timed {
   atMs: number
 }
 
-/** Whose it is; absent in a run of one worker. */
+/** The worker of the process; absent in a run of one worker. */
 interface OfWorker {
   worker?: number
 }
@@ -18,15 +18,15 @@ interface OfWorker {
 export type ReloadLine = Timed & ((HandoffEvent & OfWorker) | ReloadResult)
 
 export interface ReloadOptions extends ReloadRequest {
-  /** Whether to wait until the old processes have gone, too. */
+  /** Whether to wait until the old processes have ended. */
   readonly waitForExit: boolean
   write(line: ReloadLine): void
 }
 
 /**
- * Reloads and writes what happens.
+ * Reloads, and writes a line for each event and for the result.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_BUSY; ERR_HANDOFF_STOPPING: before anything is written.
+ * @throws {@link HandoffError} ERR_HANDOFF_BUSY; ERR_HANDOFF_STOPPING: before a line is written.
  */
 export function reloadWithLines(
   fleet: Fleet,
@@ -35,35 +35,34 @@ export function reloadWithLines(
   const began = performance.now()
   const atMs = () => Math.round(performance.now() - began)
   const rollout = fleet.reload(request)
-  const undo = fleet.observe({
-    heard(worker, _, event) {
-      write({ ...event, ...(rollout.hasMany && { worker }), atMs: atMs() })
-    },
-  })
-  const follow = async () => {
+  const onEvent = (worker: number, _: number, event: HandoffEvent) => {
+    write({ ...event, ...(rollout.hasMany && { worker }), atMs: atMs() })
+  }
+  fleet.events.on('event', onEvent)
+  const finish = async () => {
     await rollout.done
-    if (waitForExit) await allHaveGone(fleet, rollout)
+    if (waitForExit) await surplusWorkersEnded(fleet, rollout)
     write({ ...(await resultOf(rollout, waitForExit)), atMs: atMs() })
   }
-  return follow().finally(() => {
-    undo()
+  return finish().finally(() => {
+    fleet.events.off('event', onEvent)
     rollout.close()
   })
 }
 
-/** Those that have handed over to others have no successor that would be waited for. */
-function allHaveGone(fleet: Fleet, { joins }: Rollout): Promise<void> {
-  const gone = joins.flatMap(({ leaving, failures }) =>
+/** Waits for workers that have handed over to others: no start of theirs waits for their end. */
+function surplusWorkersEnded(fleet: Fleet, { takeovers }: Rollout): Promise<void> {
+  const left = takeovers.flatMap(({ leaving, failures }) =>
     leaving.filter((worker) => !failures.has(worker)),
   )
   return new Promise((resolve) => {
     const check = () => {
-      // One that has taken back serves on.
-      if (gone.some((worker) => worker.hasLeft && fleet.has(worker))) return
-      undo()
+      // A worker that has taken back serves on.
+      if (left.some((worker) => worker.hasLeft && fleet.has(worker))) return
+      fleet.events.off('event', check).off('exit', check)
       resolve()
     }
-    const undo = fleet.observe({ heard: check, gone: check })
+    fleet.events.on('event', check).on('exit', check)
     check()
   })
 }

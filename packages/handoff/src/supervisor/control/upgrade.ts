@@ -107,7 +107,7 @@ async function check({ command, node }: Release, snapshot: Snapshot): Promise<st
     // Most errors come later. A few (ENOTDIR, ENAMETOOLONG, E2BIG) are thrown here.
     const asked = promisify(execFile)(node, args, { timeout: checkTimeoutMs })
     pid = asked.child.pid ?? 0
-    reaper.started(pid)
+    reaper.onSpawned(pid)
     // It may have ended without reading it; what it says counts.
     asked.child.stdin?.on('error', () => {})
     asked.child.stdin?.end(JSON.stringify(snapshot))
@@ -117,6 +117,6 @@ async function check({ command, node }: Release, snapshot: Snapshot): Promise<st
     const why = stderr.split('\n').find((line) => /error|handoff:/i.test(line)) ?? reasonOf(cause)
     throw failed(command, `it cannot go on with this run: ${why}`, cause)
   } finally {
-    reaper.ended(pid)
+    reaper.onExit(pid)
   }
 }

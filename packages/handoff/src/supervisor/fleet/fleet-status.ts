@@ -1,4 +1,4 @@
-// The status of all workers of a run, as one.
+// Sums up the status of all workers of a run.
 
 import { addFates, noFates } from '../../terms/fates.ts'
 import { describeProgram } from '../program/program.ts'
@@ -9,8 +9,8 @@ import type { Worker } from '../worker/worker.ts'
 type Moment = Omit<Surroundings, 'worker' | 'backoff' | 'program' | 'silentMs'>
 
 /**
- * @param workers - all of which processes are left, the first one first.
- * @param past - the handoffs of those that have gone.
+ * @param workers - all of which processes are left, in the order of their numbers.
+ * @param past - the handoffs of workers that were removed.
  */
 export function fleetStatus(
   workers: readonly Worker[],
@@ -38,7 +38,7 @@ export function fleetStatus(
   }
 }
 
-/** As if it were the only one. */
+/** The status of a worker, as if it were the only one. */
 export function workerStatus(worker: Worker, surroundings: Moment): Status {
   const { number, registry, backoff } = worker
   const program = describeProgram(worker.program)
@@ -46,7 +46,7 @@ export function workerStatus(worker: Worker, surroundings: Moment): Status {
   return statusOf(registry, { ...surroundings, worker: number, backoff, program, silentMs })
 }
 
-/** The last one is the latest of all. */
+/** Sums up handoffs. `last` is the latest one. */
 export function sumOf(all: readonly Status['handoffs'][]): Status['handoffs'] {
   const sum = (count: (of: Status['handoffs']) => number) =>
     all.reduce((total, handoffs) => total + count(handoffs), 0)

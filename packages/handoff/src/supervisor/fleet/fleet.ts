@@ -1,6 +1,6 @@
-// All workers of a run: started, reloaded and stopped as one, each of them repaired by itself.
+// All workers of a run: started, reloaded and stopped together. Each of them recovers by itself.
 
-import { startTimer } from '../../io/system/system.ts'
+import type { EventEmitter } from 'node:events'
 import { deferred } from '../../terms/deferred.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import type { ProgramChange } from '../program/program.ts'
@@ -9,23 +9,22 @@ import type { ProcessRecord } from '../registry/registry.ts'
 import type { FleetSnapshot } from '../registry/snapshot.ts'
 import type { Status } from '../registry/status.ts'
 import * as say from '../text/announce.ts'
-import { hasLeft, stays, stopped } from '../text/announce-fleet.ts'
+import * as sayFleet from '../text/announce-fleet.ts'
 import { tooManyGenerations } from '../worker/generation-limit.ts'
 import type { Worker } from '../worker/worker.ts'
+import { busyError, crashedError, stoppingError } from './fleet-errors.ts'
 import { type Plan, Rollout } from './rollout.ts'
-import { type FleetObserver, Roster, type RosterOptions } from './roster.ts'
+import { type FleetEvents, Roster, type RosterOptions } from './roster.ts'
 import type { Service } from './service.ts'
-
-/** By then processes have told which connections a stop has left: they do so each second. */
-const waitingAfterMs = 1_500
+import { StopAnnouncer } from './stop-announcer.ts'
 
 export interface FleetOptions
-  extends Omit<RosterOptions, 'onWaiting' | 'onLaunched' | 'onFinished' | 'onEnded'> {
-  /** How many workers there are to be. */
+  extends Omit<RosterOptions, 'onWaiting' | 'onStarted' | 'onFinished' | 'onEnded'> {
+  /** How many workers to start. */
   readonly workers: number
-  /** Whether a reload replaces all workers but the first one at once. */
+  /** Whether a reload replaces all workers but the first one in parallel. */
   readonly parallel: boolean
-  /** Whether the oldest generations are ended when a reload would start one too many; else it fails. */
+  /** Whether a reload ends the oldest generations if there would be too many. If not, it fails. */
   readonly endsOldest: boolean
   /** Whether the supervisor has a terminal, and is stopped by its Ctrl-C. */
   readonly terminal: boolean
@@ -33,9 +32,9 @@ export interface FleetOptions
 }
 
 export interface ReloadRequest {
-  /** What to start instead of what is in force. */
+  /** What to start instead of the program in force. */
   readonly change?: ProgramChange
-  /** How many workers there are to be from now on. */
+  /** How many workers the run has from now on. */
   readonly workers?: number | undefined
   readonly parallel?: boolean | undefined
   /** Listeners of the old processes that the new ones may leave out: ports, Unix paths, places. */
@@ -46,33 +45,41 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #roster: Roster
   readonly #ended = deferred<number>()
+  readonly #stopAnnouncer: StopAnnouncer
   /** Exit codes of the workers that have ended. */
   readonly #codes: number[] = []
   #count: number
   #rollout: Rollout | undefined
-  /** Why to reload once more when what is on its way has ended. */
-  #again: string | undefined
+  /** Why to reload once more after the start that is under way. */
+  #queuedReload: string | undefined
   #hasBeenReady: boolean
   #stopping = false
 
   /** @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG */
   constructor(options: FleetOptions) {
-    const { resumed, service } = options
+    const { resumed, service, announce, terminal, timeouts } = options
     this.#options = options
     this.#count = resumed?.count ?? options.workers
     this.#hasBeenReady = resumed?.hasBeenReady ?? false
     if (this.#hasBeenReady) service.resumed()
     this.#roster = new Roster(this.#count, {
       ...options,
-      // Its own start comes after it.
+      // The start of its own process comes after it.
       onWaiting: (ms) => service.extend(2 * ms),
-      onLaunched: () => this.#settle(),
+      onStarted: () => this.#onIdle(),
       onFinished: () => this.#stop(),
-      onEnded: (code) => this.#workerEnded(code),
+      onEnded: (code) => this.#onWorkerEnded(code),
+    })
+    this.#stopAnnouncer = new StopAnnouncer({
+      terminal,
+      announce,
+      isShort: timeouts.stopPatienceMs !== undefined,
+      processes: () => this.#processes,
+      leftMs: () => Math.max(...this.#roster.all.map(({ stopLeftMs }) => stopLeftMs)),
     })
   }
 
-  /** Settles with the exit code of the run, once every process has gone. */
+  /** Resolves with the exit code of the run when every process has ended. */
   get ended(): Promise<number> {
     return this.#ended.promise
   }
@@ -81,26 +88,27 @@ export class Fleet {
     return this.#roster.status()
   }
 
-  /** Whether the worker is still there: it has a place, or processes. */
+  /** Whether the worker still has a place or processes. */
   has(worker: Worker): boolean {
     return this.#roster.has(worker)
   }
 
-  observe(observer: FleetObserver): () => void {
-    return this.#roster.observe(observer)
+  /** The events of all workers. */
+  get events(): Pick<EventEmitter<FleetEvents>, 'on' | 'off'> {
+    return this.#roster.events
   }
 
-  /** Reloads, or starts for the first time; how it goes is announced. */
+  /** Starts for the first time, or reloads. The result is announced. */
   start(): void {
     const rollout = this.reload()
     void rollout.done.then(() => rollout.close())
   }
 
   /**
-   * Replaces the processes of all workers, the first one's before the others'; starts those that are
-   * to come, and lets those that are to go hand over to others.
+   * Replaces the processes of all workers, the first worker's before the others'. Starts new workers, and
+   * lets surplus workers hand over to others.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while a start is on its way;
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while a start is under way;
    * ERR_HANDOFF_TOO_MANY_GENERATIONS; ERR_HANDOFF_STOPPING; ERR_HANDOFF_PATH_TOO_LONG.
    */
   reload({
@@ -109,8 +117,7 @@ export class Fleet {
     parallel = this.#options.parallel,
     drop = [],
   }: ReloadRequest = {}): Rollout {
-    if (this.#stopping) throw this.#isStopping()
-    if (this.#isBusy) throw this.#busy()
+    this.#checkIdle('reload')
     this.#roster.checkPaths(workers)
     for (const worker of this.#roster.placed) this.#makeRoom(worker)
     this.#roster.removeUnused(workers)
@@ -119,35 +126,32 @@ export class Fleet {
     const program = { ...first.program, ...change }
     const rollout = this.#rollOut(workers, { program, parallel, drop })
     this.#rollout = rollout
-    void rollout.done.then((ok) => this.#rolledOut(rollout, ok, workers))
+    void rollout.done.then((ok) => this.#onRolledOut(rollout, ok, workers))
     return rollout
   }
 
   /**
-   * What the next release needs to know.
+   * Returns the state for the next release.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING: it could not know what is
-   * on its way.
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING: a start that is under way is not in it.
    */
   snapshot(): FleetSnapshot {
-    if (this.#stopping) throw this.#isStopping('upgrade')
-    if (this.#isBusy) throw this.#busy('upgrade')
+    this.#checkIdle('upgrade')
     if (this.#roster.all.some(({ backoff }) => backoff !== null)) {
-      const reason = 'a server that crashed is about to be started again'
-      throw new HandoffError('ERR_HANDOFF_BUSY', `cannot upgrade: ${reason}`)
+      throw crashedError('upgrade', this.#options.name)
     }
     return { count: this.#count, hasBeenReady: this.#hasBeenReady, ...this.#roster.snapshot() }
   }
 
-  /** Reloads now, or once more after the start on its way: what that one has loaded may be stale. */
+  /** Reloads now, or after the start that is under way: its process may have loaded old sources. */
   reloadSoon(why: string): void {
     if (this.#stopping) return
     const { announce } = this.#options
     if (this.#isBusy) {
-      this.#again = why
-      announce(say.again(why))
+      this.#queuedReload = why
+      announce(say.reloadQueued(why))
     } else {
-      announce(say.begins(why))
+      announce(say.reloadBegins(why))
       try {
         this.start()
       } catch (error) {
@@ -161,46 +165,34 @@ export class Fleet {
   /** @throws {@link HandoffError} ERR_HANDOFF_TOO_MANY_GENERATIONS */
   #makeRoom(worker: Worker): void {
     const { name, endsOldest, maxGenerations } = this.#options
-    const surplus = worker.surplus(maxGenerations)
+    const surplus = worker.surplusGenerations(maxGenerations)
     if (surplus.length === 0) return
     if (!endsOldest) throw tooManyGenerations(name, worker.registry, surplus, now())
     for (const record of surplus) {
       this.#roster.announce(worker, say.endsOldest(record, maxGenerations))
-      worker.end(record)
+      worker.killProcess(record)
     }
   }
 
   /**
-   * Lets every process drain and exit; {@link ended} tells when they have gone.
+   * Asks every process to drain and exit. {@link ended} resolves when they have ended.
    *
-   * @param by - of two signals the second one kills; the one after a command does not.
+   * @param by - a second signal kills the processes. After a command it takes two.
    */
   stop(by: 'signal' | 'command' = 'signal'): void {
     if (this.#stopping) {
-      if (by === 'signal') this.#tellWaiting('again')
+      if (by === 'signal') this.#stopAnnouncer.waiting('again')
       return
     }
-    this.#options.announce(say.stopping(this.#processes.length))
+    this.#stopAnnouncer.begin(by, this.#ended.promise)
     this.#stop()
-    const again = by === 'signal' ? 'again' : 'twice'
-    // An operator who waits learns for what, unless it is over soon.
-    const timer = startTimer(waitingAfterMs, () => this.#tellWaiting(again))
-    void this.#ended.promise.then(() => timer.cancel())
-  }
-
-  #tellWaiting(again: 'again' | 'twice'): void {
-    const { announce, timeouts, terminal } = this.#options
-    const processes = this.#processes
-    if (timeouts.stopPatienceMs !== undefined || processes.length === 0) return
-    const ms = Math.max(...this.#roster.all.map(({ stopLeftMs }) => stopLeftMs))
-    announce(say.waitsFor(processes, ms, `${terminal ? 'Ctrl-C' : 'SIGTERM'} ${again}`))
   }
 
   get #processes(): ProcessRecord[] {
     return this.#roster.all.flatMap(({ registry }) => [...registry.processes.values()])
   }
 
-  /** Kills every process; the run ends with `code`. */
+  /** Kills every process. The run ends with `code`. */
   kill(code: number): void {
     if (!this.#stopping) this.stop()
     for (const worker of this.#roster.all) worker.kill(code)
@@ -225,38 +217,41 @@ export class Fleet {
       ...{ ...what, first, others },
       entering: numbers.filter((number) => !staying.has(number)),
       leaving: placed.filter(({ number }) => number > count),
-      enter: (number) => this.#roster.enter(number),
+      enter: (number) => this.#roster.freePlace(number),
     })
   }
 
-  #rolledOut(rollout: Rollout, ok: boolean, count: number): void {
+  #onRolledOut(rollout: Rollout, ok: boolean, count: number): void {
     const { renewed, isComplete } = rollout
     this.#rollout = undefined
-    // Those that are to come do so when all others have the new code; those that have gone have gone.
+    // New workers start when all others run the new code. Surplus workers that have handed over do not return.
     const hasBegun = renewed.length > 0 && count < this.#count
     if (isComplete || hasBegun) this.#count = count
-    for (const { joiner, leaving, failures } of rollout.joins) {
+    for (const { joiner, leaving, failures } of rollout.takeovers) {
       for (const worker of leaving) {
         const failure = failures.get(worker)
-        const line = failure === undefined ? hasLeft(joiner.number) : stays(failure)
+        const line =
+          failure === undefined ? sayFleet.hasLeft(joiner.number) : sayFleet.stays(failure)
         this.#roster.announce(worker, line)
-        this.#roster.forget(worker)
+        this.#roster.removeIfLeft(worker)
       }
     }
-    if (!ok && rollout.hasMany && this.#hasBeenReady && !this.#stopping) this.#tellStop(renewed)
-    this.#settle()
+    if (!ok && rollout.hasMany && this.#hasBeenReady && !this.#stopping) {
+      this.#announceStopped(renewed)
+    }
+    this.#onIdle()
   }
 
-  #tellStop(renewed: readonly number[]): void {
+  #announceStopped(renewed: readonly number[]): void {
     const others = this.#roster.placed
       .filter(({ serving }) => serving !== undefined)
       .map(({ number }) => number)
       .filter((number) => !renewed.includes(number))
-    this.#options.announce(stopped(renewed, others))
+    this.#options.announce(sayFleet.stopped(renewed, others))
   }
 
-  /** A start, or a whole reload, has ended. */
-  #settle(): void {
+  /** A start or a whole reload has ended. */
+  #onIdle(): void {
     if (this.#stopping || this.#isBusy) return
     const { placed } = this.#roster
     const serving = placed.filter((worker) => worker.serving !== undefined).length
@@ -264,9 +259,9 @@ export class Fleet {
       this.#hasBeenReady = true
       this.#options.service.ready()
     }
-    const again = this.#again
-    this.#again = undefined
-    if (again !== undefined) this.reloadSoon(again)
+    const queued = this.#queuedReload
+    this.#queuedReload = undefined
+    if (queued !== undefined) this.reloadSoon(queued)
   }
 
   #stop(): void {
@@ -276,24 +271,19 @@ export class Fleet {
     this.#roster.stop()
   }
 
-  #workerEnded(code: number): void {
+  #onWorkerEnded(code: number): void {
     // The very first start has failed.
     if (!this.#stopping) return this.#ended.resolve(code)
     this.#codes.push(code)
     if (this.#codes.length === this.#roster.size) this.#ended.resolve(Math.max(...this.#codes))
   }
 
-  #isStopping(verb = 'reload'): HandoffError {
+  /** @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING. */
+  #checkIdle(verb: 'reload' | 'upgrade'): void {
     const { name } = this.#options
-    return new HandoffError('ERR_HANDOFF_STOPPING', `cannot ${verb} ${name}: it is stopping`)
-  }
-
-  #busy(verb = 'start a new process'): HandoffError {
+    if (this.#stopping) throw stoppingError(verb, name)
+    if (!this.#isBusy) return
     const [pid] = this.#roster.all.flatMap(({ starting }) => starting ?? [])
-    const which = pid === undefined ? '' : ` (pid ${pid})`
-    return new HandoffError(
-      'ERR_HANDOFF_BUSY',
-      `cannot ${verb}: a process${which} is on its way to serve`,
-    )
+    throw busyError(verb, name, pid)
   }
 }

@@ -1,4 +1,4 @@
-// Workers of an earlier supervisor, which serve on without it.
+// Finds workers of an earlier supervisor that serve on without it.
 
 import { removeStaleSocket } from '../../io/listeners/bind-request.ts'
 import { close } from '../../io/native/descriptors.ts'
@@ -9,7 +9,7 @@ import {
   workersFound,
 } from '../../io/rendezvous/run-directory.ts'
 
-/** Whether a process can be taken over from at this rendezvous socket. */
+/** Whether a process answers at this rendezvous socket. */
 export function servesAt(rendezvous: string): boolean {
   const fd = connectRendezvous(rendezvous, { uid: process.getuid?.() ?? -1, allowUids: [] })
   if (fd !== undefined) close(fd)
@@ -17,8 +17,8 @@ export function servesAt(rendezvous: string): boolean {
 }
 
 /**
- * The numbers of those beyond a count that serve in this directory; the sockets of those that do no
- * more are removed.
+ * Returns the numbers of the workers beyond a count that serve in this directory. Removes the sockets of
+ * workers that do not serve any more.
  */
 export function foundWorkers(run: RunDirectory, count: number): number[] {
   return workersFound(run).filter((number) => {

@@ -1,14 +1,14 @@
-// During a reload: what the old process tells of its connections, by itself or in its status.
+// Collects what old processes report of their connections during a reload.
 
 import type { HandoffEvent } from '../../terms/events.ts'
 import { countsOf, type DrainCounts, type Fates, fatesSince, noFates } from '../../terms/fates.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
 
 /** What has become of the connections of an old process. */
-export interface Told {
+export interface DrainReport {
   readonly pid: number
   readonly generation: number
-  /** Whether none is left; until then the numbers grow. */
+  /** Whether no connection is left. Until then the numbers grow. */
   readonly drained: boolean
   /** How many are left. */
   readonly connections: number
@@ -18,24 +18,24 @@ export interface Told {
 
 export class OldConnections {
   readonly #before: ProcessRecord | undefined
-  readonly #told = new Map<number, Told>()
+  readonly #reports = new Map<number, DrainReport>()
 
-  /** @param serving - as it is before the reload: what it has handed over earlier does not count. */
+  /** @param serving - its state before the reload. Connections that it has handed over before do not count. */
   constructor(serving: ProcessRecord | undefined) {
     this.#before = serving
   }
 
-  heard(pid: number, event: HandoffEvent): void {
+  onEvent(pid: number, event: HandoffEvent): void {
     const { generation } = event
     if (event.type === 'drained') {
       const { counts, fates } = event
-      this.#told.set(pid, { pid, generation, drained: true, connections: 0, counts, fates })
+      this.#reports.set(pid, { pid, generation, drained: true, connections: 0, counts, fates })
     }
     if (event.type !== 'status' || event.stage !== 'drain' || this.of(pid)?.drained) return
     const before = this.#before?.pid === pid ? this.#before.fates : noFates
     const fates = fatesSince(before, event.fates)
     const { connections } = event
-    this.#told.set(pid, {
+    this.#reports.set(pid, {
       pid,
       generation,
       drained: false,
@@ -45,13 +45,13 @@ export class OldConnections {
     })
   }
 
-  /** Whether it has told enough: that it is drained, or, where it will need longer, what is left. */
+  /** Whether the process has reported that it has drained, or how many connections are left. */
   isKnown(pid: number): boolean {
-    const told = this.of(pid)
-    return told !== undefined && (told.drained || told.connections > 0)
+    const report = this.of(pid)
+    return report !== undefined && (report.drained || report.connections > 0)
   }
 
-  of(pid: number): Told | undefined {
-    return this.#told.get(pid)
+  of(pid: number): DrainReport | undefined {
+    return this.#reports.get(pid)
   }
 }

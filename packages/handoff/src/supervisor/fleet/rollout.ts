@@ -1,26 +1,26 @@
-// One reload of all workers: which ones start when, and where it stops.
+// One reload of all workers: in which order they start, and where it stops.
 
 import type { Program } from '../program/program.ts'
-import type { Failure } from '../registry/outcome.ts'
+import type { Failure } from '../registry/start-result.ts'
 import type { Worker } from '../worker/worker.ts'
-import { Joins } from './joins.ts'
+import { Takeovers } from './takeovers.ts'
 import { WorkerReload } from './worker-reload.ts'
 
 export interface Plan {
   readonly program: Program
-  /** Goes before all others: when its new code cannot serve, theirs is not tried. */
+  /** Is reloaded before all others. If its new process fails, the others are not tried. */
   readonly first: Worker
-  /** Those that serve, in their order. */
+  /** The other workers that serve, in the order of their numbers. */
   readonly others: readonly Worker[]
-  /** The numbers of those that come. */
+  /** The numbers of new workers. */
   readonly entering: readonly number[]
-  /** Those that have no place any more; each hands over to one that stays. */
+  /** Surplus workers. Each of them hands over to a worker that stays. */
   readonly leaving: readonly Worker[]
   /** Listeners of the old processes that the new ones may leave out. */
   readonly drop: readonly string[]
-  /** Whether the others start all at once, instead of one after the other. */
+  /** Whether the others start in parallel, instead of one after the other. */
   readonly parallel: boolean
-  /** Gives one that comes, when its place is free. */
+  /** Returns a new worker when its place is free. */
   enter(number: number): Promise<Worker>
 }
 
@@ -28,14 +28,14 @@ export class Rollout {
   readonly plan: Plan
   /** In the order in which they began. */
   readonly parts: WorkerReload[] = []
-  readonly joins: Joins[] = []
-  /** Settles when all that is to start has; whether all of it serves. */
+  readonly takeovers: Takeovers[] = []
+  /** Resolves when all starts have ended, with whether all new processes serve. */
   readonly done: Promise<boolean>
-  /** Whether all that were there run the new code, and those that come have been started. */
+  /** Whether all workers that served before run the new code, and new workers were started. */
   isComplete = false
   readonly #began = performance.now()
 
-  /** Starts the first worker's process. */
+  /** Starts the process of the first worker. */
   constructor(plan: Plan) {
     this.plan = plan
     this.done = this.#run()
@@ -47,18 +47,19 @@ export class Rollout {
     return others.length + entering.length + leaving.length > 0
   }
 
-  /** Those of which nothing was tried, since another one had failed. */
+  /** The workers that were not tried because another one had failed. */
   get untouched(): Worker[] {
-    const tried = [...this.parts.map(({ worker }) => worker), ...this.joins.flatMap(leavingOf)]
+    const leaving = this.takeovers.flatMap((takeovers) => takeovers.leaving)
+    const tried = [...this.parts.map(({ worker }) => worker), ...leaving]
     return [...this.plan.others, ...this.plan.leaving].filter((worker) => !tried.includes(worker))
   }
 
-  /** The numbers of those that run the new code, when it is done. */
+  /** The numbers of the workers that run the new code, when the rollout is done. */
   get renewed(): number[] {
     return this.parts.filter(({ serves }) => serves).map(({ worker }) => worker.number)
   }
 
-  /** Follows the processes no longer. */
+  /** Stops following the processes. */
   close(): void {
     for (const part of this.parts) part.close()
   }
@@ -71,8 +72,8 @@ export class Rollout {
       this.isComplete = true
       return this.#allHaveLeft
     }
-    // The others are to listen where this one does.
-    await first.keepsAll()
+    // The other workers listen at the places of this one.
+    await first.allKept()
     const hasNext = (index: number) => entering.length > 0 || index < others.length - 1
     if (parallel) {
       const started = await Promise.all(others.map((worker) => this.#start(worker, false)))
@@ -90,29 +91,29 @@ export class Rollout {
   }
 
   /**
-   * @param isLast - whether nothing is started after it; else it is held back until this one is not
-   * likely to be taken back.
-   * @returns whether its new process serves.
+   * @param isLast - whether no start follows. The next start waits until a take-back of this one is
+   * unlikely.
+   * @returns whether the new process serves.
    */
   async #start(worker: Worker, isLast: boolean): Promise<boolean> {
-    // A crash may have been repaired at this very moment.
+    // The worker may be repairing a crash right now.
     if (worker.busy) await worker.idle()
-    const joins = new Joins(worker, this.#leavingTo(worker))
-    if (joins.leaving.length > 0) this.joins.push(joins)
+    const takeovers = new Takeovers(worker, this.#leavingTo(worker))
+    if (takeovers.leaving.length > 0) this.takeovers.push(takeovers)
     const { program, drop } = this.plan
-    const request = { program, joins: joins.paths, drop }
+    const request = { program, joins: takeovers.paths, drop }
     const part = new WorkerReload(worker, request, this.#began)
     this.parts.push(part)
-    const launched = await part.launched
-    if (!launched.ok) {
-      joins.fail(notTried(worker, launched.failure))
+    const result = await part.result
+    if (!result.ok) {
+      takeovers.fail(notTried(worker, result.failure))
       return false
     }
-    await joins.settled
+    await takeovers.settled
     return isLast || (await part.confirm()).ok
   }
 
-  /** Spread over all that stay: worker k of N+1 and more goes to ((k-1) mod N)+1. */
+  /** Spreads surplus workers over all that stay: of N, worker k goes to ((k-1) mod N)+1. */
   #leavingTo({ number }: Worker): Worker[] {
     const { others, entering, leaving } = this.plan
     const staying = 1 + others.length + entering.length
@@ -120,12 +121,8 @@ export class Rollout {
   }
 
   get #allHaveLeft(): boolean {
-    return this.joins.every(({ failures }) => failures.size === 0)
+    return this.takeovers.every(({ failures }) => failures.size === 0)
   }
-}
-
-function leavingOf({ leaving }: Joins): readonly Worker[] {
-  return leaving
 }
 
 function notTried({ number }: Worker, { code }: Failure): Failure {

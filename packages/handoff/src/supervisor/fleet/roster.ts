@@ -1,47 +1,48 @@
-// Which workers there are: those that have a place, and those of which processes are left.
+// The workers of a run: those that have a place, and those of which processes are left.
 
+import { EventEmitter, once } from 'node:events'
 import { removeStaleSocket } from '../../io/listeners/bind-request.ts'
 import { type RunDirectory, workerDirectory } from '../../io/rendezvous/run-directory.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
 import { now } from '../registry/clock.ts'
 import type { FleetSnapshot, WorkerSnapshot } from '../registry/snapshot.ts'
 import type { Status } from '../registry/status.ts'
-import type { Line } from '../text/announce.ts'
+import type { Announcement } from '../text/announce.ts'
 import { ofWorker } from '../text/announce-fleet.ts'
-import type { WorkerOptions } from '../worker/start/options.ts'
 import { Worker } from '../worker/worker.ts'
+import type { WorkerOptions } from '../worker/worker-options.ts'
 import { fleetStatus, sumOf, workerStatus } from './fleet-status.ts'
 import { foundWorkers, servesAt } from './found-workers.ts'
 
-/** Follows what the processes of all workers do, for as long as it is subscribed. */
-export interface FleetObserver {
-  heard?(worker: number, pid: number, event: HandoffEvent): void
-  gone?(worker: number, pid: number): void
+/** The events of the processes of all workers. */
+export interface FleetEvents {
+  event: [worker: number, pid: number, event: HandoffEvent]
+  exit: [worker: number, pid: number]
 }
 
-/** What all workers have in common. */
+/** The options that all workers have in common. */
 export interface RosterOptions
   extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited' | 'premises'> {
   readonly directory: RunDirectory
-  /** How many generations of one worker there may be at once. */
+  /** How many generations of one worker may run at once. */
   readonly maxGenerations: number
-  /** Whether to wait for a reload when the very first start fails; else the run ends with 1. */
+  /** Whether to wait for a reload if the very first start fails. If not, the run ends with 1. */
   readonly patient: boolean
-  /** As the release before has left them, in this very process. */
+  /** The state that the release before has left in this process. */
   readonly resumed?: FleetSnapshot | undefined
-  announce(line: Line): void
+  announce(line: Announcement): void
   onWaiting(ms: number): void
-  onLaunched(): void
+  onStarted(): void
   onFinished(): void
-  /** A worker has no process any more, and starts none. */
+  /** A worker has no process left, and starts none. */
   onEnded(code: number): void
 }
 
 export class Roster {
   readonly #options: RosterOptions
   readonly #workers = new Map<number, Worker>()
-  readonly #observers = new Set<FleetObserver>()
-  /** The handoffs of workers that have gone, summed up. */
+  readonly events = new EventEmitter<FleetEvents>().setMaxListeners(0)
+  /** The handoffs of workers that were removed, summed up. */
   #past: Status['handoffs'][] = []
   #stopping = false
 
@@ -50,11 +51,11 @@ export class Roster {
     this.#options = options
     this.checkPaths(count)
     const { resumed, directory } = options
-    const left = new Map(resumed?.workers.map((worker) => [worker.number, worker]))
-    // Their sockets first: processes of an earlier supervisor may have something to tell.
-    for (let number = 1; number <= count; number++) this.#add(number, left.get(number))
-    const more = resumed === undefined ? foundWorkers(directory, count) : left.keys()
-    for (const number of more) if (!this.#workers.has(number)) this.#add(number, left.get(number))
+    const states = new Map(resumed?.workers.map((worker) => [worker.number, worker]))
+    // They open their sockets first: processes of an earlier supervisor may report.
+    for (let number = 1; number <= count; number++) this.#add(number, states.get(number))
+    const more = resumed === undefined ? foundWorkers(directory, count) : states.keys()
+    for (const number of more) if (!this.#workers.has(number)) this.#add(number, states.get(number))
     if (resumed !== undefined) this.#past = [resumed.past]
   }
 
@@ -67,7 +68,7 @@ export class Roster {
     return [...this.#workers.values()].sort((a, b) => a.number - b.number)
   }
 
-  /** Without those that have handed over to others. */
+  /** All but those that have handed over to others. */
   get placed(): Worker[] {
     return this.all.filter((worker) => !worker.hasLeft)
   }
@@ -76,7 +77,7 @@ export class Roster {
     return this.#workers.size
   }
 
-  /** Whether the worker is still there: it has a place, or processes. */
+  /** Whether the worker still has a place or processes. */
   has(worker: Worker): boolean {
     return this.#workers.get(worker.number) === worker
   }
@@ -85,28 +86,23 @@ export class Roster {
     return fleetStatus(this.all, this.#past, this.#now)
   }
 
-  /** What the next release needs to know of them. */
+  /** The state for the next release. */
   snapshot(): Pick<FleetSnapshot, 'past' | 'workers'> {
     return { past: sumOf(this.#past), workers: this.all.map((worker) => worker.snapshot()) }
   }
 
-  observe(observer: FleetObserver): () => void {
-    this.#observers.add(observer)
-    return () => this.#observers.delete(observer)
-  }
-
-  /** @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG, where so many have no room. */
+  /** @throws {@link HandoffError} ERR_HANDOFF_PATH_TOO_LONG if the paths of so many workers are too long. */
   checkPaths(count: number): void {
     workerDirectory(this.#options.directory, count)
   }
 
-  /** Gives a worker of this number; where one that has left still drains, when it has gone. */
-  async enter(number: number): Promise<Worker> {
-    while (!this.#stopping && this.#workers.get(number)?.hasLeft) await this.#somethingGoes()
+  /** Returns a worker of this number. If a worker that has left still drains there, waits for its end. */
+  async freePlace(number: number): Promise<Worker> {
+    while (!this.#stopping && this.#workers.get(number)?.hasLeft) await once(this.events, 'exit')
     return this.#workers.get(number) ?? this.#add(number)
   }
 
-  /** Removes those beyond a count that have nothing to hand over. */
+  /** Removes the workers beyond a count that have nothing to hand over. */
   removeUnused(count: number): void {
     for (const worker of this.all) {
       const isUnused = worker.isUnused && !servesAt(worker.rendezvous)
@@ -114,19 +110,19 @@ export class Roster {
     }
   }
 
-  /** One that has handed over goes when its last process has. */
-  forget(worker: Worker): void {
+  /** Removes a worker that has handed over, when its last process has ended. */
+  removeIfLeft(worker: Worker): void {
     if (!this.#stopping && worker.hasLeft && worker.isUnused && this.has(worker)) {
       this.#remove(worker)
     }
   }
 
-  /** A line about one of them; of several it tells which. */
-  announce(worker: Worker, line: Line): void {
+  /** Announces a line about a worker, with its number if the run has several. */
+  announce(worker: Worker, line: Announcement): void {
     this.#options.announce(this.size > 1 ? ofWorker(worker.number, line) : line)
   }
 
-  /** From here on none is removed: each tells when it has ended. */
+  /** Stops all workers. From here on none is removed, and each calls `onEnded`. */
   stop(): void {
     this.#stopping = true
     for (const worker of this.all) worker.stop()
@@ -137,13 +133,13 @@ export class Roster {
     for (const { number, rendezvous } of this.all) if (number > 1) removeStaleSocket(rendezvous)
   }
 
-  /** @param resumed - what the release before has left of it; nothing of one that comes later. */
+  /** @param resumed - the state that the release before has left of the worker. */
   #add(number: number, resumed?: WorkerSnapshot): Worker {
     const { name, timeouts, directory, premises, patient } = this.#options
-    const { onLaunched, onFinished, onEnded } = this.#options
+    const { onStarted, onFinished, onEnded } = this.#options
     const isFirst = number === 1
     const worker: Worker = new Worker({
-      ...{ number, name, timeouts, premises, onLaunched, onFinished },
+      ...{ number, name, timeouts, premises, onStarted, onFinished },
       onWaiting: (ms) => this.#options.onWaiting(ms),
       program: isFirst ? this.#options.program : this.first.program,
       directory: workerDirectory(directory, number),
@@ -155,14 +151,10 @@ export class Roster {
       announce: (line) => this.announce(worker, line),
     })
     this.#workers.set(number, worker)
-    worker.observe({
-      heard: (pid, event) => {
-        for (const observer of this.#observers) observer.heard?.(number, pid, event)
-      },
-      gone: (pid) => {
-        this.forget(worker)
-        for (const observer of this.#observers) observer.gone?.(number, pid)
-      },
+    worker.events.on('event', (pid, event) => this.events.emit('event', number, pid, event))
+    worker.events.on('exit', (pid) => {
+      this.removeIfLeft(worker)
+      this.events.emit('exit', number, pid)
     })
     void worker.ended.then(onEnded)
     if (this.#stopping) worker.stop()
@@ -179,16 +171,5 @@ export class Roster {
   get #now() {
     const { name, maxGenerations } = this.#options
     return { name, maxGenerations, pid: process.pid, now: now(), date: Date.now() }
-  }
-
-  #somethingGoes(): Promise<void> {
-    return new Promise((resolve) => {
-      const undo = this.observe({
-        gone: () => {
-          undo()
-          resolve()
-        },
-      })
-    })
   }
 }

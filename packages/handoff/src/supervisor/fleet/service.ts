@@ -1,4 +1,4 @@
-// The supervisor as a service of systemd's: tells when it is ready, reloads and stops, and that it lives.
+// Reports to systemd that the supervisor is ready, reloads, stops, and lives.
 
 import { realSystem, type System } from '../../io/system/system.ts'
 import { reloadingFields } from '../../notify/fields.ts'
@@ -6,7 +6,7 @@ import { Notifier } from '../../notify/notifier.ts'
 import { Watchdog } from '../../notify/watchdog.ts'
 import { watchdogMs } from '../../terms/options.ts'
 
-/** Tells nobody anything where NOTIFY_SOCKET is not set: sd_notify(3). */
+/** Does nothing without NOTIFY_SOCKET. @see sd_notify(3) */
 export class Service {
   readonly #system: System
   readonly #notifier: Notifier
@@ -20,7 +20,7 @@ export class Service {
     this.#watchdog.start()
   }
 
-  /** What `systemctl status` shows. */
+  /** Sets the text that `systemctl status` shows. */
   status(text: string): void {
     this.#notifier.send({ fields: { STATUS: text } })
   }
@@ -36,19 +36,19 @@ export class Service {
     }
   }
 
-  /** The release before has told that a server serves, in this very process. */
+  /** The release before has reported in this process that it is ready. */
   resumed(): void {
     this.#state = 'ready'
   }
 
-  /** A server serves: the first one, or whoever does after a reload. */
+  /** A server serves, for the first time or after a reload. */
   ready(): void {
     if (this.#state !== 'starting' && this.#state !== 'reloading') return
     this.#state = 'ready'
     this.#notifier.send({ fields: { READY: '1' } })
   }
 
-  /** A new process starts, to take over. */
+  /** A reload begins. */
   reloading(): void {
     if (this.#state !== 'ready') return
     this.#state = 'reloading'

@@ -1,18 +1,19 @@
 // One worker's part of a reload: its start, and what becomes of the old process after it.
 
 import { HandoffError } from '../../terms/errors.ts'
-import type { Failure } from '../registry/outcome.ts'
-import type { LaunchRequest, LaunchResult } from '../worker/start/options.ts'
+import type { HandoffEvent } from '../../terms/events.ts'
+import type { Failure, StartResult } from '../registry/start-result.ts'
+import type { StartRequest } from '../worker/start/start-options.ts'
 import type { Worker } from '../worker/worker.ts'
-import { OldConnections, type Told } from './old-connections.ts'
+import { type DrainReport, OldConnections } from './old-connections.ts'
 
 /**
- * How long to wait, in milliseconds, until the old process tells what has gone over. It does so when
- * all that was at rest has; one that is busy, or of an older release, may not.
+ * How long to wait, in milliseconds, until the old process reports what has gone over. It does so when all
+ * connections at rest have; a process that is busy, or of an older release, may not.
  */
-const patienceMs = 1_000
+const reportTimeoutMs = 1_000
 
-const bothGone: LaunchResult = {
+const bothEnded: StartResult = {
   ok: false,
   failure: {
     code: 'ERR_HANDOFF_EXITED',
@@ -25,14 +26,13 @@ export class WorkerReload {
   readonly worker: Worker
   /** Whether a process served here before. */
   readonly replaces: boolean
-  /** Settles when the new process serves, or has ended without. */
-  readonly launched: Promise<LaunchResult>
+  /** Resolves when the new process serves or has ended. */
+  readonly result: Promise<StartResult>
   readonly #connections: OldConnections
   readonly #takeBacks = new Map<number, Failure>()
-  readonly #undo: () => void
   /** Whether the new process serves, as far as is known. */
   serves = false
-  /** Milliseconds from the beginning of the whole reload until it did. */
+  /** Milliseconds from the beginning of the whole reload until the new process served. */
   servesAfterMs = 0
 
   /**
@@ -40,94 +40,96 @@ export class WorkerReload {
    *
    * @param began - when the whole reload began, by {@link performance.now}.
    */
-  constructor(worker: Worker, request: LaunchRequest, began: number) {
+  constructor(worker: Worker, request: StartRequest, began: number) {
     this.worker = worker
     this.replaces = worker.serving !== undefined
-    this.launched = launch(worker, request).then((launched) => {
-      this.serves = launched.ok
+    this.result = start(worker, request).then((result) => {
+      this.serves = result.ok
       this.servesAfterMs = Math.round(performance.now() - began)
-      return launched
+      return result
     })
-    // From the first moment on: an old process may take back before we know that it was the old one.
+    // From now on: an old process may take back before it is known as the old process.
     this.#connections = new OldConnections(worker.serving)
-    this.#undo = worker.observe({
-      heard: (pid, event) => {
-        if (event.type === 'taken-back') {
-          const { code, message } = event
-          this.#takeBacks.set(pid, { code, message })
-          this.serves = false
-        }
-        this.#connections.heard(pid, event)
-      },
-    })
+    worker.events.on('event', this.#onEvent)
   }
 
   /**
-   * Looks again whether the new process serves; holds the answer back until the old one has told of
-   * its connections, or has gone.
+   * Checks again whether the new process serves. Resolves when the old process has reported its
+   * connections, or has ended.
    *
-   * @param waitForExit - whether to wait until it has gone in any case.
+   * @param waitForExit - whether to wait until the old process has ended in any case.
    */
-  async confirm(waitForExit = false): Promise<LaunchResult> {
-    const launched = await this.launched
-    if (!launched.ok || launched.replaces === undefined) return launched
+  async confirm(waitForExit = false): Promise<StartResult> {
+    const result = await this.result
+    if (!result.ok) return result
+    const old = result.replaces?.pid
+    // Pid 0: the old process is not known here.
+    if (old === undefined || old === 0) return result
     const { worker } = this
-    const old = launched.replaces
-    let patient = true
-    const decide = (): LaunchResult | undefined => {
+    let isLate = false
+    const decide = (): StartResult | undefined => {
       const failure = this.#takeBacks.get(old)
       if (failure !== undefined) {
-        return { ok: false, failure: this.#reason(launched.pid, failure), serving: 'old' }
+        return { ok: false, failure: this.#explain(result.pid, failure), serving: 'old' }
       }
       if (worker.has(old)) {
-        // Else the old one takes back, or is killed for it, within seconds.
-        const lives = worker.has(launched.pid) && worker.hasTurned(launched.pid)
-        const enough = this.#connections.isKnown(old) || !patient
-        return lives && enough && !waitForExit ? launched : undefined
+        // If the new process hangs, the old one takes back, or is killed, within seconds.
+        const isAlive = worker.has(result.pid) && worker.isProvenAlive(result.pid)
+        const isEnough = this.#connections.isKnown(old) || isLate
+        return isAlive && isEnough && !waitForExit ? result : undefined
       }
-      return worker.serving === undefined ? bothGone : launched
+      return worker.serving === undefined ? bothEnded : result
     }
     return new Promise((resolve) => {
       const check = () => {
         const decided = decide()
         if (decided === undefined) return
         clearTimeout(timer)
-        undo()
+        worker.events.off('event', check).off('exit', check).off('alive', check)
         resolve(decided)
       }
-      const undo = worker.observe({ heard: check, gone: check, turned: check })
+      worker.events.on('event', check).on('exit', check).on('alive', check)
       const timer = setTimeout(() => {
-        patient = false
+        isLate = true
         check()
-      }, patienceMs)
+      }, reportTimeoutMs)
       check()
     })
   }
 
-  /** Why the old process has taken back: that its successor has gone is the end of it, not the reason. */
-  #reason(pid: number, failure: Failure): Failure {
-    const reason = this.worker.reasonOf(pid)
-    if (reason === undefined) return failure
-    const message = `cannot hand over: the new process (pid ${pid}) ${reason}, and was killed.`
-    return { code: 'ERR_HANDOFF_TIMEOUT', message }
-  }
-
-  /** What the old process has told of its connections so far. */
-  async old(): Promise<Told | null> {
-    const launched = await this.launched
-    const pid = launched.ok ? launched.replaces : undefined
+  /** What the old process has reported of its connections so far. */
+  async drainReport(): Promise<DrainReport | null> {
+    const result = await this.result
+    const pid = result.ok ? result.replaces?.pid : undefined
     return (pid === undefined ? undefined : this.#connections.of(pid)) ?? null
   }
 
   close(): void {
-    this.#undo()
+    this.worker.events.off('event', this.#onEvent)
+  }
+
+  readonly #onEvent = (pid: number, event: HandoffEvent): void => {
+    if (event.type === 'taken-back') {
+      const { code, message } = event
+      this.#takeBacks.set(pid, { code, message })
+      this.serves = false
+    }
+    this.#connections.onEvent(pid, event)
+  }
+
+  /** Why the old process has taken back. It reports the end of the new process, and not its reason. */
+  #explain(pid: number, failure: Failure): Failure {
+    const reason = this.worker.killReason(pid)
+    if (reason === undefined) return failure
+    const message = `cannot hand over: the new process (pid ${pid}) ${reason}, and was killed.`
+    return { code: 'ERR_HANDOFF_TIMEOUT', message }
   }
 }
 
-/** A start that is refused has failed. */
-function launch(worker: Worker, request: LaunchRequest): Promise<LaunchResult> {
+/** A start that is refused is a result, too. */
+function start(worker: Worker, request: StartRequest): Promise<StartResult> {
   try {
-    return worker.launch(request)
+    return worker.start(request)
   } catch (error) {
     if (!(error instanceof HandoffError)) throw error
     const { code, message } = error

@@ -17,7 +17,7 @@ export interface PremisesOptions {
   readonly name: string
   readonly directory: RunDirectory
   readonly lock: Renewable
-  announce(line: say.Line): void
+  announce(line: say.Announcement): void
 }
 
 /**

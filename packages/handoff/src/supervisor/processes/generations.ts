@@ -1,4 +1,4 @@
-// The processes of a run as they live and die: spawned here, or heard of because they serve here.
+// The processes of one worker: spawned here, or found because they report that they serve here.
 
 import type { ChildProcess } from 'node:child_process'
 import { closeAll } from '../../io/channel/wire.ts'
@@ -15,62 +15,65 @@ import {
   type Registry,
 } from '../registry/registry.ts'
 import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from '../registry/snapshot.ts'
+import { LeftoverChildren } from './leftover-children.ts'
 import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isOfRun, isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { rendezvousHolders } from './rendezvous-holders.ts'
-import { Sessions } from './sessions.ts'
 
 /** The end of a process. */
-export interface End {
-  /** As it was. */
+export interface ProcessEnd {
+  /** Its last state. */
   readonly record: ProcessRecord
   readonly wasServing: boolean
-  /** Unknown for a process that is not our child. */
+  /** Unknown for a process that is no child of the supervisor. */
   readonly exit: Exit | undefined
 }
 
 export interface GenerationsHandlers {
-  /** After the registry has taken it in. Owns the descriptors. */
+  /** Called after the registry has changed. Owns the descriptors. */
   onReport(pid: number, report: Report, descriptors: readonly number[]): void
-  /** After it has left the registry. */
-  onGone(end: End): void
-  /** Nothing is left of the processes that have gone. */
-  onRemainsEnded(): void
+  /** Called after the process has left the registry. */
+  onExit(end: ProcessEnd): void
+  /** All children of processes that have ended have ended, too. */
+  onChildrenEnded(): void
   onError(error: Error): void
 }
 
 export class Generations {
   readonly #handlers: GenerationsHandlers
   readonly #children = new Map<number, ChildProcess>()
-  /** Children of the release before in this process. */
-  readonly #adopted = new Set<number>()
+  /** Children that the release before has started in this process. */
+  readonly #inheritedChildren = new Set<number>()
   readonly #orphans: Orphans
   readonly #notifySocket: NotifySocket
   readonly #directory: RunDirectory
-  readonly #unfollow: () => void
-  /** Children of processes that have gone. */
-  readonly #remains: Sessions
+  readonly #onReaped: (pid: number, exit: Exit) => void
+  readonly #leftovers: LeftoverChildren
   #registry: Registry = emptyRegistry
 
   constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
     this.#handlers = handlers
     this.#directory = directory
-    this.#remains = new Sessions({
+    this.#leftovers = new LeftoverChildren({
       isOfRun: (pid) => this.#knows(pid),
-      onEnded: () => handlers.onRemainsEnded(),
+      onEnded: () => handlers.onChildrenEnded(),
     })
-    this.#orphans = new Orphans((pid) => this.#gone(pid, undefined))
+    this.#orphans = new Orphans((pid) => this.#onExit(pid, undefined))
     this.#notifySocket = openNotifySocket(
       directory.notify,
       {
         knows: (pid) => this.#knows(pid),
-        onReport: (pid, report, descriptors) => this.#report(pid, report, descriptors),
+        onReport: (pid, report, descriptors) => this.#onReport(pid, report, descriptors),
         onError: handlers.onError,
       },
       resumed?.notify,
     )
-    this.#unfollow = reaper.follow((pid, exit) => this.#reaped(pid, exit))
+    this.#onReaped = (pid, exit) => {
+      if (this.#inheritedChildren.delete(pid)) afterPoll(() => this.#onExit(pid, exit))
+      else this.#orphans.onExit(pid)
+    }
+    reaper.on(this.#onReaped)
     if (resumed !== undefined) this.#resume(resumed)
   }
 
@@ -93,29 +96,29 @@ export class Generations {
     const child = await spawnGeneration(...how)
     const { pid } = child
     this.#children.set(pid, child)
-    reaper.started(pid)
+    reaper.onSpawned(pid)
     this.change({ type: 'spawned', pid, at: now() })
     child.once('exit', (code, signal) => {
       afterPoll(() => {
         this.#children.delete(pid)
-        this.#gone(pid, { code, signal })
-        reaper.ended(pid)
+        this.#onExit(pid, { code, signal })
+        reaper.onExit(pid)
       })
     })
     return pid
   }
 
   /** A process of another worker has taken over from this one. */
-  left(from: ProcessName, to: ProcessName): void {
-    this.#meet(from.pid)
+  leave(from: ProcessName, to: ProcessName): void {
+    this.#addIfOfRun(from.pid)
     this.change({ type: 'left', from, to, at: now() })
   }
 
   /**
-   * Finds the processes of this run that hold its rendezvous socket and from which nothing was heard here: an
-   * earlier supervisor has started them, and they have had nothing to report since.
+   * Finds the processes of this worker that hold its rendezvous socket and have not reported: an earlier
+   * supervisor has started them. They are in the registry from now on.
    *
-   * @returns their pids, which are in the registry from now on.
+   * @returns their pids.
    */
   findSilentHolders(): number[] {
     const pids = rendezvousHolders(this.#directory.rendezvous).filter(
@@ -125,36 +128,36 @@ export class Generations {
     return pids
   }
 
-  /** Sends a signal to every process that there is. */
+  /** Sends a signal to every process. SIGKILL ends children of processes that have ended, too. */
   signalAll(signal: NodeJS.Signals): void {
     for (const pid of this.#registry.processes.keys()) this.signal(pid, signal)
-    if (signal === 'SIGKILL') this.#remains.kill()
+    if (signal === 'SIGKILL') this.#leftovers.kill()
   }
 
-  /** Sends a signal; to a process that has just ended, or is not ours, none. */
+  /** Sends a signal, unless the process has just ended or belongs to another run. */
   signal(pid: number, signal: NodeJS.Signals): void {
     try {
       if (this.#orphans.has(pid)) this.#orphans.signal(pid, signal)
-      // The number of a child that nobody has waited for yet means no other process.
+      // As long as a child was not waited for, its number means no other process.
       else if (this.#isOurChild(pid)) process.kill(pid, signal)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ESRCH') return
       this.#handlers.onError(error as Error)
-      // A process that is not ours to end is not waited for: a stop would not end either.
+      // A process that may not be signalled is not waited for: a stop would never end.
       if (code === 'EPERM' && (signal === 'SIGKILL' || this.#orphans.has(pid))) {
         setImmediate(() => this.#forget(pid))
       }
     }
   }
 
-  /** Whether children of processes that have gone are left. */
-  get hasRemains(): boolean {
-    return this.#remains.pending
+  /** Whether children of processes that have ended still run. */
+  get hasChildrenLeft(): boolean {
+    return this.#leftovers.pending
   }
 
   hasSpawned(pid: number): boolean {
-    return this.#children.has(pid) || this.#adopted.has(pid)
+    return this.#children.has(pid) || this.#inheritedChildren.has(pid)
   }
 
   /**
@@ -167,35 +170,35 @@ export class Generations {
     return this.#notifySocket.renew()
   }
 
-  /** What the next release needs to know. */
+  /** The state for the next release. */
   snapshot(): Pick<WorkerSnapshot, 'registry' | 'children' | 'remains' | 'notify'> {
     return {
       registry: snapshotRegistry(this.#registry),
-      children: [...this.#children.keys(), ...this.#adopted],
-      remains: this.#remains.snapshot(),
+      children: [...this.#children.keys(), ...this.#inheritedChildren],
+      remains: this.#leftovers.snapshot(),
       notify: this.#notifySocket.fd,
     }
   }
 
-  /** Makes the registry true now: nobody tells the end of a process that is not our child. */
-  check(): void {
-    this.#orphans.check()
+  /** Removes processes that have ended: the end of a process that is no child may be noticed late. */
+  refresh(): void {
+    this.#orphans.refresh()
   }
 
   close(): void {
-    this.#unfollow()
+    reaper.off(this.#onReaped)
     this.#orphans.close()
-    this.#remains.close()
+    this.#leftovers.close()
     this.#notifySocket.close()
   }
 
-  #report(pid: number, given: Report, descriptors: readonly number[]): void {
+  #onReport(pid: number, given: Report, descriptors: readonly number[]): void {
     if (!this.#knows(pid)) {
-      // One that serves or drains after another supervisor, or was spawned by a server itself.
+      // A process of an earlier supervisor, or one that a server has spawned itself.
       const { notify } = this.#directory
-      const joins =
+      const isAdded =
         given.event !== undefined && this.#orphans.add(pid, () => isStartedFor(notify, pid))
-      if (!joins) return closeAll(descriptors)
+      if (!isAdded) return closeAll(descriptors)
     }
     const report = this.#withKnownPids(given)
     const { event } = report
@@ -203,32 +206,33 @@ export class Generations {
     this.#handlers.onReport(pid, report, descriptors)
   }
 
-  /** A pid that is not that of a process of this run becomes 0: no process is signalled by it. */
+  /** Replaces the pid of a process of another run by 0: no process is signalled by it. */
   #withKnownPids(report: Report): Report {
     const { event } = report
     if (event?.type !== 'serving' || event.replaces === null) return report
-    if (this.#meet(event.replaces.pid)) return report
+    if (this.#addIfOfRun(event.replaces.pid)) return report
     return { ...report, event: { ...event, replaces: { ...event.replaces, pid: 0 } } }
   }
 
   /**
-   * Another process has reported of this one: an earlier supervisor may have spawned it.
+   * Adds a process that another one has named, if it belongs to this run: an earlier supervisor may have
+   * spawned it.
    *
-   * @returns whether it is one of this run, and lives.
+   * @returns whether it belongs to this run and lives.
    */
-  #meet(pid: number): boolean {
+  #addIfOfRun(pid: number): boolean {
     return this.#knows(pid) || this.#orphans.add(pid, () => isOfRun(this.#directory, pid))
   }
 
   #isOurChild(pid: number): boolean {
     const child = this.#children.get(pid)
-    if (child === undefined) return this.#adopted.has(pid)
+    if (child === undefined) return this.#inheritedChildren.has(pid)
     return child.exitCode === null && child.signalCode === null
   }
 
   #forget(pid: number): void {
-    if (this.#orphans.has(pid)) this.#orphans.gone(pid)
-    else this.#gone(pid, undefined)
+    if (this.#orphans.has(pid)) this.#orphans.onExit(pid)
+    else this.#onExit(pid, undefined)
   }
 
   #knows(pid: number): boolean {
@@ -237,32 +241,27 @@ export class Generations {
 
   #resume({ registry, children, remains = [] }: WorkerSnapshot): void {
     this.#registry = resumeRegistry(registry)
-    for (const pid of children) this.#adopted.add(pid)
-    if (children.length > 0) reaper.adopt()
+    for (const pid of children) this.#inheritedChildren.add(pid)
+    if (children.length > 0) reaper.adoptChildren()
     for (const pid of this.#registry.processes.keys()) {
-      if (!this.#meet(pid)) afterPoll(() => this.#gone(pid, undefined))
+      if (!this.#addIfOfRun(pid)) afterPoll(() => this.#onExit(pid, undefined))
     }
-    this.#remains.resume(remains)
+    this.#leftovers.resume(remains)
   }
 
-  #reaped(pid: number, exit: Exit): void {
-    if (this.#adopted.delete(pid)) afterPoll(() => this.#gone(pid, exit))
-    else this.#orphans.gone(pid)
-  }
-
-  #gone(pid: number, exit: Exit | undefined): void {
+  #onExit(pid: number, exit: Exit | undefined): void {
     const record = this.#registry.processes.get(pid)
     if (record === undefined) return
     const wasServing = pid === this.#registry.serving
-    this.change({ type: 'gone', pid })
-    this.#remains.end(pid)
-    this.#handlers.onGone({ record, wasServing, exit })
+    this.change({ type: 'exit', pid })
+    this.#leftovers.end(pid)
+    this.#handlers.onExit({ record, wasServing, exit })
   }
 }
 
 /**
- * Calls back when the event loop has looked at its descriptors once more: what a process sent
- * before it ended is in our socket's queue by then, but its end may be told first.
+ * Calls back after the event loop has polled its descriptors once more. The last reports of a process are
+ * in the queue of the socket when it ends, but its end may be reported first.
  */
 function afterPoll(callback: () => void): void {
   setImmediate(() => setImmediate(callback))

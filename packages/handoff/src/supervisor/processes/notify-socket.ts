@@ -1,4 +1,4 @@
-// Receives what the processes report, and who sent it by the kernel's word.
+// Receives the reports of processes, with the pid of the sender from the kernel.
 
 import { rmSync } from 'node:fs'
 import { type Datagram, DatagramListener } from '../../io/channel/datagram.ts'
@@ -18,13 +18,13 @@ export interface NotifySocket {
   close(): void
 }
 
-/** How many sockets are read at once, of those that were removed from the path. */
+/** How many sockets stay open after they were removed from the path. */
 const mostSockets = 8
 
 export interface NotifyHandlers {
-  /** Whether the process is one of this run: such a one may have another uid, if it has dropped ours. */
+  /** Whether the process belongs to this run. Then it may have another uid, if it has given up its first one. */
   knows(pid: number): boolean
-  /** Owns the descriptors, which are to be stored. The pid is the kernel's word. */
+  /** Owns the descriptors, which are to be stored. The pid comes from the kernel. */
   onReport(pid: number, report: Report, descriptors: readonly number[]): void
   onError(error: Error): void
 }
@@ -42,11 +42,11 @@ export function openNotifySocket(
 ): NotifySocket {
   const ours = process.getuid?.() ?? -1
   const onDatagram = ({ data, fds, pid, uid }: Datagram) => {
-    // Where the OS does not tell the sender (-1), the directory's mode has kept others out.
+    // If the system does not name the sender (-1), the mode of the directory has kept others out.
     const mayReport = uid === ours || uid === 0 || uid === -1 || (pid > 0 && knows(pid))
     if (!mayReport) return closeAll(fds)
     const { event, ...rest } = readReport(data.toString())
-    // Pid 0: a process of a pid namespace that we do not see. Its number means another one here.
+    // Pid 0: a process of another pid namespace. Its number means another process here.
     const sender = pid === -1 ? event?.pid : pid > 0 ? pid : undefined
     const report: Report =
       event === undefined || sender === undefined
@@ -63,7 +63,7 @@ export function openNotifySocket(
   }
   const first =
     resumed === undefined ? bind() : DatagramListener.adopt(resumed, onDatagram, onError)
-  // A process that has given up root stays connected to the one that it has found.
+  // A process that has given up root stays connected to the socket that it found first.
   const all = [first]
   let newest = first
   let inode = inodeAt(path)

@@ -1,14 +1,14 @@
-// Processes of this run that are not our children: whose they are, and when they end.
+// Follows processes of this run that are no children of the supervisor.
 
 import { readFileSync } from 'node:fs'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { ProcessHandle } from './process-handle.ts'
 
 /**
- * Returns whether a process was started to report to `notifyPath`, as the kernel has it on record. A
- * stranger of our own user could write to our socket, too.
+ * Returns whether a process was started to report to `notifyPath`, by its environment. Any process of the same
+ * user could write to the socket, too.
  *
- * @remarks Without /proc nothing is on record, and the directory's mode has to be enough.
+ * @remarks Without /proc the environment cannot be read, and the mode of the directory has to be enough.
  * @see proc_pid_environ(5): the environment as it was at the start.
  */
 export function isStartedFor(notifyPath: string, pid: number): boolean {
@@ -16,8 +16,8 @@ export function isStartedFor(notifyPath: string, pid: number): boolean {
 }
 
 /**
- * Returns whether a process, of which another one has reported that it served here, was started to serve
- * here: by a supervisor, or by hand. A number that is wrong leads to a process of somebody else.
+ * Returns whether a process that another one has named was started to serve here, by a supervisor or by
+ * hand. A wrong number would lead to a process of another user.
  */
 export function isOfRun({ notify, rendezvous }: RunDirectory, pid: number): boolean {
   return hasVariable(pid, [`NOTIFY_SOCKET=${notify}`, `HANDOFF_RENDEZVOUS=${rendezvous}`])
@@ -29,29 +29,29 @@ function hasVariable(pid: number, variables: readonly string[]): boolean {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
     return variables.some((variable) => environment.includes(variable))
   } catch {
-    // It has gone, or is not ours to look at.
+    // It has ended, or belongs to another user.
     return false
   }
 }
 
-/** Looks after processes that an earlier supervisor, or another process, has spawned. */
+/** Follows processes that an earlier supervisor or another process has spawned. */
 export class Orphans {
   readonly #handles = new Map<number, ProcessHandle>()
-  readonly #onGone: (pid: number) => void
+  readonly #onEnded: (pid: number) => void
 
-  constructor(onGone: (pid: number) => void) {
-    this.#onGone = onGone
+  constructor(onEnded: (pid: number) => void) {
+    this.#onEnded = onEnded
   }
 
   /**
    * Watches a process.
    *
-   * @param isOurs - asked once the process is held: from then on its number means no other one.
-   * @returns whether it is there and is ours. If not, nothing is watched.
+   * @param isOurs - called when the process is held: from then on its number means no other process.
+   * @returns whether the process lives and is ours. If not, it is not watched.
    */
   add(pid: number, isOurs: (pid: number) => boolean): boolean {
     if (this.#handles.has(pid)) return true
-    const handle = ProcessHandle.open(pid, () => this.gone(pid))
+    const handle = ProcessHandle.open(pid, () => this.onExit(pid))
     if (handle === undefined) return false
     if (!isOurs(pid) || handle.hasEnded) {
       handle.close()
@@ -70,18 +70,18 @@ export class Orphans {
     this.#handles.get(pid)?.signal(signal)
   }
 
-  /** Asks the kernel now, for a status that is true. */
-  check(): void {
-    for (const [pid, handle] of this.#handles) if (handle.hasEnded) this.gone(pid)
+  /** Removes processes that have ended, by the kernel's word. */
+  refresh(): void {
+    for (const [pid, handle] of this.#handles) if (handle.hasEnded) this.onExit(pid)
   }
 
-  /** Its end is known by other means: PID 1 has reaped it, or it is not ours to end. */
-  gone(pid: number): void {
+  /** A process has ended, or may not be signalled. */
+  onExit(pid: number): void {
     const handle = this.#handles.get(pid)
     if (handle === undefined) return
     this.#handles.delete(pid)
     handle.close()
-    this.#onGone(pid)
+    this.#onEnded(pid)
   }
 
   close(): void {

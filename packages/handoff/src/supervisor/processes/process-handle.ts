@@ -1,18 +1,18 @@
-// Another process, held by a descriptor: its number may be given to a third one, the descriptor may not.
+// Holds another process by a descriptor, since the kernel may reuse its number.
 
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { check, loadNative, type Poll, READABLE } from '../../io/native/addon.ts'
 import { close } from '../../io/native/descriptors.ts'
 
-/** How often to ask for the end of a process where the kernel does not report it, in milliseconds. */
+/** How often to check for the end of a process if the kernel does not report it, in milliseconds. */
 const intervalMs = 500
 
 /**
- * A living process that is not our child.
+ * A living process that is no child of this one.
  *
- * @remarks A zombie is dead. Without pidfds (Linux before 5.3, macOS, a seccomp filter) the process is
- * known by its number and the time of its start.
+ * @remarks A zombie has ended. Without pidfds (Linux before 5.3, macOS, a seccomp filter) the process is
+ * identified by its number and the time of its start.
  * @see pidfd_open(2)
  */
 export class ProcessHandle {
@@ -21,7 +21,7 @@ export class ProcessHandle {
   #fd: number | undefined
   #poll: Poll | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Of the process that was there at first. */
+  /** Of the process that had the number at first. */
   #startedAt: string | undefined
   #ended = false
 
@@ -33,7 +33,7 @@ export class ProcessHandle {
 
   /** Returns undefined if there is no such process, or only a zombie. */
   static open(pid: number, onEnd: () => void): ProcessHandle | undefined {
-    // To kill(2), 0 and less mean groups of processes.
+    // kill(2) takes 0 and negative numbers for groups of processes.
     if (!Number.isInteger(pid) || pid < 1) return undefined
     const handle = new ProcessHandle(pid, onEnd)
     const fd = loadNative().openProcess(pid)
@@ -59,7 +59,7 @@ export class ProcessHandle {
     if (this.#fd === undefined) return signalByNumber(this.pid, signal)
     const result = loadNative().signalProcess(this.#fd, constants.signals[signal])
     if (result === -constants.errno.ESRCH) return
-    // A seccomp filter may know the one call and not the other.
+    // A seccomp filter may allow pidfd_open and not this call.
     if (result === -constants.errno.ENOSYS) return signalByNumber(this.pid, signal)
     check(result, 'pidfd_send_signal')
   }
@@ -77,7 +77,7 @@ export class ProcessHandle {
   #watch(fd: number): void {
     this.#fd = fd
     this.#poll = new (loadNative().Poll)(fd, () => this.#check())
-    // The descriptor is readable from the end of the process on.
+    // The descriptor becomes readable when the process ends.
     if (this.#poll.start(READABLE) < 0) this.#pollByNumber()
   }
 
@@ -108,7 +108,7 @@ function signalByNumber(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Whether there is a process of this number that is no zombie, whoever owns it. */
+/** Returns whether a process of this number lives, whichever user owns it. */
 function isThere(pid: number): boolean {
   const stat = statOf(pid)
   if (stat !== undefined) return stat[0] !== 'Z' && stat[0] !== 'X'
@@ -120,7 +120,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Clock ticks since boot; undefined where the system does not tell. */
+/** Clock ticks from boot to the start of the process; undefined without /proc. */
 function startOf(pid: number): string | undefined {
   return statOf(pid)?.[19]
 }

@@ -1,47 +1,52 @@
-// Children of this process that nobody here has started: as PID 1 it has to wait for them.
+// Waits for child processes that this program did not start, as PID 1 of a container must.
 
+import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { reapOrphans } from '../../io/system/reap-orphans.ts'
 import type { Exit } from '../registry/exit.ts'
 
-/** Whether we are the init process of a container, whose children are all orphans of it. */
+/** Whether this is the init process of a container, which inherits all orphans there. */
 const isInit = process.pid === 1
 
-/** Of the whole process: what one worker has started is no orphan for another. */
+interface ReaperEvents {
+  reaped: [pid: number, exit: Exit]
+}
+
+/** One for the whole process: a child of one worker is no orphan for another. */
 class Reaper {
   readonly #known = new Set<number>()
-  readonly #followers = new Set<(pid: number, exit: Exit) => void>()
+  readonly #emitter = new EventEmitter<ReaperEvents>().setMaxListeners(0)
   #listens = false
 
-  /** Somebody here has started this process, and libuv waits for it. */
-  started(pid: number): void {
+  /** A child was started here: libuv waits for it. */
+  onSpawned(pid: number): void {
     this.#known.add(pid)
   }
 
-  /** Libuv has waited for it. */
-  ended(pid: number): void {
+  /** libuv has waited for a child. */
+  onExit(pid: number): void {
     this.#known.delete(pid)
-    // Until now the kernel has shown this one, and none behind it.
+    // The kernel shows one child that has ended at a time. Others may be behind this one.
     if (this.#listens) this.#reap()
   }
 
-  /** This process had children before it became this release: libuv knows nothing of them. */
-  adopt(): void {
+  /** This process had children before it became this release: libuv does not know them. */
+  adoptChildren(): void {
     this.#listen()
-    // One may have ended meanwhile, before anybody listened.
+    // A child may have ended before SIGCHLD had a listener.
     setImmediate(this.#reap)
   }
 
-  /** @returns the undo. */
-  follow(onReaped: (pid: number, exit: Exit) => void): () => void {
+  on(listener: (pid: number, exit: Exit) => void): void {
     if (isInit) this.#listen()
-    this.#followers.add(onReaped)
-    return () => {
-      this.#followers.delete(onReaped)
-      if (this.#followers.size > 0) return
-      this.#listens = false
-      process.off('SIGCHLD', this.#reap)
-    }
+    this.#emitter.on('reaped', listener)
+  }
+
+  off(listener: (pid: number, exit: Exit) => void): void {
+    this.#emitter.off('reaped', listener)
+    if (this.#emitter.listenerCount('reaped') > 0) return
+    this.#listens = false
+    process.off('SIGCHLD', this.#reap)
   }
 
   #listen(): void {
@@ -54,14 +59,14 @@ class Reaper {
   readonly #reap = (): void => {
     if (!this.#listens) return
     for (const { pid, status } of reapOrphans([...this.#known])) {
-      for (const follower of [...this.#followers]) follower(pid, exitOf(status))
+      this.#emitter.emit('reaped', pid, exitOf(status))
     }
   }
 }
 
 export const reaper = new Reaper()
 
-/** From 128 on it is a signal, as shells put it; an exit code is rarely that large. */
+/** From 128 on the status is a signal, as shells have it. Exit codes are rarely that large. */
 function exitOf(status: number): Exit {
   const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128)
   if (signal === undefined) return { code: status, signal: null }

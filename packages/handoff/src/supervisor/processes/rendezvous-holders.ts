@@ -1,10 +1,10 @@
-// Which processes hold the rendezvous socket of a run, as the kernel has it on record.
+// Finds the processes that hold the rendezvous socket of a run, in /proc.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /**
- * Returns the pids of the processes that hold a listening socket at a path. Without /proc it is empty, and
- * other users' processes are not in it.
+ * Returns the pids of the processes that hold a listening socket at a path. Processes of other users are left
+ * out. Without /proc the list is empty.
  *
  * @see proc_net(5): /proc/net/unix; proc_pid_fd(5)
  */
@@ -19,7 +19,7 @@ export function rendezvousHolders(path: string): number[] {
     .map(Number)
 }
 
-/** A socket whose path was bound anew by another process has the same name and another inode. */
+/** Several sockets may have the same path: it was bound again after its removal. */
 function listeningInodes(path: string): string[] {
   const acceptsConnections = 0x10000
   return read('/proc/net/unix')
@@ -34,7 +34,7 @@ function list(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch {
-    return [] // It has gone, or is not ours to look at.
+    return [] // It has ended, or belongs to another user.
   }
 }
 

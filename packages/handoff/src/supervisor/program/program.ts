@@ -60,17 +60,17 @@ export class Programs {
     return [...this.#byPid]
   }
 
-  started(pid: number, program: Program): void {
+  onSpawned(pid: number, program: Program): void {
     this.#byPid.set(pid, program)
   }
 
-  /** One that nobody here has started (a server that restarted itself) runs what was in force. */
-  serves(pid: number): void {
+  /** A process that the supervisor has not started (a server restarts itself) runs the program in force. */
+  onServing(pid: number): void {
     this.#inForce = this.#byPid.get(pid) ?? this.#inForce
     this.#byPid.set(pid, this.#inForce)
   }
 
-  gone(pid: number): void {
+  onExit(pid: number): void {
     this.#byPid.delete(pid)
   }
 }

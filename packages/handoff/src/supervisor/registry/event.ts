@@ -31,11 +31,11 @@ import { isStage } from './side.ts'
 /** One datagram of a process. */
 export interface Report {
   readonly event?: HandoffEvent
-  /** What an uncaught exception says; the process is about to end. */
+  /** The message of an uncaught exception: the process is about to end. */
   readonly exception?: string
-  /** What a process that is about to fail had written to stderr last. */
-  readonly words?: string
-  /** The process reports at an interval that its event loop turns (true), or will do so no more (false). */
+  /** The last line on stderr of a process that is about to fail. */
+  readonly lastOutput?: string
+  /** True: the event loop of the process runs, which it reports at an interval. False: it stops reporting. */
   readonly alive?: boolean
   /** How long the process stays able to take back from now on. */
   readonly probationMs?: number
@@ -101,14 +101,14 @@ export function readReport(datagram: string): Report {
   const fields = parseNotify(datagram)
   const event = readEvent(fields[eventField])
   const exception = readJson(fields[exceptionField])
-  const words = readJson(fields[wordsField])
+  const lastOutput = readJson(fields[wordsField])
   // sd_notify(3): microseconds from now on.
   const extendMs = readUsec(fields.EXTEND_TIMEOUT_USEC)
   const probationMs = readUsec(fields[probationField])
   return {
     ...(event && { event }),
     ...(typeof exception === 'string' && { exception }),
-    ...(typeof words === 'string' && { words }),
+    ...(typeof lastOutput === 'string' && { lastOutput }),
     ...(extendMs > 0 && { extendMs }),
     ...(aliveField in fields && { alive: fields[aliveField] === '1' }),
     ...(probationMs >= 0 && { probationMs }),

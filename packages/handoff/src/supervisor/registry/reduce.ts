@@ -1,4 +1,4 @@
-// What each event and each end makes of the registry: pure.
+// Computes the next state of the registry from an event: pure.
 
 import type { HandoffErrorCode } from '../../terms/errors.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
@@ -13,7 +13,7 @@ export type Change =
       readonly event: HandoffEvent
       readonly at: number
     }
-  | { readonly type: 'gone'; readonly pid: number }
+  | { readonly type: 'exit'; readonly pid: number }
   | {
       /** A process of another worker has taken over. */
       readonly type: 'left'
@@ -34,8 +34,8 @@ export function reduce(registry: Registry, change: Change): Registry {
       return patch(registry, change.pid, change.at, {})
     case 'event':
       return report(registry, change.pid, change.event, change.at)
-    case 'gone':
-      return gone(registry, change.pid)
+    case 'exit':
+      return withoutProcess(registry, change.pid)
     case 'left':
       return left(registry, change)
     case 'aborted':
@@ -48,14 +48,14 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
   switch (event.type) {
     case 'stage': {
       const next = patch(registry, pid, at, { ...known, stage: event.stage })
-      // It lets go of the process before it when its successor says hello.
+      // It releases the process before it when its successor connects.
       return event.stage === 'send' && pid === registry.serving ? released(next, [pid]) : next
     }
     case 'status': {
       const { stage, listeners, connections, open, fates } = event
       const facts = { ...known, stage, listeners, connections, open, fates }
       const next = patch(registry, pid, at, facts)
-      return stage === 'serving' && isNews(next, pid) ? found(next, pid, at) : next
+      return stage === 'serving' && isUnknown(next, pid) ? servesByStatus(next, pid, at) : next
     }
     case 'serving': {
       const { listeners, replaces } = event
@@ -63,12 +63,12 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
     }
     case 'taken-back': {
       const next = patch(registry, pid, at, { ...known, listeners: event.listeners })
-      // The handoff that had been counted did not last.
+      // The handoff was counted as completed before.
       const undone = { ...next, completed: Math.max(0, next.completed - 1) }
       return ended(serves(undone, pid, null, at), { outcome: 'taken-back', ...reasonIn(event), at })
     }
     case 'aborted':
-      // Counted by the supervisor, once for both sides.
+      // The supervisor counts it, once for both sides.
       return patch(
         registry,
         pid,
@@ -83,9 +83,9 @@ function report(registry: Registry, pid: number, event: HandoffEvent, at: number
   }
 }
 
-/** Whether a process that tells that it serves is one that we do not know to. */
-function isNews({ processes, serving, left }: Registry, pid: number): boolean {
-  // Sent before it handed over; two sockets keep no order.
+/** Returns whether a process reports that it serves although the registry does not say so. */
+function isUnknown({ processes, serving, left }: Registry, pid: number): boolean {
+  // The report was sent before the process handed over: two sockets keep no order.
   if (pid === left) return false
   if (serving === undefined) return true
   const generationOf = (of: number) => processes.get(of)?.generation ?? 0
@@ -93,10 +93,10 @@ function isNews({ processes, serving, left }: Registry, pid: number): boolean {
 }
 
 /**
- * Takes the word of a status where none of a commit came: the supervisor is new here, or too many
- * datagrams came at once for the queue of its socket.
+ * Takes the status of a process for its commit, whose report is missing: the supervisor is new here, or the
+ * queue of its socket was full.
  */
-function found(registry: Registry, pid: number, at: number): Registry {
+function servesByStatus(registry: Registry, pid: number, at: number): Registry {
   const old = registry.processes.get(registry.serving ?? 0)
   return serves(registry, pid, old ?? null, at)
 }
@@ -118,7 +118,7 @@ function serves(
   return ended(released(known, [pid, replaces.pid]), { outcome: 'completed', at })
 }
 
-/** No process that has served can take back, but for these. */
+/** No process that has served can take back, except these. */
 function released(registry: Registry, except: readonly number[]): Registry {
   const processes = new Map(registry.processes)
   for (const [pid, record] of processes) {
@@ -130,17 +130,17 @@ function released(registry: Registry, except: readonly number[]): Registry {
 }
 
 /**
- * Enters the process that another one has replaced, which an earlier supervisor may have spawned. Pid 0:
- * it is not known here.
+ * Adds the process that another one has replaced. An earlier supervisor may have spawned it. Pid 0: it is
+ * not known here.
  */
 function replaced(registry: Registry, { pid, generation }: ProcessName, at: number): Registry {
   if (pid === 0) return registry
   const { stage = 'serving', servingSince = 0 } = registry.processes.get(pid) ?? {}
-  // Its own word may have come first.
-  const further = stage === 'drain' || stage === 'exit'
+  // Its own report may have come first.
+  const isFurther = stage === 'drain' || stage === 'exit'
   return patch(registry, pid, at, {
     generation,
-    stage: further ? stage : 'drain',
+    stage: isFurther ? stage : 'drain',
     servingSince: servingSince || at,
   })
 }
@@ -177,7 +177,7 @@ function patch(
   return { ...registry, processes }
 }
 
-function gone(registry: Registry, pid: number): Registry {
+function withoutProcess(registry: Registry, pid: number): Registry {
   const processes = new Map(registry.processes)
   const { fates = noFates } = processes.get(pid) ?? {}
   processes.delete(pid)

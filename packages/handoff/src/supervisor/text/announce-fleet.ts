@@ -1,11 +1,11 @@
 // What the supervisor tells the operator of several workers.
 
 import { withSentence } from '../../words/sentence.ts'
-import type { Failure } from '../registry/outcome.ts'
-import type { Line } from './announce.ts'
+import type { Failure } from '../registry/start-result.ts'
+import type { Announcement } from './announce.ts'
 
 /** A line about one of several workers. */
-export function ofWorker(number: number, line: Line): Line {
+export function ofWorker(number: number, line: Announcement): Announcement {
   return { ...line, text: `worker ${number}: ${line.text}` }
 }
 
@@ -26,15 +26,15 @@ export function standing(renewed: readonly number[], others: readonly number[]):
 }
 
 /** The reload has not gone to its end. */
-export function stopped(renewed: readonly number[], others: readonly number[]): Line {
+export function stopped(renewed: readonly number[], others: readonly number[]): Announcement {
   return { tone: 'bad', text: `the reload stops here. ${standing(renewed, others)}` }
 }
 
-export function hasLeft(to: number): Line {
+export function hasLeft(to: number): Announcement {
   return { tone: 'info', text: `has handed over to worker ${to}, and has no place any more` }
 }
 
-export function stays({ code, message }: Failure): Line {
+export function stays({ code, message }: Failure): Announcement {
   return { tone: 'bad', text: `${withSentence(message, 'It serves on where it is.')} [${code}]` }
 }
 

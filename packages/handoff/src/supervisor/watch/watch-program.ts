@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
+import type { HandoffEvent } from '../../terms/events.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { findEntry, packageDirectory } from '../program/entry.ts'
 import { environmentFiles, programFlags } from '../program/own-flags.ts'
@@ -19,7 +20,7 @@ export async function watchProgram(
   program: Program,
   ignore: readonly string[],
   fleet: Fleet,
-  announce: (line: say.Line) => void,
+  announce: (line: say.Announcement) => void,
 ): Promise<{ close(): Promise<void> }> {
   const { workingDirectory } = program
   const { path: entry, home } = findEntry(program.entry, workingDirectory)
@@ -54,16 +55,22 @@ export async function watchProgram(
 class Boots {
   readonly #fleet: Fleet
   readonly #servedAt = new Map<number, number>()
-  readonly close: () => void
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
-    this.close = fleet.observe({
-      heard: (_, pid, event) => {
-        if (event.type === 'serving') this.#servedAt.set(pid, Date.now())
-      },
-      gone: (_, pid) => this.#servedAt.delete(pid),
-    })
+    fleet.events.on('event', this.#onEvent).on('exit', this.#onExit)
+  }
+
+  close(): void {
+    this.#fleet.events.off('event', this.#onEvent).off('exit', this.#onExit)
+  }
+
+  readonly #onEvent = (_: number, pid: number, event: HandoffEvent): void => {
+    if (event.type === 'serving') this.#servedAt.set(pid, Date.now())
+  }
+
+  readonly #onExit = (_: number, pid: number): void => {
+    this.#servedAt.delete(pid)
   }
 
   get newest(): Boot | undefined {

@@ -1,10 +1,10 @@
-// How long to wait before a crashed server is started again.
+// Computes the pause before a crashed server is started again.
 
-/** systemd restarts after 100 ms (RestartSec=); a server that keeps crashing gets ever more time. */
+/** systemd restarts after 100 ms (RestartSec=). The pause grows with each further crash. */
 const firstDelayMs = 100
-/** Half a minute: seldom enough to leave the machine alone, often enough to come back by itself. */
+/** Half a minute: costs the machine little, and the server still comes back by itself. */
 const longestDelayMs = 30_000
-/** Who served for this long has recovered: its next crash is a first one. */
+/** A server that has served for this long has recovered: its next crash counts as the first. */
 const recoveredAfterMs = 60_000
 
 /** Crashes in a row, none of them after a minute of service. */

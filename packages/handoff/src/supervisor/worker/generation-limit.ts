@@ -1,4 +1,4 @@
-// How many generations of one worker run at once: each has the memory of a whole server.
+// Limits how many generations of one worker run at once: each has the memory of a whole server.
 
 import { parsed } from '../../terms/checks.ts'
 import { HandoffError } from '../../terms/errors.ts'
@@ -6,8 +6,8 @@ import { plural } from '../../terms/plural.ts'
 import type { ProcessRecord, Registry } from '../registry/registry.ts'
 
 /**
- * The one that serves and nine that finish their work: about 1 GB for servers of 100 MB. With the
- * default drain timeout of 30 s it takes a reload every three seconds to get there.
+ * One that serves and nine that drain: about 1 GB for servers of 100 MB. With the default drain timeout
+ * of 30 s, only reloads every three seconds reach this number.
  */
 export const defaultMaxGenerations = 10
 
@@ -27,7 +27,7 @@ export const maxGenerations = parsed(
 /**
  * The generations that have to end before one more is started, the oldest first.
  *
- * @remarks None if nothing serves: a server that crashed is started again in any case.
+ * @remarks None if no process serves: a server that crashed is started again in any case.
  */
 export function surplusGenerations(registry: Registry, most: number): ProcessRecord[] {
   const { processes, serving } = registry
@@ -39,7 +39,7 @@ export function surplusGenerations(registry: Registry, most: number): ProcessRec
 }
 
 /**
- * Says that no more generation is started.
+ * Makes the error of a reload that would start one generation too many.
  *
  * @param name - of the run.
  * @param now - by `now` of clock.ts.
@@ -54,9 +54,9 @@ export function tooManyGenerations(
   const reason = `${count} of it run, and --max-generations allows no more`
   const { pid = 0, generation = 0, connections = 0, startedAt = now } = oldest ?? {}
   const age = Math.round((now - startedAt) / 1_000)
-  const who = `the oldest is generation ${generation} (pid ${pid}, ${plural(connections, 'connection')}, started ${age} s ago)`
+  const which = `the oldest is generation ${generation} (pid ${pid}, ${plural(connections, 'connection')}, started ${age} s ago)`
   return new HandoffError(
     'ERR_HANDOFF_TOO_MANY_GENERATIONS',
-    `cannot reload ${name}: ${reason}; ${who}`,
+    `cannot reload ${name}: ${reason}; ${which}`,
   )
 }

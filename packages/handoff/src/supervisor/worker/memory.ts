@@ -1,11 +1,11 @@
-// What a worker remembers from one process to the next.
+// The state that a worker keeps from one process to the next.
 
 import { Programs } from '../program/program.ts'
 import type { Report } from '../registry/event.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
 import * as say from '../text/announce.ts'
 import { ListenerStore } from './start/listener-store.ts'
-import type { WorkerOptions } from './start/options.ts'
+import type { WorkerOptions } from './worker-options.ts'
 
 export class WorkerMemory {
   /** The listeners of the process that serves, in case it dies. */
@@ -14,7 +14,7 @@ export class WorkerMemory {
   hasServed = false
   /** Whether the very first start has failed, and ends the run. */
   hasFailed = false
-  /** Whether it has a place, is about to hand over to another worker, or has done so. */
+  /** `held`: the worker has a place. `leaving`, `left`: it is about to hand over to another worker, or has. */
   place: 'held' | 'leaving' | 'left' = 'held'
 
   readonly #announce: WorkerOptions['announce']
@@ -34,13 +34,13 @@ export class WorkerMemory {
   /** Keeps the listeners that the process that serves has sent. Owns the descriptors. */
   keep(report: Report, descriptors: readonly number[]): void {
     try {
-      this.store.heard(report, descriptors)
+      this.store.onReport(report, descriptors)
     } catch (error) {
       this.#announce(say.trouble(error))
     }
   }
 
-  /** What the next release needs to know of it. */
+  /** The state for the next release. */
   snapshot(): Pick<WorkerSnapshot, 'hasServed' | 'hasLeft' | 'stored' | 'inForce' | 'programs'> {
     return {
       hasServed: this.hasServed,
@@ -55,6 +55,6 @@ export class WorkerMemory {
     this.hasServed = hasServed
     if (hasLeft) this.place = 'left'
     for (const { name, fd } of stored) this.store.put(name, fd)
-    for (const [pid, program] of programs) this.programs.started(pid, program)
+    for (const [pid, program] of programs) this.programs.onSpawned(pid, program)
   }
 }

@@ -1,4 +1,4 @@
-// What follows when nobody serves any more: a take-back, a new start after a pause, or the end.
+// Decides what follows when no process serves: a take-back, a new start after a pause, or the end.
 
 import type { Exit } from '../registry/exit.ts'
 import type { Status } from '../registry/status.ts'
@@ -10,23 +10,23 @@ export interface Loss {
   readonly exit: Exit | undefined
   /** 0: it never served. */
   readonly servedMs: number
-  /** As the operator was told. */
+  /** As it was announced. */
   readonly why: string
 }
 
 export interface RecoveryHandlers {
   /** Starts a process. */
   restart(): void
-  /** Whether the end of the server may be the end of all. */
+  /** Whether the run may end with the server. */
   mayFinish(): boolean
   /** The server has ended by itself. */
   finish(): void
-  /** A process that was to take back has not, for so many milliseconds: it hangs. */
+  /** A process that should take back has not done so within so many milliseconds: it hangs. */
   onNoTakeBack(ms: number): void
   onPause(delayMs: number, why: string): void
 }
 
-/** The old process takes back within milliseconds of the new one's end, unless it hangs. */
+/** The old process takes back within milliseconds after the end of the new one, unless it hangs. */
 const takeBackTimeoutMs = 5_000
 
 export class Recovery {
@@ -42,7 +42,7 @@ export class Recovery {
     this.#handlers = handlers
   }
 
-  /** What `status` tells while a crashed server waits. */
+  /** The state while a crashed server waits for its next start. */
   get backoff(): Status['backoff'] {
     if (this.#restart === undefined) return null
     const { at, why } = this.#restart
@@ -50,16 +50,17 @@ export class Recovery {
     return { crashes: this.#backoff.crashes, retryInMs, why }
   }
 
-  lost(loss: Loss): void {
+  onLoss(loss: Loss): void {
     this.#loss = loss
   }
 
-  /** Decides anew, whenever something has changed. */
-  settle({ serves, mayTakeBack }: { serves: boolean; mayTakeBack: boolean }): void {
+  /** Decides again. Call it after each change. */
+  update({ serves, mayTakeBack }: { serves: boolean; mayTakeBack: boolean }): void {
     if (serves) {
       this.cancel()
     } else if (this.#loss !== undefined && this.#restart === undefined) {
-      if (mayTakeBack) this.#takeBackTimer ??= setTimeout(() => this.#late(), takeBackTimeoutMs)
+      if (mayTakeBack)
+        this.#takeBackTimer ??= setTimeout(() => this.#onNoTakeBack(), takeBackTimeoutMs)
       else this.#replace()
     }
   }
@@ -73,7 +74,7 @@ export class Recovery {
     this.#loss = undefined
   }
 
-  #late(): void {
+  #onNoTakeBack(): void {
     this.#handlers.onNoTakeBack(takeBackTimeoutMs)
     this.#replace()
   }
@@ -81,7 +82,7 @@ export class Recovery {
   #replace(): void {
     const { exit, servedMs, why } = this.#loss as Loss
     this.cancel()
-    // Nobody asked it to, and it says that all is well.
+    // It ended without a request, and reports success.
     const hasFinished = exit?.code === 0 && servedMs > 0
     if (hasFinished && this.#handlers.mayFinish()) return this.#handlers.finish()
     this.#backoff = afterCrash(this.#backoff, servedMs)

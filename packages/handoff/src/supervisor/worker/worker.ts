@@ -1,74 +1,72 @@
-// One place of a run, at which one process serves at a time: starts it, replaces it, starts it again
-// after a crash, stops it.
+// One worker of a run: starts its process, replaces it, starts it again after a crash, stops it.
 
+import { EventEmitter } from 'node:events'
 import { closeAll } from '../../io/channel/wire.ts'
 import { restoreKept } from '../../io/listeners/kept-paths.ts'
 import { deferred } from '../../terms/deferred.ts'
-import { type End, Generations } from '../processes/generations.ts'
+import { Generations, type ProcessEnd } from '../processes/generations.ts'
 import { now } from '../registry/clock.ts'
 import type { Report } from '../registry/event.ts'
-import type { Failed, Outcome, Served } from '../registry/outcome.ts'
 import { draining, type ProcessName, type ProcessRecord } from '../registry/registry.ts'
+import type { NotServed, Served, StartResult } from '../registry/start-result.ts'
 import * as say from '../text/announce.ts'
-import { WorkerAnswers, type WorkerParts } from './answers.ts'
-import { beginStop, stoppingError } from './begin-stop.ts'
 import { WorkerMemory } from './memory.ts'
-import { Narrator } from './narrator.ts'
 import { Recovery } from './recovery.ts'
-import { FirstStart } from './start/first-start.ts'
-import { Launcher } from './start/launcher.ts'
-import { meetingPlaceIsBack } from './start/meeting-place.ts'
-import type { LaunchRequest, LaunchResult, Observer, WorkerOptions } from './start/options.ts'
-import { type StartRequest, startWorker } from './start/start-worker.ts'
+import { awaitRendezvous } from './rendezvous-renewal.ts'
+import type { StartRequest } from './start/start-options.ts'
+import { Starter } from './start/starter.ts'
 import { HangGuard } from './stop/hang-guard.ts'
-import type { Stopping } from './stop/stopping.ts'
+import { stoppingError, WorkerStop } from './stop/worker-stop.ts'
+import { WorkerAnnouncer } from './worker-announcer.ts'
+import type { WorkerEvents } from './worker-events.ts'
+import type { WorkerOptions } from './worker-options.ts'
+import { type WorkerParts, WorkerView } from './worker-view.ts'
 
-export class Worker extends WorkerAnswers {
+export class Worker extends WorkerView {
+  readonly events: Pick<EventEmitter<WorkerEvents>, 'on' | 'off'>
   protected readonly parts: WorkerParts
+  readonly #emitter = new EventEmitter<WorkerEvents>().setMaxListeners(0)
   readonly #options: WorkerOptions
   readonly #generations: Generations
-  readonly #launcher: Launcher
+  readonly #starter: Starter
   readonly #memory: WorkerMemory
   readonly #recovery: Recovery
   readonly #guard: HangGuard
-  readonly #firstStart: FirstStart
-  readonly #observers = new Set<Observer>()
+  readonly #stop: WorkerStop
+  readonly #announcer: WorkerAnnouncer
   readonly #ended = deferred<number>()
-  readonly #narrator: Narrator
-  #stopping: Stopping | undefined
 
   constructor(options: WorkerOptions) {
     const { directory, timeouts, resumed } = options
     super(options.number)
+    this.events = this.#emitter
     this.#options = options
     this.#memory = new WorkerMemory(options)
     const handlers = {
       onReport: (pid: number, report: Report, descriptors: readonly number[]) =>
-        this.#heard(pid, report, descriptors),
-      onGone: (end: End) => this.#gone(end),
-      onRemainsEnded: () => this.#remainsEnded(),
+        this.#onReport(pid, report, descriptors),
+      onExit: (end: ProcessEnd) => this.#onExit(end),
+      onChildrenEnded: () => this.#onChildrenEnded(),
       onError: (error: Error) => options.announce(say.trouble(error)),
     }
     this.#generations = new Generations(directory, handlers, resumed)
-    this.#narrator = new Narrator(
+    this.#stop = new WorkerStop(this.#generations, options, (code) => this.#ended.resolve(code))
+    this.#announcer = new WorkerAnnouncer(
       this.#generations,
       (line) => options.announce(line),
-      () => this.#stopping !== undefined,
+      () => this.#stop.hasBegun,
     )
-    this.#firstStart = new FirstStart(options, this.#generations)
-    this.#launcher = new Launcher({
-      readyTimeoutMs: timeouts.readyTimeoutMs,
-      spawn: (program, joins, drop) => this.#spawn({ program, joins, drop }),
-      kill: (pid) => this.#generations.signal(pid, 'SIGKILL'),
-      mayRetry: async (failure) =>
-        !this.hasServed &&
-        this.#stopping === undefined &&
-        (await this.#firstStart.mayRetry(failure)),
+    this.#starter = new Starter(options, {
+      generations: this.#generations,
+      store: this.#memory.store,
+      prepare: () => this.#prepareStart(),
+      mayRetry: () => !this.hasServed && !this.#stop.hasBegun,
+      onSpawned: (pid, program) => this.#memory.programs.onSpawned(pid, program),
     })
     this.#recovery = new Recovery({
-      restart: () => void this.launch(),
+      restart: () => void this.start(),
       mayFinish: () => options.isAlone(),
-      finish: () => this.#endByItself(),
+      finish: () => this.#onFinished(),
       onNoTakeBack: (ms) => this.#guard.killLate(draining(this.#generations.registry), ms),
       onPause: (delayMs, why) => {
         options.announce(say.pause(delayMs, this.#memory.store.all.length > 0, why))
@@ -77,91 +75,94 @@ export class Worker extends WorkerAnswers {
     this.#guard = new HangGuard({
       timeouts,
       registry: () => this.#generations.registry,
-      starting: () => this.#launcher.pid,
-      canHear: () => this.#canHear(),
-      kill: (pid) => this.#kill(pid),
+      starting: () => this.#starter.pid,
+      canReceive: () => this.#canReceive(),
+      kill: (pid) => this.#killHung(pid),
       announce: (line) => options.announce(line),
     })
     this.parts = {
       rendezvous: directory.rendezvous,
       generations: this.#generations,
-      launcher: this.#launcher,
+      starter: this.#starter,
       recovery: this.#recovery,
       guard: this.#guard,
       memory: this.#memory,
     }
   }
 
-  /** Settles with the exit code of the run, once every process has gone. */
+  /** Resolves with the exit code of the run when every process has ended. */
   get ended(): Promise<number> {
     return this.#ended.promise
   }
 
-  /** Ends a generation at once, whatever it does. */
-  end({ pid }: ProcessRecord): void {
+  /** Kills a generation immediately. */
+  killProcess({ pid }: ProcessRecord): void {
     this.#generations.signal(pid, 'SIGKILL')
   }
 
-  observe(observer: Observer): () => void {
-    this.#observers.add(observer)
-    return () => this.#observers.delete(observer)
-  }
-
   /**
-   * Starts a new process, which takes over from the one that serves, if any.
+   * Starts a new process, which takes over from the process that serves, if any. Resolves when the new
+   * process serves or has ended.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another one is on its way;
+   * @throws {@link HandoffError} ERR_HANDOFF_BUSY while another start is under way;
    * ERR_HANDOFF_STOPPING.
    */
-  launch({ program = this.program, joins, drop }: LaunchRequest = {}): Promise<LaunchResult> {
-    if (this.#stopping !== undefined) throw stoppingError(this.#options.name)
-    const launch = this.#launcher.launch(program, joins, drop)
+  start({ program = this.program, ...request }: StartRequest = {}): Promise<StartResult> {
+    if (this.#stop.hasBegun) throw stoppingError(this.#options.name)
+    const start = this.#starter.start({ ...request, program })
     this.#memory.place = 'held'
     this.#recovery.cancel()
     const began = now()
-    return launch.then((outcome) => this.#launched(outcome, now() - began))
+    return start.then((result) => this.#onStarted(result, now() - began))
   }
 
-  /** It is about to hand over to another worker: whether its end is a crash is not known yet. */
-  leave(): void {
+  /** The worker is about to hand over to another one: whether its end is a crash is not known yet. */
+  beginLeaving(): void {
     if (this.#memory.place === 'held') this.#memory.place = 'leaving'
   }
 
   /**
-   * Another worker accepts from its listeners now.
+   * Another worker accepts from the listeners of this one now.
    *
-   * @returns false where it does no more: the word that this one has taken back came first.
+   * @returns false if it does no more: the report that this worker has taken back came first.
    */
-  left(from: ProcessName, to: ProcessName): boolean {
+  finishLeaving(from: ProcessName, to: ProcessName): boolean {
     if (this.#memory.place !== 'leaving') return false
-    this.#generations.left(from, to)
+    this.#generations.leave(from, to)
     this.#memory.place = 'left'
     this.#recovery.cancel()
     this.#memory.store.clear()
     return true
   }
 
-  /** It has not handed over, and serves on. */
-  stay(): void {
+  /** The worker has not handed over, and serves on. */
+  cancelLeaving(): void {
     if (this.#memory.place !== 'leaving') return
     this.#memory.place = 'held'
-    this.#settle()
+    this.#onChange()
   }
 
-  /** Lets every process drain and exit; {@link ended} tells when they have gone. */
+  /** Asks every process to drain and exit. {@link ended} resolves when they have ended. */
   stop(): void {
-    this.#finish(0)
+    if (this.#stop.hasBegun) return
+    this.#recovery.cancel()
+    this.#guard.close()
+    this.#starter.stop()
+    this.#memory.store.close()
+    this.#generations.findSilentHolders()
+    this.#stop.begin()
+    this.#onChange()
   }
 
-  /** How long its processes may still take to stop, in milliseconds; 0 if none was asked to. */
+  /** How long its processes may still take to stop, in milliseconds; 0 before a stop. */
   get stopLeftMs(): number {
-    return this.#stopping?.leftMs ?? 0
+    return this.#stop.leftMs
   }
 
-  /** Kills every process; the run ends with `code`. */
+  /** Kills every process. The run ends with `code`. */
   kill(code: number): void {
     this.stop()
-    this.#stopping?.force(code)
+    this.#stop.kill(code)
   }
 
   close(): void {
@@ -171,140 +172,119 @@ export class Worker extends WorkerAnswers {
     this.#generations.close()
   }
 
-  async #spawn(request: StartRequest): Promise<number> {
-    this.#firstStart.begin()
-    this.#canHear()
-    if (this.#options.premises.wereRenewed) await meetingPlaceIsBack(this)
-    const pid = await startWorker(this.#generations, this.#memory.store, this.#options, request)
-    this.#memory.programs.started(pid, request.program)
-    return pid
+  async #prepareStart(): Promise<void> {
+    this.#canReceive()
+    if (this.#options.premises.wereRenewed) await awaitRendezvous(this)
   }
 
-  /** Whether all that reports need was there; if not, it is made anew. */
-  #canHear(): boolean {
+  /** Whether reports could get here since the last time. If not, the sockets are made anew. */
+  #canReceive(): boolean {
     return this.#options.premises.check(() => this.#generations.renewNotifySocket())
   }
 
-  #launched(outcome: Outcome, ms: number): LaunchResult {
-    const result = outcome.ok ? this.#succeeded(outcome, ms) : this.#failed(outcome)
-    this.#settle()
-    this.#options.onLaunched()
-    return result
+  #onStarted(result: StartResult, ms: number): StartResult {
+    if (result.ok) this.#onServed(result, ms)
+    const final = result.ok ? result : this.#onNotServed(result)
+    this.#onChange()
+    this.#options.onStarted()
+    return final
   }
 
-  #succeeded({ pid, generation, listeners, replaces }: Served, ms: number): LaunchResult {
+  #onServed({ ok: _, ...served }: Served, ms: number): void {
     this.#memory.hasServed = true
-    const event = { type: 'serving', pid, generation, listeners, replaces, elapsedMs: ms } as const
-    this.#options.announce(say.event(event))
-    return { ok: true, pid, generation, replaces: replaces?.pid || undefined }
+    this.#options.announce(say.event({ ...served, type: 'serving', elapsedMs: ms }))
   }
 
-  #failed({ failure, ...outcome }: Failed): LaunchResult {
-    const old = this.serving
-    const serving = old === undefined ? (outcome.serving ?? 'none') : 'old'
-    if (this.#stopping !== undefined) {
-      const { code, message } = stoppingError(this.#options.name)
-      return { ok: false, failure: { code, message }, serving }
+  #onNotServed({ failure, ...result }: NotServed): StartResult {
+    const { name, announce, onFirstFailure } = this.#options
+    if (this.#stop.hasBegun) {
+      const { code, message } = stoppingError(name)
+      return { ...result, failure: { code, message } }
     }
+    const { serving } = result
     if (serving === 'old') {
       this.#generations.change({ type: 'aborted', ...failure, at: now() })
     }
-    this.#options.announce(say.failed(failure, serving, old, this.silentMs))
-    const { onFirstFailure } = this.#options
+    announce(say.failed(failure, serving, this.serving, this.silentMs))
     if (this.#memory.hasServed || onFirstFailure === 'retry') {
-      this.#recovery.lost({ exit: undefined, servedMs: 0, why: failure.message })
+      this.#recovery.onLoss({ exit: undefined, servedMs: 0, why: failure.message })
     }
-    // Nothing of ours is left; a server of an earlier supervisor may well be.
+    // No process of this supervisor is left; a server of an earlier one may serve.
     else if (onFirstFailure === 'end') {
       this.#memory.hasFailed = true
-      this.#remainsEnded()
+      this.#onChildrenEnded()
     }
-    return { ok: false, failure, serving }
+    return { ...result, failure }
   }
 
-  #heard(pid: number, report: Report, descriptors: readonly number[]): void {
-    const { event, extendMs } = report
+  #onReport(pid: number, report: Report, descriptors: readonly number[]): void {
+    const { event } = report
     if (pid === this.#generations.registry.serving) this.#memory.keep(report, descriptors)
     else closeAll(descriptors)
-    this.#narrator.listen(pid, report)
-    this.#stopping?.tell(pid)
-    if (extendMs !== undefined) this.#stopping?.extend(extendMs)
-    this.#launcher.heard(pid, report)
-    if (this.#stopping === undefined) this.#guard.heard(pid, report)
-    if (report.alive) for (const observer of this.#observers) observer.turned?.(pid)
+    this.#announcer.onReport(pid, report)
+    this.#stop.onReport(pid, report)
+    this.#starter.onReport(pid, report)
+    if (!this.#stop.hasBegun) this.#guard.onReport(pid, report)
+    if (report.alive) this.#emitter.emit('alive', pid)
     if (event === undefined) return
-    this.#firstStart.heard(event, pid === this.#launcher.pid)
     const { serving } = this.#generations.registry
-    if (serving !== undefined) this.#memory.programs.serves(serving)
-    // Maybe from another worker.
+    if (serving !== undefined) this.#memory.programs.onServing(serving)
+    // It may have taken back from another worker.
     if (event.type === 'taken-back') this.#memory.place = 'held'
-    for (const observer of this.#observers) observer.heard?.(pid, event)
-    this.#narrator.heard(pid, event)
-    this.#settle()
+    this.#emitter.emit('event', pid, event)
+    this.#announcer.onEvent(pid, event)
+    this.#onChange()
   }
 
-  #gone({ record, wasServing, exit }: End): void {
+  #onExit({ record, wasServing, exit }: ProcessEnd): void {
     const { pid, servingSince } = record
-    this.#memory.programs.gone(pid)
-    // It may have removed the path of a listener as it ended.
-    if (this.#stopping === undefined) restoreKept(this.#options.directory.path)
+    this.#memory.programs.onExit(pid)
+    // The process may have removed the path of a listener as it ended.
+    if (!this.#stop.hasBegun) restoreKept(this.#options.directory.path)
     const servedMs = servingSince === 0 ? 0 : now() - servingSince
-    const reason = this.#guard.reasonOf(pid)
-    const end = this.#narrator.endOf(record, exit)
-    const line = reason === undefined ? end : say.killedHung(record, reason)
-    if (wasServing) this.#recovery.lost({ exit, servedMs, why: line.text })
-    // That this supervisor kills it was announced then.
-    const expected =
-      this.#stopping !== undefined || reason !== undefined || (!wasServing && exit?.code === 0)
-    if (servingSince > 0 && !expected) this.#options.announce(line)
-    this.#guard.gone(pid)
-    if (pid !== this.#launcher.pid) this.#firstStart.gone()
-    this.#launcher.exited(pid, exit ?? { code: null, signal: null })
-    for (const observer of this.#observers) observer.gone?.(pid)
-    this.#settle()
+    const killReason = this.#guard.killReason(pid)
+    const end = this.#announcer.exitText(record, exit)
+    const line = killReason === undefined ? end : say.killedHung(record, killReason)
+    if (wasServing) this.#recovery.onLoss({ exit, servedMs, why: line.text })
+    // That the supervisor kills a process is announced before.
+    const isExpected =
+      this.#stop.hasBegun || killReason !== undefined || (!wasServing && exit?.code === 0)
+    if (servingSince > 0 && !isExpected) this.#options.announce(line)
+    this.#guard.onExit(pid)
+    this.#starter.onExit(pid, exit)
+    this.#emitter.emit('exit', pid)
+    this.#onChange()
   }
 
-  #settle(): void {
-    if (this.#launcher.busy) return
+  /** Decides what follows from the state of the processes. */
+  #onChange(): void {
+    if (this.#starter.busy) return
     const { registry } = this.#generations
-    if (this.#stopping === undefined) {
+    if (!this.#stop.hasBegun) {
       if (this.#memory.place !== 'held') return
       const mayTakeBack = draining(registry).length > 0
-      this.#recovery.settle({ serves: registry.serving !== undefined, mayTakeBack })
-    } else if (registry.processes.size === 0 && !this.#generations.hasRemains) {
-      this.#stopping.close()
-      this.#ended.resolve(this.#stopping.code)
+      this.#recovery.update({ serves: registry.serving !== undefined, mayTakeBack })
+    } else if (registry.processes.size === 0 && !this.#generations.hasChildrenLeft) {
+      this.#stop.end()
+      this.#ended.resolve(this.#stop.code)
     }
   }
 
-  /** Children of processes that have gone are waited for, before the run ends. */
-  #remainsEnded(): void {
-    if (this.#generations.hasRemains) return
+  /** The run does not end before the children of its processes. */
+  #onChildrenEnded(): void {
+    if (this.#generations.hasChildrenLeft) return
     if (this.#memory.hasFailed) this.#ended.resolve(1)
-    this.#settle()
+    this.#onChange()
   }
 
-  #kill(pid: number): void {
-    this.#launcher.hung(pid, this.reasonOf(pid) ?? '')
+  #killHung(pid: number): void {
+    this.#starter.onHung(pid, this.killReason(pid) ?? '')
     this.#generations.signal(pid, 'SIGKILL')
   }
 
-  #endByItself(): void {
+  #onFinished(): void {
     this.#options.announce(say.endedByItself())
-    this.#finish(0)
+    this.stop()
     this.#options.onFinished()
-  }
-
-  #finish(code: number): void {
-    if (this.#stopping !== undefined) return
-    this.#recovery.cancel()
-    this.#guard.close()
-    this.#firstStart.stop()
-    this.#memory.store.close()
-    this.#generations.findSilentHolders()
-    this.#stopping = beginStop(this.#generations, this.#options, code, () =>
-      this.#ended.resolve(Math.max(1, this.#stopping?.code ?? 1)),
-    )
-    this.#settle()
   }
 }

@@ -1,23 +1,23 @@
-// Waits, before the first start of a supervisor, for a process that an earlier one has started.
+// Retries the first start of a supervisor while processes of an earlier supervisor are in its way.
 
 import type { HandoffEvent } from '../../../terms/events.ts'
 import type { Generations } from '../../processes/generations.ts'
-import type { Failure } from '../../registry/outcome.ts'
+import type { Failure } from '../../registry/start-result.ts'
 import * as say from '../../text/announce.ts'
-import { defaultReadyTimeoutMs, marginMs } from './attempt.ts'
-import type { WorkerOptions } from './options.ts'
-import { Turn } from './turn.ts'
+import { ForeignHandoff } from './foreign-handoff.ts'
+import { defaultReadyTimeoutMs, marginMs } from './process-start.ts'
+import type { StartOptions } from './start-options.ts'
 
 export class FirstStart {
-  readonly #options: Pick<WorkerOptions, 'timeouts' | 'announce' | 'onWaiting'>
-  readonly #generations: Generations
-  readonly #turn = new Turn()
-  /** Whether the last start ended since the process at the rendezvous socket did not answer. */
+  readonly #options: Pick<StartOptions, 'timeouts' | 'announce' | 'onWaiting'>
+  readonly #generations: Pick<Generations, 'serving' | 'signal' | 'findSilentHolders'>
+  readonly #handoff = new ForeignHandoff()
+  /** Whether the last start failed because the process at the rendezvous socket did not answer. */
   #isUnanswered = false
 
   constructor(
-    options: Pick<WorkerOptions, 'timeouts' | 'announce' | 'onWaiting'>,
-    generations: Generations,
+    options: Pick<StartOptions, 'timeouts' | 'announce' | 'onWaiting'>,
+    generations: Pick<Generations, 'serving' | 'signal' | 'findSilentHolders'>,
   ) {
     this.#options = options
     this.#generations = generations
@@ -25,31 +25,33 @@ export class FirstStart {
 
   /** A start begins. */
   begin(): void {
-    this.#turn.begin()
+    this.#handoff.begin()
     this.#isUnanswered = false
   }
 
-  /** @param isOwn - whether the process that is being started has reported it. */
-  heard(event: HandoffEvent, isOwn: boolean): void {
-    if (!isOwn) this.#turn.heard(event)
+  /** @param isOwn - whether the process that is started has reported it. */
+  onEvent(event: HandoffEvent, isOwn: boolean): void {
+    if (!isOwn) this.#handoff.onEvent(event)
     else if (event.type === 'aborted') {
       this.#isUnanswered = event.stage === 'discover' && event.code === 'ERR_HANDOFF_TIMEOUT'
     }
   }
 
-  /** Another process than the one that is being started has ended. */
-  gone(): void {
-    this.#turn.gone()
+  /** A process other than the one that is started has ended. */
+  onOtherExit(): void {
+    this.#handoff.onExit()
   }
 
   /** The run ends. */
   stop(): void {
-    this.#turn.stop()
+    this.#handoff.stop()
   }
 
   /**
-   * A process that an earlier supervisor has started may be taking over at this very moment. Resolves with
-   * true when the start may be tried again.
+   * Waits until the start may be tried again: a process of an earlier supervisor may be taking over right
+   * now, or may hold the rendezvous socket without an answer.
+   *
+   * @returns false if it may not.
    */
   async mayRetry(failure: Failure): Promise<boolean> {
     const { timeouts, announce, onWaiting } = this.#options
@@ -63,10 +65,10 @@ export class FirstStart {
     }
     if (failure.code !== 'ERR_HANDOFF_BUSY') return false
     const ms = (timeouts.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs
-    if (!this.#turn.isWaiting) {
+    if (!this.#handoff.isWaiting) {
       announce(say.waitsForOther(failure, ms))
       onWaiting(ms)
     }
-    return await this.#turn.wait(ms)
+    return await this.#handoff.wait(ms)
   }
 }

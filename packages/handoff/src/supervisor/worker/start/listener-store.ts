@@ -1,4 +1,4 @@
-// Keeps dups of the listeners of the process that serves: if it dies, clients wait in their queues.
+// Keeps dups of the listeners of the process that serves. If it dies, clients wait in their queues.
 
 import { closeAll } from '../../../io/channel/wire.ts'
 import { listenerProtocolOf } from '../../../io/listeners/inherited-listeners.ts'
@@ -9,20 +9,20 @@ import { keyOfStoreName } from '../../../protocol/store-names.ts'
 import { HandoffError } from '../../../terms/errors.ts'
 import type { Report } from '../../registry/event.ts'
 
-/** How long the words about listeners may take, in milliseconds. */
-const wordTimeoutMs = 1_000
+/** How long the reports about listeners may take, in milliseconds. */
+const reportTimeoutMs = 1_000
 
 /**
  * The supervisor's part of systemd's descriptor store (sd_pid_notify_with_fds(3), FDSTORE=1).
  *
- * @remarks An open listener keeps its port: what the process that serves does not accept from must
- * be closed here too, or its clients wait for ever.
+ * @remarks An open listener keeps its port. A listener from which no process accepts must be closed here
+ * too, or its clients wait for ever.
  */
 export class ListenerStore {
   readonly #stored = new Map<string, number>()
-  /** What the supervisor itself was started with; systemd listens there as long as we do. */
+  /** The listeners that the supervisor was started with. systemd keeps them open as long as it runs. */
   readonly #inherited: readonly NamedDescriptor[]
-  /** Called when something more is kept. */
+  /** Called when one more listener is kept. */
   readonly #waiting = new Set<() => void>()
   #closed = false
 
@@ -30,23 +30,23 @@ export class ListenerStore {
     this.#inherited = inherited
   }
 
-  /** What the next process inherits, and uses where there is none to take over from. */
+  /** The listeners that the next process inherits, and uses if it finds no old process. */
   get all(): NamedDescriptor[] {
     return [...this.#inherited, ...this.stored]
   }
 
-  /** What the process that serves has given us. */
+  /** The listeners that the process that serves has sent. */
   get stored(): NamedDescriptor[] {
     return [...this.#stored].map(([name, fd]) => ({ name, fd }))
   }
 
   /**
-   * Resolves when there is a listener for each of these places: the process that serves tells of
-   * them one by one, right after it has told that it does. A word may have been lost: then it
-   * resolves all the same, a little later.
+   * Resolves when a listener for each of these places is kept. The process that serves sends them one by
+   * one, right after it has reported that it serves. A report may be lost: then this resolves after
+   * a second.
    */
-  async keeps(places: readonly string[]): Promise<void> {
-    if (this.#keepsAll(places)) return
+  async allKept(places: readonly string[]): Promise<void> {
+    if (this.#isKept(places)) return
     await new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer)
@@ -54,22 +54,22 @@ export class ListenerStore {
         resolve()
       }
       const check = () => {
-        if (this.#closed || this.#keepsAll(places)) end()
+        if (this.#closed || this.#isKept(places)) end()
       }
-      const timer = setTimeout(end, wordTimeoutMs)
+      const timer = setTimeout(end, reportTimeoutMs)
       this.#waiting.add(check)
     })
   }
 
   /**
-   * Takes note of what the process that serves reports. Owns the descriptors.
+   * Takes note of a report of the process that serves. Owns the descriptors.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH for what is no listener.
+   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH if a descriptor is no listener.
    */
-  heard({ event, store, unstore, stopping }: Report, descriptors: readonly number[]): void {
+  onReport({ event, store, unstore, stopping }: Report, descriptors: readonly number[]): void {
     if (event?.type === 'serving' || event?.type === 'taken-back') this.retain(event.listeners)
     if (unstore !== undefined) this.remove(unstore)
-    // It accepts no more, and nobody comes after it.
+    // The process accepts no more, and has no successor.
     if (stopping) this.clear()
     const [first, ...more] = descriptors
     closeAll(more)
@@ -79,7 +79,7 @@ export class ListenerStore {
   /**
    * Keeps a descriptor under a name, in place of the one before. Owns it.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH for what is no listener.
+   * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH if it is no listener.
    */
   put(name: string, fd: number): void {
     if (this.#closed) return close(fd)
@@ -92,7 +92,7 @@ export class ListenerStore {
     }
     this.remove(name)
     this.#stored.set(name, fd)
-    this.#tell()
+    this.#onKept()
   }
 
   remove(name: string): void {
@@ -103,43 +103,43 @@ export class ListenerStore {
   }
 
   /**
-   * Another process serves: what it does not listen on is nobody's.
+   * Another process serves. Removes the listeners at places where it does not listen.
    *
-   * @param places - where it listens, as its events tell.
+   * @param places - where it listens, as its events have them.
    */
   retain(places: readonly string[]): void {
     for (const [name, fd] of [...this.#stored]) {
-      // A name that was cut off tells no key; the process itself removes such a one.
+      // A name that was cut off has no key. The process itself removes such a listener.
       const place = placeOfStored({ name, fd })
       if (place !== undefined && !places.includes(place)) this.remove(name)
     }
   }
 
-  /** The service ends: from here on whoever connects is refused. */
+  /** The service ends: from here on connections are refused. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.clear()
     for (const { fd } of this.#inherited) close(fd)
-    this.#tell()
+    this.#onKept()
   }
 
-  /** What the process that served has stored is somebody else's now. */
+  /** Removes the listeners that the process that served has sent. */
   clear(): void {
     for (const name of [...this.#stored.keys()]) this.remove(name)
   }
 
-  #keepsAll(places: readonly string[]): boolean {
+  #isKept(places: readonly string[]): boolean {
     const kept = new Set(this.stored.map(placeOfStored))
     return places.every((place) => kept.has(place))
   }
 
-  #tell(): void {
+  #onKept(): void {
     for (const check of [...this.#waiting]) check()
   }
 }
 
-/** As the events of the process tell it; undefined for a name that was cut off. */
+/** The place as events have it; undefined for a name that was cut off. */
 function placeOfStored({ name, fd }: NamedDescriptor): string | undefined {
   const key = keyOfStoreName(name)
   return key === undefined ? undefined : placeOf({ key, port: describe(fd).port })

@@ -1,4 +1,4 @@
-// A time limit that can be set again: what a process asks for may move it.
+// A time limit that can be set again and extended.
 
 import { startTimer, type Timer } from '../../../io/system/system.ts'
 
@@ -8,7 +8,7 @@ export class Deadline {
   /** By performance.now. */
   #expires = 0
 
-  /** @param onExpired - told how long the time that is up was, in milliseconds. */
+  /** @param onExpired - gets the length of the time that is over, in milliseconds. */
   constructor(onExpired: (ms: number) => void) {
     this.#onExpired = onExpired
   }
@@ -20,7 +20,7 @@ export class Deadline {
     this.#timer = startTimer(ms, () => this.#onExpired(ms))
   }
 
-  /** The same, where it is more than what is left: to ask for more is not to get less, sd_notify(3). */
+  /** The same, unless more time is left: a request for time never takes time away. @see sd_notify(3) */
   extend(ms: number): void {
     if (performance.now() + ms > this.#expires) this.set(ms)
   }

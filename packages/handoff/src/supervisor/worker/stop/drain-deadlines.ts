@@ -1,19 +1,19 @@
-// A process that has handed over may take its time to drain, and no more: one that hangs is killed.
+// Limits how long a process that has handed over may drain.
 
 import type { ProcessRecord, Registry } from '../../registry/registry.ts'
 import { Deadline } from './deadline.ts'
 
 /** 30 seconds, as the default of `drainTimeoutMs`. */
 const defaultDrainTimeoutMs = 30_000
-/** A process keeps its own deadline, and closes what is left after it; ours is for one that hangs. */
+/** A process keeps its own deadline and closes what is left after it. This margin is for a process that hangs. */
 const marginMs = 5_000
 
 export interface DrainDeadlinesOptions {
   readonly drainTimeoutMs: number | undefined
   readonly probationMs: number
-  /** Whether a process reports how long it may drain: one of an older release may have set that in its code. */
+  /** Whether a process reports how long it may drain. A process of an older release does not. */
   reports(pid: number): boolean
-  /** The time of a process is up. */
+  /** The time of a process is over. */
   onExpired(record: ProcessRecord, ms: number): void
 }
 
@@ -26,21 +26,21 @@ export class DrainDeadlines {
     this.#options = options
   }
 
-  /** Takes note of which processes drain. */
-  follow(registry: Registry): void {
+  /** Takes note of which processes drain now. */
+  update(registry: Registry): void {
     this.#registry = registry
     for (const [pid, deadline] of this.#deadlines) {
-      if (isPast(registry, registry.processes.get(pid))) continue
+      if (hasHandedOver(registry, registry.processes.get(pid))) continue
       deadline.clear()
       this.#deadlines.delete(pid)
     }
     for (const record of registry.processes.values()) {
-      if (this.#deadlines.has(record.pid) || !isPast(registry, record)) continue
+      if (this.#deadlines.has(record.pid) || !hasHandedOver(registry, record)) continue
       if (this.#options.reports(record.pid)) this.#begin(record.pid)
     }
   }
 
-  /** A process asks for so many milliseconds from now on, by EXTEND_TIMEOUT_USEC. */
+  /** A process asks for so many milliseconds from now on. @see sd_notify(3), EXTEND_TIMEOUT_USEC */
   extend(pid: number, ms: number): void {
     this.#deadlines.get(pid)?.extend(ms + marginMs)
   }
@@ -61,8 +61,8 @@ export class DrainDeadlines {
   }
 }
 
-/** Whether it has served, and another process does or did since. */
-function isPast({ serving }: Registry, record: ProcessRecord | undefined): boolean {
+/** Whether the process has served, and another one has served since. */
+function hasHandedOver({ serving }: Registry, record: ProcessRecord | undefined): boolean {
   if (record === undefined || record.pid === serving || record.servingSince === 0) return false
   return record.stage === 'drain' || record.stage === 'exit'
 }

@@ -1,13 +1,13 @@
-// Ends the processes of one worker that hang, so that the others can go on.
+// Kills the processes of one worker that hang, so that the others can serve.
 
 import {
   defaultProbationMs,
   defaultSilenceMs,
   findHung,
-  type HangWatchOptions,
   isTraced,
-} from '../../processes/hang-watch.ts'
-import { SignsOfLife, tickMs } from '../../processes/signs-of-life.ts'
+  type SilenceLimits,
+} from '../../processes/hung-processes.ts'
+import { SilenceClock, tickMs } from '../../processes/silence-clock.ts'
 import type { Timeouts } from '../../program/environment.ts'
 import { now } from '../../registry/clock.ts'
 import type { Report } from '../../registry/event.ts'
@@ -15,30 +15,30 @@ import type { ProcessRecord, Registry } from '../../registry/registry.ts'
 import * as say from '../../text/announce.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'
 
-/** How many processes that were killed are remembered after their end. */
+/** For how many processes the reason is kept after their end. */
 const remembered = 16
 
 export interface HangGuardOptions {
   readonly timeouts: Timeouts
   registry(): Registry
-  /** The process that is on its way to serve. */
+  /** The process that is about to serve. */
   starting(): number | undefined
-  /** Whether reports can get here, and could since the last time: else silence says nothing. */
-  canHear(): boolean
+  /** Whether reports could get here since the last time. If not, silence says nothing. */
+  canReceive(): boolean
   kill(pid: number): void
-  announce(line: say.Line): void
+  announce(line: say.Announcement): void
 }
 
 export class HangGuard {
   readonly #options: HangGuardOptions
-  readonly #limits: HangWatchOptions
-  readonly #signs = new SignsOfLife()
+  readonly #limits: SilenceLimits
+  readonly #silence = new SilenceClock()
   readonly #drains: DrainDeadlines
   readonly #probations = new Map<number, number>()
-  /** What the processes had done that are being killed, as words about them. */
+  /** By pid, why processes are killed, such as `sent no report for 5 s`. */
   readonly #killed = new Map<number, string>()
-  /** The same of the last ones that have gone. */
-  readonly #gone = new Map<number, string>()
+  /** The same for the last processes that have ended. */
+  readonly #ended = new Map<number, string>()
   readonly #timer: NodeJS.Timeout
 
   constructor(options: HangGuardOptions) {
@@ -49,64 +49,64 @@ export class HangGuard {
     this.#drains = new DrainDeadlines({
       drainTimeoutMs,
       probationMs,
-      reports: (pid) => this.#signs.reports(pid),
+      reports: (pid) => this.#silence.reports(pid),
       onExpired: (record, ms) => this.#expired(record, ms),
     })
-    this.#timer = setInterval(() => this.#tick(), tickMs)
+    this.#timer = setInterval(() => this.#check(), tickMs)
     this.#timer.unref()
   }
 
-  /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
-  hasTurned(pid: number): boolean {
-    return this.#signs.hasTurned(pid)
+  /** Whether the event loop of a process has run since it began to serve, as far as is known. */
+  isProvenAlive(pid: number): boolean {
+    return this.#silence.isProvenAlive(pid)
   }
 
-  /** How long a process has said nothing, in milliseconds; undefined if it need not report. */
+  /** How long a process has reported nothing, in milliseconds; undefined if it need not report. */
   silentMs(pid: number): number | undefined {
-    return this.#signs.silentMs(pid)
+    return this.#silence.silentMs(pid)
   }
 
-  /** Why a process was killed here, as words about it; undefined if it was not. */
-  reasonOf(pid: number): string | undefined {
-    return this.#killed.get(pid) ?? this.#gone.get(pid)
+  /** Why a process was killed here, such as `sent no report for 5 s`; undefined if it was not. */
+  killReason(pid: number): string | undefined {
+    return this.#killed.get(pid) ?? this.#ended.get(pid)
   }
 
-  /** Takes note of what a process reports, after the registry has. */
-  heard(pid: number, report: Report): void {
+  /** Takes note of a report of a process. The registry knows it already. */
+  onReport(pid: number, report: Report): void {
     const { extendMs, probationMs } = report
-    this.#signs.heard(pid, report)
-    this.#drains.follow(this.#options.registry())
+    this.#silence.onReport(pid, report)
+    this.#drains.update(this.#options.registry())
     if (extendMs !== undefined) this.#drains.extend(pid, extendMs)
     if (probationMs !== undefined) this.#probations.set(pid, probationMs)
   }
 
-  /** A process has gone, and has left the registry. */
-  gone(pid: number): void {
-    this.#signs.gone(pid)
+  /** A process has ended. The registry has it no more. */
+  onExit(pid: number): void {
+    this.#silence.onExit(pid)
     this.#probations.delete(pid)
     const reason = this.#killed.get(pid)
     this.#killed.delete(pid)
-    this.#gone.delete(pid)
-    if (reason !== undefined) this.#gone.set(pid, reason)
-    const [oldest] = this.#gone.keys()
-    if (this.#gone.size > remembered && oldest !== undefined) this.#gone.delete(oldest)
-    this.#drains.follow(this.#options.registry())
+    this.#ended.delete(pid)
+    if (reason !== undefined) this.#ended.set(pid, reason)
+    const [oldest] = this.#ended.keys()
+    if (this.#ended.size > remembered && oldest !== undefined) this.#ended.delete(oldest)
+    this.#drains.update(this.#options.registry())
   }
 
-  /** Kills those that were to take back, and have not for so long. */
+  /** Kills processes that should have taken back within so many milliseconds. */
   killLate(records: readonly ProcessRecord[], ms: number): void {
     for (const record of records) this.#kill(record, say.takeBackReason(ms))
   }
 
-  /** The run stops, which has a deadline of its own. */
+  /** Stops watching: a stop has a deadline of its own. */
   close(): void {
     clearInterval(this.#timer)
     this.#drains.close()
   }
 
-  #tick(): void {
-    this.#signs.tick()
-    if (!this.#options.canHear()) return this.#signs.excuseAll()
+  #check(): void {
+    this.#silence.tick()
+    if (!this.#options.canReceive()) return this.#silence.resetAll()
     const { registry, starting } = this.#options
     const moment = {
       registry: registry(),
@@ -114,10 +114,10 @@ export class HangGuard {
       now: now(),
       probations: this.#probations,
     }
-    for (const hung of findHung(this.#signs, this.#limits, moment)) {
+    for (const hung of findHung(this.#silence, this.#limits, moment)) {
       const record = moment.registry.processes.get(hung.pid)
       if (record === undefined) continue
-      if (isTraced(hung.pid)) this.#signs.excuse(hung.pid)
+      if (isTraced(hung.pid)) this.#silence.reset(hung.pid)
       else this.#kill(record, say.silenceReason(hung.why, hung.silentMs))
     }
   }

@@ -1,131 +1,131 @@
-// One new process on its way to serve: waits for its word, its end, or the deadline.
+// The start of one process: waits until it serves, ends or its deadline is over.
 
 import { deferred } from '../../../terms/deferred.ts'
 import { HandoffError, type HandoffErrorCode, type Serving } from '../../../terms/errors.ts'
 import type { HandoffEvent } from '../../../terms/events.ts'
 import type { Report } from '../../registry/event.ts'
 import { type Exit, exitText, reasonFor } from '../../registry/exit.ts'
-import type { Failure, Outcome } from '../../registry/outcome.ts'
+import type { Failure, StartResult } from '../../registry/start-result.ts'
 import { Deadline } from '../stop/deadline.ts'
 
 /** One minute, as the default of `readyTimeoutMs`. */
 export const defaultReadyTimeoutMs = 60_000
-/** The process keeps its own deadline; ours is for one that hangs or never set any. */
+/** A process keeps its own deadline. The supervisor's is for a process that hangs or sets none. */
 export const marginMs = 5_000
 /** How long a process may import state after the commit (new/imports.ts). */
 const committedMs = 5_000
 
-export interface AttemptOptions {
+export interface ProcessStartOptions {
   readonly pid: number
-  /** As the operator wrote it, for messages. */
+  /** As the operator wrote it. */
   readonly entry: string
   readonly readyTimeoutMs?: number | undefined
-  /** Kills the process; its end then settles the attempt. */
+  /** Kills the process. Its end is the result then. */
   kill(): void
 }
 
-/** A failure, and how much it says beside others about the same end. */
+/** A failure. Of several about the same end, that of the highest rank says most. */
 interface Explanation {
   readonly rank: number
   readonly failure: Failure
 }
 
-/** Settles once: the process serves, or it has ended without. */
-export class Attempt {
+export class ProcessStart {
   readonly pid: number
-  readonly #options: AttemptOptions
-  readonly #outcome = deferred<Outcome>()
+  readonly #options: ProcessStartOptions
+  readonly #result = deferred<StartResult>()
   readonly #deadline: Deadline
-  /** The best one so far. */
+  /** That of the highest rank so far. */
   #explanation: Explanation | undefined
-  /** Who serves, by the new process's own word. */
-  #serving: Serving | undefined
+  /** Which process serves, as the new process reports. */
+  #serving: Serving = 'none'
   /** What it wrote to stderr last. */
-  #words: string | undefined
+  #lastOutput: string | undefined
   /** Whether it ever reported a stage: the entry has got as far as a handoff. */
-  #joined = false
-  /** Why it has given up, by its own word. */
+  #hasReported = false
+  /** Why it has aborted, as it reports. */
   #ownAbort: HandoffErrorCode | undefined
-  /** It has begun anew since, and the old process has yet to report the same. */
-  #withdrawn: HandoffErrorCode | undefined
+  /** The abort of a process that has begun anew since. The old process has yet to report the same. */
+  #obsoleteAbort: HandoffErrorCode | undefined
 
-  constructor(options: AttemptOptions) {
+  constructor(options: ProcessStartOptions) {
     this.pid = options.pid
     this.#options = options
     this.#deadline = new Deadline((ms) => this.#expired(ms))
     this.#deadline.set((options.readyTimeoutMs ?? defaultReadyTimeoutMs) + marginMs)
   }
 
-  get outcome(): Promise<Outcome> {
-    return this.#outcome.promise
+  /** Resolves when the process serves or has ended. */
+  get result(): Promise<StartResult> {
+    return this.#result.promise
   }
 
-  /** Takes note of what any process of this run reports. */
-  heard(pid: number, { event, exception, words, extendMs }: Report): void {
+  /** Takes note of a report of any process of this worker. */
+  onReport(pid: number, { event, exception, lastOutput, extendMs }: Report): void {
     const own = pid === this.pid
-    if (own && words !== undefined) this.#words = words
+    if (own && lastOutput !== undefined) this.#lastOutput = lastOutput
     if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
     if (own && extendMs !== undefined) this.#deadline.extend(extendMs + marginMs)
     if (event === undefined) return
-    if (own && event.type === 'stage') this.#joined = true
-    if (own && event.type === 'stage' && event.stage === 'discover') this.#beginsAnew()
+    if (own && event.type === 'stage') this.#hasReported = true
+    if (own && event.type === 'stage' && event.stage === 'discover') this.#beginAnew()
     if (own && event.type === 'serving') {
       const { generation, listeners, replaces } = event
       this.#end({ ok: true, pid, generation, listeners, replaces })
     }
-    // Its word of the commit was lost: so many came at once that our socket's queue was full.
+    // Its report of the commit was lost: the queue of the supervisor's socket was full.
     if (own && event.type === 'status' && event.stage === 'serving') {
       const { generation, listeners } = event
       this.#end({ ok: true, pid, generation, listeners, replaces: null })
     }
-    // The old process has committed to it: what is left are imports, which have 5 s, and its first word.
+    // The old process has committed to it. Imports are left, which have 5 s, and the report that it serves.
     if (!own && event.type === 'stage' && event.stage === 'drain') {
       this.#deadline.set(committedMs + marginMs)
     }
-    if (event.type === 'aborted' && (own || this.#isMine(event))) this.#aborted(own, event)
+    if (event.type === 'aborted' && (own || this.#isAboutThis(event))) this.#onAborted(own, event)
   }
 
-  /** The process hangs after the commit, and is being killed. */
-  hung(reason: string): void {
+  /** The process hangs after the commit, and is killed. */
+  onHung(reason: string): void {
     this.#fail(5, 'ERR_HANDOFF_TIMEOUT', `it ${reason}, and was killed`)
   }
 
   /** Takes note of the end of the process. */
-  exited(exit: Exit): void {
-    const why = reasonFor(exit, this.#words)
+  onExit(exit: Exit): void {
+    const why = reasonFor(exit, this.#lastOutput)
     const how = `the process ${exitText(exit)} before it served`
     const reason = why === undefined ? how : `${how}; ${why}`
-    // An exit code, a signal or last words say more than that nothing listened.
+    // An exit code, a signal or the last output says more than that nothing listened.
     const isUnexplained = why === undefined && exit.code === 0
     this.#fail(1, 'ERR_HANDOFF_EXITED', `${reason}${isUnexplained ? this.#hint() : ''}`)
     const { failure } = this.#explanation as Explanation
-    this.#end({ ok: false, failure, ...(this.#serving && { serving: this.#serving }) })
+    this.#end({ ok: false, failure, serving: this.#serving })
   }
 
-  /** Whether the old process gave up on this process, and not on another one that had connected. */
-  #isMine({ peer = this.pid }: Extract<HandoffEvent, { type: 'aborted' }>): boolean {
+  /** Whether the old process aborted the handoff to this process, and not to another one. */
+  #isAboutThis({ peer = this.pid }: Extract<HandoffEvent, { type: 'aborted' }>): boolean {
     return peer === this.pid
   }
 
   /** The handoff of the preload gives way to that of a program that imports this package late. */
-  #beginsAnew(): void {
-    this.#withdrawn = this.#ownAbort
+  #beginAnew(): void {
+    this.#obsoleteAbort = this.#ownAbort
     this.#ownAbort = undefined
-    if (this.#withdrawn !== undefined) this.#explanation = undefined
+    if (this.#obsoleteAbort !== undefined) this.#explanation = undefined
   }
 
-  #aborted(own: boolean, event: Extract<HandoffEvent, { type: 'aborted' }>): void {
+  #onAborted(own: boolean, event: Extract<HandoffEvent, { type: 'aborted' }>): void {
     if (own) this.#ownAbort = event.code
-    else if (event.code === this.#withdrawn) {
-      this.#withdrawn = undefined
+    else if (event.code === this.#obsoleteAbort) {
+      this.#obsoleteAbort = undefined
       return
     }
-    // That the peer has gone is what the old process sees of any end; how it ended says more.
+    // The old process sees any end as a peer that has gone. How the process ended says more.
     const rank = own ? 4 : event.code === 'ERR_HANDOFF_PEER_GONE' ? 0 : 2
     this.#explain({ rank, failure: { code: event.code, message: event.message } })
     if (own) this.#serving = event.serving
-    this.#joined = true
-    // It exits by itself, unless it hangs.
+    this.#hasReported = true
+    // The process exits by itself, unless it hangs.
     this.#deadline.set(marginMs)
   }
 
@@ -140,19 +140,19 @@ export class Attempt {
     this.#explain({ rank, failure: { code, message: new HandoffError(code, what).message } })
   }
 
-  /** Keeps the explanation that says most; of equals, the first. */
+  /** Keeps the explanation of the highest rank, and of equals the first. */
   #explain(explanation: Explanation): void {
     if (explanation.rank > (this.#explanation?.rank ?? -1)) this.#explanation = explanation
   }
 
   #hint(): string {
-    return this.#joined
+    return this.#hasReported
       ? ''
       : '; it has not listened on any port or Unix path that can be handed over'
   }
 
-  #end(outcome: Outcome): void {
+  #end(result: StartResult): void {
     this.#deadline.clear()
-    this.#outcome.resolve(outcome)
+    this.#result.resolve(result)
   }
 }

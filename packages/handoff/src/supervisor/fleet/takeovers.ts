@@ -1,108 +1,106 @@
-// One process takes over from workers that have no place any more, in turn: who has handed over.
+// One process takes over from surplus workers, one after the other.
 
 import { deferred } from '../../terms/deferred.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
-import type { Failure } from '../registry/outcome.ts'
 import type { ProcessName } from '../registry/registry.ts'
 import { sideOf } from '../registry/side.ts'
+import type { Failure } from '../registry/start-result.ts'
 import type { Worker } from '../worker/worker.ts'
 
-/** The process gives itself ten seconds for each (new/joining/joining.ts); ours are for one that hangs. */
+/** A process gives itself ten seconds for each worker (new/joining/joining.ts). This is for a process that hangs. */
 const timeoutMs = 15_000
 
-/** Follows the process that `joiner` is about to start; begin it before the start. */
-export class Joins {
+/** Follows the process that `joiner` is about to start. Make it before the start. */
+export class Takeovers {
   readonly joiner: Worker
   readonly leaving: readonly Worker[]
-  /** Why a worker serves on where it is; absent for one that has handed over. */
+  /** Why a worker serves on where it is; absent for a worker that has handed over. */
   readonly failures = new Map<Worker, Failure>()
   readonly #pending: Worker[]
   readonly #settled = deferred<void>()
-  readonly #undo: () => void
-  #process: number | undefined
+  #pid: number | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(joiner: Worker, leaving: readonly Worker[]) {
     this.joiner = joiner
     this.leaving = leaving
     this.#pending = [...leaving]
-    this.#undo = joiner.observe({
-      heard: (pid, event) => this.#heard(pid, event),
-      gone: (pid) => {
-        if (pid === this.#process) this.fail(gone(joiner, pid))
-      },
-    })
+    joiner.events.on('event', this.#onEvent).on('exit', this.#onExit)
     if (leaving.length === 0) this.#end()
   }
 
-  /** Where the process finds those that leave. */
+  /** The rendezvous sockets of the workers that leave. */
   get paths(): string[] {
     return this.leaving.map(({ rendezvous }) => rendezvous)
   }
 
-  /** Resolves when it is known of each whether it has handed over. */
+  /** Resolves when each worker has handed over or has failed to. */
   get settled(): Promise<void> {
     return this.#settled.promise
   }
 
-  /** Those that have not handed over yet serve on. */
+  /** The workers that have not handed over yet serve on. */
   fail(failure: Failure): void {
-    for (const worker of this.#pending.splice(0)) this.#stays(worker, failure)
+    for (const worker of this.#pending.splice(0)) this.#onFailure(worker, failure)
     this.#end()
   }
 
-  #heard(pid: number, event: HandoffEvent): void {
+  readonly #onEvent = (pid: number, event: HandoffEvent): void => {
     const { starting, serving } = this.joiner
     if (pid === starting && pid === serving?.pid) this.#begin(pid)
-    if (pid !== this.#process) return
-    if (event.type === 'joined') this.#joined(event.from, event)
+    if (pid !== this.#pid) return
+    if (event.type === 'joined') this.#onJoined(event.from, event)
     if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
       const [worker] = this.#pending.splice(0, 1)
-      if (worker !== undefined) this.#stays(worker, event)
+      if (worker !== undefined) this.#onFailure(worker, event)
     }
     if (this.#pending.length === 0) this.#end()
   }
 
-  /** From here on whoever leaves may end at any moment: its word of that comes on another socket. */
+  readonly #onExit = (pid: number): void => {
+    if (pid === this.#pid) this.fail(exited(this.joiner, pid))
+  }
+
+  /** The process serves. A worker may end from now on, before the report that it has handed over. */
   #begin(pid: number): void {
-    if (this.#process !== undefined) return
-    this.#process = pid
-    for (const worker of this.#pending) worker.leave()
+    if (this.#pid !== undefined) return
+    this.#pid = pid
+    for (const worker of this.#pending) worker.beginLeaving()
     const ms = timeoutMs * this.#pending.length
     this.#timer = setTimeout(() => this.fail(timedOut(pid, ms)), ms)
   }
 
-  #joined(from: ProcessName, to: ProcessName): void {
-    // One that an earlier supervisor started may not have said anything here yet.
+  #onJoined(from: ProcessName, to: ProcessName): void {
+    // A process of an earlier supervisor may not have reported here yet.
     const known = this.#pending.findIndex((worker) => worker.has(from.pid))
     const [worker] = this.#pending.splice(Math.max(0, known), 1)
-    if (worker?.left(from, to) === false) this.failures.set(worker, takenBack)
+    if (worker?.finishLeaving(from, to) === false) this.failures.set(worker, takenBack)
   }
 
-  #stays(worker: Worker, { code, message }: Failure): void {
+  #onFailure(worker: Worker, { code, message }: Failure): void {
     this.failures.set(worker, { code, message })
-    worker.stay()
+    worker.cancelLeaving()
   }
 
   #end(): void {
     clearTimeout(this.#timer)
-    this.#undo()
+    this.joiner.events.off('event', this.#onEvent).off('exit', this.#onExit)
     this.#settled.resolve()
   }
 }
 
-/** The process that was to take over has died since. */
+/** The process that had taken over has ended. */
 export const takenBack: Failure = {
   code: 'ERR_HANDOFF_PEER_GONE',
   message: 'cannot hand over: the process that had taken over has ended.',
 }
 
-function gone({ number }: Worker, pid: number): Failure {
+function exited({ number }: Worker, pid: number): Failure {
   const message = `cannot take over: the process of worker ${number} (pid ${pid}) has ended.`
   return { code: 'ERR_HANDOFF_PEER_GONE', message }
 }
 
 function timedOut(pid: number, ms: number): Failure {
-  const message = `cannot take over: the process (pid ${pid}) says nothing of it within ${ms / 1000} s.`
+  const message = `cannot take over: the process (pid ${pid}) has not reported it within ${ms / 1000} s.`
   return { code: 'ERR_HANDOFF_TIMEOUT', message }
 }

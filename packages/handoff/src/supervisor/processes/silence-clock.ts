@@ -1,4 +1,4 @@
-// How long each process of a run has said nothing.
+// Measures for how long each process of a run has reported nothing.
 
 import type { Report } from '../registry/event.ts'
 
@@ -6,17 +6,17 @@ import type { Report } from '../registry/event.ts'
 export const tickMs = 500
 
 /**
- * Silence is counted in ticks of this process, not by a clock: while the supervisor itself stood still
- * (SIGSTOP, no processor time), it heard nothing, and that counts as one tick.
+ * Silence is counted in ticks of this process. While the supervisor itself does not run (SIGSTOP, no
+ * processor time) it receives nothing, and that counts as one tick.
  */
-export class SignsOfLife {
-  /** By pid, the ticks since the last report; only processes that promised to report at an interval. */
+export class SilenceClock {
+  /** By pid, the ticks since the last report, for processes that report at an interval. */
   readonly #ticks = new Map<number, number>()
   /** Processes that have reported again since they began to serve. */
   readonly #proven = new Set<number>()
 
-  /** Takes note of what a process reports. */
-  heard(pid: number, { alive, event }: Report): void {
+  /** Takes note of a report of a process. */
+  onReport(pid: number, { alive, event }: Report): void {
     if (event?.type === 'serving') this.#proven.delete(pid)
     if (alive === false) this.#ticks.delete(pid)
     else if (alive === true || this.#ticks.has(pid)) this.#ticks.set(pid, 0)
@@ -27,36 +27,36 @@ export class SignsOfLife {
     for (const [pid, ticks] of this.#ticks) this.#ticks.set(pid, ticks + 1)
   }
 
-  /** How long a process has said nothing, in milliseconds; undefined if it never promised to report. */
+  /** How long a process has reported nothing, in milliseconds; undefined if it does not report at an interval. */
   silentMs(pid: number): number | undefined {
     const ticks = this.#ticks.get(pid)
     return ticks === undefined ? undefined : ticks * tickMs
   }
 
-  /** Whether a process reports at an interval, or has. */
+  /** Whether a process reports at an interval, or has done so. */
   reports(pid: number): boolean {
     return this.#proven.has(pid) || this.#ticks.has(pid)
   }
 
-  /** Begins to count anew: a debugger holds the process. */
-  excuse(pid: number): void {
+  /** Begins to count again: a debugger holds the process. */
+  reset(pid: number): void {
     if (this.#ticks.has(pid)) this.#ticks.set(pid, 0)
   }
 
-  /** The same for all: their reports could not get here. */
-  excuseAll(): void {
+  /** The same for all processes: their reports could not get here. */
+  resetAll(): void {
     for (const pid of this.#ticks.keys()) this.#ticks.set(pid, 0)
   }
 
   /**
-   * Whether the event loop of a process has turned since it began to serve. One that reports at no
-   * interval is believed.
+   * Whether the event loop of a process has run since it began to serve. A process that does not report
+   * at an interval counts as proven.
    */
-  hasTurned(pid: number): boolean {
+  isProvenAlive(pid: number): boolean {
     return this.#proven.has(pid) || !this.#ticks.has(pid)
   }
 
-  gone(pid: number): void {
+  onExit(pid: number): void {
     this.#ticks.delete(pid)
     this.#proven.delete(pid)
   }

@@ -1,43 +1,43 @@
-// Ends what a process leaves behind: the children of its session that outlive it.
+// Ends the children that outlive a process of the run.
 
 import { isAlive, sessionMembers, sessionOf } from '../../io/system/session-members.ts'
 import { startTimer, type Timer } from '../../io/system/system.ts'
 import type { LeftSession } from '../registry/snapshot.ts'
 import { ProcessHandle } from './process-handle.ts'
 
-/** How long a process may take after SIGTERM, in milliseconds: 10 s, as `docker stop`. */
+/** How long a child may take to end after SIGTERM, in milliseconds: 10 s, as `docker stop`. */
 const killAfterMs = 10_000
 
-export interface SessionsOptions {
-  /** Whether a process is one of the run, and not what another one has left. */
+export interface LeftoverChildrenOptions {
+  /** Whether this pid is a process of the run itself. */
   isOfRun(pid: number): boolean
-  /** Called when nothing is left. */
+  /** Called when all children of a process have ended. */
   onEnded(): void
 }
 
 /**
- * Each process of a run has a session of its own, which its children share, unless they call
- * setsid(2) (`detached` of child_process): those are processes of their own.
+ * Each process of a run has a session of its own, which its children share. A child that calls setsid(2)
+ * (`detached` of child_process) is left alone.
  *
- * @remarks Without /proc the kernel does not list a session. There the process group gets the signals,
- * and nothing waits for it.
+ * @remarks Without /proc the members of a session cannot be listed. Then the process group gets the
+ * signals, and its end is not waited for.
  */
-export class Sessions {
-  readonly #options: SessionsOptions
-  /** What is left of each session, by the pid of the process that led it. */
+export class LeftoverChildren {
+  readonly #options: LeftoverChildrenOptions
+  /** The members of each session, by the pid of the process that led it. */
   readonly #sessions = new Map<number, Map<number, ProcessHandle>>()
   readonly #kills = new Map<number, { readonly timer: Timer; readonly at: number }>()
 
-  constructor(options: SessionsOptions) {
+  constructor(options: LeftoverChildrenOptions) {
     this.#options = options
   }
 
-  /** Whether something has not ended yet. */
+  /** Whether a child has not ended yet. */
   get pending(): boolean {
     return this.#sessions.size > 0
   }
 
-  /** A process has ended: what is left of its session gets SIGTERM, and SIGKILL after a while. */
+  /** A process has ended. Its children get SIGTERM, and SIGKILL if they do not end. */
   end(leader: number): void {
     if (process.platform !== 'linux') return endGroup(leader)
     if (this.#sessions.has(leader) || leader <= 1) return
@@ -47,7 +47,7 @@ export class Sessions {
     this.#killAfter(leader, killAfterMs)
   }
 
-  /** Sessions of which something is left, for the release that takes the place of this one. */
+  /** The state for the next release. */
   snapshot(): LeftSession[] {
     return [...this.#kills].map(([leader, { at }]) => ({
       leader,
@@ -55,18 +55,18 @@ export class Sessions {
     }))
   }
 
-  /** Waits for what the release before has ended; nothing gets a second SIGTERM. */
+  /** Waits for the children that the release before has ended. They get no second SIGTERM. */
   resume(left: readonly LeftSession[]): void {
     for (const { leader, killInMs } of left) {
       const session = new Map<number, ProcessHandle>()
-      this.#look(leader, session)
+      this.#addMembers(leader, session)
       if (session.size === 0) continue
       this.#sessions.set(leader, session)
       this.#killAfter(leader, killInMs)
     }
   }
 
-  /** Waits no longer. */
+  /** Kills all children now. */
   kill(): void {
     for (const leader of [...this.#sessions.keys()]) this.#signal(leader, 'SIGKILL')
   }
@@ -80,47 +80,47 @@ export class Sessions {
     this.#kills.set(leader, { timer, at: performance.now() + ms })
   }
 
-  /** Sends the signal to each process once, also to those that were started since the last time. */
+  /** Sends the signal to each member once, also to members that were started since the last time. */
   #signal(leader: number, signal: NodeJS.Signals): void {
     const session = this.#sessions.get(leader)
     if (session === undefined) return
     const known = new Set(session.keys())
-    this.#look(leader, session)
+    this.#addMembers(leader, session)
     for (const [pid, handle] of session) {
       if (signal === 'SIGTERM' && known.has(pid)) continue
       try {
         handle.signal(signal)
       } catch {
-        // Another user's by now (EPERM): it is not ours to end, nor to wait for.
+        // It belongs to another user by now (EPERM), and is not waited for.
         handle.close()
         session.delete(pid)
       }
     }
-    this.#settle(leader)
+    this.#removeEnded(leader)
   }
 
-  /** Holds each process of the session: from then on its number means no other one. */
-  #look(leader: number, session: Map<number, ProcessHandle>): void {
+  /** Opens each member of the session: from then on its number means no other process. */
+  #addMembers(leader: number, session: Map<number, ProcessHandle>): void {
     const pids = membersOf(leader)
     if (pids.some((pid) => this.#options.isOfRun(pid))) return
     for (const pid of pids) {
       if (session.has(pid)) continue
-      const handle = ProcessHandle.open(pid, () => this.#ended(leader, pid))
+      const handle = ProcessHandle.open(pid, () => this.#onEnd(leader, pid))
       if (handle === undefined) continue
       if (sessionOf(pid) === leader) session.set(pid, handle)
       else handle.close()
     }
   }
 
-  #ended(leader: number, pid: number): void {
+  #onEnd(leader: number, pid: number): void {
     const session = this.#sessions.get(leader)
     session?.get(pid)?.close()
     session?.delete(pid)
-    // It may have started another one just before.
+    // It may have started another child just before.
     this.#signal(leader, 'SIGTERM')
   }
 
-  #settle(leader: number): void {
+  #removeEnded(leader: number): void {
     const session = this.#sessions.get(leader)
     if (session === undefined) return
     for (const [pid, handle] of session) if (handle.hasEnded) session.delete(pid)
@@ -140,8 +140,8 @@ export class Sessions {
 /**
  * The living processes of a session whose leader has ended.
  *
- * @remarks The kernel gives the number of a session to no process as long as one of the session is left
- * (pid_nr(9) of its `struct pid`). So a living process of that number leads another session.
+ * @remarks The kernel does not reuse the number of a session as long as it has a member (pid_nr(9) of its
+ * `struct pid`). So a living process of that number leads another session.
  */
 function membersOf(leader: number): number[] {
   return isAlive(leader) ? [] : sessionMembers(leader)
@@ -152,7 +152,7 @@ function endGroup(leader: number): void {
     try {
       process.kill(-leader, name)
     } catch {
-      // Nothing is left (ESRCH), or it is not ours (EPERM).
+      // It has ended (ESRCH), or belongs to another user (EPERM).
     }
   }
   signal('SIGTERM')

@@ -1,41 +1,41 @@
-// Which processes hang, and are in the way of the service: their end is what brings it back.
+// Finds processes that hang and keep the service from going on.
 
 import { readFileSync } from 'node:fs'
 import { draining, type Registry } from '../registry/registry.ts'
-import type { SignsOfLife } from './signs-of-life.ts'
+import type { SilenceClock } from './silence-clock.ts'
 
 /**
- * How long a process may say nothing where the service waits for it, in milliseconds. It reports once a
- * second. A blocked event loop of 3 s and a whole interval make 4 s; one more for a busy machine. Clients wait
- * as long, and few of them give up before 10 s.
+ * How long a process may report nothing while the service waits for it, in milliseconds. It reports each
+ * second. An event loop that blocks for 3 s and a whole interval make 4 s; one more second is for a busy
+ * machine. Clients wait as long, and few of them time out before 10 s.
  */
 export const defaultSilenceMs = 5_000
 
 /** 5 seconds, as the default of `probationMs`. */
 export const defaultProbationMs = 5_000
 
-/** A process that hangs, and why that is its end. */
-export interface Hung {
+/** A process that hangs, and why it is killed. */
+export interface HungProcess {
   readonly pid: number
   readonly why: 'probation' | 'watchdog' | 'commit' | 'past'
   readonly silentMs: number
 }
 
-export interface HangWatchOptions {
+export interface SilenceLimits {
   /**
-   * `--watchdog`, in milliseconds: how long any process that serves may say nothing. Undefined: in its
-   * probation only, for `silenceMs`. 0: for ever.
+   * `--watchdog`, in milliseconds: how long a process that serves may report nothing. Undefined: `silenceMs`,
+   * and in its probation only. 0: no limit.
    */
   readonly watchdogMs: number | undefined
   readonly silenceMs: number
-  /** How long a process that served stays able to take back, in milliseconds, if its own reports do not say. */
+  /** How long a process stays able to take back, in milliseconds, if its reports do not say. */
   readonly probationMs: number
 }
 
-/** What is known at one moment. */
+/** The state at one moment. */
 export interface Moment {
   readonly registry: Registry
-  /** The process that is on its way to serve. */
+  /** The process that is about to serve. */
   readonly starting: number | undefined
   /** By `now` of clock.ts. */
   readonly now: number
@@ -44,22 +44,22 @@ export interface Moment {
 }
 
 /**
- * Finds the processes that hang where the service depends on them:
+ * Finds the processes that hang and on which the service depends:
  * - a process that serves, in its probation: the process before it takes back;
  * - a process that serves, if there is a watchdog: it is started again;
  * - a new process after the commit, before it serves: the old one takes back;
- * - a process that has served, while none serves: it does not take back, and nobody else can
+ * - a process that has served, while none serves: it does not take back, and no other process can
  *   listen at its rendezvous socket.
  */
 export function findHung(
-  signs: Pick<SignsOfLife, 'silentMs'>,
-  { watchdogMs, silenceMs, probationMs }: HangWatchOptions,
+  clock: Pick<SilenceClock, 'silentMs'>,
+  { watchdogMs, silenceMs, probationMs }: SilenceLimits,
   { registry, starting, now, probations }: Moment,
-): Hung[] {
+): HungProcess[] {
   const { processes, serving } = registry
-  const found: Hung[] = []
-  const judge = (pid: number, why: Hung['why'], limitMs: number): void => {
-    const silentMs = signs.silentMs(pid)
+  const found: HungProcess[] = []
+  const judge = (pid: number, why: HungProcess['why'], limitMs: number): void => {
+    const silentMs = clock.silentMs(pid)
     if (silentMs !== undefined && limitMs > 0 && silentMs >= limitMs) {
       found.push({ pid, why, silentMs })
     }
@@ -69,9 +69,9 @@ export function findHung(
     const { pid, stage, servingSince } = record
     const [old] = draining(registry)
     const lastsMs = old === undefined ? 0 : (probations.get(old.pid) ?? probationMs)
-    const silentSince = now - (signs.silentMs(pid) ?? 0)
+    const silentSince = now - (clock.silentMs(pid) ?? 0)
     if (stage === 'drain') {
-      // It has committed to the process that is starting, which has not said so yet.
+      // It has committed to the process that is starting, which has not reported that yet.
       if (starting !== undefined) judge(starting, 'commit', watchdogMs ?? silenceMs)
     } else if (old !== undefined && silentSince <= servingSince + lastsMs) {
       judge(pid, 'probation', watchdogMs ?? silenceMs)
@@ -87,7 +87,7 @@ export function findHung(
 }
 
 /**
- * Whether a debugger or tracer of the system (gdb, strace) holds a process.
+ * Returns whether a debugger or tracer of the system (gdb, strace) holds a process.
  *
  * @see proc_pid_status(5): TracerPid
  */
@@ -95,7 +95,7 @@ export function isTraced(pid: number): boolean {
   try {
     return /^TracerPid:\s+[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
   } catch {
-    // No /proc, or it has gone.
+    // No /proc, or the process has ended.
     return false
   }
 }

@@ -1,47 +1,45 @@
-// Ends the run: every generation drains and exits, within a deadline.
+// Ends the processes of a worker: each of them drains and exits, within a deadline.
 
 import type { Generations } from '../../processes/generations.ts'
 import { Deadline } from './deadline.ts'
 
 /** 30 seconds, as the default of `drainTimeoutMs`. */
 const defaultDrainTimeoutMs = 30_000
-/** A process keeps its own deadline, and closes its server after it; ours is for one that hangs. */
+/** A process keeps its own deadline and closes its server after it. This margin is for a process that hangs. */
 const marginMs = 10_000
-/** How long a process may take to end once it has been asked again, in milliseconds. */
+/** How long a process may take to end after the second SIGTERM, in milliseconds. */
 const forcedMs = 1_000
-
 /** How long the end of a process that was killed may take, in milliseconds. */
 const killTimeoutMs = 10_000
 
-export interface StoppingOptions {
-  /** What the supervisor exits with. */
-  readonly code: number
+export interface ShutdownOptions {
   readonly drainTimeoutMs: number | undefined
-  /** After so many milliseconds processes are asked again, which ends them at once. */
+  /** After so many milliseconds processes get a second SIGTERM, which ends them immediately. */
   readonly patienceMs?: number | undefined
-  /** The patience has ended: processes are asked again. */
+  /** The processes get their second SIGTERM. */
   onImpatient?(): void
-  /** The time is up, and what is left is killed. */
+  /** The deadline is over, and the processes that are left are killed. */
   onDeadline(): void
-  /** These were killed, and are still there: they wait in the kernel, which nothing can end. */
+  /** These processes were killed and have not ended: they wait in the kernel. */
   onStuck(pids: readonly number[]): void
 }
 
-export class Stopping {
-  code: number
+export class Shutdown {
+  /** The exit code of the supervisor. */
+  code = 0
   readonly #generations: Generations
   readonly #deadline: Deadline
   readonly #patience: Deadline
-  readonly #told = new Set<number>()
+  readonly #asked = new Set<number>()
   readonly #stuck: Deadline
 
-  constructor(generations: Generations, options: StoppingOptions) {
-    const { code, drainTimeoutMs, patienceMs, onImpatient, onDeadline, onStuck } = options
-    this.code = code
+  /** Asks every process to drain and exit. */
+  constructor(generations: Generations, options: ShutdownOptions) {
+    const { drainTimeoutMs, patienceMs, onImpatient, onDeadline, onStuck } = options
     this.#generations = generations
     this.#deadline = new Deadline(() => {
       onDeadline()
-      this.#kill()
+      this.#killAll()
     })
     this.#stuck = new Deadline(() => onStuck([...generations.registry.processes.keys()]))
     this.#patience = new Deadline(() => {
@@ -51,30 +49,30 @@ export class Stopping {
     })
     if (patienceMs !== undefined) this.#patience.set(patienceMs)
     this.extend(drainTimeoutMs ?? defaultDrainTimeoutMs)
-    for (const pid of generations.registry.processes.keys()) this.tell(pid)
+    for (const pid of generations.registry.processes.keys()) this.ask(pid)
   }
 
-  /** Asks a process to drain and exit, once: a second SIGTERM would force it. */
-  tell(pid: number): void {
-    if (this.#told.has(pid)) return
-    this.#told.add(pid)
+  /** Sends SIGTERM to a process, once: a second one would end it immediately. */
+  ask(pid: number): void {
+    if (this.#asked.has(pid)) return
+    this.#asked.add(pid)
     this.#generations.signal(pid, 'SIGTERM')
   }
 
-  /** Gives this much time from now on, where it is more than what is left. */
+  /** Gives a process so many milliseconds from now on, and the margin. It never takes time away. */
   extend(ms: number): void {
     this.#deadline.extend(ms + marginMs)
   }
 
-  /** How long what is left may take before it is killed, in milliseconds. */
+  /** How long until the processes that are left are killed, in milliseconds. */
   get leftMs(): number {
     return this.#deadline.leftMs
   }
 
-  /** Waits no longer. */
-  force(code: number): void {
+  /** Kills every process now. */
+  kill(code: number): void {
     this.code = code
-    this.#kill()
+    this.#killAll()
   }
 
   close(): void {
@@ -83,7 +81,7 @@ export class Stopping {
     this.#stuck.clear()
   }
 
-  #kill(): void {
+  #killAll(): void {
     this.#deadline.clear()
     this.#stuck.set(killTimeoutMs)
     this.#generations.signalAll('SIGKILL')

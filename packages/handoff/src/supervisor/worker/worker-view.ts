@@ -1,4 +1,4 @@
-// What a worker answers to questions about its processes.
+// The read-only side of a worker: the state of its processes.
 
 import type { NamedDescriptor } from '../../io/listeners/inherited-variables.ts'
 import type { Generations } from '../processes/generations.ts'
@@ -9,21 +9,20 @@ import type { Status } from '../registry/status.ts'
 import { surplusGenerations } from './generation-limit.ts'
 import type { WorkerMemory } from './memory.ts'
 import type { Recovery } from './recovery.ts'
-import type { Launcher } from './start/launcher.ts'
+import type { Starter } from './start/starter.ts'
 import type { HangGuard } from './stop/hang-guard.ts'
 
-/** What has the answers. */
 export interface WorkerParts {
   /** Path of the rendezvous socket. */
   readonly rendezvous: string
   readonly generations: Generations
-  readonly launcher: Launcher
+  readonly starter: Starter
   readonly recovery: Recovery
   readonly guard: HangGuard
   readonly memory: WorkerMemory
 }
 
-export abstract class WorkerAnswers {
+export abstract class WorkerView {
   readonly number: number
   protected abstract readonly parts: WorkerParts
 
@@ -36,9 +35,9 @@ export abstract class WorkerAnswers {
     return this.parts.generations.serving
   }
 
-  /** Its processes, each of them alive. */
+  /** Its processes, all of them alive. */
   get registry(): Registry {
-    this.parts.generations.check()
+    this.parts.generations.refresh()
     return this.parts.generations.registry
   }
 
@@ -46,12 +45,12 @@ export abstract class WorkerAnswers {
     return this.parts.recovery.backoff
   }
 
-  /** What the next start starts. */
+  /** The program that the next start runs. */
   get program(): Program {
     return this.parts.memory.programs.inForce
   }
 
-  /** Where other processes find the one that serves. */
+  /** Path at which other processes find the process that serves. */
   get rendezvous(): string {
     return this.parts.rendezvous
   }
@@ -66,72 +65,72 @@ export abstract class WorkerAnswers {
     return this.parts.memory.place === 'left'
   }
 
-  /** Whether there is nothing that it could hand over. */
+  /** Whether it has nothing to hand over. */
   get isUnused(): boolean {
     return (
       this.parts.generations.registry.processes.size === 0 && !this.busy && this.kept.length === 0
     )
   }
 
-  /** The process that is on its way to serve. */
+  /** The process that is about to serve. */
   get starting(): number | undefined {
-    return this.parts.launcher.pid
+    return this.parts.starter.pid
   }
 
-  /** Whether a start is on its way. */
+  /** Whether a start is under way. */
   get busy(): boolean {
-    return this.parts.launcher.busy
+    return this.parts.starter.busy
   }
 
-  /** Resolves when no start is on its way. */
+  /** Resolves when no start is under way. */
   idle(): Promise<void> {
-    return this.parts.launcher.idle()
+    return this.parts.starter.idle()
   }
 
-  /** The listeners kept for a crash of the process that serves. */
+  /** The listeners that are kept in case the process that serves crashes. */
   get kept(): readonly NamedDescriptor[] {
     return this.parts.memory.store.stored
   }
 
-  /** Resolves when all that the process that serves listens on is {@link kept}. */
-  keepsAll(): Promise<void> {
-    return this.parts.memory.store.keeps(this.serving?.listeners ?? [])
+  /** Resolves when all listeners of the process that serves are {@link kept}. */
+  allKept(): Promise<void> {
+    return this.parts.memory.store.allKept(this.serving?.listeners ?? [])
   }
 
-  /** Whether there still is a process with this pid. */
+  /** Whether a process of this pid lives. */
   has(pid: number): boolean {
     return this.parts.generations.registry.processes.has(pid)
   }
 
-  /** How long the process that serves has said nothing, in milliseconds. */
+  /** How long the process that serves has reported nothing, in milliseconds. */
   get silentMs(): number {
     const { serving } = this
     return serving === undefined ? 0 : (this.silentMsOf(serving.pid) ?? 0)
   }
 
-  /** How long a process has said nothing, in milliseconds; undefined if it does not report. */
+  /** How long a process has reported nothing, in milliseconds; undefined if it does not report at an interval. */
   silentMsOf(pid: number): number | undefined {
     return this.parts.guard.silentMs(pid)
   }
 
-  /** Whether the event loop of a process has turned since it began to serve, as far as is known. */
-  hasTurned(pid: number): boolean {
-    return this.parts.guard.hasTurned(pid)
+  /** Whether the event loop of a process has run since it began to serve, as far as is known. */
+  isProvenAlive(pid: number): boolean {
+    return this.parts.guard.isProvenAlive(pid)
   }
 
-  /** Why this supervisor has killed a process that hung, as words about it; undefined if it has not. */
-  reasonOf(pid: number): string | undefined {
-    return this.parts.guard.reasonOf(pid)
+  /** Why the supervisor has killed a process that hung, such as `sent no report for 5 s`. */
+  killReason(pid: number): string | undefined {
+    return this.parts.guard.killReason(pid)
   }
 
-  /** What the next release needs to know; nothing may be on its way. */
+  /** The state for the next release. No start may be under way. */
   snapshot(): WorkerSnapshot {
     const { generations, memory } = this.parts
     return { ...generations.snapshot(), ...memory.snapshot(), number: this.number }
   }
 
   /** The generations that have to end before one more is started, the oldest first. */
-  surplus(most: number): ProcessRecord[] {
+  surplusGenerations(most: number): ProcessRecord[] {
     return surplusGenerations(this.parts.generations.registry, most)
   }
 }

@@ -1,4 +1,4 @@
-// Places of other workers, for one more: bound before its process starts, which listens there.
+// Binds the places of other workers for one more worker, before its process starts.
 
 import { reserveTcp } from '../../../io/listeners/bind-socket.ts'
 import type { NamedDescriptor } from '../../../io/listeners/inherited-variables.ts'
@@ -8,15 +8,15 @@ import { keyOfStoreName } from '../../../protocol/store-names.ts'
 import { HandoffError, reasonOf } from '../../../terms/errors.ts'
 
 /**
- * Reserves what other workers listen on and this one does not. The caller owns the descriptors, and
- * closes them when the process has its own.
+ * Reserves the places at which other workers listen and this one does not. The caller owns the
+ * descriptors, and closes them when the process has its own.
  *
- * @remarks Any of the others will do: the first worker, too, may have ended and closed its listeners.
- * @param others - listeners kept for the other workers; of several at one place the first one counts.
- * @param own - the names of those kept for this worker.
- * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED, where no descriptor is left.
+ * @remarks All other workers count: the first one may have ended and closed its listeners.
+ * @param others - listeners kept for the other workers. Of several at one place the first one counts.
+ * @param own - the names of the listeners kept for this worker.
+ * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED if no descriptor is left.
  */
-export function reserve(
+export function reservePlaces(
   others: readonly NamedDescriptor[],
   own: ReadonlySet<string>,
 ): NamedDescriptor[] {
@@ -25,7 +25,7 @@ export function reserve(
   try {
     for (const { name, fd } of others) {
       const key = keyOfStoreName(name)
-      // One that has joined another is nobody's but that worker's.
+      // A listener that has joined another one belongs to that worker alone.
       if (key === undefined || joinedTo(key) !== undefined || names.has(name)) continue
       reserved.push({ name, fd: share(fd) })
       names.add(name)
@@ -38,14 +38,14 @@ export function reserve(
   }
 }
 
-/** A queue of its own where the kernel spreads connections over several, else the same one. */
+/** Gives the worker a queue of its own if the kernel spreads connections over several, else the same one. */
 function share(fd: number): number {
   const { type, family } = describe(fd)
   if (type !== 'stream' || family === 'unix') return dup(fd)
   try {
     return reserveTcp(fd)
   } catch (error) {
-    // Bound by somebody else, such as systemd for a socket unit: only one user may share a place.
+    // Bound by another user, such as systemd for a socket unit: one user alone may share a place.
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return dup(fd)
     throw error
   }
