@@ -1,4 +1,4 @@
-// The two ends of a channel, and what one receive brings.
+// The two ends of a channel, and the result of one receive.
 #pragma once
 
 #include <string.h>
@@ -26,7 +26,7 @@ struct Pair {
   }
 };
 
-// A receive, and the descriptors that it brought.
+// A receive, with its descriptors.
 struct Arrival {
   char bytes[4096];
   int fds[kMaxDescriptors];

@@ -78,7 +78,7 @@ TEST(dups_end_before_the_first_that_is_not_open) {
   CHECK_EQ(DupEach(before, 2, &dup), -EBADF);
 }
 
-TEST(what_is_no_connection_of_its_domain_is_found) {
+TEST(a_descriptor_that_is_not_a_connection_is_found) {
   Tcp tcp;
   Pair pair;
   int connections[] = {tcp.client.get(), tcp.server.get()};
@@ -174,7 +174,7 @@ TEST(progress_of_many_is_that_of_each) {
 }
 #endif
 
-TEST(each_that_is_readable_is_told_of_once) {
+TEST(each_readable_descriptor_is_reported_once) {
   Pair speaks, silent, ends;
   Owned set(OpenReadiness());
   CHECK_EQ(fcntl(set.get(), F_GETFD), FD_CLOEXEC);
@@ -188,13 +188,13 @@ TEST(each_that_is_readable_is_told_of_once) {
   CHECK_EQ(shutdown(ends.fds[1], SHUT_WR), 0);
   CHECK_EQ(TakeReady(set.get(), ready, 4), 1);
   CHECK_EQ(ready[0], fds[2]);
-  // Nothing was read, and yet they are watched no more.
+  // Nothing was read, but they are not watched any more.
   CHECK_EQ(TakeReady(set.get(), ready, 4), 0);
   CHECK_EQ(RemoveFromReadiness(set.get(), fds[0]), -ENOENT);
   CHECK_EQ(RemoveFromReadiness(set.get(), fds[1]), 0);
 }
 
-TEST(no_more_are_told_of_than_there_is_room_for) {
+TEST(no_more_are_reported_than_fit) {
   Pair one, other;
   Owned set(OpenReadiness());
   int fds[] = {one.fds[0], other.fds[0]};

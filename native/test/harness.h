@@ -1,5 +1,5 @@
-// Tests of the core, without Node and without a framework. TEST(Name) { CHECK(...); }
-// Every test also fails when it leaves a descriptor open.
+// Tests of the core, without Node.js and without a framework. TEST(Name) { CHECK(...); }
+// Every test fails, too, if it leaves a descriptor open.
 #pragma once
 
 #include <dirent.h>
@@ -45,7 +45,7 @@ inline int failed_checks = 0;
     }                                                                                          \
   } while (0)
 
-// How many descriptors this process has open.
+// Returns how many descriptors this process has open.
 inline int OpenDescriptors() {
   DIR* directory = opendir("/dev/fd");
   int count = -3;  // ".", ".." and the one that reads the directory
@@ -54,7 +54,7 @@ inline int OpenDescriptors() {
   return count;
 }
 
-// A path that nothing is at, in a directory that is gone when the scope ends.
+// A free path, in a directory that is removed at the end of the scope.
 class Scratch {
  public:
   Scratch() {
@@ -71,7 +71,7 @@ class Scratch {
   std::string directory_;
 };
 
-// An open file that no path leads to.
+// Returns an open file without a path.
 inline int TemporaryFile() {
   char path[] = "/tmp/handoff-native-XXXXXX";
   int fd = mkstemp(path);

@@ -31,7 +31,7 @@ int Listen(const std::string& path, int mode) {
   return ListenUnix(path.data(), path.size(), mode, 16);
 }
 
-// Whether a client of this family gets through to the loopback address.
+// Whether a client of this family can connect to the loopback address.
 bool Reaches(int family, int port) {
   Owned fd(socket(family, SOCK_STREAM, 0));
   sockaddr_in v4 = {};
@@ -110,7 +110,7 @@ TEST(stopped_listener_refuses_and_leaves_its_place) {
   CHECK(!Reaches(AF_INET, port));
   CHECK_EQ(StopListening(first.get()), -EINVAL);
   for (int i = 0; i < 2; ++i) {
-    // Bound to its port by name the second time: that too is free again.
+    // The second time it is bound to its port by number, which is free again, too.
     InternetOptions reuse;
     reuse.reuse_address = true;
     Owned next(ListenTcp("127.0.0.1", port, reuse, 16));
@@ -135,14 +135,14 @@ TEST(reserve_keeps_ipv6_as_it_is) {
   CHECK(FactsOf(third.get()).ipv6_only);
 }
 
-TEST(reserve_refuses_what_is_no_tcp_listener) {
+TEST(reserve_refuses_other_than_tcp_listeners) {
   Owned udp(BindUdp("127.0.0.1", 0, kPlain));
   CHECK_EQ(ReserveTcp(udp.get()), -EINVAL);
   CHECK_EQ(ReserveTcp(-1), -EBADF);
 }
 #endif
 
-TEST(tcp_v6_is_dual_stack_unless_told) {
+TEST(tcp_v6_is_dual_stack_by_default) {
   if (!HasIpv6()) return;
   Owned dual(ListenTcp("::", 0, kPlain, 16));
   Facts facts = FactsOf(dual.get());
@@ -176,7 +176,7 @@ TEST(tcp_and_udp_share_a_port) {
   CHECK(udp.get() > 0);
 }
 
-TEST(bind_tells_why_not) {
+TEST(bind_reports_why_it_fails) {
   Owned fd(ListenTcp("127.0.0.1", 0, kPlain, 16));
   int port = FactsOf(fd.get()).port;
   InternetOptions reuse;
@@ -226,7 +226,7 @@ TEST(a_datagram_path_too) {
   CHECK_EQ(ModeOf(path), 0620);
 }
 
-TEST(what_is_at_the_path_stays) {
+TEST(a_file_at_the_path_stays) {
   Scratch scratch;
   Owned first(Listen(scratch.path(), 0600));
   CHECK_EQ(Listen(scratch.path(), 0666), -EADDRINUSE);
@@ -248,7 +248,7 @@ TEST(abstract_names_have_no_path) {
 }
 #endif
 
-TEST(what_is_no_socket_is_told_apart) {
+TEST(a_descriptor_that_is_not_a_socket_is_recognized) {
   Owned file(TemporaryFile());
   int ends[2];
   CHECK_EQ(pipe(ends), 0);

@@ -18,7 +18,7 @@ using namespace handoff;
 
 namespace {
 
-// Starts a child that ends in this way, and waits until it has, without reaping it.
+// Starts a child that ends in this way. Waits for its end without reaping it.
 pid_t Ended(int code, int signal = 0) {
   pid_t child = fork();
   if (child == 0) {
@@ -43,7 +43,7 @@ TEST(a_lock_has_one_holder) {
   CHECK_EQ(LockExclusively(-1), -EBADF);
 }
 
-TEST(another_program_gets_what_is_kept_and_nothing_else) {
+TEST(another_program_gets_the_kept_descriptors_only) {
   int kept[2];
   int other[2];
   CHECK_EQ(pipe2(kept, O_CLOEXEC), 0);
@@ -55,7 +55,7 @@ TEST(another_program_gets_what_is_kept_and_nothing_else) {
     std::string word = "WORD=kept";
     char* argv[] = {const_cast<char*>("sh"), const_cast<char*>("-c"), script.data(), nullptr};
     char* envp[] = {word.data(), nullptr};
-    close(2);  // The shell complains of the closed one.
+    close(2);  // The shell prints an error for the closed one.
     int32_t fds[] = {kept[1]};
     BecomeProgram("/bin/sh", argv, envp, fds, 1);
     _exit(99);
@@ -121,7 +121,7 @@ TEST(a_call_takes_no_more_than_it_has_room_for) {
 }
 
 #if defined(__linux__)
-// As in a container: whoever loses its parent comes to PID 1, here to us.
+// As in a container: a process that loses its parent becomes a child of PID 1, here of the test.
 TEST(grandchildren_come_to_us_when_their_parent_ends) {
   CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
   int ends[2];

@@ -7,7 +7,7 @@
 
 using namespace handoff;
 
-// macOS does not tell who sent what.
+// macOS does not report the sender.
 #if defined(__linux__)
 TEST(each_read_names_its_sender_and_mixes_no_two) {
   Pair pair;

@@ -65,7 +65,7 @@ TEST(one_more_is_refused_and_nothing_sent) {
 TEST(descriptors_without_a_byte_do_not_travel_on_a_stream) {
   Pair pair;
   int file = 0;
-  // The kernel takes it and sends nothing: the reason why JavaScript refuses an empty message.
+  // The kernel accepts it and sends nothing. So the JavaScript side refuses an empty message.
   CHECK_EQ(Send(pair.fds[0], "", 0, &file, 1), 0);
   CHECK_EQ(Arrival(pair.fds[1]).length, -EAGAIN);
 }
@@ -146,7 +146,7 @@ TEST(a_peer_that_closed_with_bytes_unread_resets) {
   CHECK_EQ(Arrival(pair.fds[0]).length, -ECONNRESET);
 }
 
-TEST(descriptors_nobody_received_are_closed_with_the_socket) {
+TEST(descriptors_that_were_not_received_are_closed_with_the_socket) {
   Pair pair;
   int ends[2];
   CHECK_EQ(pipe(ends), 0);
@@ -155,7 +155,7 @@ TEST(descriptors_nobody_received_are_closed_with_the_socket) {
   pair.Drop(0);
   pair.Drop(1);
   char byte;
-  CHECK_EQ(read(ends[0], &byte, 1), 0);  // nobody can write any more
+  CHECK_EQ(read(ends[0], &byte, 1), 0);  // no process can write any more
   Close(ends[0]);
 }
 
@@ -202,7 +202,7 @@ TEST(a_datagram_longer_than_the_buffer_is_reported) {
   CHECK_EQ(arrival.ancillary.count, 1);
 }
 
-TEST(what_is_no_socket_is_refused) {
+TEST(a_descriptor_that_is_not_a_socket_is_refused) {
   Owned file(TemporaryFile());
   CHECK_EQ(Send(file.get(), "x", 1, nullptr, 0), -ENOTSOCK);
   CHECK_EQ(Arrival(file.get()).length, -ENOTSOCK);

@@ -56,7 +56,7 @@ TEST(connections_are_accepted_one_by_one) {
   CHECK_EQ(Accept(client.get()), -EINVAL);
 }
 
-TEST(connect_tells_why_not) {
+TEST(connect_reports_why_it_fails) {
   Scratch scratch;
   CHECK_EQ(Connect(scratch.path()), -ENOENT);
   Close(Listen(scratch.path()));
@@ -78,7 +78,7 @@ TEST(a_full_backlog_does_not_block) {
   for (int client : clients) Close(client);
 }
 
-TEST(the_peer_is_whoever_connected) {
+TEST(the_peer_is_the_process_that_connected) {
   Scratch scratch;
   Owned listener(Listen(scratch.path()));
   int go[2];
@@ -141,7 +141,7 @@ TEST(datagrams_reach_a_path_with_their_descriptors) {
 #endif
 }
 
-TEST(a_peer_that_has_closed_is_told_apart) {
+TEST(a_closed_peer_is_recognized) {
   int pair[2];
   CHECK_EQ(SocketPair(SOCK_STREAM, pair), 0);
   CHECK_EQ(IsHungUp(pair[0]), 0);

@@ -19,8 +19,8 @@ import { JoinedGate } from './joined-gate.ts'
 import { addressOf } from './listener-address.ts'
 
 /**
- * `waiting`: the server listens on a placeholder, until the commit. `shut`: it listens on nothing; a
- * stand-in for its handle keeps Node.js from emitting `close`.
+ * `waiting`: the server listens on a placeholder, until the commit. `shut`: it listens on nothing; an
+ * inert handle keeps Node.js from emitting `close`.
  */
 type State = 'new' | 'waiting' | 'open' | 'shut' | 'closed'
 

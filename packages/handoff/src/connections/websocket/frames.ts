@@ -65,7 +65,7 @@ export class FrameReader {
     this.#headerBytes = 0
     // Not a WebSocket any more: it has no boundaries, and such a connection cannot move.
     if (!known.has(opcode) || !Number.isSafeInteger(this.#payloadLeft)) this.#broken = true
-    // A control frame may stand between the fragments of a message.
+    // A control frame may come between the fragments of a message.
     if (!isControl) this.#fragmented = !isFinal
     if (opcode === opcodes.close) this.#closing = true
     else if (isFinal) this.#messages += 1
