@@ -125,7 +125,7 @@ describe('an old process that aborted, and then ended', () => {
         ready.catch(() => {})
         await peer.hear('ready')
       }
-      mark.leave('aborted')
+      mark.write('aborted')
       mark.close()
       old.die()
       expect(await next.told('aborted')).toMatchObject({ serving: 'old' })

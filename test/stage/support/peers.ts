@@ -144,7 +144,7 @@ export class NewPeer extends Peer {
   /** Leaves a word on the mark. */
   leave(word: MarkWord): void {
     if (this.#mark === undefined) throw new Error('this peer has no mark')
-    this.#mark.leave(word)
+    this.#mark.write(word)
   }
 
   override die(): void {

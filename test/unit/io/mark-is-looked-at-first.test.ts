@@ -69,17 +69,17 @@ describe('one end', () => {
   test('keeps each word once for the other, also of one that is closed', () => {
     const { mark, other } = Mark.pair()
     const peer = Mark.from([other])
-    expect(peer.look()).toEqual({ words: [], ended: false, serves: false })
-    mark.leave('serves')
-    mark.leave('serves')
-    mark.leave('released')
+    expect(peer.read()).toEqual({ words: [], ended: false, serves: false })
+    mark.write('serves')
+    mark.write('serves')
+    mark.write('released')
     mark.close()
-    mark.leave('aborted')
-    expect(peer.look()).toEqual({ words: ['serves', 'released'], ended: true, serves: true })
-    expect(peer.look()).toEqual({ words: [], ended: true, serves: true })
-    peer.leave('aborted') // Nobody is there.
+    mark.write('aborted')
+    expect(peer.read()).toEqual({ words: ['serves', 'released'], ended: true, serves: true })
+    expect(peer.read()).toEqual({ words: [], ended: true, serves: true })
+    peer.write('aborted') // Nobody is there.
     peer.close()
-    expect(peer.look()).toMatchObject({ words: [], ended: false })
+    expect(peer.read()).toMatchObject({ words: [], ended: false })
   })
 
   test('tells of words as they come', async () => {
@@ -87,9 +87,9 @@ describe('one end', () => {
     const peer = Mark.from([other])
     const heard: string[] = []
     mark.watch(({ words }) => heard.push(...words))
-    peer.leave('serves')
+    peer.write('serves')
     await until('the first word', () => heard.length === 1)
-    peer.leave('released')
+    peer.write('released')
     peer.close()
     await until('the second word', () => heard.length === 2)
     expect(heard).toEqual(['serves', 'released'])
@@ -103,7 +103,7 @@ describe('one end', () => {
     const [stray, end] = socketPair()
     await peer.send(Buffer.from('?RR'), [stray])
     close(stray)
-    expect(mark.look().words).toEqual(['released'])
+    expect(mark.read().words).toEqual(['released'])
     // Its only other holder was the message.
     const gone = Channel.from(end)
     expect(await gone.read()).toBeUndefined()

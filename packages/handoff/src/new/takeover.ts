@@ -153,7 +153,7 @@ export class Takeover {
 
   /** Leaves a word where the old process finds it, however late it looks. */
   leave(word: MarkWord): void {
-    this.#mark?.leave(word)
+    this.#mark?.write(word)
   }
 
   /** The old process need not take back any more. */
@@ -200,7 +200,7 @@ export class Takeover {
   }
 
   #dispatchAfterLook(event: NewEvent): void {
-    const news = this.#mark?.look()
+    const news = this.#mark?.read()
     const events = news === undefined ? [event] : newEventsAfterLook(this.state, event, news)
     // Its reason has not come, and never will.
     if (events.includes('abort')) {

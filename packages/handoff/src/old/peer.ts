@@ -130,12 +130,12 @@ export class Peer {
 
   /** What the new process has left on the mark since the last look. */
   look(): MarkNews {
-    return this.#mark?.look() ?? noMark
+    return this.#mark?.read() ?? noMark
   }
 
   /** Says that this side gives up, where the new process finds it however late it looks. */
   abort({ code, reason }: { code: HandoffErrorCode; reason: string }): void {
-    this.#mark?.leave('aborted')
+    this.#mark?.write('aborted')
     this.send({ type: 'abort', code, reason })
   }
 

@@ -20,7 +20,7 @@ const wordOf = new Map<number, MarkWord>(
  */
 export class Mark {
   readonly #fd: number
-  readonly #left = new Set<MarkWord>()
+  readonly #written = new Set<MarkWord>()
   readonly #seen = new Set<MarkWord>()
   #poll: Poll | undefined
   #closed = false
@@ -57,15 +57,15 @@ export class Mark {
   }
 
   /** Writes a word, once. Ignores that the peer has ended. */
-  leave(word: MarkWord): void {
-    if (this.#closed || this.#left.has(word)) return
-    this.#left.add(word)
+  write(word: MarkWord): void {
+    if (this.#closed || this.#written.has(word)) return
+    this.#written.add(word)
     // A few bytes into an empty socket: it always has room.
     loadNative().send(this.#fd, Uint8Array.of(markBytes[word]), noDescriptors)
   }
 
   /** Reads, without waiting, the words that the peer has written since the last call. */
-  look(): MarkNews {
+  read(): MarkNews {
     const words: MarkWord[] = []
     if (this.#closed) return this.#news(words, false)
     for (;;) {
@@ -90,7 +90,7 @@ export class Mark {
    */
   watch(onWords: (news: MarkNews) => void): void {
     const poll = new (loadNative().Poll)(this.#fd, () => {
-      const news = this.look()
+      const news = this.read()
       if (news.ended) poll.stop()
       if (news.words.length > 0) onWords(news)
     })
