@@ -29,16 +29,17 @@ export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './terms/
 export type { HandoffOptions } from './terms/options.ts'
 export { type Description, describe } from './words/describe.ts'
 
-// A program that imports this says itself what is handed over; a preload leaves it alone.
+// A program that imports this module controls its handoff itself; the preload hooks nothing then.
 claimForProgram()
 
 /**
- * Takes this process's place in the line: finds the old process, if there is one, and receives its
- * listeners. Nothing changes for clients before {@link Handoff.ready}.
+ * Finds the old process, if there is one, and receives its listeners. Clients notice nothing before
+ * {@link Handoff.ready}.
  *
- * @remarks Takes what its supervisor said out of the environment, and puts it back when it rejects:
- * so a second try has the same old process.
+ * @remarks Removes the variables of the supervisor from the environment. If it rejects, it restores
+ * them, so that a second call finds the same old process.
  *
+ * @returns when this process may listen. Without an old process it is generation 1.
  * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
  * ERR_HANDOFF_CLUSTER, ERR_HANDOFF_INVALID_OPTION, ERR_HANDOFF_ALREADY_CREATED,
  * ERR_HANDOFF_RENDEZVOUS_UNSAFE, ERR_HANDOFF_BUSY, ERR_HANDOFF_PEER_DENIED, ERR_HANDOFF_VERSION,

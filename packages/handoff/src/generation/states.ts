@@ -6,18 +6,18 @@ import { HandoffError, reasonOf } from '../terms/errors.ts'
 /** How one value of the application goes from the old process to the new one. */
 export interface StateOptions<T> {
   /**
-   * Gives the value, in the old process: as JSON, or as a Uint8Array. It runs once for each handoff
-   * that comes so far; the value stays this process's own until it exits.
+   * Returns the value in the old process, as JSON or as a Uint8Array. It runs once in each handoff,
+   * even in one that is aborted later, so it must not consume the value.
    */
   export: () => T | Promise<T>
-  /** Takes the value, in the new process; not called where the old one has none of this key. */
+  /** Receives the value in the new process. Not called if the old process has no such key. */
   import: (value: T) => void | Promise<void>
   /**
-   * When the value is exported. `start`: when the new process says hello; the old one serves on and
-   * may change it, and the new one imports it while it boots. `commit`: when the old process
-   * accepts no more; nobody accepts until it is imported, so keep it small and fast.
+   * When the value is exported. `start`: when the new process connects. The old process serves on and
+   * may change the value; the new process imports it while it boots. `commit`: when the old process
+   * has stopped accepting. No process accepts until the value is imported, so keep it small and fast.
    *
-   * @defaultValue `commit`: nothing that was accepted can be missing in it.
+   * @defaultValue `commit`: then the value includes every accepted request.
    */
   when?: StateMoment
 }

@@ -1,29 +1,29 @@
-// What an application can ask of its process at any time, as plain numbers.
+// Counts connections and handoffs of this process for the application.
 
 import type { Status } from '../notify/reporter.ts'
 import type { ProcessStage } from '../terms/events.ts'
 import { type CountedKind, everyKind, type Fate, mapFates } from '../terms/fates.ts'
 
-/** What {@link Handoff.metrics} tells. */
+/** The result of {@link Handoff.metrics}. */
 export interface HandoffMetrics {
   generation: number
   stage: ProcessStage
-  /** Where it listens, such as `tcp:127.0.0.1:3000`; the real port where 0 was asked for. */
+  /** Listeners, such as `tcp:127.0.0.1:3000`; for port 0 the port that the kernel chose. */
   listeners: readonly string[]
   /** Gauge: open connections, over all servers. */
   connections: number
-  /** Gauge: the same by kind. */
+  /** Gauge: open connections by kind. */
   open: Record<CountedKind, number>
   /**
-   * Counters: connections by what became of them and by kind, in all handoffs of this process and
-   * in its stop. One that went over and came back counts as both.
+   * Counters: connections by fate and kind, in all handoffs of this process and in its stop. A
+   * connection that moved and was taken back counts under both fates.
    */
   fates: Record<Fate, Record<CountedKind, number>>
-  /** Counters: handoffs to a successor, committed, aborted before the commit, taken back after it. */
+  /** Counters: handoffs to a new process that were committed, aborted, or taken back after the commit. */
   handoffs: { completed: number; aborted: number; takenBack: number }
 }
 
-/** Names every kind and fate, where a status has only those that occur. */
+/** Adds the kinds and fates with count 0, which a status leaves out. */
 export function metricsOf(
   { stage, listeners, connections, open, fates }: Status,
   rest: Pick<HandoffMetrics, 'generation' | 'handoffs'>,

@@ -1,9 +1,9 @@
 // Checks of values from outside: messages, reports, requests and arguments.
 
-/** Returns the value as a `T`, with what it does not know left out. @throws {@link Mismatch} */
+/** Returns the value as a `T`, without unknown fields. @throws {@link Mismatch} */
 export type Check<T> = (value: unknown, name: string) => T
 
-/** Thrown for a value that is not what it must be. The caller makes an error of its own code of it. */
+/** Thrown for a wrong value. The caller turns it into an error with its own code. */
 export class Mismatch extends Error {
   override readonly name = 'Mismatch'
   /** What the value must be, such as `a whole number`. */

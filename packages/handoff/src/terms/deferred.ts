@@ -1,4 +1,4 @@
-// A promise and its two ends (Promise.withResolvers, which Node 20 lacks).
+// A promise with its resolve and reject functions: Promise.withResolvers, which Node 20 lacks.
 
 export interface Deferred<T> {
   promise: Promise<T>
@@ -11,7 +11,7 @@ export function deferred<T>(): Deferred<T> {
   const promise = new Promise<T>((resolve, reject) => {
     ends = { resolve, reject }
   })
-  // Whoever awaits it gets the rejection; that nobody may await it is no fault.
+  // A caller that awaits the promise gets the rejection. Without one it is not unhandled.
   promise.catch(() => {})
   return { promise, ...(ends as unknown as Omit<Deferred<T>, 'promise'>) }
 }

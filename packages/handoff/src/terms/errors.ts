@@ -44,8 +44,7 @@ const help = {
   ERR_HANDOFF_TOO_MANY_GENERATIONS:
     'Wait until one of them has ended, or end the oldest: kill -9 and its pid.',
   ERR_HANDOFF_STOPPING: 'Start the new process after the old one has exited.',
-  ERR_HANDOFF_PROTOCOL:
-    'Check which process connects to the rendezvous socket (docs/protocol.md).',
+  ERR_HANDOFF_PROTOCOL: 'Check which process connects to the rendezvous socket (docs/protocol.md).',
   ERR_HANDOFF_TRUNCATED: 'Raise the limit on open files (ulimit -n) of the receiving process.',
   ERR_HANDOFF_DESCRIPTOR_MISMATCH:
     'Check which process serves at the rendezvous socket; nothing was adopted.',

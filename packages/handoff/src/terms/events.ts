@@ -1,4 +1,4 @@
-// What happens, as data: the events of a handoff, for logs, the supervisor and diagnostics_channel.
+// The events of a handoff, for logs, the supervisor and diagnostics_channel.
 
 import { channel } from 'node:diagnostics_channel'
 import { debuglog } from 'node:util'
@@ -8,19 +8,19 @@ import type { Stage } from './stage.ts'
 
 export type { Stage } from './stage.ts'
 
-/** Where a process stands: in a stage, or serving outside of any handoff. */
+/** The state of a process: a stage of a handoff, or `serving` outside of one. */
 export type ProcessStage = Stage | 'serving'
 
 interface EventBase {
   /** The process that reports. */
   pid: number
-  /** Its place in the line; 0 while the new process does not know it yet. */
+  /** The generation of this process; 0 until the new process knows it. */
   generation: number
-  /** Milliseconds since this process began the handoff that it reports on. */
+  /** Milliseconds since this process began the reported handoff. */
   elapsedMs: number
 }
 
-/** What happened. */
+/** The fields of an event that depend on its type. */
 export type HandoffEventBody =
   | { type: 'stage'; stage: Stage; detail: string }
   | {
@@ -34,7 +34,7 @@ export type HandoffEventBody =
       code: HandoffErrorCode
       message: string
       serving: Serving
-      /** From the old process: the pid of the process that connected to it, by the kernel's word. */
+      /** Reported by the old process: the pid of the new process, from the kernel. */
       peer?: number
     }
   | {
@@ -42,18 +42,18 @@ export type HandoffEventBody =
       code: HandoffErrorCode
       message: string
       listeners: readonly string[]
-      /** Of those that had gone over: served here again, and closed since the dead process had used them. */
+      /** Of the connections that had moved: `back` are served here again; the dead process had used `closed`. */
       connections: { back: number; closed: number }
-      /** What has become of connections since this process stopped accepting, by kind. */
+      /** Fates of connections since this process stopped accepting, by kind. */
       fates: Fates
     }
   | { type: 'drained'; counts: DrainCounts; fates: Fates }
   | {
-      /** A process that serves has taken over from one more: a worker that has no place any more. */
+      /** A serving process has taken over from a surplus worker as well. */
       type: 'joined'
-      /** Whose listeners these are. */
+      /** The process that had the listeners. */
       from: { pid: number; generation: number }
-      /** All that this process listens on now. */
+      /** All listeners of this process now. */
       listeners: readonly string[]
     }
   | {
@@ -61,14 +61,14 @@ export type HandoffEventBody =
       stage: ProcessStage
       listeners: readonly string[]
       connections: number
-      /** The same by kind. */
+      /** Open connections by kind. */
       open: KindCounts
-      /** What has become of connections since this process started, by kind. */
+      /** Fates of connections since this process started, by kind. */
       fates: Fates
     }
   | { type: 'warning'; message: string }
 
-/** One thing that happened in a handoff; a line of `handoff reload --json`. */
+/** An event of a handoff; a line of `handoff reload --json`. */
 export type HandoffEvent = EventBase & HandoffEventBody
 
 /**

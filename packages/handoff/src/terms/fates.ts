@@ -1,9 +1,9 @@
-// What becomes of connections when their process is replaced or stopped, and how that is counted.
+// Counts how connections end or move when their process is replaced or stopped.
 
 /**
- * What a connection is counted as. `http`: HTTP/1.1 in clear; `websocket` and `http2`: in clear or
- * over TLS; `tls`: HTTPS/1.1 and any other TLS; `raw`: of a `net.Server`; `other`: upgraded to
- * something that is no WebSocket.
+ * The kind under which a connection is counted. `http`: HTTP/1.1 without TLS; `websocket` and
+ * `http2`: with or without TLS; `tls`: HTTPS/1.1 and any other protocol over TLS; `raw`: of a
+ * `net.Server`; `other`: upgraded to a protocol that is not WebSocket.
  */
 export type CountedKind = 'http' | 'websocket' | 'raw' | 'tls' | 'http2' | 'other'
 
@@ -17,30 +17,30 @@ export const countedKinds: readonly CountedKind[] = [
 ]
 
 /**
- * `handedOver`: the new process has it; `drained`: it ended here, of its own or its client's accord;
- * `closed`: it was told to leave (1012, GOAWAY, `Connection: close`), or closed between two requests
- * when its process stopped; `forced`: it was cut at the drain deadline; `takenBack`: handed over,
- * left at rest there, and served here again.
+ * What became of a connection. `handedOver`: the new process has it. `drained`: it ended here by
+ * itself. `closed`: this process asked its client to leave (1012, GOAWAY, `Connection: close`), or
+ * closed it between two requests when the process stopped. `forced`: it was cut at the drain
+ * deadline. `takenBack`: it was handed over, and is served here again after the new process died.
  */
 export type Fate = 'handedOver' | 'drained' | 'closed' | 'forced' | 'takenBack'
 
 const fateNames: readonly Fate[] = ['handedOver', 'drained', 'closed', 'forced', 'takenBack']
 
-/** Connections by kind; a kind that is absent has none. */
+/** Numbers of connections by kind. An absent kind has none. */
 export type KindCounts = Readonly<Partial<Record<CountedKind, number>>>
 
-/** Connections by what became of them, and by kind. */
+/** Numbers of connections by fate and kind. */
 export type Fates = Readonly<Record<Fate, KindCounts>>
 
 /** How the connections of a drained process ended. */
 export interface DrainCounts {
   /** Connections that finished here. */
   drained: number
-  /** Connections that went to the new process. */
+  /** Connections that moved to the new process. */
   handedOver: number
-  /** Connections that were told to leave, or closed between two requests. */
+  /** Connections whose clients were asked to leave, or that were closed between two requests. */
   closed: number
-  /** Connections closed when the drain deadline ran out. */
+  /** Connections that were cut at the drain deadline. */
   forced: number
 }
 
@@ -52,7 +52,7 @@ export const noFates: Fates = {
   takenBack: {},
 }
 
-/** Connections of all kinds together. */
+/** Returns the number of connections of all kinds. */
 export function total(kinds: KindCounts): number {
   return Object.values(kinds).reduce((sum, count) => sum + count, 0)
 }
@@ -66,7 +66,7 @@ export function addKinds(left: KindCounts, right: KindCounts, sign: 1 | -1 = 1):
   return sum
 }
 
-/** A kind may be any word, such as `constructor`: only what stands there itself counts. */
+/** A kind from outside may be any word, such as `constructor`, so only own properties count. */
 function countOf(kinds: KindCounts, kind: CountedKind): number {
   return Object.hasOwn(kinds, kind) ? (kinds[kind] ?? 0) : 0
 }
@@ -75,12 +75,12 @@ export function addFates(left: Fates, right: Fates, sign: 1 | -1 = 1): Fates {
   return mapFates((fate) => addKinds(left[fate], right[fate], sign))
 }
 
-/** What has come since `before` was read. */
+/** Returns the difference between two readings. */
 export function fatesSince(before: Fates, now: Fates): Fates {
   return addFates(now, before, -1)
 }
 
-/** With a number for every kind, so that none is missing where they are exported. */
+/** Returns a number for every kind, including 0. */
 export function everyKind(kinds: KindCounts): Record<CountedKind, number> {
   const entries = countedKinds.map((kind) => [kind, kinds[kind] ?? 0])
   return Object.fromEntries(entries) as Record<CountedKind, number>
@@ -90,7 +90,7 @@ export function mapFates<T>(of: (fate: Fate) => T): Record<Fate, T> {
   return Object.fromEntries(fateNames.map((fate) => [fate, of(fate)])) as Record<Fate, T>
 }
 
-/** How many connections each fate had in a drain. */
+/** Returns the totals of a drain. */
 export function countsOf({ drained, handedOver, closed, forced }: Fates): DrainCounts {
   return {
     drained: total(drained),

@@ -1,4 +1,4 @@
-// Counts in sentences.
+// Writes counts in sentences.
 
 /** `1 listener`, `3 listeners`. */
 export function plural(count: number, noun: string): string {
