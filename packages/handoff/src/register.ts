@@ -1,7 +1,7 @@
-// `node --import socket-handoff/register server.js`: a server is replaced without a change to its code.
+// Hands a program's servers over without a change to its code: `node --import socket-handoff/register server.js`.
 
 import { isMainThread } from 'node:worker_threads'
 
-// Worker threads run preloads too, and need little of it.
+// Node.js runs preloads in worker threads as well.
 if (isMainThread) (await import('./preload/main-thread.ts')).preloadMainThread()
 else (await import('./preload/worker-thread.ts')).preloadWorkerThread()

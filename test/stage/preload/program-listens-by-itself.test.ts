@@ -7,8 +7,8 @@ import net from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { interceptBind } from '../../../packages/handoff/src/io/hooks/bind-hook.ts'
 import { interceptListen } from '../../../packages/handoff/src/io/hooks/listen-hook.ts'
+import { ProgramHandoff } from '../../../packages/handoff/src/preload/program-handoff.ts'
 import { WhenReady } from '../../../packages/handoff/src/preload/readiness/when-ready.ts'
-import { StandIn } from '../../../packages/handoff/src/preload/stand-in.ts'
 import { freePort } from '../../support/free-port.ts'
 import { until } from '../../support/until.ts'
 import { ask } from '../support/clients.ts'
@@ -23,20 +23,20 @@ async function preload(
   // The preload blocks until there is a handoff; here both sides share one thread.
   await generation.handoff.start()
   const create = () => options.create?.() ?? generation.handoff
-  const standInFor = (own: Generation) => {
+  const programHandoffFor = (own: Generation) => {
     const { system } = own
     const whenReady = new WhenReady('listeners', (ms, callback) => system.timer(ms, callback))
-    return new StandIn(create, whenReady, new Set(options.dropped))
+    return new ProgramHandoff(create, whenReady, new Set(options.dropped))
   }
-  let standIn = standInFor(generation)
+  let programHandoff = programHandoffFor(generation)
   const undo = [
     interceptListen({
       claims: (_, { port }) => port !== undefined && port !== 0,
-      listen: (server, where, own) => standIn.listen(server, where, own),
+      listen: (server, where, own) => programHandoff.listen(server, where, own),
     }),
     interceptBind({
       claims: (_, { port }) => port !== 0,
-      bind: (socket, request) => standIn.bind(socket, request),
+      bind: (socket, request) => programHandoff.bind(socket, request),
     }),
   ]
   onTestFinished(() => {
@@ -51,7 +51,7 @@ async function preload(
     async next() {
       generation = place.generation()
       await generation.handoff.start()
-      standIn = standInFor(generation)
+      programHandoff = programHandoffFor(generation)
       return generation
     },
     server: () => generation.own(http.createServer((_, response) => response.end('hello'))),

@@ -1,36 +1,42 @@
 // When a program that listens on nothing is expected to listen no more.
 
 import { expect, test, vi } from 'vitest'
-import { Idle } from '../../../packages/handoff/src/preload/readiness/idle.ts'
 import {
-  idleText,
   missingPlaces,
   missingText,
-} from '../../../packages/handoff/src/preload/readiness/missing-text.ts'
+  noListenerText,
+} from '../../../packages/handoff/src/preload/readiness/listen-warnings.ts'
+import { NoListenerTimer } from '../../../packages/handoff/src/preload/readiness/no-listener-timer.ts'
 import { FakeSystem } from '../../stage/support/fake-system.ts'
 
-function begin({ isReplacement = false, isKnown = false, readyTimeoutMs = 60_000 } = {}) {
+function begin({ isReplacement = false, oldHasNoListener = false, readyTimeoutMs = 60_000 } = {}) {
   const system = new FakeSystem()
-  const onIdle = vi.fn()
+  const onTimeout = vi.fn()
   const timer = (ms: number, callback: () => void) => system.timer(ms, callback)
-  const idle = new Idle({ isReplacement, isKnown, readyTimeoutMs, timer, onIdle })
+  const idle = new NoListenerTimer({
+    isReplacement,
+    oldHasNoListener,
+    readyTimeoutMs,
+    timer,
+    onTimeout,
+  })
   /** How long it takes from now on, in milliseconds. */
   const takes = (ms: number) => {
     system.advance(ms - 1)
-    expect(onIdle).not.toHaveBeenCalled()
+    expect(onTimeout).not.toHaveBeenCalled()
     system.advance(1)
-    expect(onIdle).toHaveBeenCalledOnce()
+    expect(onTimeout).toHaveBeenCalledOnce()
     system.advance(60_000)
-    expect(onIdle).toHaveBeenCalledOnce()
+    expect(onTimeout).toHaveBeenCalledOnce()
   }
-  return { system, idle, onIdle, takes }
+  return { system, idle, onTimeout, takes }
 }
 
 test('ten seconds after its start', () => begin().takes(10_000))
 test('half of a short ready timeout after its start', () =>
   begin({ readyTimeoutMs: 3_000 }).takes(1_500))
 test('a second after its start where the old process listens on nothing', () => {
-  begin({ isReplacement: true, isKnown: true }).takes(1_000)
+  begin({ isReplacement: true, oldHasNoListener: true }).takes(1_000)
 })
 
 test('a replacement a second after it listened elsewhere', () => {
@@ -50,10 +56,10 @@ test('a first generation may listen on port 0 first', () => {
 })
 
 test('not when it imports socket-handoff', () => {
-  const { system, idle, onIdle } = begin()
+  const { system, idle, onTimeout } = begin()
   idle.end()
   system.advance(60_000)
-  expect(onIdle).not.toHaveBeenCalled()
+  expect(onTimeout).not.toHaveBeenCalled()
 })
 
 const child = { pid: 12, ports: [3000], command: ['node', 'next\nstart'] }
@@ -77,7 +83,7 @@ test('the words name the place, and where the program listens instead', () => {
     `${text}; a child of the process (pid 12: node next start) listens on port 3000. Start the file that listens by itself: handoff run FILE`,
   )
   expect(missingText([place], false, nowhere)).toContain('clients wait there')
-  expect(idleText({ ...nowhere, children: [child] })).toContain('pid 12')
+  expect(noListenerText({ ...nowhere, children: [child] })).toContain('pid 12')
 })
 
 test('a joined listener comes with the one that it has joined, a dropped one not at all', () => {

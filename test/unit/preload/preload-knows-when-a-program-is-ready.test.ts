@@ -191,13 +191,13 @@ describe('by its message', () => {
     listen()
     system.advance(60_000)
     expect(ready).not.toHaveBeenCalled()
-    whenReady.tell()
+    whenReady.programReady()
     expect(ready).toHaveBeenCalledOnce()
   })
 
   test('before it listens: with its listen', () => {
     const { whenReady, listen, ready } = begin('message')
-    whenReady.tell()
+    whenReady.programReady()
     expect(ready).not.toHaveBeenCalled()
     listen('a')
     expect(ready).toHaveBeenCalledOnce()
@@ -207,14 +207,14 @@ describe('by its message', () => {
 describe('a program that listens on nothing', () => {
   test('is ready after a moment where the old process listens on nothing', () => {
     const { whenReady, candidate, ready, system } = begin('listeners')
-    whenReady.idle(candidate)
+    whenReady.allowNoListener(candidate)
     system.advance(quietMs)
     expect(ready).toHaveBeenCalledOnce()
   })
 
   test('waits where the old process listens', () => {
     const { whenReady, candidate, ready, system } = begin('listeners', ['a'])
-    whenReady.idle(candidate)
+    whenReady.allowNoListener(candidate)
     system.advance(1_000)
     expect(candidate.onMissing).toHaveBeenCalledWith(['a'])
     system.advance(60_000)
@@ -223,7 +223,7 @@ describe('a program that listens on nothing', () => {
 
   test('is ready when a child listens, which nothing reports', () => {
     const { whenReady, candidate, ready, system } = begin('listeners', ['port 80 of pid 7'])
-    whenReady.idle(candidate)
+    whenReady.allowNoListener(candidate)
     system.advance(3_000)
     expect(candidate.onMissing).toHaveBeenCalledOnce()
     candidate.missing = []
@@ -233,9 +233,9 @@ describe('a program that listens on nothing', () => {
 
   test('is ready by its message', () => {
     const { whenReady, candidate, ready } = begin('message')
-    whenReady.idle(candidate)
+    whenReady.allowNoListener(candidate)
     expect(ready).not.toHaveBeenCalled()
-    whenReady.tell()
+    whenReady.programReady()
     expect(ready).toHaveBeenCalledOnce()
   })
 })

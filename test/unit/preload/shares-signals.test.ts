@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { Program } from '../../../packages/handoff/src/io/system/system.ts'
-import { shareSignals } from '../../../packages/handoff/src/preload/signals.ts'
+import { shareSignals } from '../../../packages/handoff/src/preload/share-signals.ts'
 import { restartSignals } from '../../../packages/handoff/src/process/signals.ts'
 import { FakeSystem } from '../../stage/support/fake-system.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readBindArguments } from '../../../packages/handoff/src/io/hooks/bind-hook.ts'
 import type { ListenOptions } from '../../../packages/handoff/src/io/node/listen-arguments.ts'
-import { isTaken, readList } from '../../../packages/handoff/src/preload/what-moves.ts'
+import { isHandedOver, readList } from '../../../packages/handoff/src/preload/handed-over-places.ts'
 
 describe('what is taken', () => {
   test.each([
@@ -11,7 +11,7 @@ describe('what is taken', () => {
     [{ fd: 3 }, false],
     [{}, false],
   ])('%o: %s', (where, taken) => {
-    expect(isTaken(where as ListenOptions, readList(''))).toBe(taken)
+    expect(isHandedOver(where as ListenOptions, readList(''))).toBe(taken)
   })
 
   test.each([
@@ -24,7 +24,7 @@ describe('what is taken', () => {
     ['/run', { path: '/run/app.sock' }, true],
     [undefined, { port: 3000 }, true],
   ])('HANDOFF_IGNORE=%s, %o: %s', (text, where, taken) => {
-    expect(isTaken(where, readList(text))).toBe(taken)
+    expect(isHandedOver(where, readList(text))).toBe(taken)
   })
 })
 

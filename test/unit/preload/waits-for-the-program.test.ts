@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { dependsOnUs } from '../../../packages/handoff/src/preload/program-manifest.ts'
+import { PreloadListens } from '../../../packages/handoff/src/preload/readiness/preload-listens.ts'
 import {
   beginPreloads,
   endPreloads,
   isPreloading,
-} from '../../../packages/handoff/src/preload/readiness/phase.ts'
-import { PreloadListens } from '../../../packages/handoff/src/preload/readiness/preload-listens.ts'
+} from '../../../packages/handoff/src/preload/readiness/preload-phase.ts'
 
 let underWay = 0
 let elapse = () => {}
@@ -28,21 +28,21 @@ beforeEach(() => {
 
 test('a listen of a preload holds readiness back until the program listens, once', () => {
   beginPreloads(true)
-  listens.heard()
-  listens.heard()
+  listens.beforeListen()
+  listens.beforeListen()
   expect(underWay).toBe(1)
   endPreloads()
   expect(underWay).toBe(1)
-  listens.heard()
+  listens.beforeListen()
   expect(underWay).toBe(0)
-  listens.heard()
+  listens.beforeListen()
   elapse()
   expect(underWay).toBe(0)
 })
 
 test('a program that listens on nothing is ready some time after the preloads', () => {
   beginPreloads(true)
-  listens.heard()
+  listens.beforeListen()
   endPreloads()
   elapse()
   expect(underWay).toBe(0)
@@ -51,7 +51,7 @@ test('a program that listens on nothing is ready some time after the preloads', 
 test('without other preloads nothing is held', () => {
   beginPreloads(true)
   endPreloads()
-  listens.heard()
+  listens.beforeListen()
   expect(underWay).toBe(0)
 })
 

@@ -1,5 +1,5 @@
-// The last preload of a generation: what listens from here on is the program.
+// The last preload of a generation: later listeners belong to the program.
 
-import { endPreloads } from './readiness/phase.ts'
+import { endPreloads } from './readiness/preload-phase.ts'
 
 endPreloads()

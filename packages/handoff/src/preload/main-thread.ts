@@ -1,4 +1,4 @@
-// The preload in the main thread: the program's servers change process, and it is not told.
+// The preload of the main thread: hands the program's servers over without its knowledge.
 
 import cluster from 'node:cluster'
 import { dirname } from 'node:path'
@@ -16,26 +16,26 @@ import type { HandoffProcess } from '../process/handoff.ts'
 import { restartSignals } from '../process/signals.ts'
 import { HandoffError } from '../terms/errors.ts'
 import { takeVariables, type Variables } from '../terms/options.ts'
-import { hearNotifications } from './notify-socket.ts'
+import { isHandedOver, type Place, readList } from './handed-over-places.ts'
+import { ownHandoffKey } from './own-handoff-key.ts'
 import { isOurs } from './preload-flags.ts'
+import { ProgramHandoff } from './program-handoff.ts'
 import { dependsOnUs } from './program-manifest.ts'
-import { programsOwn } from './programs-own.ts'
-import { Idle } from './readiness/idle.ts'
-import { beginPreloads, isPreloading } from './readiness/phase.ts'
+import { receiveNotifications } from './program-notify-socket.ts'
+import { NoListenerTimer } from './readiness/no-listener-timer.ts'
 import { PreloadListens } from './readiness/preload-listens.ts'
+import { beginPreloads, isPreloading } from './readiness/preload-phase.ts'
 import { readReadyRule, WhenReady } from './readiness/when-ready.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
-import { shareSignals } from './signals.ts'
-import { StandIn } from './stand-in.ts'
-import { isTaken, type Place, readList } from './what-moves.ts'
+import { shareSignals } from './share-signals.ts'
 
 const last = `${moduleFolder}preload/last.js`
 
-/** An operator may preload it as well. */
+/** The operator may have preloaded this module as well. */
 let isPreloaded = false
 
 /**
- * Hooks listen and bind. Steps aside, for good, when the program imports socket-handoff itself.
+ * Hooks `listen` and `bind`. Removes the hooks if the program imports socket-handoff itself.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_UNSUPPORTED_PLATFORM, ERR_HANDOFF_ADDON_NOT_FOUND,
  * ERR_HANDOFF_INVALID_OPTION.
@@ -47,7 +47,7 @@ export function preloadMainThread(
   if (program === realProgram && isPreloaded) return
   isPreloaded = true
   loadNative()
-  // Now, while all listeners of the process are Node.js's own.
+  // Called while all listeners of the process object are Node.js's own.
   hiddenListeners()
   beginPreloads(program.hasFlag(last))
   const ignored = readList(system.env.HANDOFF_IGNORE)
@@ -57,52 +57,58 @@ export function preloadMainThread(
   if (cluster.isWorker && takesNothing) return
   if (cluster.isWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
 
-  // A child that the program starts before it listens must not take itself for a replacement.
+  // A child that the program starts before it listens must not mistake itself for the new process.
   const variables = takeVariables(system.env)
   guardKeptPaths(variables.HANDOFF_RENDEZVOUS, system)
   const whenReady = new WhenReady(rule, (...how) => system.timer(...how))
   const listens = new PreloadListens(whenReady, system.timer)
   const create = () => createHandoff(variables, system, program)
-  const standIn = new StandIn(create, whenReady, readList(variables.HANDOFF_DROP), ignored)
-  const idle = expectListen(variables, system, standIn)
+  const programHandoff = new ProgramHandoff(
+    create,
+    whenReady,
+    readList(variables.HANDOFF_DROP),
+    ignored,
+  )
+  const noListener = expectListen(variables, system, programHandoff)
   const claims = (where: Place) => {
-    // A process has one handoff: it would be made for another preload, and the program's own refused.
+    // Another preload listens. A handoff made for it would make the program's own createHandoff fail.
     if (isPreloading() && dependsOnUs(system.command.args[0])) return false
-    const claimed = isTaken(where, ignored) && claimForPreload()
-    if (!claimed) idle?.listensElsewhere()
+    const claimed = isHandedOver(where, ignored) && claimForPreload()
+    if (!claimed) noListener?.listensElsewhere()
     return claimed
   }
   const undo = [
     interceptListen({
       claims: (_, options) => claims(options),
       listen: (server, options, own) => {
-        listens.heard()
-        return standIn.listen(server, options, own)
+        listens.beforeListen()
+        return programHandoff.listen(server, options, own)
       },
     }),
     interceptBind({
       claims: (_, request) => claims(request),
       bind: (socket, request) => {
-        listens.heard()
-        return standIn.bind(socket, request)
+        listens.beforeListen()
+        return programHandoff.bind(socket, request)
       },
     }),
   ]
   if (!hooksBindStep && !takesNothing) warnOfUnknownNode(system)
   if (!takesNothing) refuseForks(() => !isProgramsOwn())
-  if (rule === 'message') undo.push(...hearWord(() => whenReady.tell(), variables, system, program))
+  if (rule === 'message')
+    undo.push(...onReadyReport(() => whenReady.programReady(), variables, system, program))
   onProgramClaim(() => {
-    idle?.end()
-    standIn.giveWay().catch(() => {})
+    noListener?.end()
+    programHandoff.release().catch(() => {})
     for (const restore of undo) restore()
     Object.assign(system.env, variables)
-    setEnvironmentData(programsOwn, true)
+    setEnvironmentData(ownHandoffKey, true)
   })
 }
 
 /**
- * Paths that the old process is reached at: the program may remove them before it listens. Its handoff
- * decides as soon as there is one.
+ * Keeps Unix paths of the old process, since the program may remove them before it listens. Once there
+ * is a handoff, the handoff decides.
  */
 function guardKeptPaths(rendezvous: string | undefined, system: System): void {
   if (rendezvous === undefined || !keepsAny(dirname(rendezvous))) return
@@ -110,28 +116,34 @@ function guardKeptPaths(rendezvous: string | undefined, system: System): void {
   system.guardPaths?.((path) => kept.has(path))
 }
 
-/** One minute, as the default of `readyTimeoutMs`. */
+/** In milliseconds: the default of `readyTimeoutMs`. */
 const defaultReadyTimeoutMs = 60_000
 
 /**
- * A program that listens on nothing is reported to its supervisor all the same. Without one there is
- * nothing to report.
+ * Reports a program that listens on nothing to its supervisor as serving. Without a supervisor there
+ * is nothing to report.
  */
-function expectListen(variables: Variables, system: System, standIn: StandIn): Idle | undefined {
+function expectListen(
+  variables: Variables,
+  system: System,
+  programHandoff: ProgramHandoff,
+): NoListenerTimer | undefined {
   if (variables.NOTIFY_SOCKET === undefined) return undefined
   const { HANDOFF_READY_TIMEOUT_MS: timeout, HANDOFF_GENERATION: number } = variables
-  return new Idle({
+  return new NoListenerTimer({
     isReplacement: Number(number ?? 1) > 1,
-    isKnown: variables.HANDOFF_IDLE !== undefined,
+    oldHasNoListener: variables.HANDOFF_IDLE !== undefined,
     readyTimeoutMs: Number(timeout) || defaultReadyTimeoutMs,
     timer: (ms, callback, background) => system.timer(ms, callback, background),
-    onIdle: () =>
-      void standIn.idle().catch(({ message }: Error) => system.warn(`handoff: ${message}`)),
+    onTimeout: () =>
+      void programHandoff
+        .serveWithoutListener()
+        .catch(({ message }: Error) => system.warn(`handoff: ${message}`)),
   })
 }
 
-/** The program says by itself when it is ready: as to pm2 (`wait_ready`), or as to systemd. */
-function hearWord(
+/** Observes the program's own report that it is ready, as for pm2 (`wait_ready`) or systemd. */
+function onReadyReport(
   onReady: () => void,
   { NOTIFY_SOCKET: supervisor }: Readonly<Record<string, string>>,
   system: System,
@@ -142,7 +154,7 @@ function hearWord(
   })
   return supervisor === undefined
     ? [undoSend]
-    : [undoSend, hearNotifications(supervisor, system, onReady)]
+    : [undoSend, receiveNotifications(supervisor, system, onReady)]
 }
 
 function createHandoff(
@@ -165,7 +177,7 @@ function shareWith(
   const restarts = restartSignals(interval !== undefined, socket !== undefined)
   const onExit = handoff.onExit.bind(handoff)
   const stop = handoff.stop.bind(handoff)
-  // The program listens a moment before this process counts as serving.
+  // The program listens some milliseconds before this process counts as serving.
   const restart = () => handoff.serving.then(() => handoff.restart())
   handoff.addUndo(shareSignals({ onExit, stop, restart }, restarts, program, system))
   return handoff

@@ -1,10 +1,10 @@
-// Which flags of Node.js in `process.execArgv` load our preloads.
+// Finds the flags in `process.execArgv` that load our preloads.
 
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { moduleFolder } from '../io/native/package-folder.ts'
 
-/** @param preload - the value of an `--import`: a name, an URL or a path. */
+/** @param preload - the value of `--import`: a name, a URL or a path. */
 export function isOurs(preload: string): boolean {
   if (preload === 'socket-handoff/register') return true
   if (!/^\.{0,2}\//.test(preload)) return preload.startsWith(moduleFolder)

@@ -1,12 +1,12 @@
-// Whether a program has a handoff of its own, before its first line has run.
+// Finds out whether a program creates its own handoff, before its first line runs.
 
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** The packages by which a program says itself what is handed over. */
+/** The packages with which a program creates its own handoff. */
 const ours = ['socket-handoff', 'fastify-socket-handoff']
 
-/** Whether the package of `entry` names one of ours among its dependencies, or is one of them. */
+/** Returns whether the package of `entry` depends on one of ours, or is one of them. */
 export function dependsOnUs(entry: string | undefined): boolean {
   if (entry === undefined) return false
   const { name = '', ...manifest } = nearestManifest(dirname(entry))
@@ -20,13 +20,13 @@ interface Manifest {
   readonly devDependencies?: Record<string, string>
 }
 
-/** What Node.js would take for the package of a file in this directory. */
+/** Returns the package.json that Node.js uses for files in this directory. */
 function nearestManifest(from: string): Manifest {
   for (let directory = from; ; directory = dirname(directory)) {
     try {
       return Object(JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')))
     } catch (error) {
-      // Node.js itself reports one that is no JSON.
+      // Node.js reports invalid JSON itself.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return {}
     }
     if (directory === dirname(directory)) return {}

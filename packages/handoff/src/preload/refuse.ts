@@ -1,4 +1,4 @@
-// What a preload cannot do for a program: said where the program would listen.
+// Refuses listeners that the preload cannot hand over: cluster workers and worker threads.
 
 import cluster from 'node:cluster'
 import { syncBuiltinESMExports } from 'node:module'
@@ -7,9 +7,9 @@ import { interceptListen } from '../io/hooks/listen-hook.ts'
 import { handleOf, setHandle } from '../io/node/internals/server-handle.ts'
 import { copyNameAndLength } from '../io/node/shadow-method.ts'
 import { HandoffError } from '../terms/errors.ts'
-import { type Ignored, isTaken, type Place } from './what-moves.ts'
+import { type Ignored, isHandedOver, type Place } from './handed-over-places.ts'
 
-/** A cluster's primary owns the sockets of its workers: none of them could be replaced. */
+/** Makes `cluster.fork` throw: the primary owns the sockets of its workers, so they cannot be handed over. */
 export function refuseForks(applies: () => boolean): void {
   const { fork } = cluster
   const refusing: typeof fork = (env) => {
@@ -26,13 +26,13 @@ export function refuseForks(applies: () => boolean): void {
   syncBuiltinESMExports()
 }
 
-/** Every listen that would be taken fails with this error. */
+/** Makes each `listen` and `bind` that would be handed over fail with this error. */
 export function refuseListeners(
   error: () => HandoffError,
   ignored: Ignored,
   applies: () => boolean,
 ): void {
-  const claims = (where: Place) => applies() && isTaken(where, ignored)
+  const claims = (where: Place) => applies() && isHandedOver(where, ignored)
   interceptListen({
     claims: (_, options) => claims(options),
     listen: (server) => {

@@ -1,34 +1,33 @@
-// Preloaded into every process of a supervisor: tells it what an uncaught exception says, from
-// the first line of the entry on, or what stderr got last. An entry that does not compile never gets
-// to createHandoff.
+// Reports uncaught exceptions and the last lines of stderr to the supervisor. It is preloaded, since an
+// entry that does not compile never calls createHandoff.
 
 import { isMainThread } from 'node:worker_threads'
 import { keepReachable, sendDatagram } from '../io/channel/datagram.ts'
 import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
-import { describeException } from './exception.ts'
-import { followStderr, StderrTail } from './stderr-tail.ts'
+import { describeException } from './describe-exception.ts'
+import { recordStderr, StderrTail } from './stderr-tail.ts'
 
-// Read now, and left in the environment for createHandoff, which removes it.
+// createHandoff reads the variable later, and removes it.
 const socket = process.env.NOTIFY_SOCKET
 
-// Workers run preloads too; an exception of theirs need not be the end of the process.
+// Not in worker threads: their exceptions need not end the process.
 if (socket !== undefined && isMainThread) {
-  const tell = (field: string, text: string) => {
+  const report = (field: string, text: string) => {
     try {
       sendDatagram(socket, formatNotify({ [field]: JSON.stringify(text) }))
     } catch {
-      // The supervisor is gone or busy: it stands on stderr all the same.
+      // The supervisor has exited or is busy. The text is on stderr as well.
     }
   }
-  // Of every report of this process, those of createHandoff too: a server may drop root once it listens.
+  // For all reports of this process, including those of createHandoff: a server may give up root later.
   keepReachable(socket)
   const tail = new StderrTail()
-  followStderr(tail)
+  recordStderr(tail)
   hiddenListeners().add('uncaughtExceptionMonitor', (error: unknown) => {
-    tell(exceptionField, describeException(error))
+    report(exceptionField, describeException(error))
   })
   hiddenListeners().add('exit', (code: number) => {
-    if (code !== 0 && tail.words !== undefined) tell(wordsField, tail.words)
+    if (code !== 0 && tail.summary !== undefined) report(wordsField, tail.summary)
   })
 }

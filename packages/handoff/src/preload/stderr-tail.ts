@@ -1,11 +1,11 @@
-// The last lines that a process writes to its stderr, for the case that it ends badly.
+// Keeps the last lines that a process writes to stderr, for the report of a failed end.
 
 import { stripVTControlCharacters } from 'node:util'
 
-/** In characters: of them, and of what is told in the end, without colours and stack frames. */
+/** Characters that are kept, and characters of the summary, without colours and stack frames. */
 const kept = 4_000
-const told = 600
-/** An error with all its fields, as Node prints it. */
+const summaryLength = 600
+/** Lines of the summary: enough for an error with its fields, as Node.js prints it. */
 const lines = 8
 
 export class StderrTail {
@@ -15,26 +15,26 @@ export class StderrTail {
     this.#text = (this.#text + endOf(chunk)).slice(-kept)
   }
 
-  /** In one line, without stack frames; undefined where nothing was written. */
-  get words(): string | undefined {
+  /** The last lines as one line, without stack frames; undefined if nothing was written. */
+  get summary(): string | undefined {
     const said = stripVTControlCharacters(this.#text)
       .split('\n')
       .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
       .slice(-lines)
     if (said.length === 0) return undefined
     const text = said.join(' | ').replace(/\s+/g, ' ').trim()
-    return `last on stderr: ${text.length <= told ? text : `…${text.slice(-told)}`}`
+    return `last on stderr: ${text.length <= summaryLength ? text : `…${text.slice(-summaryLength)}`}`
   }
 }
 
 /**
- * Follows what the program writes through `process.stderr`, which is `console.error` too.
+ * Records what the program writes through `process.stderr` and `console.error`.
  *
- * @remarks Not the descriptor: a pipe of ours would break (EPIPE) when the supervisor dies before its
- * server. So what Node or an addon writes by itself, such as the trace of a fatal error, is not here.
- * The stream is not opened before the program does so.
+ * @remarks It does not record the descriptor: a pipe to the supervisor would break (EPIPE) when the
+ * supervisor dies before its server. So output of Node.js or an addon itself, such as the trace of a
+ * fatal error, is missing. The stream opens when the program first uses it.
  */
-export function followStderr(tail: StderrTail, of: NodeJS.Process = process): void {
+export function recordStderr(tail: StderrTail, of: NodeJS.Process = process): void {
   const property = Object.getOwnPropertyDescriptor(of, 'stderr')
   const open = property?.get
   if (property === undefined || open === undefined || !property.configurable) return
@@ -43,14 +43,14 @@ export function followStderr(tail: StderrTail, of: NodeJS.Process = process): vo
     get() {
       Object.defineProperty(of, 'stderr', property)
       const stream: NodeJS.WriteStream = open.call(of)
-      listenToWrites(stream, (chunk) => tail.push(chunk))
+      observeWrites(stream, (chunk) => tail.push(chunk))
       return stream
     },
   })
 }
 
-/** By a prototype in between: the stream itself has no property more than without us. */
-function listenToWrites(stream: NodeJS.WriteStream, onWrite: (chunk: unknown) => void): void {
+/** Inserts a prototype, so that the stream itself gets no property. */
+function observeWrites(stream: NodeJS.WriteStream, onWrite: (chunk: unknown) => void): void {
   const prototype = Object.getPrototypeOf(stream)
   const below = stream.write as (...args: unknown[]) => boolean
   const value = function write(this: unknown, ...args: unknown[]): boolean {

@@ -1,15 +1,15 @@
-// The preload in a worker thread: a process is replaced as a whole, from its main thread.
+// The preload of a worker thread: refuses listeners, since only those of the main thread are handed over.
 
 import { getEnvironmentData } from 'node:worker_threads'
 import { realProgram, realSystem } from '../io/system/system.ts'
 import { isProgramsOwn } from '../process/claim.ts'
 import { HandoffError } from '../terms/errors.ts'
+import { readList } from './handed-over-places.ts'
+import { ownHandoffKey } from './own-handoff-key.ts'
 import { isOurs } from './preload-flags.ts'
-import { programsOwn } from './programs-own.ts'
 import { refuseListeners } from './refuse.ts'
-import { readList } from './what-moves.ts'
 
-/** An operator may preload it as well. */
+/** The operator may have preloaded this module as well. */
 let isPreloaded = false
 
 export function preloadWorkerThread(): void {
@@ -23,6 +23,6 @@ export function preloadWorkerThread(): void {
         'cannot listen: this is a worker thread, and a process is replaced as a whole',
       ),
     readList(realSystem.env.HANDOFF_IGNORE),
-    () => !isProgramsOwn() && getEnvironmentData(programsOwn) !== true,
+    () => !isProgramsOwn() && getEnvironmentData(ownHandoffKey) !== true,
   )
 }

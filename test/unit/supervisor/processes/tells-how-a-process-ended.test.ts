@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { followStderr, StderrTail } from '../../../../packages/handoff/src/preload/stderr-tail.ts'
+import { recordStderr, StderrTail } from '../../../../packages/handoff/src/preload/stderr-tail.ts'
 import { type Exit, endText } from '../../../../packages/handoff/src/supervisor/registry/exit.ts'
 import type { ProcessRecord } from '../../../../packages/handoff/src/supervisor/registry/registry.ts'
 import { withWhoServes } from '../../../../packages/handoff/src/supervisor/text/announce.ts'
@@ -45,24 +45,24 @@ test.each<[Exit | undefined, string | undefined, RegExp]>([
 
 test('the last words are lines with something in them, without colours and frames', () => {
   const tail = new StderrTail()
-  expect(tail.words).toBeUndefined()
+  expect(tail.summary).toBeUndefined()
   tail.push('\n')
-  expect(tail.words).toBeUndefined()
+  expect(tail.summary).toBeUndefined()
   tail.push('one\n\u001b[31mtw')
   tail.push(Buffer.from('o\u001b[39m\n'))
   tail.push('Error: no database\n    at main (server.js:3:1)\n\n')
   tail.push({})
-  expect(tail.words).toBe('last on stderr: one | two | Error: no database')
+  expect(tail.summary).toBe('last on stderr: one | two | Error: no database')
 })
 
 test('however much was written, they are few', () => {
   const tail = new StderrTail()
   for (let line = 1; line <= 10_000; line++) tail.push(`line ${line}\n`)
   tail.push(`${'x'.repeat(100_000)}\nthe end`)
-  expect(tail.words).toMatch(/^last on stderr: …x{590} \| the end$/)
+  expect(tail.summary).toMatch(/^last on stderr: …x{590} \| the end$/)
   const few = new StderrTail()
   for (let line = 1; line <= 100; line++) few.push(`line ${line}\n`)
-  expect(few.words).toMatch(/^last on stderr: line 93 \| .* line 100$/)
+  expect(few.summary).toMatch(/^last on stderr: line 93 \| .* line 100$/)
 })
 
 test('a program finds stderr as it is, opened when it first asks', () => {
@@ -78,7 +78,7 @@ test('a program finds stderr as it is, opened when it first asks', () => {
   }) as NodeJS.Process
   const original = Object.getOwnPropertyDescriptor(host, 'stderr')
   const tail = new StderrTail()
-  followStderr(tail, host)
+  recordStderr(tail, host)
   expect(opened).toBe(0)
 
   let written = false
@@ -90,11 +90,11 @@ test('a program finds stderr as it is, opened when it first asks', () => {
   expect(stream.read()).toBe('no database\nsorry\n')
   expect(host.stderr).toBe(stream)
   expect(Object.getOwnPropertyDescriptor(host, 'stderr')).toEqual(original)
-  expect(tail.words).toBe('last on stderr: no database | sorry')
+  expect(tail.summary).toBe('last on stderr: no database | sorry')
   return expect.poll(() => written).toBe(true)
 })
 
 test('one that cannot be followed is left alone', () => {
   const host = Object.freeze({ stderr: new PassThrough() }) as unknown as NodeJS.Process
-  expect(() => followStderr(new StderrTail(), host)).not.toThrow()
+  expect(() => recordStderr(new StderrTail(), host)).not.toThrow()
 })

@@ -1,13 +1,13 @@
-// Holds readiness back while other preloads alone listen, such as an exporter of metrics: the server is
-// yet to come.
+// Delays readiness while only other preloads listen, such as a metrics exporter, and the program does
+// not listen yet.
 
 import type { System } from '../../io/system/system.ts'
-import { isPreloading, onPreloadsEnd } from './phase.ts'
+import { isPreloading, onPreloadsEnd } from './preload-phase.ts'
 import type { WhenReady } from './when-ready.ts'
 
 /**
- * How long a program may take to its own first listen, in milliseconds. One that listens on nothing is
- * ready after that with what its preloads listen on.
+ * How long to wait for the program's first listener, in milliseconds. After that the listeners of the
+ * preloads are enough.
  */
 const patienceMs = 1_000
 
@@ -23,7 +23,7 @@ export class PreloadListens {
   }
 
   /** Call this before each listen. */
-  heard(): void {
+  beforeListen(): void {
     if (!isPreloading()) return this.#begin()
     if (this.#isHeld || this.#hasBegun) return
     this.#isHeld = true
@@ -31,7 +31,7 @@ export class PreloadListens {
     onPreloadsEnd(() => this.#timer(patienceMs, () => this.#begin(), true))
   }
 
-  /** The program listens by itself, or does not. */
+  /** The program listens, or the wait is over. */
   #begin(): void {
     this.#hasBegun = true
     if (!this.#isHeld) return

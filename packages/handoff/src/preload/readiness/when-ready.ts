@@ -1,26 +1,25 @@
-// Decides when a program that knows nothing of handoffs is ready to serve in place of the old process.
+// Decides when a program without code for handoffs is ready to replace the old process.
 
 import type { System, Timer } from '../../io/system/system.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { longestMs, numberOf } from '../../terms/options.ts'
 
 /**
- * `listeners`: the program listens wherever the old process does. A number: the same, or so many
- * milliseconds after its last listen. `message`: the program says so.
+ * `listeners`: ready when the program listens on every address of the old process. A number: the same,
+ * or so many milliseconds after its last listen. `message`: ready when the program reports it.
  */
 export type ReadyRule = 'listeners' | 'message' | number
 
 /**
- * How long nothing may change before the listeners count: so many turns of the event loop, so many
- * milliseconds apart. A program that probes a port (get-port, detect-port, portfinder) closes its
- * listener within one or two turns. Each timer takes a turn of its own, so that a program that
- * computes for a while in between gets its turns all the same.
+ * The listeners count if they do not change for this many turns of the event loop, `turnMs` apart. A
+ * program that probes a port (get-port, detect-port, portfinder) closes its listener within one or two
+ * turns. Turns are counted, not time, so that a long computation does not shorten the wait.
  */
 const quietTurns = 5
 const turnMs = 10
 
-/** How long a listener may be missing before the operator hears of it, in milliseconds. */
-const patienceMs = 1_000
+/** How long a listener may be missing before a warning, in milliseconds. */
+const warnAfterMs = 1_000
 
 /** Reads `HANDOFF_READY`. @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION */
 export function readReadyRule(text: string | undefined): ReadyRule {
@@ -34,14 +33,14 @@ export function readReadyRule(text: string | undefined): ReadyRule {
   )
 }
 
-/** What it asks of the process. */
+/** The process whose readiness is decided. */
 export interface Candidate {
   /** Whether a server of the program listens through the handoff. */
   readonly listens: boolean
-  /** Where the old process listens, and this one has to and does not. */
+  /** Addresses of the old process on which this process has to listen and does not. */
   readonly missing: readonly string[]
   ready(): Promise<void>
-  /** Called once for each set of listeners that is missing for a while. */
+  /** Called once for each set of listeners that is missing for a second. */
   onMissing(places: readonly string[]): void
 }
 
@@ -50,9 +49,9 @@ export class WhenReady {
   readonly #timer: System['timer']
   #candidate: Candidate | undefined
   #underWay = 0
-  #told = false
-  /** Whether the program is not expected to listen through the handoff. */
-  #idle = false
+  #reportedReady = false
+  /** Whether the program may serve without a listener. */
+  #mayHaveNone = false
   #ended = false
   #pending: Timer | undefined
   #reported = ''
@@ -62,29 +61,29 @@ export class WhenReady {
     this.#timer = timer
   }
 
-  /** A listen begins. */
+  /** Call this when a listen begins. */
   begin(): void {
     this.#underWay += 1
     this.#pending?.cancel()
   }
 
-  /** A listen has ended. @param candidate - the process, if there is a handoff. */
+  /** Call this when a listen has ended. @param candidate - the process, if there is a handoff. */
   end(candidate: Candidate | undefined): void {
     this.#underWay -= 1
     this.#candidate ??= candidate
     this.changed()
   }
 
-  /** The program says that it is ready. */
-  tell(): void {
-    this.#told = true
+  /** Call this when the program reports that it is ready. */
+  programReady(): void {
+    this.#reportedReady = true
     this.changed()
   }
 
-  /** The program has listened on nothing so far: it may serve without. */
-  idle(candidate: Candidate): void {
+  /** Lets a program serve that has no listener yet. */
+  allowNoListener(candidate: Candidate): void {
     this.#candidate ??= candidate
-    this.#idle = true
+    this.#mayHaveNone = true
     this.changed()
   }
 
@@ -94,13 +93,13 @@ export class WhenReady {
     const candidate = this.#candidate
     if (candidate === undefined || this.#ended || this.#underWay > 0) return
     const { missing } = candidate
-    const mayServe = candidate.listens || this.#idle
+    const mayServe = candidate.listens || this.#mayHaveNone
     if (this.#rule === 'message') {
-      if (this.#told && mayServe) this.#ready(candidate)
+      if (this.#reportedReady && mayServe) this.#ready(candidate)
     } else if (missing.length === 0) {
       if (mayServe) this.#waitForQuiet(candidate, quietTurns)
     } else if (this.#rule === 'listeners') {
-      this.#pending = this.#timer(patienceMs, () => this.#stillMissing(candidate, missing), true)
+      this.#pending = this.#timer(warnAfterMs, () => this.#checkMissing(candidate, missing), true)
     } else if (mayServe) {
       this.#pending = this.#timer(this.#rule, () => this.#ready(candidate))
     }
@@ -113,8 +112,8 @@ export class WhenReady {
     })
   }
 
-  /** Looks again each second: nothing reports when a child of this process begins to listen. */
-  #stillMissing(candidate: Candidate, missing: readonly string[]): void {
+  /** Runs each second: no event reports that a child of this process begins to listen. */
+  #checkMissing(candidate: Candidate, missing: readonly string[]): void {
     if (candidate.missing.join() === missing.join()) this.#report(candidate, missing)
     this.changed()
   }
@@ -128,7 +127,7 @@ export class WhenReady {
 
   #ready(candidate: Candidate): void {
     this.#ended = true
-    // Rejects only where the process exits by itself, saying why.
+    // If `ready` rejects, the process logs the error and exits by itself.
     candidate.ready().catch(() => {})
   }
 }

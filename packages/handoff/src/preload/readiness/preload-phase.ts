@@ -1,13 +1,13 @@
-// Whether the program has begun, or other preloads still run.
+// Knows whether preloads still run, or the program has begun.
 
 let preloading = false
 const waiting: (() => void)[] = []
 
 /**
- * The first preload runs.
+ * Call this in the first preload.
  *
- * @param hasLast - whether a preload of ours is the last one, and calls {@link endPreloads}. Without
- * it all others are modules of `--require`, which run in this very turn.
+ * @param hasLast - whether `last.ts` is preloaded and calls {@link endPreloads}. If not, all other
+ * preloads are modules of `--require`, which run in this turn.
  */
 export function beginPreloads(hasLast: boolean): void {
   preloading = true
@@ -19,13 +19,13 @@ export function endPreloads(): void {
   for (const callback of waiting.splice(0)) callback()
 }
 
-/** Calls back when the preloads have ended. */
+/** Calls `callback` when the preloads have ended. */
 export function onPreloadsEnd(callback: () => void): void {
   waiting.push(callback)
 }
 
-/** Whether it is another preload that runs, not the program. */
+/** Returns whether the caller runs in another preload, not in the program. */
 export function isPreloading(): boolean {
-  // A CommonJS program begins in the same turn as the modules of `--require`.
+  // A CommonJS program runs in the same turn as the modules of `--require`.
   return preloading && process.mainModule === undefined
 }

@@ -1,4 +1,4 @@
-// The signals of a process that is shared with a program: its own listeners come first.
+// Handles signals in a process of a program that may listen to them itself.
 
 import type { Program, System } from '../io/system/system.ts'
 import type { HandoffProcess } from '../process/handoff.ts'
@@ -11,13 +11,13 @@ import { handleSignals } from '../process/signals.ts'
 const ownEndMs = 10_000
 
 /**
- * SIGTERM and SIGINT stop the process in order, and `restarts` restart it.
- * But a signal to which the program listens is the program's: it ends as it did without us.
+ * SIGTERM and SIGINT stop the process gracefully, and `restarts` restart it. A signal to which the
+ * program listens is left to the program.
  *
- * A process that ends by itself, replaced or stopped by us, calls the program's own listeners to
- * SIGTERM when its last connection has ended: they write what is left and close what is open.
+ * A process that was replaced or stopped calls the program's own SIGTERM listeners after its last
+ * connection has ended, so that they can save and close what they need.
  *
- * @returns the undo.
+ * @returns a function that removes the handlers.
  */
 export function shareSignals(
   handoff: Pick<HandoffProcess, 'stop' | 'restart' | 'onExit'>,
@@ -30,7 +30,7 @@ export function shareSignals(
     {
       warn: (text) => system.warn(text),
       exit: (code) => system.exit(code),
-      onSignal: (signals, listener) => onUnheardSignal(program, signals, listener),
+      onSignal: (signals, listener) => onUnhandledSignal(program, signals, listener),
     },
     {
       stopping: () => stopping,
@@ -45,16 +45,16 @@ export function shareSignals(
   handoff.onExit(() => {
     const listeners = program.listeners('SIGTERM')
     if (listeners.length === 0) return
-    // Some end the process only where nobody else listens: npm's signal-exit.
+    // Some end the process only if there is no other listener, such as npm's signal-exit.
     undo()
     for (const listener of listeners) listener()
-    // They end the process; one that does not has had its time.
+    // The listeners end the process. If they do not, it exits after this time.
     return new Promise((resolve) => system.timer(ownEndMs, resolve, true))
   })
   return undo
 }
 
-function onUnheardSignal(
+function onUnhandledSignal(
   program: Program,
   signals: readonly NodeJS.Signals[],
   listener: (signal: NodeJS.Signals) => void,

@@ -1,11 +1,11 @@
-// What an exception says, in one line, with the place where it was thrown.
+// Describes an exception in one line, with the place where it was thrown.
 
 import { inspect } from 'node:util'
 
-/** Enough for a compiler's message, and far below the size of a datagram. */
+/** In characters: long enough for a compiler's message, and far below the size of a datagram. */
 const longest = 1000
 
-/** `SyntaxError: Unexpected token ';' (/srv/web/server.js:3)`. */
+/** Returns a line such as `SyntaxError: Unexpected token ';' (/srv/web/server.js:3)`. */
 export function describeException(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(`uncaught ${thrownText(error)}`)
   const place = placeIn(error)
@@ -14,8 +14,8 @@ export function describeException(error: unknown): string {
 }
 
 /**
- * The first line of the stack that lies in a file: a frame, or the line above the message that
- * Node writes for code that does not parse.
+ * Returns the first place in a file of the program. For code that does not parse, Node.js writes the
+ * place above the message.
  */
 function placeIn({ stack = '' }: Error): string | undefined {
   for (const line of stack.split('\n')) {
@@ -26,7 +26,7 @@ function placeIn({ stack = '' }: Error): string | undefined {
   return undefined
 }
 
-/** A thrown value that is no error: `{ a: 1 }`, as Node.js prints it. */
+/** Returns the text of a thrown value that is no error, as Node.js prints it. */
 function thrownText(value: unknown): string {
   return typeof value === 'string' ? value : inspect(value, { depth: 2, customInspect: false })
 }

@@ -1,4 +1,4 @@
-// Finds the ports on which nothing listens once the children of the old process have ended with it.
+// Finds ports that would close with the children of the old process, since no child of the new process listens there.
 
 import {
   isEphemeral,
@@ -12,19 +12,22 @@ import {
  * Returns the children of the old process that listen on TCP ports where neither this process nor a child of
  * it does, each with these ports. Under `handoff run` the children of a process end with it.
  *
- * @param isExpected - whether the operator gives this port up.
+ * @param isExpected - returns whether the operator drops or ignores this port.
  */
-export function lostPorts(old: number, isExpected: (port: number) => boolean): ListeningChild[] {
+export function unservedChildPorts(
+  old: number,
+  isExpected: (port: number) => boolean,
+): ListeningChild[] {
   const theirs = listeningInSession(old)
   if (theirs.length === 0) return []
-  return withoutPorts(theirs, portsHere(), isExpected)
+  return unservedPorts(theirs, portsHere(), isExpected)
 }
 
 /**
- * Takes the ports away that are served on here. A helper that listens on port 0 has another port in each
- * generation: such ports are only counted.
+ * Returns the children with the ports that this process does not serve. A helper that listens on port 0
+ * has a different port in each generation, so such ports are only counted.
  */
-export function withoutPorts(
+export function unservedPorts(
   theirs: readonly ListeningChild[],
   here: ReadonlySet<number>,
   isExpected: (port: number) => boolean,

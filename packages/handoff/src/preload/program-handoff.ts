@@ -1,4 +1,4 @@
-// Stands in for a program that imports nothing of ours: its servers listen through a handoff.
+// Makes the servers of a program without code for handoffs listen through a handoff.
 
 import type { Socket } from 'node:dgram'
 import type { Server } from 'node:net'
@@ -11,38 +11,38 @@ import {
 } from '../io/listeners/listening-ports.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { HandoffProcess } from '../process/handoff.ts'
-import type { Dropped } from './readiness/dropped.ts'
-import { lostPorts } from './readiness/lost-ports.ts'
+import type { DroppedPlaces } from './readiness/dropped-places.ts'
 import {
   type Elsewhere,
-  endingText,
-  idleText,
-  lostPlaces,
-  lostText,
+  endingChildText,
   missingPlaces,
   missingText,
-} from './readiness/missing-text.ts'
+  noListenerText,
+  unservedPlaces,
+  unservedText,
+} from './readiness/listen-warnings.ts'
+import { unservedChildPorts } from './readiness/unserved-child-ports.ts'
 import type { Candidate, WhenReady } from './readiness/when-ready.ts'
 
-export class StandIn {
+export class ProgramHandoff {
   readonly #create: () => HandoffProcess | Promise<HandoffProcess>
   readonly #whenReady: WhenReady
-  readonly #dropped: Dropped
-  readonly #ignored: Dropped
+  readonly #dropped: DroppedPlaces
+  readonly #ignored: DroppedPlaces
   #handoff: HandoffProcess | Promise<HandoffProcess> | undefined
   #candidate: Candidate | undefined
 
   /**
-   * @param create - makes the handoff, at the first server that listens. If it blocks until that is
-   * made, a server listens at the return of its `listen`.
-   * @param dropped - listeners of the old process that the operator gives up.
-   * @param ignored - listeners that are left to each process.
+   * @param create - creates the handoff at the first `listen`. If it blocks until then, the server
+   * listens when its `listen` returns.
+   * @param dropped - listeners of the old process that the operator drops.
+   * @param ignored - listeners that are not handed over.
    */
   constructor(
     create: () => HandoffProcess | Promise<HandoffProcess>,
     whenReady: WhenReady,
-    dropped: Dropped = new Set(),
-    ignored: Dropped = new Set(),
+    dropped: DroppedPlaces = new Set(),
+    ignored: DroppedPlaces = new Set(),
   ) {
     this.#create = create
     this.#whenReady = whenReady
@@ -50,10 +50,10 @@ export class StandIn {
     this.#ignored = ignored
   }
 
-  /** @param own - has Node.js bind the server, and emit its own error if that fails. */
+  /** @param own - lets Node.js bind the server, and emit its own error if that fails. */
   listen(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
     let closed = false
-    // The program may close it before there is a handoff; from then on that observes the server.
+    // The program may close the server before there is a handoff. Later the handoff observes it.
     installInertHandle(server, {
       onClose: () => {
         closed = true
@@ -74,33 +74,33 @@ export class StandIn {
   }
 
   /**
-   * The program has listened on nothing so far: takes part in the handoff without.
+   * Takes part in the handoff although the program has no listener yet.
    *
-   * @throws {@link HandoffError} of the handoff that cannot be made.
+   * @throws {@link HandoffError} as {@link createHandoff}.
    */
-  async idle(): Promise<void> {
+  async serveWithoutListener(): Promise<void> {
     if (this.#handoff !== undefined) return
     await this.#join()
-    if (this.#candidate !== undefined) this.#whenReady.idle(this.#candidate)
+    if (this.#candidate !== undefined) this.#whenReady.allowNoListener(this.#candidate)
   }
 
-  /** Ends the handoff of a program that has listened on nothing, and now makes one by itself. */
-  async giveWay(): Promise<void> {
+  /** Releases the handoff of a program without listeners that now creates its own. */
+  async release(): Promise<void> {
     const handoff = await this.#handoff
     handoff?.release()
   }
 
-  /** A program that listens again after an error gets a second try. */
+  /** Returns the handoff, and creates it if there is none or the last one failed. */
   #join(): HandoffProcess | Promise<HandoffProcess> {
     if (this.#handoff !== undefined) return this.#handoff
-    const begun = this.#create()
-    this.#handoff = begun instanceof Promise ? this.#follow(begun) : this.#joined(begun)
+    const created = this.#create()
+    this.#handoff = created instanceof Promise ? this.#awaitHandoff(created) : this.#keep(created)
     return this.#handoff
   }
 
-  async #follow(begun: Promise<HandoffProcess>): Promise<HandoffProcess> {
+  async #awaitHandoff(created: Promise<HandoffProcess>): Promise<HandoffProcess> {
     try {
-      this.#handoff = this.#joined(await begun)
+      this.#handoff = this.#keep(await created)
       return this.#handoff
     } catch (error) {
       this.#handoff = undefined
@@ -108,15 +108,15 @@ export class StandIn {
     }
   }
 
-  #joined(handoff: HandoffProcess): HandoffProcess {
+  #keep(handoff: HandoffProcess): HandoffProcess {
     this.#candidate = this.#candidateOf(handoff)
     return handoff
   }
 
   /**
-   * Runs the listen once there is a handoff, in this turn where that can be.
+   * Calls `listen` once there is a handoff, in this turn if possible.
    *
-   * @param onNone - called if there cannot be one.
+   * @param onNone - called if the handoff cannot be created.
    */
   async #run(
     listen: (handoff: HandoffProcess) => Promise<void>,
@@ -140,12 +140,12 @@ export class StandIn {
 
   #candidateOf(handoff: HandoffProcess): Candidate {
     const places = () => missingPlaces(handoff.unclaimed, this.#dropped)
-    // An old process that listens by itself is replaced for what it listens on.
-    const lost = () => (handoff.hasReceived ? [] : this.#lost(handoff))
+    // Ports of children only count if the old process itself has no listener.
+    const unserved = () => (handoff.hasReceived ? [] : this.#unservedPorts(handoff))
     const text = () =>
       [
         ...some(places(), (all) => missingText(all, handoff.replaces, elsewhere(handoff))),
-        ...some(lost(), lostText),
+        ...some(unserved(), unservedText),
       ].join('; ') || undefined
     handoff.onListenerClosed(() => this.#whenReady.changed())
     handoff.explainDelay(text)
@@ -154,32 +154,34 @@ export class StandIn {
         return handoff.listens
       },
       get missing() {
-        return [...places(), ...lostPlaces(lost())]
+        return [...places(), ...unservedPlaces(unserved())]
       },
       ready: () => {
-        if (!handoff.listens && handoff.generation === 1) handoff.warn(idleText(elsewhere(handoff)))
-        for (const warning of some(this.#lost(handoff), endingText)) handoff.warn(warning)
+        if (!handoff.listens && handoff.generation === 1)
+          handoff.warn(noListenerText(elsewhere(handoff)))
+        for (const warning of some(this.#unservedPorts(handoff), endingChildText))
+          handoff.warn(warning)
         return handoff.ready()
       },
       onMissing: () => handoff.warn(`not ready yet: ${text() ?? 'a listener is missing'}`),
     }
   }
 
-  #lost({ oldPid }: HandoffProcess): ListeningChild[] {
+  #unservedPorts({ oldPid }: HandoffProcess): ListeningChild[] {
     if (oldPid === undefined || this.#ignored.has('*')) return []
-    return lostPorts(
+    return unservedChildPorts(
       oldPid,
       (port) => this.#dropped.has(String(port)) || this.#ignored.has(String(port)),
     )
   }
 }
 
-/** The text about several things; none if there are none. */
+/** Returns the text about several things, or nothing if there are none. */
 function some<T>(things: readonly T[], text: (things: readonly T[]) => string): string[] {
   return things.length === 0 ? [] : [text(things)]
 }
 
-/** Where the program listens, and the old process does not. */
+/** Returns the ports of the program that the old process does not have. */
 function elsewhere({ receivedPorts }: HandoffProcess): Elsewhere {
   const known = new Set([...receivedPorts, process.debugPort])
   const ports = listeningPorts(process.pid).filter((port) => !known.has(port))

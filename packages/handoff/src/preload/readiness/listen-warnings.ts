@@ -1,27 +1,30 @@
-// The words about a program that does not listen where it might.
+// Words the warnings about listeners that a program lacks.
 
 import type { ListeningChild } from '../../io/listeners/listening-ports.ts'
 import { joinedTo, type ManifestEntry, placeOf } from '../../protocol/manifest.ts'
-import { type Dropped, isDropped } from './dropped.ts'
+import { type DroppedPlaces, isDropped } from './dropped-places.ts'
 
-/** Returns where the program has to listen and does not, for people. */
-export function missingPlaces(unclaimed: readonly ManifestEntry[], dropped: Dropped): string[] {
+/** Returns the addresses on which the program has to listen and does not. */
+export function missingPlaces(
+  unclaimed: readonly ManifestEntry[],
+  dropped: DroppedPlaces,
+): string[] {
   return (
     unclaimed
       .filter((entry) => !isDropped(entry, dropped))
-      // A joined listener comes with the one that it has joined.
+      // A joined listener belongs to the listener that it has joined.
       .filter(({ key }) => joinedTo(key) === undefined)
       .map(placeOf)
   )
 }
 
-/** Where else the program listens. */
+/** Ports of the program that are not handed over. */
 export interface Elsewhere {
   readonly ports: readonly number[]
   readonly children: readonly ListeningChild[]
 }
 
-/** @param hasOld - whether an old process listens there; else the listeners were kept for this one. */
+/** @param hasOld - whether an old process listens there; if not, the supervisor kept the listeners. */
 export function missingText(
   places: readonly string[],
   hasOld: boolean,
@@ -38,27 +41,27 @@ export function missingText(
   return `${text}; it listens on ${portsText(ports)} instead${why}`
 }
 
-/** About a program that listens on nothing. */
-export function idleText({ children }: Elsewhere): string {
+/** Returns the warning about a program that listens on nothing. */
+export function noListenerText({ children }: Elsewhere): string {
   const text = 'there is nothing to hand over: the program itself listens on no port and no path'
   if (children.length > 0) return `${text}; ${childrenText(children)}`
   return `${text} of its own (port 0 and HANDOFF_IGNORE are left to it). It runs, and a reload starts a new process and then stops the old one`
 }
 
-/** About children of the old process that listen where nothing of this process does. */
-export function lostText(lost: readonly ListeningChild[]): string {
+/** Returns the error about children of the old process whose ports this process does not serve. */
+export function unservedText(lost: readonly ListeningChild[]): string {
   const all = lost.map((child) => `a child of the old process ${nameOf(child)}`)
   return `${all.join(', ')}, and no child of this process does. It ends with the old process. ${remedy}`
 }
 
-/** The same as one warning, if the handoff goes on. */
-export function endingText(lost: readonly ListeningChild[]): string {
+/** Returns the same as a warning, for a handoff that continues. */
+export function endingChildText(lost: readonly ListeningChild[]): string {
   const all = lost.map((child) => `a child of the old process ${nameOf(child)}`)
   return `${all.join(', ')}, and ends with the old process: clients are refused there until a child of this process listens`
 }
 
-/** What differs between two sets of them. */
-export function lostPlaces(lost: readonly ListeningChild[]): string[] {
+/** Returns a text for each port, to compare two sets of children. */
+export function unservedPlaces(lost: readonly ListeningChild[]): string[] {
   return lost.flatMap(({ pid, ports }) => ports.map((port) => `port ${port} of pid ${pid}`))
 }
 

@@ -1,4 +1,4 @@
-// A notify socket for the program alone: its READY=1 is for the handoff, the rest for its supervisor.
+// Receives the program's sd_notify messages: READY=1 is for the handoff, the rest for the supervisor.
 
 import { rmSync } from 'node:fs'
 import { DatagramListener, sendDatagram } from '../io/channel/datagram.ts'
@@ -7,13 +7,13 @@ import { privateDirectory } from '../io/rendezvous/rendezvous.ts'
 import type { System } from '../io/system/system.ts'
 
 /**
- * Puts a socket of this process in the place of the supervisor's, or systemd's, in the environment:
- * there READY=1 would say that the whole service is ready.
+ * Replaces the socket of the supervisor or systemd in the environment by one of this process. Otherwise
+ * READY=1 of the program would report the whole service as ready.
  *
  * @param supervisor - the path that was in the environment.
- * @returns the undo; the variable is its caller's to restore.
+ * @returns a function that closes the socket; the caller restores the variable.
  */
-export function hearNotifications(
+export function receiveNotifications(
   supervisor: string,
   system: System,
   onReady: () => void,
@@ -45,14 +45,14 @@ export function hearNotifications(
     try {
       rmSync(directory, { recursive: true, force: true })
     } catch (error) {
-      // A program that has given up its rights since cannot, and its exit must not fail by that.
+      // A program that has given up root cannot remove it; its exit must not fail because of that.
       warn('cannot clean up', error as Error)
     }
   }
   return end
 }
 
-/** The lines of a notification without READY=1. */
+/** Splits READY=1 from the other lines of a notification. */
 function splitReady(text: string): { ready: boolean; rest: string } {
   const lines = text.split('\n')
   const rest = lines.filter((line) => line !== 'READY=1' && line !== '')
