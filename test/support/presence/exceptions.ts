@@ -20,11 +20,11 @@ export function withoutExceptions(program: string, output: string): string {
 
 export const exceptions: readonly Exception[] = [
   {
-    text: 'While a process that was replaced finishes what is under way, its servers say that they listen, and emit no `close` before the program closes them.',
+    text: 'While a replaced process finishes requests under way, its servers have `listening` set, and emit no `close` before the program closes them.',
     programs: [],
   },
   {
-    text: 'An upgraded socket has a `write` and an `end` of its own, which are not enumerable.',
+    text: 'An upgraded socket has its own `write` and `end`, which are not enumerable.',
     programs: [],
   },
   {
@@ -36,19 +36,19 @@ export const exceptions: readonly Exception[] = [
     programs: [],
   },
   {
-    text: 'Removing the path of a Unix socket does nothing in a process that does not serve there, or no longer; see [limits.md](limits.md#unix-paths).',
+    text: 'Removing the path of a Unix socket has no effect in a process that does not serve there (any more); see [limits.md](limits.md#unix-paths).',
     programs: [],
   },
   {
-    text: 'The path that a killed server left behind is replaced, where Node.js alone fails with `EADDRINUSE`. A path that is too long for the kernel, which Node.js 20 cuts, is not handed over, and a warning says so.',
+    text: 'The path of a killed server is replaced; Node.js alone fails with `EADDRINUSE`. A path that is too long for the kernel, which Node.js 20 truncates, is not handed over, with a warning.',
     programs: [],
   },
   {
-    text: 'A UDP socket is the same socket in both: a multicast group that the old process has joined cannot be joined again by the new one (`EADDRINUSE`).',
+    text: 'Both processes have the same UDP socket: the new one cannot join a multicast group that the old one has joined (`EADDRINUSE`).',
     programs: [],
   },
   {
-    text: 'A UDP socket is bound in a turn of its own: one that the program closes in the turns right after its `bind` does not emit `listening` first.',
+    text: 'A UDP socket is bound in a later turn. If the program closes it right after `bind`, it does not emit `listening` first.',
     programs: ['udp-close-early.cjs'],
     hidden: [[/^socket [12] listening\n/gm, '']],
   },
@@ -57,7 +57,7 @@ export const exceptions: readonly Exception[] = [
     programs: [],
   },
   {
-    text: '`--import`, of whatever module, lets Node.js run the entry in another way: its first ticks come after its first microtasks, the frames below those of the entry are others, and Node.js itself listens to `exit` until the entry has run.',
+    text: 'With any `--import` Node.js runs the entry differently: its first ticks come after its first microtasks, the stack has other frames below the entry, and Node.js itself listens to `exit` until the entry has run.',
     programs: [
       'order-of-turns.cjs',
       'process-listeners.cjs',
@@ -75,18 +75,18 @@ export const exceptions: readonly Exception[] = [
     ],
   },
   {
-    text: '`process.getActiveResourcesInfo()` names a timer of ours for a moment after a `listen`.',
+    text: '`process.getActiveResourcesInfo()` shows a timer of socket-handoff for some milliseconds after a `listen`.',
     programs: ['process-resources.cjs'],
     // Before that, closed files of the module loader.
     hidden: [[/^(start|listening|later) .*\n/gm, '']],
   },
   {
-    text: 'On Node.js 22 and later `globalThis` has symbols of undici before the first use of `fetch`: an ES module that imports `node:http`, as ours do, loads it.',
+    text: 'On Node.js 22 and later `globalThis` has symbols of undici before the first use of `fetch`, since an ES module that imports `node:http` loads it.',
     programs: ['process-facts.cjs'],
     hidden: [[/,Symbol\(undici\.globalDispatcher\.\d\)/g, '']],
   },
   {
-    text: '`HANDOFF_WORKER` stands in the environment under `handoff run`.',
+    text: '`HANDOFF_WORKER` is in the environment under `handoff run`.',
     programs: ['child-process.cjs', 'process-facts.cjs'],
     hidden: [
       [/\[ 'HANDOFF_WORKER' \]/g, '[]'],
@@ -96,7 +96,7 @@ export const exceptions: readonly Exception[] = [
     ],
   },
   {
-    text: '`cluster.fork` and a few methods of sockets, servers and the process have our source text, though the name, the length and the place that they have without us.',
+    text: '`cluster.fork` and a few methods of sockets, servers and the process have the source text of socket-handoff; name, length and place are unchanged.',
     programs: ['prototypes.cjs', 'prototypes.mjs'],
     hidden: [
       [/^((?:fork|_listen2|bind|setNoDelay|_destroy): .* )\d+ length,name(,prototype)?/gm, '$1'],
@@ -107,7 +107,7 @@ export const exceptions: readonly Exception[] = [
     ],
   },
   {
-    text: 'Under `handoff run` the preload comes before all others. By itself (`node --import socket-handoff/register`) it comes after those in `NODE_OPTIONS`, and what they listen on is not taken.',
+    text: 'Under `handoff run` the preload runs before all others. With `node --import socket-handoff/register` it runs after those in `NODE_OPTIONS`, whose listeners are not handed over.',
     programs: [],
   },
 ]
