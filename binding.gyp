@@ -40,9 +40,14 @@
             # Calls fail while a worker is terminated; that must not end the process.
             "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
           ],
-          "cflags": ["-fvisibility=hidden", "-Wall", "-Wextra"],
+          # Small: 56 kB and not 191, so that it loads faster. The time of its functions is the kernel's.
+          "cflags": ["-Os", "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden", "-Wall", "-Wextra"],
+          "ldflags": ["-Wl,--gc-sections"],
+          "configurations": { "Release": { "cflags!": ["-O3"] } },
           "cflags_cc": ["-fno-exceptions", "-fno-rtti"],
           "xcode_settings": {
+            "DEAD_CODE_STRIPPING": "YES",
+            "GCC_OPTIMIZATION_LEVEL": "s",
             "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
             "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
             "CLANG_CXX_LIBRARY": "libc++",
