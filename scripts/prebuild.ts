@@ -10,9 +10,8 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { buildAddon } from '../packages/handoff/src/cli/native/build.ts'
 import { findNodeGyp, headerFlags } from '../packages/handoff/src/cli/native/node-gyp.ts'
-import { libcOf } from '../packages/handoff/src/io/native/addon-file.ts'
 import { addonPath, copyAddonSources, root } from './addon-sources.ts'
-import { prebuildPath, problemOf, type Target, writeHash } from './prebuilds.ts'
+import { host, prebuildPath, problemOf, type Target, writeHash } from './prebuilds.ts'
 
 /** Names that GNU tools for another architecture begin with. */
 const toolPrefixes: Readonly<Record<string, string>> = {
@@ -24,11 +23,7 @@ const toolPrefixes: Readonly<Record<string, string>> = {
 const oldestGlibc = [2, 28] as const
 
 const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } })
-const target: Target = {
-  platform: process.platform,
-  arch: values.arch,
-  ...(process.platform === 'linux' && { libc: libcOf('/proc/self/exe') }),
-}
+const target = host(values.arch)
 
 copyAddonSources()
 if (problemOf(target) === undefined) console.log(`${prebuildPath(target)} is up to date`)

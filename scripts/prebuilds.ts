@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Libc, prebuildName } from '../packages/handoff/src/io/native/addon-file.ts'
+import { type Libc, libcOf, prebuildName } from '../packages/handoff/src/io/native/addon-file.ts'
 import { hashAddonSources, packagePath } from './addon-sources.ts'
 
 export interface Target {
@@ -21,6 +21,12 @@ export const targets: readonly Target[] = [
   { platform: 'darwin', arch: 'x64' },
   { platform: 'darwin', arch: 'arm64' },
 ]
+
+/** Returns the target of this machine, or of another architecture. */
+export function host(arch: string = process.arch): Target {
+  const { platform } = process
+  return { platform, arch, ...(platform === 'linux' && { libc: libcOf('/proc/self/exe') }) }
+}
 
 /** Returns the path of a target's addon. */
 export function prebuildPath({ platform, arch, libc }: Target): string {

@@ -1,9 +1,8 @@
 // `handoff build-native`: builds the native core where no prebuilt one fits.
 
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadNative } from '../../io/native/addon.ts'
-import { ownBuild, packageRoot } from '../../io/native/addon-file.ts'
+import { isClone, ownBuild, packageRoot } from '../../io/native/addon-file.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { buildAddon } from '../native/build.ts'
 import { findNodeGyp, headerFlags, missingTools } from '../native/node-gyp.ts'
@@ -17,10 +16,8 @@ import { findNodeGyp, headerFlags, missingTools } from '../native/node-gyp.ts'
  */
 export function buildNative(): number {
   const root = packageRoot()
+  if (isClone(root)) throw cannotBuild(`${root} is a clone`, 'Run `npm run setup` there.')
   const sources = join(root, 'addon')
-  if (!existsSync(sources)) {
-    throw cannotBuild(`${sources} does not exist`, 'In a clone of the repository: `npm run setup`.')
-  }
   const missing = missingTools()
   if (missing.length > 0) throw cannotBuild(`${missing.join(' and ')} not found`, toolsHelp)
   const nodeGyp = findNodeGyp([process.cwd(), root])

@@ -37,8 +37,12 @@ export function* addonPlaces(root = packageRoot()): Generator<string> {
   yield join(root, 'prebuilds', prebuildName())
 }
 
-/** Whether this is a clone of the repository, where binding.gyp lies two directories up. */
-function isClone(root: string): boolean {
+/**
+ * Returns whether this is a clone of the repository, where binding.gyp lies two directories up.
+ *
+ * @internal
+ */
+export function isClone(root: string): boolean {
   return basename(dirname(root)) === 'packages'
 }
 

@@ -1,0 +1,2 @@
+// For require(): the ES module itself.
+module.exports = require('../dist/channel.js')
