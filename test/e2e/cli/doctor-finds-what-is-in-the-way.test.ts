@@ -51,7 +51,7 @@ test('a run directory that others may enter is a problem', async () => {
   chmodSync(project.runs, 0o777)
   const { exitCode, problems } = await diagnose(project)
   expect(exitCode).toBe(1)
-  expect(problems).toMatchObject([{ why: expect.stringMatching(/others may write to it/) }])
+  expect(problems).toMatchObject([{ why: expect.stringMatching(/other users may write to it/) }])
 })
 
 test('nothing is left of a place that is not there yet, however deep', async () => {

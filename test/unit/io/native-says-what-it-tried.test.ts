@@ -79,5 +79,5 @@ test.each(['bun', 'deno'])('%s is told before anything is tried', async (runtime
   onTestFinished(() => void Reflect.deleteProperty(process.versions, runtime))
   const error = thrownBy(await freshLoader())
   expect(error.code).toBe('ERR_HANDOFF_UNSUPPORTED_PLATFORM')
-  expect(error.message).toContain(`this is ${runtime}, which is not Node.js`)
+  expect(error.message).toContain(`it needs Node.js, and this is ${runtime}`)
 })

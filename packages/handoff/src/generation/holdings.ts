@@ -138,7 +138,7 @@ export class Holdings {
   closeGate(gate: Gate, unlink: boolean): void {
     if (!this.#removeGate(gate)) return
     const { held } = gate
-    if (!this.listeners.giveBack(held)) {
+    if (!this.listeners.unclaim(held)) {
       const vacate = held.receivedAs !== undefined && this.areHeldElsewhere()
       if (vacate) this.#cleanUp(() => this.listeners.vacate(held))
       else this.drop(held, { unlink })

@@ -84,7 +84,7 @@ export class TakeBack {
         try {
           const { held } = gate
           // The new process had closed it: bound anew, it is at its place again.
-          const isShut = !this.#dropped.has(gate) && !holdings.listeners.regain(held)
+          const isShut = !this.#dropped.has(gate) && !holdings.listeners.makeReachable(held)
           if (isShut) holdings.drop(held, { unlink: false })
           let restored: HeldListener | undefined
           if (this.#dropped.delete(gate) || isShut) {

@@ -82,13 +82,13 @@ export async function adoptServer(
     held = 'settled' in claimed ? claim(address, options, backlog, adoption) : claimed
     adoption.ticketKeys.giveTo(server, held.receivedAs)
     const accepts = adoption.accept() && held.refusal === undefined
-    const attached = gate.attach(held, accepts, options.path)
+    const listens = gate.listen(held, accepts, options.path)
     // A path that came has its mode; what is waited on in its place needs none.
     if (options.path !== undefined && !accepts) ignoreMode(server)
     // Before `listening` is told: whoever hears it may say that this process is ready.
     adoption.gates.add(gate)
     for (const more of adoption.listeners.claimJoined(held)) adoption.gates.add(gate.join(more))
-    await attached
+    await listens
     // Closed by the application meanwhile: its listener went with it.
     if (gate.closed) return undefined
   } catch (error) {
@@ -147,13 +147,13 @@ function claimNow(
 function dropJoined(gate: Gate, { gates, listeners }: Adoption): void {
   for (const other of gatesJoinedTo(gate, gates)) {
     gates.delete(other)
-    if (!listeners.giveBack(other.held)) listeners.drop(other.held, { unlink: false })
+    if (!listeners.unclaim(other.held)) listeners.drop(other.held, { unlink: false })
   }
 }
 
 /** The listener could not be used: it waits for the next request, or is closed if we bound it. */
 function release(held: HeldListener, { listeners }: Adoption): void {
-  if (!listeners.giveBack(held)) listeners.drop(held, { unlink: true })
+  if (!listeners.unclaim(held)) listeners.drop(held, { unlink: true })
 }
 
 /** As Node's `signal` option; gives back its undo. */
@@ -213,14 +213,14 @@ export async function adoptSocket(
   })
   let gate: DatagramGate
   try {
-    gate = DatagramGate.attach(socket, held, adoption.accept(), adoption.handlers)
+    gate = DatagramGate.bind(socket, held, adoption.accept(), adoption.handlers)
   } catch (error) {
     release(held, adoption)
     throw error
   }
   // Before `listening` is emitted: the program may close the socket then.
   adoption.gates.add(gate)
-  await gate.announce()
+  await gate.emitListening()
   return gate.closed ? undefined : gate
 }
 

@@ -20,11 +20,11 @@ export class DatagramGate implements Gate {
 
   /**
    * Binds the socket to the listener. It does not read until it may accept, so that the old process
-   * gets every datagram. {@link DatagramGate.announce} emits `listening`.
+   * gets every datagram. {@link DatagramGate.emitListening} emits `listening`.
    *
    * @throws the error of `socket.bind`.
    */
-  static attach(
+  static bind(
     socket: Socket,
     held: HeldListener,
     accept: boolean,
@@ -54,7 +54,7 @@ export class DatagramGate implements Gate {
    * Emits `listening` at the next tick, as Node.js does: an exception of a listener is uncaught, and no
    * failure of the bind.
    */
-  announce(): Promise<void> {
+  emitListening(): Promise<void> {
     return new Promise((resolve) => {
       process.nextTick(() => {
         try {

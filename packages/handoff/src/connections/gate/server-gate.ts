@@ -73,14 +73,14 @@ export class ServerGate implements Gate {
    *
    * @param path - of a Unix listener, as the program wrote it.
    */
-  async attach(held: HeldListener, accept: boolean, path?: string): Promise<void> {
+  async listen(held: HeldListener, accept: boolean, path?: string): Promise<void> {
     this.#held = held
     this.#path = path
     const address = this.#address
     this.#state = accept ? 'open' : 'waiting'
     try {
       const fd = accept ? dup(held.fd) : openPlaceholder()
-      const listens = this.#listen(fd, true, accept ? undefined : address)
+      const listens = this.#listenOn(fd, true, accept ? undefined : address)
       setAddressFields(this.#server, address)
       if (!accept) refuseConnections(this.#server)
       await listens
@@ -107,7 +107,7 @@ export class ServerGate implements Gate {
     const before = this.#state
     this.#state = 'open'
     try {
-      await this.#listen(dup(this.held.fd), false)
+      await this.#listenOn(dup(this.held.fd), false)
     } catch (error) {
       if (this.#state === 'open') this.#state = before
       throw error
@@ -125,7 +125,7 @@ export class ServerGate implements Gate {
     installInertHandle(this.#server, { onClose: () => this.#onClose(), address: this.#address })
   }
 
-  #listen(fd: number, shows: boolean, address?: ReturnType<typeof addressOf>): Promise<void> {
+  #listenOn(fd: number, shows: boolean, address?: ReturnType<typeof addressOf>): Promise<void> {
     const onClose = () => this.#onClose()
     return listenOn(this.#server, { fd, backlog: this.#backlog, shows, address, onClose })
   }

@@ -32,9 +32,9 @@ export function endSession(session: Http2Session, transport: Socket): void {
   markClosed(transport)
   if (session.encrypted) return session.close()
   const begin = () => {
-    const notice = writeGoaway(session, transport)
-    if (notice === 'busy') ping(session, begin)
-    else if (notice === 'sent') ping(session, () => ping(session, () => session.close()))
+    const written = writeGoaway(session, transport)
+    if (written === 'busy') ping(session, begin)
+    else if (written === 'sent') ping(session, () => ping(session, () => session.close()))
     else session.close()
   }
   ping(session, begin)

@@ -80,5 +80,5 @@ function depart(
 function sizeOf(item: unknown): number {
   const size = Buffer.byteLength(JSON.stringify(item))
   if (size <= itemLimitBytes) return size
-  throw new RangeError(`its state takes ${size} bytes, and may take ${itemLimitBytes}`)
+  throw new RangeError(`its state has ${size} bytes, and the limit is ${itemLimitBytes}`)
 }

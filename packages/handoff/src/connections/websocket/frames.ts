@@ -40,7 +40,7 @@ export class FrameReader {
         at += taken
       } else {
         this.#header[this.#headerBytes++] = bytes[at++] as number
-        if (this.#headerBytes === headerLength(this.#header, this.#headerBytes)) this.#begin()
+        if (this.#headerBytes === headerLength(this.#header, this.#headerBytes)) this.#startFrame()
       }
     }
   }
@@ -56,7 +56,7 @@ export class FrameReader {
   }
 
   /** The header is complete. */
-  #begin(): void {
+  #startFrame(): void {
     const [first = 0] = this.#header
     const opcode = first & 0x0f
     const isFinal = (first & 0x80) !== 0

@@ -138,7 +138,7 @@ export class Listeners {
    *
    * @returns false, without a change, if this process bound the listener itself or has committed.
    */
-  giveBack(held: HeldListener): boolean {
+  unclaim(held: HeldListener): boolean {
     const { entry, fd, receivedAs, reservedAs } = held
     if (this.#committed || this.#abandoned) return false
     if (receivedAs === undefined && reservedAs === undefined) return false
@@ -168,7 +168,7 @@ export class Listeners {
    *
    * @returns false if only a new listener at its address can do that.
    */
-  regain({ entry, fd }: HeldListener): boolean {
+  makeReachable({ entry, fd }: HeldListener): boolean {
     if (entry.protocol === 'tcp') return describe(fd).listening
     if (entry.protocol === 'udp' || entry.inode === undefined) return true
     if (this.#paths.isReleased(entry.address)) return true

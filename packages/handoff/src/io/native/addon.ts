@@ -93,7 +93,7 @@ function load(): Native {
   if (runtime !== undefined) {
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
-      `cannot load the native core: this is ${runtime}, which is not Node.js`,
+      `cannot load the native core: it needs Node.js, and this is ${runtime}`,
     )
   }
   if (process.platform === 'win32') {

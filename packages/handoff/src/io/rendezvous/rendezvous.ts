@@ -213,7 +213,7 @@ function checkPlace(path: string, trust: Trust): boolean {
     throw unsafe(path, `the directory ${directory} belongs to uid ${parent.uid}, not to uid ${uid}`)
   }
   if ((parent.mode & 0o022n) !== 0n) {
-    throw unsafe(path, `others may write to the directory ${directory}`)
+    throw unsafe(path, `other users may write to the directory ${directory}`)
   }
   const stat = statOfPath(path)
   if (stat === undefined) return false
@@ -247,7 +247,7 @@ function unsafe(path: string, reason: string): HandoffError {
 function busy(path: string): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_BUSY',
-    `cannot bind the rendezvous socket ${path}: another process has just taken it`,
+    `cannot bind the rendezvous socket ${path}: another process has just bound it`,
     { stage: 'discover' },
   )
 }

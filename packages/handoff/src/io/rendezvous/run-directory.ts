@@ -134,7 +134,7 @@ function checkLength(rendezvous: string): string {
   if (bytes <= pathLimitBytes) return rendezvous
   throw new HandoffError(
     'ERR_HANDOFF_PATH_TOO_LONG',
-    `cannot use ${rendezvous}: it has ${bytes} bytes, and a socket's path may have ${pathLimitBytes}`,
+    `cannot use ${rendezvous}: it has ${bytes} bytes, and the limit for the path of a socket is ${pathLimitBytes}`,
   )
 }
 
@@ -234,7 +234,7 @@ function checkOuter(path: string, stat: Stats, owner: number): void {
   // The sticky bit of /tmp keeps other users from renaming our directory: inode(7).
   const sticky = (stat.mode & 0o1000) !== 0
   if ((stat.mode & 0o022) !== 0 && !sticky)
-    throw unsafe(path, `others may write to it${mode(stat)}`)
+    throw unsafe(path, `other users may write to it${mode(stat)}`)
 }
 
 /** Checks that only the owner can enter a directory: it gives access to the sockets of the server. */
@@ -242,7 +242,7 @@ function checkPrivate(path: string, stat: Stats, owner: number): void {
   if (stat.isSymbolicLink()) throw unsafe(path, 'it is a symbolic link')
   if (!stat.isDirectory()) throw unsafe(path, 'it is not a directory')
   if (stat.uid !== owner) throw foreign(path, stat, owner)
-  if ((stat.mode & 0o077) !== 0) throw unsafe(path, `others may enter it${mode(stat)}`)
+  if ((stat.mode & 0o077) !== 0) throw unsafe(path, `other users may enter it${mode(stat)}`)
 }
 
 function foreign(path: string, stat: Stats, owner: number): HandoffError {
