@@ -1,4 +1,4 @@
-// `npm start`: the example server under load, replaced again and again; then it is yours to edit.
+// `npm start`: replaces the example server several times under load; then it is yours to edit.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -49,25 +49,25 @@ async function startServer(): Promise<ChildProcess> {
   const exited = once(run, 'exit').then(() => {
     throw new Error(`the server did not start:\n${output.join('')}`)
   })
-  // With the tally given, its end is no news.
+  // After a successful start its exit is expected.
   exited.catch(() => {})
   await Promise.race([serving, exited])
   return run
 }
 
-/** What a command says, on either stream, line by line. */
+/** Calls `onLine` with each line of both streams. */
 function lines(child: ChildProcess, onLine: (line: string) => void): void {
   for (const input of [child.stdout, child.stderr]) {
     if (input !== null) createInterface({ input }).on('line', onLine)
   }
 }
 
-/** Replaces the server once; resolves with the last word of the command line. */
+/** Replaces the server once; resolves with the result of the command. */
 async function reload(): Promise<Result> {
   const command = handoff('reload', '--json', name)
   let result: Result = { type: 'result', ok: false, atMs: 0, message: 'it said nothing' }
   lines(command, (line) => {
-    // What is not JSON is why there is none.
+    // Output that is not JSON is the reason of a failure.
     if (!line.startsWith('{')) result = { ...result, message: line }
     else if (line.includes('"type":"result"')) result = JSON.parse(line) as Result
   })
@@ -84,7 +84,7 @@ async function more(load: Load, requests: number): Promise<void> {
 async function main(): Promise<number> {
   const run = await startServer()
   console.log(`generation 1 serves its page at ${url}\n`)
-  // Ctrl-C reaches the supervisor as well, which then ends the server in order.
+  // Ctrl-C reaches the supervisor as well, and it ends the server gracefully.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => run.kill('SIGTERM'))
 

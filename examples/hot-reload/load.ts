@@ -1,4 +1,4 @@
-// A small steady load that never retries: what a client would notice of a handoff, it counts.
+// A small steady load that never retries: counts everything that a client would notice of a handoff.
 
 import http from 'node:http'
 

@@ -1,4 +1,4 @@
-// A Fastify server that is replaced while it serves. Open its page, edit this file, save it.
+// A Fastify server to edit while it serves. Open its page, edit this file, save it.
 
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -20,7 +20,7 @@ app.get('/', (_, reply) =>
 )
 app.get('/hello', (request) => ({ ...answer, port: request.socket.remotePort }))
 
-/** What the server knows of a WebSocket; it goes over with it. */
+/** The server's state of a WebSocket; it moves with the WebSocket. */
 interface Session {
   id: string
   openedAt: number

@@ -2,8 +2,8 @@
 //
 //   node reload-on-change.mjs DIRECTORY NAME
 //
-// Kubernetes writes them into a new directory and renames the link `..data` to it, so that all
-// files change at once. A mount with `subPath` is never updated.
+// Kubernetes writes the files to a new directory and renames the link `..data` to it, so that all
+// files change together. A mount with `subPath` is never updated.
 
 import { execFile } from 'node:child_process'
 import { watch } from 'node:fs'
@@ -24,7 +24,7 @@ function reload() {
     process.stdout.write(stdout)
     process.stderr.write(stderr)
     reloading = false
-    // Another start is under way, which may have read the files before they changed.
+    // The start under way may have read the files before they changed.
     const busy = stderr.includes('[ERR_HANDOFF_BUSY]')
     if (again || busy) setTimeout(reload, busy ? pauseMs : 0)
     again = false
@@ -36,5 +36,5 @@ watch(directory, (_, file) => {
 })
 console.log(`watching ${directory}`)
 
-// The kernel gives PID 1 no default action for a signal: without this it stays until it is killed.
+// The kernel gives PID 1 no default action for a signal: without this handler it runs until SIGKILL.
 process.once('SIGTERM', () => process.exit(0))

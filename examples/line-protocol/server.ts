@@ -1,5 +1,5 @@
-// A line protocol over TCP: each line is counted and given back. The count belongs to the
-// connection, and goes with it when the server is replaced.
+// A line protocol over TCP: the server counts each line and returns it. The count moves with the
+// connection when the server is replaced.
 
 import net, { type Socket } from 'node:net'
 import { createHandoff } from 'socket-handoff'
@@ -27,11 +27,11 @@ const server = net.createServer((socket) => {
       socket.write(`${session.count} ${line} (generation ${handoff.generation})\n`)
     }
   })
-  socket.on('error', () => socket.destroy()) // The client is gone; there is nobody to tell.
+  socket.on('error', () => socket.destroy()) // The client has disconnected.
 })
 handoff.moveConnections(server, {
-  // Every line is answered as it is read, so that nothing is under way between two reads. The
-  // decoder of setEncoding may hold part of a character; half a line may only stay in here.
+  // Each line is answered when it is read, so no work is under way between two reads. Half a line
+  // keeps the connection here, and so does part of a character in the decoder of setEncoding.
   atRest: (socket) => sessionOf(socket).rest === '',
   export: (socket) => sessionOf(socket).count,
   import: (socket, count) => {
