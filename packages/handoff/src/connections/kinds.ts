@@ -35,7 +35,10 @@ export interface MoverContext {
   onWarning(message: string): void
 }
 
-/** Each makes the mover of a server, or returns undefined if no connection of it has the kind. */
+/**
+ * Each makes the mover of a server, or returns undefined if no connection of it has the kind. A new kind is
+ * a room with its mover, and one line here; {@link ServerMover} lists what a mover may do.
+ */
 const makers = {
   http: (of: MoverContext) =>
     of.server instanceof http.Server ? new HttpMover(of.server, of) : undefined,

@@ -234,7 +234,7 @@ export class HandoffProcess implements Handoff {
   }
 
   ready(): Promise<void> {
-    this.#parts.listening.checkStandIns()
+    this.#parts.listening.checkProbes()
     return this.#parts.birth.ready()
   }
 

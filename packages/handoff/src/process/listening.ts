@@ -18,10 +18,10 @@ import { HandoffError } from '../terms/errors.ts'
 import { type Adoption, adoptServer, adoptSocket, type BindSocketOptions } from './adopt.ts'
 
 /**
- * How long a server may listen on a stand-in, in milliseconds: one that only tries its port closes
+ * How long a server may listen without a descriptor, in milliseconds: one that only tries its port closes
  * within a few turns of the event loop.
  */
-const standInMs = 1_000
+const probeMs = 1_000
 
 export interface ListeningContext {
   readonly system: System
@@ -111,7 +111,7 @@ export class Listening {
   ): Promise<void> {
     const adoption = { ...this.#adoption, mayProbe }
     const gate = await this.#keepError(adoptServer(server, options, adoption, own))
-    if (gate?.held.refusal !== undefined) return this.#endStandIn(gate)
+    if (gate?.held.refusal !== undefined) return this.#limitProbe(gate)
     this.#context.manager.follow()
     // The commit may have come while it was on its way.
     if (!this.#adoption.accept() || gate === undefined) return
@@ -125,8 +125,8 @@ export class Listening {
     if (this.#adoption.accept()) await gate?.open()
   }
 
-  /** Fails the start if a server still listens on nothing but a stand-in. */
-  checkStandIns(): void {
+  /** Fails the start if a server still listens without a descriptor. */
+  checkProbes(): void {
     const { holdings, birth } = this.#context
     for (const { held } of holdings.gates) {
       const { refusal } = held
@@ -137,12 +137,12 @@ export class Listening {
     }
   }
 
-  #endStandIn(gate: Gate): void {
+  #limitProbe(gate: Gate): void {
     const { system, holdings } = this.#context
     const check = () => {
-      if (holdings.gates.has(gate)) this.checkStandIns()
+      if (holdings.gates.has(gate)) this.checkProbes()
     }
-    system.timer(standInMs, check, true)
+    system.timer(probeMs, check, true)
   }
 
   async #keepError<T>(adopted: Promise<T>): Promise<T> {
