@@ -1,8 +1,7 @@
 // The kinds of connections that can change process: one line for each.
 
-import http from 'node:http'
 import type { Server, Socket } from 'node:net'
-import tls from 'node:tls'
+import { isHttpServer, isTlsServer } from '../io/node/builtins.ts'
 import type { System } from '../io/system/system.ts'
 import type { CountedKind } from '../terms/fates.ts'
 import { HttpMover } from './http/mover.ts'
@@ -40,10 +39,9 @@ export interface MoverContext {
  * a room with its mover, and one line here; {@link ServerMover} lists what a mover may do.
  */
 const makers = {
-  http: (of: MoverContext) =>
-    of.server instanceof http.Server ? new HttpMover(of.server, of) : undefined,
+  http: (of: MoverContext) => (isHttpServer(of.server) ? new HttpMover(of.server, of) : undefined),
   websocket: (of: MoverContext) =>
-    of.server instanceof http.Server && of.webSockets !== undefined
+    isHttpServer(of.server) && of.webSockets !== undefined
       ? new WebSocketMover(of.server, of.webSockets, of)
       : undefined,
   raw: (of: MoverContext) => (speaksRaw(of.server) ? new RawMover(of.server, of) : undefined),
@@ -61,5 +59,5 @@ export function moversOf(context: MoverContext): ServerMover[] {
 
 /** Whether only the application knows the protocol of a server. */
 function speaksRaw(server: Server): boolean {
-  return !(server instanceof http.Server || server instanceof tls.Server)
+  return !(isHttpServer(server) || isTlsServer(server))
 }

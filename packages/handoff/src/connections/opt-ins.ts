@@ -1,8 +1,7 @@
 // What the application has opted in to move, beside HTTP/1.1 connections.
 
-import http from 'node:http'
 import type { Server } from 'node:net'
-import tls from 'node:tls'
+import { isHttpServer, isTlsServer } from '../io/node/builtins.ts'
 import { HandoffError } from '../terms/errors.ts'
 import type { ConnectionHooks } from './raw/mover.ts'
 import { OptedInServers } from './websocket/opted-in-servers.ts'
@@ -21,7 +20,7 @@ export class OptIns {
    * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION if the server speaks HTTP or TLS.
    */
   addConnections(server: Server, hooks: ConnectionHooks): () => void {
-    if (server instanceof http.Server || server instanceof tls.Server) {
+    if (isHttpServer(server) || isTlsServer(server)) {
       throw new HandoffError(
         'ERR_HANDOFF_INVALID_OPTION',
         'cannot move connections: the server speaks HTTP or TLS',

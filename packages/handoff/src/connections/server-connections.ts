@@ -1,11 +1,9 @@
 // The connections of one server: counts them, moves those that can move, and ends the others.
 
-import http from 'node:http'
 import type { Http2Session } from 'node:http2'
-import https from 'node:https'
 import type { Server, Socket } from 'node:net'
-import tls from 'node:tls'
 import { observeServer } from '../io/hooks/observe-server.ts'
+import { isHttpServer, isHttpsServer, isTlsServer } from '../io/node/builtins.ts'
 import { httpConnections } from '../io/node/internals/http-connections.ts'
 import { transportOf } from '../io/node/internals/tls.ts'
 import type { System } from '../io/system/system.ts'
@@ -53,9 +51,9 @@ export class ServerConnections {
     this.#handlers = handlers
     this.#counter = new KindCounter(server, handlers.fates)
     const { onQuiescent, onWarning } = handlers
-    if (server instanceof http.Server || server instanceof https.Server) {
+    if (isHttpServer(server) || isHttpsServer(server)) {
       // A TLS connection cannot move: its cipher state is in OpenSSL, which exports none.
-      const optedIn = server instanceof http.Server ? optIns.webSockets : undefined
+      const optedIn = isHttpServer(server) ? optIns.webSockets : undefined
       this.#webSockets = new WebSockets(this.#counter, system, optedIn, onQuiescent)
     }
     this.#movers = moversOf({
@@ -101,7 +99,7 @@ export class ServerConnections {
 
   /** The keys that encrypt the session tickets of a TLS server. A secret. */
   get ticketKeys(): Buffer | undefined {
-    return this.#server instanceof tls.Server ? this.#server.getTicketKeys() : undefined
+    return isTlsServer(this.#server) ? this.#server.getTicketKeys() : undefined
   }
 
   /**
@@ -135,7 +133,7 @@ export class ServerConnections {
   closeQuiescent(drainMs: number): void {
     this.#trackInjected()
     this.#webSockets?.closeSoon(drainMs)
-    if (this.#server instanceof tls.Server) closeIdleTls(this.#server)
+    if (isTlsServer(this.#server)) closeIdleTls(this.#server)
     for (const [transport, session] of this.#sessions) endSession(session, transport)
     for (const mover of this.#movers) {
       this.#counter.countParkedEnds('closed', mover, () => mover.closeQuiescent?.())

@@ -1,6 +1,5 @@
 // The preload of the main thread: hands the program's servers over without its knowledge.
 
-import cluster from 'node:cluster'
 import { dirname } from 'node:path'
 import { setEnvironmentData } from 'node:worker_threads'
 import { interceptBind } from '../io/hooks/bind-hook.ts'
@@ -8,6 +7,7 @@ import { hooksBindStep, interceptListen } from '../io/hooks/listen-hook.ts'
 import { KeptPaths, keepsAny } from '../io/listeners/kept-paths.ts'
 import { loadNative } from '../io/native/addon.ts'
 import { moduleFolder } from '../io/native/package-folder.ts'
+import { isClusterWorker } from '../io/node/builtins.ts'
 import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system/system.ts'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../process/claim.ts'
@@ -54,8 +54,8 @@ export function preloadMainThread(
   const rule = readReadyRule(system.env.HANDOFF_READY)
   program.withholdFlags(isOurs)
   const takesNothing = ignored.has('*')
-  if (cluster.isWorker && takesNothing) return
-  if (cluster.isWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
+  if (isClusterWorker && takesNothing) return
+  if (isClusterWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
 
   // A child that the program starts before it listens must not mistake itself for the new process.
   const variables = takeVariables(system.env)

@@ -1,7 +1,6 @@
 // Stage adopt, new side: a server's own listen, answered by a listener that was received or bound.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
-import { lookup } from 'node:dns'
 import { isIP, type Server } from 'node:net'
 import { DatagramGate } from '../connections/gate/datagram-gate.ts'
 import type { Gate, GateHandlers } from '../connections/gate/gate.ts'
@@ -13,6 +12,7 @@ import type { BindOptions, HeldListener } from '../io/listeners/held-listener.ts
 import type { Listeners } from '../io/listeners/listeners.ts'
 import { probeListener } from '../io/listeners/probe-listener.ts'
 import { type DescriptorFacts, describe, dup } from '../io/native/descriptors.ts'
+import { builtins } from '../io/node/builtins.ts'
 import { isClosedDatagram, isUdp6 } from '../io/node/internals/datagram.ts'
 import { abstractName, ignoreMode } from '../io/node/internals/server-handle.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
@@ -304,6 +304,6 @@ function resolve(host: string | undefined, family: 0 | 4 | 6 = 0): Promise<strin
     return Promise.resolve(host === '' ? undefined : host)
   }
   return new Promise((done, fail) => {
-    lookup(host, family, (error, address) => (error ? fail(error) : done(address)))
+    builtins.dns.lookup(host, family, (error, address) => (error ? fail(error) : done(address)))
   })
 }

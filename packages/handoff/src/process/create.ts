@@ -1,8 +1,8 @@
 // Makes the one handoff of this process, and takes its place in the line of generations.
 
-import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { loadNative } from '../io/native/addon.ts'
+import { isClusterWorker } from '../io/node/builtins.ts'
 import { realSystem } from '../io/system/system.ts'
 import { HandoffError } from '../terms/errors.ts'
 import { type HandoffOptions, readSettings, restoreVariables } from '../terms/options.ts'
@@ -47,7 +47,7 @@ function make(
   env: NodeJS.ProcessEnv,
 ): { handoff: HandoffProcess; failed: (error: unknown) => never } {
   loadNative()
-  if (cluster.isWorker) {
+  if (isClusterWorker) {
     throw new HandoffError(
       'ERR_HANDOFF_CLUSTER',
       'cannot create a handoff: this process is a cluster worker',

@@ -1,7 +1,8 @@
 // Ends HTTP/2 sessions gracefully: refuses no stream that the client could open in good faith.
 
-import { constants, type Http2Session } from 'node:http2'
+import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
+import { builtins } from '../../io/node/builtins.ts'
 import { writeGoaway } from '../../io/node/goaway-frame.ts'
 import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
@@ -81,7 +82,7 @@ function endEncrypted(session: Http2Session, transport: Socket, stream: unknown[
   }
   ending.add(session)
   markClosed(transport)
-  session.goaway(constants.NGHTTP2_NO_ERROR, allStreams)
+  session.goaway(builtins.http2.constants.NGHTTP2_NO_ERROR, allStreams)
   if (!session.ping(() => release())) release()
   return true
 }

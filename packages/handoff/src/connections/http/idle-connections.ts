@@ -1,7 +1,8 @@
 // Finds the HTTP/1.1 connections that are between two requests, by the server's own public method.
 
-import { Server } from 'node:http'
+import type { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
+import { builtins } from '../../io/node/builtins.ts'
 import { idleConnections } from '../../io/node/internals/http-connections.ts'
 import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
@@ -48,7 +49,7 @@ export function sortConnections(
       }
     }
     // The server's own may be shadowed, to close parked connections as well.
-    Server.prototype.closeIdleConnections.call(server)
+    builtins.http.Server.prototype.closeIdleConnections.call(server)
   } finally {
     for (const restore of undo.reverse()) restore()
   }

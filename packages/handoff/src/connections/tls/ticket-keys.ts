@@ -1,7 +1,7 @@
 // Moves the keys of TLS session tickets: with them the new process resumes sessions of the old one.
 
 import type { Server } from 'node:net'
-import tls from 'node:tls'
+import { isTlsServer } from '../../io/node/builtins.ts'
 import { hasOwnTicketKeys } from '../../io/node/internals/tls.ts'
 
 /** 16 bytes of name, 16 of HMAC key, 16 of AES key (tls.Server.setTicketKeys). */
@@ -31,7 +31,7 @@ export class ReceivedTicketKeys {
   /** Gives a server the keys of its listener, unless its application has chosen other keys. */
   giveTo(server: Server, receivedAs: string | undefined): void {
     const keys = receivedAs === undefined ? undefined : this.#keys.get(receivedAs)
-    if (keys === undefined || !(server instanceof tls.Server) || hasOwnTicketKeys(server)) return
+    if (keys === undefined || !isTlsServer(server) || hasOwnTicketKeys(server)) return
     server.setTicketKeys(keys)
   }
 }

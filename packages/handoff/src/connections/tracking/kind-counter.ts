@@ -1,8 +1,7 @@
 // Counts the connections of one server by kind, and how each of them ends.
 
-import http from 'node:http'
 import type { Server, Socket } from 'node:net'
-import tls from 'node:tls'
+import { isHttpServer, isTlsServer } from '../../io/node/builtins.ts'
 import { transportOf } from '../../io/node/internals/tls.ts'
 import { addKinds, type CountedKind, type Fate, type KindCounts, total } from '../../terms/fates.ts'
 import { fateOf } from './end-reasons.ts'
@@ -16,8 +15,7 @@ export class KindCounter {
   #unusual: KindCounts = {}
 
   constructor(server: Server, fates: FateCounter) {
-    const isHttp = server instanceof http.Server
-    this.#usual = isHttp ? 'http' : server instanceof tls.Server ? 'tls' : 'raw'
+    this.#usual = isHttpServer(server) ? 'http' : isTlsServer(server) ? 'tls' : 'raw'
     this.#fates = fates
   }
 

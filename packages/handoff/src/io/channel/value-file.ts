@@ -1,11 +1,11 @@
 // Carries values that are too large for a frame: in an unlinked temporary file, by its descriptor.
 
-import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { statOfDescriptor } from '../files/file-stat.ts'
+import { builtins } from '../node/builtins.ts'
 
 /** Largest value: a string of V8 holds no more (String::kMaxLength, 2^29 - 24). */
 export const valueLimitBytes = 2 ** 29 - 24
@@ -13,7 +13,7 @@ export const valueLimitBytes = 2 ** 29 - 24
 /** Created with O_EXCL, which does not follow a symbolic link of another user: open(2). */
 const how = ['wx+', 0o600] as const
 
-const newPath = () => join(tmpdir(), `handoff-state-${randomUUID()}`)
+const newPath = () => join(tmpdir(), `handoff-state-${builtins.crypto.randomUUID()}`)
 
 /**
  * Writes a file that has no path and that no other user can open. The caller closes it.

@@ -1,7 +1,7 @@
 // Intercepts the listen of servers that the program creates: one hook on net's listen.
 
-import cluster from 'node:cluster'
 import net, { type Server } from 'node:net'
+import { isClusterWorker } from '../node/builtins.ts'
 import { hideOwnFrames } from '../node/hide-own-frames.ts'
 import {
   type BindStep,
@@ -68,7 +68,7 @@ export function listenOnDescriptor(server: Server, fd: number, backlog?: number)
 function hookedStep(this: Server, ...args: unknown[]): void {
   const bind = () => asOurs(() => Reflect.apply(bindStep, this, args))
   // A server that has a handle already got it from the program, or from the primary of a cluster.
-  const isGiven = handleOf(this) !== null && !cluster.isWorker
+  const isGiven = handleOf(this) !== null && !isClusterWorker
   const options = isOurs || isGiven ? undefined : readBindStep(args)
   if (options === undefined) return bind()
   if (pending.has(this)) throw alreadyListens()

@@ -1,10 +1,10 @@
 // Keeps the paths of Unix listeners, which programs remove before they listen and when they exit.
 
-import { createHash } from 'node:crypto'
 import { linkSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ManifestEntry } from '../../protocol/manifest.ts'
 import { unlinkUnguarded } from '../files/unlink-hook.ts'
+import { builtins } from '../node/builtins.ts'
 import { inodeAt, unlinkOwn } from './socket-path.ts'
 
 /**
@@ -136,7 +136,7 @@ export class KeptPaths {
     const directory = this.#directory()
     if (directory === undefined || path === '' || /^[@\0]/.test(path)) return undefined
     const absolute = resolve(path)
-    const name = createHash('sha256').update(absolute).digest('hex').slice(0, 8)
+    const name = builtins.crypto.createHash('sha256').update(absolute).digest('hex').slice(0, 8)
     return placeAt(directory, `kept-${name}`, absolute)
   }
 }

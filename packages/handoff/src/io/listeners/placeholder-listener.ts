@@ -1,9 +1,9 @@
 // A listening socket without clients: a server listens on it while it may not accept.
 
-import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { builtins } from '../node/builtins.ts'
 import { bindUnix } from './bind-socket.ts'
 
 /**
@@ -17,7 +17,8 @@ import { bindUnix } from './bind-socket.ts'
 export function openPlaceholder(): number {
   // Linux has abstract names, which leave no file (unix(7)). The server closes a connection that comes
   // nonetheless. Elsewhere: a file that is removed before another process can find it.
-  if (process.platform === 'linux') return bindUnix({ path: `@socket-handoff-${randomUUID()}` })
+  if (process.platform === 'linux')
+    return bindUnix({ path: `@socket-handoff-${builtins.crypto.randomUUID()}` })
   const directory = mkdtempSync(join(tmpdir(), 'handoff-'))
   try {
     return bindUnix({ path: join(directory, 's'), mode: 0o600 })

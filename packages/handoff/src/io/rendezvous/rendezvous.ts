@@ -1,6 +1,5 @@
 // The rendezvous socket: checks its path, binds it for all generations, hands it on, removes it.
 
-import { randomBytes } from 'node:crypto'
 import { type BigIntStats, rmdirSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { encode } from '../../protocol/codec.ts'
@@ -14,6 +13,7 @@ import { bindUnix } from '../listeners/bind-socket.ts'
 import { removeKept } from '../listeners/kept-paths.ts'
 import { unlinkOwn } from '../listeners/socket-path.ts'
 import { close } from '../native/descriptors.ts'
+import { builtins } from '../node/builtins.ts'
 import { privatePrefix } from './private-directories.ts'
 import { openRunDirectory } from './run-directory.ts'
 
@@ -79,7 +79,7 @@ export function privateRendezvous(system: { pid: number; env: NodeJS.ProcessEnv 
 
 /** Makes a directory for this process alone. */
 export function privateDirectory({ pid, env }: { pid: number; env: NodeJS.ProcessEnv }) {
-  const name = `${privatePrefix}${pid}-${randomBytes(4).toString('hex')}`
+  const name = `${privatePrefix}${pid}-${builtins.crypto.randomBytes(4).toString('hex')}`
   return openRunDirectory(name, env)
 }
 

@@ -1,6 +1,6 @@
 // The only access to clock, environment, signals, spawn and exit. Tests replace it.
 
-import { type SpawnOptions, spawn } from 'node:child_process'
+import type { SpawnOptions } from 'node:child_process'
 import { Console } from 'node:console'
 import { constants } from 'node:os'
 import { printable } from '../../protocol/printable.ts'
@@ -139,7 +139,7 @@ export const realSystem: System = {
   },
   spawn(command, options) {
     const [file = process.execPath, ...args] = command
-    const child = spawn(file, args, options)
+    const child = process.getBuiltinModule('node:child_process').spawn(file, args, options)
     child.unref()
     return {
       pid: child.pid,

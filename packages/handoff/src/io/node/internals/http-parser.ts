@@ -1,7 +1,8 @@
 // The request that the HTTP/1.1 parser of a connection is at.
 
-import { IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { builtins } from '../builtins.ts'
 
 /**
  * Returns the request of a connection that is being read, whether it was answered or not.
@@ -31,5 +32,7 @@ export function upgradeBeingMade(socket: Socket): IncomingMessage | undefined {
 function latestRequest(socket: Socket): IncomingMessage | undefined {
   const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
   const incoming = parser?.incoming
-  return incoming instanceof IncomingMessage ? incoming : undefined
+  // Only `node:http` makes one: without it, it is not loaded here.
+  if (incoming === undefined || incoming === null) return undefined
+  return incoming instanceof builtins.http.IncomingMessage ? incoming : undefined
 }
