@@ -45,10 +45,12 @@ const [node = '', script = '', ...args] = process.argv
 // After `run` it may be the program's.
 const wantsJson = args[0] !== 'run' && args.includes('--json')
 
-try {
+async function main(): Promise<void> {
   const run = program.commands.find((command) => command.name() === 'run')
   await program.parseAsync([node, script, ...(run ? markNodeFlags(args, run) : args)])
-} catch (error) {
+}
+
+main().catch((error: unknown) => {
   const isAnswer = error instanceof CommanderError && error.exitCode === 0
   if (wantsJson && !isAnswer) printJsonFailure(error)
   if (error instanceof CommanderError) {
@@ -58,4 +60,4 @@ try {
     printFailure(error)
     process.exitCode = 1
   }
-}
+})

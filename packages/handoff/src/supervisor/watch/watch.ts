@@ -1,6 +1,5 @@
 // Tells when the sources have changed, once for each burst of changes.
 
-import { watch } from 'chokidar'
 import { runsDirectory } from '../../io/rendezvous/run-directory.ts'
 import { isIgnored, isSource } from './sources.ts'
 
@@ -27,6 +26,8 @@ export async function watchSources(options: WatchOptions): Promise<{ close(): Pr
   const ignored = isIgnored(directory, entry, runsDirectory(), ignore)
   let timer: NodeJS.Timeout | undefined
   const isNoSource = (path: string) => path !== entry && !isSource(path)
+  // Only a run that watches needs it.
+  const { watch } = await import('chokidar')
   const watcher = watch([directory, ...files], {
     ignoreInitial: true,
     ignored: (path, stats) => {
