@@ -2,7 +2,13 @@
 // so that their listeners are handed over as well. It is CommonJS, since Node.js runs `--require`
 // before `--import`.
 
+const { dirname, join } = require('node:path') as typeof import('node:path')
+const { pathToFileURL } = require('node:url') as typeof import('node:url')
 const { isMainThread } = require('node:worker_threads') as typeof import('node:worker_threads')
+// The bundle of this file has its code in it.
+const { createLoader } = require('./loader.ts') as typeof import('./loader.ts')
+
+type Bundle = Record<'preloadMainThread' | 'preloadWorkerThread', () => void>
 
 /** Left in the environment for a new process that this process starts itself. */
 const variable = 'HANDOFF_FIRST_MODULE'
@@ -19,23 +25,18 @@ if (options === own || options.startsWith(`${own} `)) {
 }
 // If the operator turned off require(esm), the supervisor passes the preloads as arguments, which run later.
 const isLoadedLater = process.execArgv.some((flag) => flag.endsWith('/preload/report-exception.js'))
-if (!isLoadedLater) load()
+if (!isLoadedLater) preload()
 
-function load(): void {
+function preload(): void {
+  const bundles = pathToFileURL(join(dirname(__dirname), 'bundles')).href
+  const { load } = createLoader(bundles)
   if (isMainThread) {
-    require('./report-exception.js')
-    require('./main-thread.js').preloadMainThread()
+    load('preload/report-exception.cjs')
+    load<Bundle>('preload/main-thread.cjs').preloadMainThread()
   } else {
-    try {
-      require('./worker-thread.js').preloadWorkerThread()
-    } catch (error) {
-      // The module hooks thread of Node.js 22 cannot load ES modules from here.
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_METHOD_NOT_IMPLEMENTED') throw error
-    }
+    load<Bundle>('preload/worker-thread.cjs').preloadWorkerThread()
   }
 }
 
 // A program that lists require.cache finds its own modules only.
-for (const path of Object.keys(require.cache)) {
-  if (path.startsWith(__dirname.slice(0, -'preload'.length))) delete require.cache[path]
-}
+delete require.cache[__filename]

@@ -2,7 +2,6 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { builtins } from '../builtins.ts'
 
 /**
  * Returns the request of a connection that is being read, whether it was answered or not.
@@ -34,5 +33,7 @@ function latestRequest(socket: Socket): IncomingMessage | undefined {
   const incoming = parser?.incoming
   // Only `node:http` makes one: without it, it is not loaded here.
   if (incoming === undefined || incoming === null) return undefined
-  return incoming instanceof builtins.http.IncomingMessage ? incoming : undefined
+  return incoming instanceof process.getBuiltinModule('node:http').IncomingMessage
+    ? incoming
+    : undefined
 }
