@@ -23,6 +23,7 @@ const runs = [
     'e2e',
     'test/e2e/faults/servers-run-on-this-node.test.ts',
     'test/e2e/preload/programs-notice-nothing.test.ts',
+    'test/e2e/packages/installs-from-npm-without-a-compiler.test.ts',
     'test/e2e/clients/drops-no-request.test.ts',
     'test/e2e/clients/websockets-outlive-the-process.test.ts',
     'test/e2e/clients/nobody-loses-anything-to-handoffs.test.ts',
