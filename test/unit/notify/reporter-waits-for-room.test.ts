@@ -93,7 +93,7 @@ test('for a receiver that does not read, a bounded number waits, and what matter
     notifier.send({
       fields: {},
       event: { ...common, type: 'stage', stage: 'offer', detail: `${step}` },
-      gone: () => gone++,
+      onDone: () => gone++,
     })
     if (step === count / 2) notifier.send({ fields: { FDSTORE: '1' } })
   }
@@ -127,7 +127,7 @@ test('what is told while the path is missing is told when it is there again; for
   }
   const notifier = new Notifier({ timer }, socket)
   let gone = 0
-  const send = (text: string) => notifier.send({ fields: { STATUS: text }, gone: () => gone++ })
+  const send = (text: string) => notifier.send({ fields: { STATUS: text }, onDone: () => gone++ })
   const fire = () => timers.splice(0).map((callback) => callback()).length
 
   send('lost')

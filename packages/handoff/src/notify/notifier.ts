@@ -1,4 +1,4 @@
-// What is told to a supervisor or to systemd, in its order, even while their queue is full.
+// Sends notifications to the supervisor or systemd in order, and waits while their queue is full.
 
 import { debuglog } from 'node:util'
 import { Channel } from '../io/channel/channel.ts'
@@ -13,35 +13,35 @@ const debug = debuglog('handoff')
 /** How long to wait for room in the receiver's queue, in milliseconds. */
 const retryMs = 20
 
-/** How long a receiver may take to follow, in milliseconds; one without barriers never does. */
+/** How long a receiver may take to answer a barrier, in milliseconds. A receiver without barriers never answers. */
 const barrierTimeoutMs = 1_000
 
-/** No room for a datagram, or for one more descriptor on its way (unix(7)). */
+/** Errors that mean no room for a datagram, or for one more descriptor in flight (unix(7)). */
 const full: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ETOOMANYREFS']
 
 /**
- * How many notifications wait at most for a receiver that does not read, some hundred bytes each. A
- * handoff makes about ten.
+ * How many notifications may wait for a receiver that does not read, some hundred bytes each. A handoff makes
+ * about ten.
  */
 const mostUnsent = 2_000
 
 /**
- * How often a datagram is tried whose path is not there, each {@link retryMs} after the one before: 2 seconds.
- * A supervisor whose directory was removed makes it anew within half a second.
+ * How often a datagram is retried if its path does not exist, each {@link retryMs}: 2 seconds. A supervisor
+ * creates its directory again within half a second.
  */
 const mostMisses = 100
 
-/** Events that a receiver can do without: the status that follows says how things stand. */
+/** Events that may be dropped: the status that follows has the state. */
 const passing: ReadonlySet<string> = new Set(['stage', 'warning', 'aborted', 'joined', 'drained'])
 
 /** One datagram. */
 export interface Notification {
   readonly fields: NotifyFields
   readonly event?: HandoffEvent
-  /** Gives the descriptor that goes with it; undefined if that was closed meanwhile: nothing goes. */
+  /** Returns the descriptor to send. Undefined: it was closed meanwhile, and nothing is sent. */
   readonly descriptor?: () => number | undefined
-  /** Told when it has gone, or has got lost. */
-  readonly gone?: () => void
+  /** Called when the notification was sent or dropped. */
+  readonly onDone?: () => void
 }
 
 export class Notifier {
@@ -49,18 +49,18 @@ export class Notifier {
   readonly #socket: string | undefined
   #unsent: Notification[] = []
   #retry: Timer | undefined
-  /** How often in a row the path was not there. */
+  /** How often in a row the path did not exist. */
   #misses = 0
 
-  /** @param socket - NOTIFY_SOCKET; where there is none, nothing is sent. */
+  /** @param socket - NOTIFY_SOCKET; undefined: nothing is sent. */
   constructor(system: Pick<System, 'timer'>, socket: string | undefined) {
     this.#system = system
     this.#socket = socket
   }
 
   /**
-   * Sends it after what waits; of statuses, of each kind, only the newest waits. If too many wait, the
-   * oldest event that a receiver can do without is dropped.
+   * Sends a notification after those that wait. Of each kind of status only the newest waits. If too many
+   * wait, the oldest event that may be dropped is dropped.
    */
   send(notification: Notification): void {
     if (this.#socket === undefined) return
@@ -79,9 +79,9 @@ export class Notifier {
   }
 
   /**
-   * Waits until the receiver has taken note of all that was sent before.
+   * Resolves when the receiver has read all notifications that were sent before.
    *
-   * @see sd_notify_barrier(3): it closes the descriptor that comes with BARRIER=1.
+   * @see sd_notify_barrier(3): the receiver closes the descriptor that comes with BARRIER=1.
    */
   async barrier(): Promise<void> {
     if (this.#socket === undefined) return
@@ -91,7 +91,7 @@ export class Notifier {
     this.send({
       fields: { BARRIER: '1' },
       descriptor: () => theirs,
-      gone: () => close(theirs),
+      onDone: () => close(theirs),
     })
     await end.discard()
     deadline.cancel()
@@ -104,11 +104,11 @@ export class Notifier {
       return event !== undefined && passing.has(event.type) && !saysMore
     })
     const [dropped] = this.#unsent.splice(Math.max(0, index), 1)
-    dropped?.gone?.()
-    debug('too many notifications wait: one is dropped')
+    dropped?.onDone?.()
+    debug('too many notifications wait: dropped one')
   }
 
-  /** A receiver that is busy has a full queue (unix(7), net.unix.max_dgram_qlen): then later. */
+  /** Retries later if the queue of the receiver is full (unix(7), net.unix.max_dgram_qlen). */
   #send(): void {
     for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
       const failed = this.#notify(next)
@@ -127,8 +127,8 @@ export class Notifier {
         return
       }
       this.#unsent.shift()
-      next.gone?.()
-      // Without its supervisor the server serves on; a new supervisor binds the same path again.
+      next.onDone?.()
+      // The server serves on without its supervisor. A new supervisor binds the same path.
       if (failed !== undefined) debug('cannot notify: %s', failed.message)
     }
   }
@@ -141,7 +141,7 @@ export class Notifier {
   }
 }
 
-/** Whether all that it says is what `systemctl status` shows. */
+/** Whether the notification has only the text for `systemctl status`. */
 function isStatusText({ fields, event }: Notification): boolean {
   const [name, ...more] = Object.keys(fields)
   return name === 'STATUS' && more.length === 0 && event === undefined

@@ -1,4 +1,4 @@
-// Tells what happens in this process: to diagnostics_channel, to the supervisor, to the application.
+// Reports the events of this process to diagnostics_channel, the supervisor and the application.
 
 import type { System, Timer } from '../io/system/system.ts'
 import { aliveField, type NotifyFields, probationField } from '../protocol/notify.ts'
@@ -8,10 +8,10 @@ import { describe } from '../words/describe.ts'
 import { notifyFields } from './fields.ts'
 import { Notifier } from './notifier.ts'
 
-/** While the new process does not answer, the end of the probation is put off by so much (old/succession.ts). */
+/** By how much the probation is extended while the new process does not answer (old/succession.ts). */
 const leastDrainMs = 5_000
 
-/** What changes while nothing happens: told to the supervisor now and then. */
+/** The state of this process between events, which the supervisor gets at an interval. */
 export type Status = Extract<HandoffEventBody, { type: 'status' }>
 
 export class Reporter {
@@ -24,9 +24,9 @@ export class Reporter {
   #status: (() => Status) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
-  /** Until when this process may still be here, by the system's clock, once it has committed. */
+  /** When this process ends at the latest, by the clock of the system; undefined before its commit. */
   #endsAt: number | undefined
-  /** Whether the supervisor was told to expect a report at each interval. */
+  /** Whether the supervisor expects a report at each interval. */
   #watched = false
 
   constructor(system: System, settings: Settings, generation: () => number) {
@@ -37,7 +37,7 @@ export class Reporter {
     this.notifier = new Notifier(system, settings.notifySocket)
   }
 
-  /** A handoff begins: what is told from here on counts its time from now. */
+  /** A handoff begins: `elapsedMs` of later events counts from now. */
   begin(): void {
     this.#since = this.#system.now()
   }
@@ -56,13 +56,13 @@ export class Reporter {
     }
     publish(event)
     this.notifier.send({ fields: notifyFields(event, isStopping), event })
-    if (this.#settings.onEvent !== undefined) this.#tell(this.#settings.onEvent, event)
+    if (this.#settings.onEvent !== undefined) this.#call(this.#settings.onEvent, event)
     else if (event.type === 'warning') this.#system.warn(`handoff: ${describe(event).text}`)
   }
 
   /**
-   * Asks for this much time, in milliseconds, to start or to stop: whoever supervises this process
-   * knows only its own defaults, and kills at their end.
+   * Requests so many milliseconds to start or to stop. The supervisor and systemd know only their own defaults,
+   * and kill the process at their end.
    *
    * @see sd_notify(3), EXTEND_TIMEOUT_USEC
    */
@@ -72,8 +72,7 @@ export class Reporter {
   }
 
   /**
-   * This process has committed: reports how long it may still be here, in milliseconds. The supervisor kills it
-   * after that.
+   * This process has committed. Reports when it ends at the latest: the supervisor kills it after that.
    */
   drains(timeouts: { probationMs: number; drainTimeoutMs: number }): void {
     if (this.#settings.statusIntervalMs === undefined) return
@@ -87,13 +86,13 @@ export class Reporter {
     this.#endsAt = undefined
   }
 
-  /** Shows the supervisor that the event loop has turned, when it has. */
+  /** Reports to the supervisor that the event loop runs, in its next turn. */
   showLife(): void {
     if (this.#status !== undefined) this.#system.timer(0, () => this.#beat(), true)
   }
 
-  /** An error of the application's own callback is its own, and must not cut a handoff in half. */
-  #tell(onEvent: (event: HandoffEvent) => void, event: HandoffEvent): void {
+  /** Calls the application. An error of its callback must not interrupt a handoff. */
+  #call(onEvent: (event: HandoffEvent) => void, event: HandoffEvent): void {
     try {
       onEvent(event)
     } catch (error) {
@@ -104,9 +103,9 @@ export class Reporter {
   }
 
   /**
-   * Tells the status at an interval, where the supervisor asked for it and something changed.
+   * Reports the status at an interval if the supervisor asked for it, whenever it has changed.
    *
-   * @param onTick - called before that, each time.
+   * @param onTick - called before each report.
    */
   watch(status: () => Status, onTick: () => void = () => {}): void {
     const { statusIntervalMs } = this.#settings
@@ -114,10 +113,10 @@ export class Reporter {
     this.#status = status
     this.#beat()
     const tick = () => {
-      // First: the application may close the handoff as it is told.
+      // First: the application may close the handoff in its callback.
       wait()
       onTick()
-      this.tellStatus()
+      this.reportStatus()
       this.#beat()
     }
     const wait = () => {
@@ -126,8 +125,8 @@ export class Reporter {
     wait()
   }
 
-  /** Tells the status now, where the supervisor asked for it and something changed. */
-  tellStatus(): void {
+  /** Reports the status now, if it has changed. */
+  reportStatus(): void {
     const status = this.#status?.()
     const text = JSON.stringify(status)
     if (status === undefined || text === this.#lastStatus) return
@@ -142,14 +141,14 @@ export class Reporter {
   }
 
   #beat(): void {
-    // A breakpoint is no hang.
+    // A process at a breakpoint does not hang.
     if (this.#status !== undefined) this.#expect(!this.#system.isInspected())
   }
 
   #expect(alive: boolean): void {
     if (!alive && !this.#watched) return
     this.#watched = alive
-    // Once more each time: the supervisor may be another one than that which has heard it first.
+    // Repeated each time: the supervisor may have been replaced.
     this.notifier.send({ fields: { [aliveField]: alive ? '1' : '0', ...this.#timeLeft() } })
   }
 

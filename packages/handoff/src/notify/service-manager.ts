@@ -1,4 +1,4 @@
-// What this process says, beside its events, to whoever started it: the supervisor or systemd.
+// Reports to the supervisor or systemd beside events: listeners to keep, reloads, the watchdog.
 
 import type { Listeners } from '../io/listeners/listeners.ts'
 import type { System } from '../io/system/system.ts'
@@ -31,41 +31,40 @@ export class ServiceManager {
   }
 
   /**
-   * This process is the one that serves.
+   * This process serves.
    *
-   * @param unclaimed - keys of listeners that came to it, and that nothing here uses.
+   * @param unclaimed - keys of listeners that it received and does not use.
    */
   begin(unclaimed: readonly string[] = []): void {
     this.#stored.begin(unclaimed)
     this.#watchdog.start()
   }
 
-  /** Listeners may have come or gone. */
+  /** Stores new listeners, and removes closed ones from the store. */
   follow(): void {
-    this.#stored.follow()
+    this.#stored.update()
   }
 
-  /** Waits, where need be, until nobody but this process keeps its addresses. */
+  /** Resolves when no other process keeps the addresses of closed listeners; undefined if none does. */
   settled(): Promise<void> | undefined {
-    return this.#stored.settled()
+    return this.#stored.whenRemoved()
   }
 
-  /** The successor has committed: it speaks for the service now. */
+  /** The new process serves, and reports from now on. */
   succeeded(): void {
-    // What it does not use has just been closed here.
-    this.#stored.follow()
+    // Listeners that it does not use have just been closed here.
+    this.#stored.update()
     this.#stored.end()
     this.#watchdog.stop()
   }
 
-  /** This process stops: what is stored is for the one that may be started after it. */
+  /** This process stops. Stored listeners are for the next process. */
   stopping(): void {
     this.#stored.end()
   }
 
   /**
-   * Tells of a reload, from its begin to READY=1: that of the new process, or, when the reload
-   * fails, of this one.
+   * Reports a reload. It ends with READY=1 of the new process or, if the reload fails, of this one.
    */
   reload(restart: () => Promise<void>): Promise<void> {
     if (this.#reloads) return restart()

@@ -1,4 +1,4 @@
-// What whoever started this process keeps in case it dies: dups of the listeners that it serves on.
+// Sends dups of the listeners to the supervisor or systemd, which keep them in case this process dies.
 
 import type { HeldListener } from '../io/listeners/held-listener.ts'
 import type { Listeners } from '../io/listeners/listeners.ts'
@@ -6,18 +6,18 @@ import { storeNameOf } from '../protocol/store-names.ts'
 import type { Notifier } from './notifier.ts'
 
 /**
- * Sends dups of the listeners to the supervisor, or to systemd, as that has its descriptor store
- * (sd_pid_notify_with_fds(3), FDSTORE=1): no connection is refused while a dead server is replaced.
+ * The descriptor store of systemd (sd_pid_notify_with_fds(3), FDSTORE=1), which the supervisor has, too. No
+ * connection is refused while a dead server is replaced.
  *
- * @remarks Only the process that serves tells. What is stored is open, so what nobody accepts from
- * must go from the store as well: it would swallow clients.
+ * @remarks Only the process that serves sends listeners. A stored listener is open: if no process accepts
+ * from it, it must be removed from the store, or its clients wait for ever.
  */
 export class StoredListeners {
   readonly #listeners: Listeners
   readonly #notifier: Notifier
   readonly #stored = new Set<HeldListener>()
   #serves = false
-  /** Whether the store may still have, and keep open, what this process has closed. */
+  /** Whether the store may still keep listeners open that this process has closed. */
   #removing = false
 
   constructor(listeners: Listeners, notifier: Notifier) {
@@ -26,9 +26,9 @@ export class StoredListeners {
   }
 
   /**
-   * This process serves: from here on the store follows it.
+   * This process serves: from here on its listeners are stored.
    *
-   * @param unclaimed - keys of listeners that an older process had, and that nothing here uses.
+   * @param unclaimed - keys of listeners of the old process that this one does not use.
    */
   begin(unclaimed: readonly string[] = []): void {
     this.#serves = true
@@ -37,11 +37,11 @@ export class StoredListeners {
     const keys = new Set(held.map(({ entry }) => entry.key))
     const renamed = held.map(({ receivedAs }) => receivedAs).filter((key) => key !== undefined)
     for (const key of [...unclaimed, ...renamed]) if (!keys.has(key)) this.#remove(key)
-    this.follow()
+    this.update()
   }
 
-  /** Listeners may have come or gone. */
-  follow(): void {
+  /** Stores new listeners, and removes closed ones from the store. */
+  update(): void {
     if (!this.#serves) return
     for (const held of this.#stored) {
       if (this.#listeners.holds(held)) continue
@@ -54,17 +54,17 @@ export class StoredListeners {
   }
 
   /**
-   * Waits until what was taken away is closed in the store as well: only then its address is free.
+   * Resolves when the listeners that were removed are closed in the store, too: then their addresses are free.
    *
-   * @returns undefined where nothing is to be waited for.
+   * @returns undefined if no removal is under way.
    */
-  settled(): Promise<void> | undefined {
+  whenRemoved(): Promise<void> | undefined {
     if (!this.#removing) return undefined
     this.#removing = false
     return this.#notifier.barrier()
   }
 
-  /** Another process serves, or this one stops in order: what is stored is not its business now. */
+  /** Another process serves, or this one stops gracefully: the store belongs to another process now. */
   end(): void {
     this.#serves = false
   }
@@ -73,7 +73,7 @@ export class StoredListeners {
     this.#stored.add(held)
     this.#notifier.send({
       fields: { FDSTORE: '1', FDNAME: storeNameOf(held.entry.key) },
-      // It may wait for room, and be closed meanwhile; its number may then be another file's.
+      // It may wait for room and be closed meanwhile. Then its number may belong to another file.
       descriptor: () => (this.#listeners.holds(held) ? held.fd : undefined),
     })
   }

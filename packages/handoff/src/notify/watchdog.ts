@@ -1,11 +1,11 @@
-// Keeps systemd's watchdog quiet for as long as the event loop turns.
+// Notifies the watchdog of systemd as long as the event loop runs.
 
 import type { System, Timer } from '../io/system/system.ts'
 import type { Notifier } from './notifier.ts'
 
 /**
- * Sends WATCHDOG=1 twice in the time that the service manager waits for it, as sd_watchdog_enabled(3)
- * asks for. One process of a line does: the one that serves.
+ * Sends WATCHDOG=1 at half of the timeout of the service manager, as sd_watchdog_enabled(3) requires. Only
+ * the process that serves does so.
  */
 export class Watchdog {
   readonly #system: Pick<System, 'timer'>
@@ -13,7 +13,7 @@ export class Watchdog {
   readonly #intervalMs: number | undefined
   #timer: Timer | undefined
 
-  /** @param timeoutMs - WATCHDOG_USEC, in milliseconds; undefined where nobody waits. */
+  /** @param timeoutMs - WATCHDOG_USEC, in milliseconds; undefined without a watchdog. */
   constructor(system: Pick<System, 'timer'>, notifier: Notifier, timeoutMs: number | undefined) {
     this.#system = system
     this.#notifier = notifier

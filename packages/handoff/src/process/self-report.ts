@@ -30,7 +30,7 @@ export class SelfReport {
     const { succession } = this.#sides()
     if (event.type === 'taken-back') this.#handoffs.takenBack += 1
     this.#reporter.report(event, succession.state === 'stopping')
-    if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.tellStatus()
+    if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.reportStatus()
   }
 
   /** A handoff to a successor has ended. */

@@ -134,7 +134,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       reporter.begin()
       restart.connected(peer)
     },
-    progress: () => reporter.tellStatus(),
+    progress: () => reporter.reportStatus(),
     releaseOld: () => {
       const releasing = [birth.succeeded() ?? [], ...joinings.succeeded()].flat()
       return releasing.length === 0 ? undefined : Promise.all(releasing)
