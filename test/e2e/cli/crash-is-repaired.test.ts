@@ -10,7 +10,7 @@ test('a server that is killed is started again after a pause', async () => {
   process.kill(first.pid, 'SIGKILL')
 
   await run.says(
-    new RegExp(`generation 1 \\(pid ${first.pid}\\) was killed by SIGKILL: by hand, or by`),
+    new RegExp(`generation 1 \\(pid ${first.pid}\\) was killed by SIGKILL: by a person, or by`),
   )
   await run.says(/the server starts again in 100 ms/)
   const second = await run.listens()

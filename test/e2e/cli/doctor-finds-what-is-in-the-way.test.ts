@@ -26,7 +26,7 @@ test('a server that runs well has nothing in the way, and nothing is left behind
   const { exitCode, stdout } = await project.handoff('doctor')
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/^ok {7}the native core loads$/m)
-  expect(stdout).toMatch(/^nothing is in the way of a handoff$/m)
+  expect(stdout).toMatch(/^no problem found$/m)
 })
 
 test('an entry that cannot start is a problem', async () => {
@@ -38,7 +38,7 @@ test('an entry that cannot start is a problem', async () => {
   for (const [entry, why] of [
     ['none.mjs', /no such file/],
     ['broken.mjs', /^SyntaxError: .*broken\.mjs:1/],
-    ['bad/server.mjs', /package\.json: it is no JSON/],
+    ['bad/server.mjs', /package\.json: it is not JSON/],
   ] as const) {
     const { exitCode, problems } = await diagnose(project, entry)
     expect(exitCode, entry).toBe(1)

@@ -21,7 +21,7 @@ test.each([
   const last = stderr.split('\n').at(-1)
   expect(last).toMatch(/^handoff: cannot start server\.mjs/)
   expect(last).toContain(reason)
-  expect(last).toMatch(new RegExp(`Nobody serves\\. \\[${code}\\]$`))
+  expect(last).toMatch(new RegExp(`No process serves\\. \\[${code}\\]$`))
   expect(stdout).toBe('')
   expect(exitCode).toBe(1)
   expect(project.processes()).toEqual([])
@@ -50,7 +50,9 @@ test.each([
   const where = `cannot start: listen EADDRINUSE: address already in use 127\\.0\\.0\\.1:${port}`
   const remedy = `\\(another program listens there: .*, pid ${process.pid}\\)`
   expect(stderr.split('\n').at(-1)).toMatch(
-    new RegExp(`^handoff: ${where} ${remedy}\\. Nobody serves\\. \\[ERR_HANDOFF_LISTEN_FAILED\\]$`),
+    new RegExp(
+      `^handoff: ${where} ${remedy}\\. No process serves\\. \\[ERR_HANDOFF_LISTEN_FAILED\\]$`,
+    ),
   )
   expect(exitCode).toBe(1)
 })

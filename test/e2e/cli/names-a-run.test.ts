@@ -24,7 +24,7 @@ test('the only one that runs need not be named; of several, one must be', async 
   await project.run(['--name', 'b', 'server.mjs']).listens()
   const { exitCode, stderr } = await project.handoff('reload')
   expect(stderr).toBe(
-    'handoff: cannot tell which server you mean: a, b are running. Give its name after the command. [ERR_HANDOFF_NAME]',
+    'handoff: cannot choose a run: a, b are running. Give its name after the command. [ERR_HANDOFF_NAME]',
   )
   expect(exitCode).toBe(1)
 })

@@ -16,7 +16,7 @@ test('each command reports a supervisor that is stopped, and the server serves o
     const command = commands[index]?.join(' ')
     expect(exitCode, command).toBe(1)
     expect(stderr, command).toContain('[ERR_HANDOFF_UNRESPONSIVE]')
-    expect(stderr, command).toContain(`its supervisor (pid ${supervisor}) says nothing for`)
+    expect(stderr, command).toContain(`its supervisor (pid ${supervisor}) has not answered for`)
   }
   const again = await project.handoff('run', '--name', 'web', 'server.mjs')
   expect(again.exitCode).toBe(1)

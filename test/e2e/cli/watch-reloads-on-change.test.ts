@@ -60,7 +60,7 @@ test('an edit that does not compile keeps the old generation, and the next one m
 test('a first start that fails waits for a change', async () => {
   const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
   const run = project.run(['--watch', 'server.mjs'])
-  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
 
   project.write('server.mjs', serverReplying('two'))
 
@@ -83,7 +83,7 @@ test('a change in the middle of a reload leads to exactly one more', async () =>
   const [, starting] = await run.prints(/^booting (\d+)/)
   project.write('server.mjs', serverReplying('three'))
   project.write('other.json', '{}')
-  await run.says(/other\.json changed, in the middle of a start: once more after it/)
+  await run.says(/other\.json changed during a start: another start follows/)
 
   process.kill(Number(starting), 'SIGUSR2')
 
@@ -164,7 +164,7 @@ test('a program that writes a watched file at its start is not started for ever'
     'server.mjs': writer + serverReplying('one'),
   })
   const run = project.run(['--watch', '--probation', '0', 'server.mjs'])
-  await run.says(/state\.json changes at each start: .* --watch-ignore 'state\.json'/)
+  await run.says(/state\.json is not watched any more: .* --watch-ignore 'state\.json'/)
   project.write('server.mjs', writer + serverReplying('two'))
   await run.says(/server\.mjs changed: a new process starts/)
   await run.says(/generation \d+ .* serves/)

@@ -7,7 +7,7 @@ import {
 } from '../../../packages/handoff/src/cli/doctor/entry-checks.ts'
 import type { EntryFacts } from '../../../packages/handoff/src/cli/doctor/entry-facts.ts'
 import { note, ok, problem } from '../../../packages/handoff/src/cli/doctor/finding.ts'
-import { findingLines } from '../../../packages/handoff/src/cli/doctor/text.ts'
+import { findingLines } from '../../../packages/handoff/src/cli/doctor/finding-text.ts'
 import { plain } from '../../../packages/handoff/src/cli/text/style.ts'
 
 const facts: EntryFacts = {
@@ -86,7 +86,7 @@ test('findings line up, and the last line counts the problems', () => {
              e
              F.
 
-    1 problem in the way of a handoff"
+    1 problem found"
   `)
-  expect(findingLines([ok('Linux')], plain).at(-1)).toBe('nothing is in the way of a handoff')
+  expect(findingLines([ok('Linux')], plain).at(-1)).toBe('no problem found')
 })

@@ -1,10 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { logEvent } from '../../../packages/fastify-plugin/src/log.ts'
-import { printError, printFailure } from '../../../packages/handoff/src/cli/client/fail.ts'
+import { printError, printFailure } from '../../../packages/handoff/src/cli/client/print-error.ts'
 import { announce } from '../../../packages/handoff/src/cli/commands/run.ts'
 import type { Finding } from '../../../packages/handoff/src/cli/doctor/finding.ts'
-import { findingLines } from '../../../packages/handoff/src/cli/doctor/text.ts'
+import { findingLines } from '../../../packages/handoff/src/cli/doctor/finding-text.ts'
 import {
   reloadLine,
   reloadSummary,

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { completeLine, completeStatus } from '../../../packages/handoff/src/cli/client/complete.ts'
+import {
+  completeLine,
+  completeStatus,
+} from '../../../packages/handoff/src/cli/client/older-release.ts'
 import {
   reloadLine,
   reloadSummary,
@@ -85,9 +88,9 @@ test('a server whose event loop stands still does not count as one that simply s
   const [serving, old] = status.processes as [ProcessStatus, ProcessStatus]
   const hangs: Status = { ...status, processes: [{ ...serving, silentMs: 12_000 }, old] }
   const lines = statusLines(hangs, plain, 80_000)
-  expect(lines[0]).toContain('generation 2 serves, but has said nothing for 12s')
+  expect(lines[0]).toContain('generation 2 serves, but has sent no report for 12s')
   expect(lines).toContain(
-    'silent       generation 2 (pid 103) has said nothing for 12s: it hangs, or is stopped ' +
+    'silent       generation 2 (pid 103) has sent no report for 12s: it hangs, or is stopped ' +
       '(SIGSTOP, a debugger); `kill -9 103` ends it',
   )
   const blocks = { ...hangs, processes: [{ ...serving, silentMs: 4_500 }] }
@@ -99,7 +102,7 @@ test('an old process that hangs is not said of the one that serves', () => {
   const hangs = { ...status, processes: [serving, { ...old, silentMs: 7_000 }] }
   const text = statusLines(hangs, plain, 80_000)
   expect(text[0]).toContain('generation 2 serves  supervisor')
-  expect(text.join('\n')).toContain('generation 1 (pid 9) has said nothing for 7s')
+  expect(text.join('\n')).toContain('generation 1 (pid 9) has sent no report for 7s')
 })
 
 test('of several workers, those that hang are counted', () => {
@@ -127,7 +130,7 @@ test('a crashed server shows when it starts again', () => {
   }
   const lines = statusLines(crashed, plain, 80_000)
   expect(lines.slice(0, 3)).toEqual([
-    'web  nobody serves  supervisor pid 100',
+    'web  no process serves  supervisor pid 100',
     'crashed 3 times in a row, starts again in 400ms',
     'generation 2 (pid 103) exited with code 1',
   ])

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Silence } from '../../../packages/handoff/src/cli/client/silence.ts'
+import { AnswerTimeout } from '../../../packages/handoff/src/cli/client/answer-timeout.ts'
 import {
   heartbeatMs,
   sendHeartbeats,
@@ -29,11 +29,11 @@ class FakeRequest extends EventEmitter {
 
 function begin() {
   const request = new FakeRequest()
-  const silence = new Silence(
+  const answerTimeout = new AnswerTimeout(
     request as unknown as ClientRequest,
     (ms) => new Error(`silent for ${ms} ms`),
   )
-  return { request, silence }
+  return { request, answerTimeout }
 }
 
 /** What was read while the timer waited is known by then. */
@@ -43,29 +43,29 @@ async function twoTurns(): Promise<void> {
 
 describe('a request', () => {
   test('ends when nothing has come for so long', async () => {
-    const { request, silence } = begin()
-    silence.allow(10_000)
+    const { request, answerTimeout } = begin()
+    answerTimeout.set(10_000)
     expect(request.timeoutMs).toBe(10_000)
     request.emit('timeout')
     await twoTurns()
-    expect(silence.error?.message).toBe('silent for 10000 ms')
-    expect(request.destroyed).toBe(silence.error)
+    expect(answerTimeout.error?.message).toBe('silent for 10000 ms')
+    expect(request.destroyed).toBe(answerTimeout.error)
   })
 
   test('goes on when this process was stopped, and the answer has come meanwhile', async () => {
-    const { request, silence } = begin()
-    silence.allow(10_000)
+    const { request, answerTimeout } = begin()
+    answerTimeout.set(10_000)
     request.emit('timeout')
     request.socket.bytesRead = 1
     await twoTurns()
-    expect(silence.error).toBeUndefined()
+    expect(answerTimeout.error).toBeUndefined()
     expect(request.destroyed).toBeUndefined()
   })
 
   test('waits for ever for a supervisor that sends no heartbeats', async () => {
-    const { request, silence } = begin()
-    silence.allow(10_000)
-    silence.allow(0)
+    const { request, answerTimeout } = begin()
+    answerTimeout.set(10_000)
+    answerTimeout.set(0)
     request.emit('timeout')
     await twoTurns()
     expect(request.destroyed).toBeUndefined()

@@ -1,6 +1,6 @@
-// Imported first by the command: starts it again without what is preloaded for the program.
-// A preload that listens, such as an exporter of metrics, would hold the program's port here, and
-// variables that it has read from a file would reach every generation, edited or not.
+// Starts the command again without the preloads of the program. The command imports this first.
+// A preload that listens, such as an exporter of metrics, would hold the port of the program here.
+// Variables from a file would reach every generation, although the file has changed.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
@@ -9,22 +9,22 @@ import { takeInherited } from '../io/listeners/inherited-variables.ts'
 import { execProgram } from '../io/system/exec-program.ts'
 import { environmentFiles, withoutProgramFlags } from '../supervisor/program/own-flags.ts'
 import { reasonOf } from '../terms/errors.ts'
-import { printError } from './client/fail.ts'
+import { printError } from './client/print-error.ts'
 
 try {
   startClean()
 } catch (error) {
   printError(
-    `cannot leave out what is preloaded for the program: ${reasonOf(error)}. It runs in this ` +
-      'command as well; write those flags after `handoff run` instead.',
+    `cannot remove the preloads of the program from this command: ${reasonOf(error)}. They run here, ` +
+      'too. Write those flags after `handoff run` instead.',
   )
 }
 
-/** Returns where there is nothing to leave out. @throws a system error of execve(2). */
+/** Returns if there is no preload. @throws a system error of execve(2). */
 function startClean(): void {
   const [, script = '', ...args] = process.argv
-  // From its sources the command itself needs a loader; and a release that goes on with another
-  // one's run has descriptors that only it knows.
+  // From sources the command itself needs a loader. A release that resumes a run has descriptors that only
+  // it knows.
   if (extname(script) === '.ts' || process.env.HANDOFF_RESUME !== undefined) return
   const { execArgv } = process
   const start = withoutProgramFlags({ execArgv, env: firstEnvironment(execArgv) })
@@ -37,7 +37,7 @@ function startClean(): void {
   })
 }
 
-/** The environment before any preload has changed it. */
+/** Returns the environment before any preload has changed it. */
 function firstEnvironment(execArgv: readonly string[]): NodeJS.ProcessEnv {
   let text: string
   try {
@@ -52,7 +52,7 @@ function firstEnvironment(execArgv: readonly string[]): NodeJS.ProcessEnv {
   )
 }
 
-/** Where the system does not say: less what `--env-file` has set, as far as the files still say so. */
+/** Without /proc: removes the variables of `--env-file`, as far as the files still have them. */
 function withoutFiles(env: NodeJS.ProcessEnv, files: readonly string[]): NodeJS.ProcessEnv {
   const first = { ...env }
   for (const file of files) {
@@ -64,7 +64,7 @@ function withoutFiles(env: NodeJS.ProcessEnv, files: readonly string[]): NodeJS.
   return first
 }
 
-/** Of socket activation, and of the parent's IPC channel: Node.js takes its variable for true. */
+/** The descriptors of socket activation, and of the IPC channel of the parent, which Node.js opens. */
 function inheritedDescriptors(env: NodeJS.ProcessEnv): number[] {
   const channel = env.NODE_CHANNEL_FD
   const inherited = takeInherited({ ...env }, process.pid).map(({ fd }) => fd)

@@ -1,27 +1,27 @@
 #!/usr/bin/env node
 // The command `handoff`.
 
-// First: it may start the command again.
+// Imported first: it may start the command again.
 import './clean-start.ts'
 import { CommanderError } from 'commander'
 import { release } from '../supervisor/program/release.ts'
-import { printError, printFailure, printJsonFailure } from './client/fail.ts'
+import { printError, printFailure, printJsonFailure } from './client/print-error.ts'
 import { markNodeFlags } from './node-flags.ts'
 import { makeProgram } from './program.ts'
 
-// A command without its output has failed, but a reader that went away ends it as planned:
-// `handoff status --watch | head -1`. EIO: the terminal has gone.
+// A command that cannot write has failed, unless its reader has closed the pipe, as in
+// `handoff status --watch | head -1`. EIO: the terminal was closed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE' || error.code === 'EIO') process.exit()
   printError(
-    `cannot write to stdout: ${error.message}. Make room or write elsewhere; what the command has begun goes on.`,
+    `cannot write to stdout: ${error.message}. Make room or write elsewhere. The run does what the command asked for.`,
   )
   process.exit(1)
 })
-// A supervisor outlives its log, whatever fails there.
+// A supervisor goes on if its log cannot be written.
 process.stderr.on('error', () => {})
 
-/** `the name '../e5' is invalid. A name has …`, in place of the words of the library. */
+/** Makes `the name '../e5' is invalid. Give …` of the message of the library. */
 function plainUsage(text: string): string {
   return text
     .replace(/^error: /, '')
@@ -42,7 +42,7 @@ for (const command of [program, ...program.commands]) {
 }
 
 const [node = '', script = '', ...args] = process.argv
-// After `run` it may be the program's.
+// After `run` the flag may be for the program.
 const wantsJson = args[0] !== 'run' && args.includes('--json')
 
 async function main(): Promise<void> {
@@ -54,7 +54,7 @@ main().catch((error: unknown) => {
   const isAnswer = error instanceof CommanderError && error.exitCode === 0
   if (wantsJson && !isAnswer) printJsonFailure(error)
   if (error instanceof CommanderError) {
-    // Help and version that were asked for have exit code 0; all else was not understood.
+    // Help and version have exit code 0. All else is wrong usage.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     printFailure(error)

@@ -1,19 +1,19 @@
-// `handoff run --import ./telemetry.mjs server.js`: flags of Node.js before the entry are the program's.
+// Finds flags of Node.js before the entry: `handoff run --import ./telemetry.mjs server.js`.
 
 import type { Command } from 'commander'
 import { isNodeFlag, widthOf } from '../supervisor/program/node-options.ts'
 
-/** The hidden option that takes each of them, so that commander parses the rest as ever. */
+/** The hidden option that takes each of them, so that commander parses the others as usual. */
 export const nodeFlagOption = '--node-flag'
 
-/** Node.js would watch and restart by itself, beside us. */
+/** With these Node.js would watch and restart by itself. */
 const refused = /^--watch-/
 
 /**
  * Writes flags of Node.js between `run` and its entry as values of {@link nodeFlagOption}.
  *
  * @param args - without node and script: `run --import ./a.mjs server.js`.
- * @param run - the command, whose own options come first.
+ * @param run - the command. Its own options are tried first.
  */
 export function markNodeFlags(args: readonly string[], run: Command): string[] {
   if (args[0] !== run.name()) return [...args]
@@ -34,7 +34,7 @@ export function markNodeFlags(args: readonly string[], run: Command): string[] {
   return [...marked, ...args.slice(index)]
 }
 
-/** Options of ours among the arguments of the program: they were probably meant for us. */
+/** Returns options of `handoff run` among the arguments of the program. They are probably misplaced. */
 export function misplacedOptions(args: readonly string[], run: Command): string[] {
   return args.filter((arg) => {
     const [name = ''] = arg.split('=', 1)

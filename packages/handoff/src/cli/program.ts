@@ -1,4 +1,4 @@
-// The commands, their flags and their help.
+// Defines the commands, their flags and their help.
 
 import { Command, Option } from 'commander'
 import { checkCommand } from '../supervisor/program/release.ts'
@@ -24,7 +24,7 @@ import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
  */
 export function makeProgram(version: string, exit: (code: number) => void): Command {
   const program = new Command('handoff')
-    .description('Replaces a running Node.js server without one client noticing.')
+    .description('Replaces a running Node.js server without a lost request.')
     .version(version)
     .helpCommand(false)
     .enablePositionalOptions()
@@ -32,27 +32,27 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
 
   program
     .command('run')
-    .summary('run a server, and replace it when told to')
+    .summary('run a server, and replace it on request')
     .description(
-      'Runs ENTRY in the foreground and supervises it: `handoff reload`, SIGHUP or, with --watch, ' +
-        'a change of the sources replaces it by a new process, and a crash starts it again. ' +
-        'TypeScript runs without a build. Everything after ENTRY is passed to it; flags of node ' +
+      'Runs ENTRY in the foreground and supervises it. `handoff reload`, SIGHUP or, with --watch, ' +
+        'a change of the sources replaces it by a new process. After a crash it starts again. ' +
+        'TypeScript runs without a build. Everything after ENTRY is passed to it. Flags of node ' +
         '(--import, --require, --env-file, --inspect and the like) go before it.',
     )
     .usage('[options] [flags of node] <entry> [args...]')
     .argument('<entry>', 'the file that starts the server')
     .argument('[args...]', 'its arguments')
-    .option('--name <name>', 'name of the run (default: that of the package of ENTRY)', runName)
+    .option('--name <name>', 'name of the run (default: name of the package of ENTRY)', runName)
     .option('--watch', 'reload when the sources change')
-    .option('--watch-ignore <glob>', 'files that are not watched; may be given again', append)
+    .option('--watch-ignore <glob>', 'files that are not watched; may be repeated', append)
     .option(
       '--workers <n>',
-      'as many processes at once, or max: one a core (default: 1)',
+      'number of processes that serve in parallel; max: one for each core (default: 1)',
       workerCount,
     )
-    .option('--parallel', 'reload all workers but the first at once, not one after the other')
+    .option('--parallel', 'reload all workers but the first in parallel, not one after the other')
     .option('--ready-timeout <time>', timeText('from start to ready', '60s'), positiveDuration)
-    .option('--drain-timeout <time>', timeText('to finish what is in flight', '30s'), duration)
+    .option('--drain-timeout <time>', timeText('to finish requests under way', '30s'), duration)
     .option(
       '--probation <time>',
       timeText('in which the old process can take back', '5s'),
@@ -60,14 +60,14 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
     )
     .option(
       '--watchdog <time>',
-      'a server that says nothing for so long is killed and started again; 0: never ' +
+      'a server that sends no report for this time is killed and starts again; 0: never ' +
         '(default: 5s, and only in the probation after a reload)',
       watchdogDuration,
     )
     .option(
       '--max-generations <n>',
-      'so many processes of one worker at once, old ones that finish their work included; one ' +
-        'more reload fails, or with --watch ends the oldest (default: 10)',
+      'how many processes of one worker may run at a time, old ones that drain included; one ' +
+        'more reload fails, or with --watch kills the oldest (default: 10)',
       generationCount,
     )
     .addOption(new Option(`${nodeFlagOption} <flag>`).hideHelp().argParser(append))
@@ -80,22 +80,19 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
 
   program
     .command('reload')
-    .summary('replace the server; exit 0: the new one serves, 1: the old one does')
+    .summary('replace the server; exit 0: the new one serves, 1: the old one serves')
     .description(
-      'Starts a new process that takes over, and shows the stages of both sides. Returns as soon ' +
-        'as the new generation serves (exit 0), or the handoff has failed and the old one serves ' +
+      'Starts a new process that takes over, and shows the stages of both sides. Returns when ' +
+        'the new generation serves (exit 0), or when the handoff has failed and the old one serves ' +
         'on (exit 1).',
     )
     .argument('[name]', nameText, runName)
     .addOption(
-      new Option('--wait <event>', 'return when the old process has gone').choices(['exit']),
+      new Option('--wait <event>', 'return when the old process has ended').choices(['exit']),
     )
-    .option('--workers <n>', 'from now on as many workers, or max: one a core', workerCount)
-    .option('--parallel', 'all workers but the first at once, not one after the other')
-    .option(
-      '--entry <path>',
-      'start another file, a new release; later reloads and restarts do too',
-    )
+    .option('--workers <n>', 'number of workers from now on; max: one for each core', workerCount)
+    .option('--parallel', 'reload all workers but the first in parallel, not one after the other')
+    .option('--entry <path>', 'start another file, such as a new release; later starts use it, too')
     .option('--cwd <path>', 'start it in another working directory')
     .option('--node <path>', 'start it by another Node.js')
     .option(
@@ -103,7 +100,7 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
       'the new process need not listen on this port or Unix path; may be repeated',
       listenerPlaces,
     )
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'print one JSON object for each line')
     .action(async (name, options) => {
       exit(await reload(name, options))
     })
@@ -111,34 +108,36 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
   program
     .command('status')
     .summary('show the processes of a run')
-    .description('Shows which processes there are, what each does, and how the last handoff went.')
+    .description('Shows the processes, their stages and connections, and the last handoff.')
     .argument('[name]', nameText, runName)
-    .option('--json', 'one JSON object')
-    .option('--watch', 'again every second')
+    .option('--json', 'print one JSON object')
+    .option('--watch', 'print again every second')
     .action(async (name, options) => {
       exit(await status(name, options))
     })
 
   program
     .command('stop')
-    .summary('let every process finish its work, then end the run')
-    .description('Stops accepting, lets what is in flight finish, and returns when all have gone.')
+    .summary('let every process drain, then end the run')
+    .description(
+      'Stops accepting, lets requests under way finish, and returns when all processes have ended.',
+    )
     .argument('[name]', nameText, runName)
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(async (name, options) => {
       exit(await stop(name, options))
     })
 
   program
     .command('upgrade')
-    .summary('replace the supervisor by this release; the server notices nothing')
+    .summary('replace the supervisor by this release; the server is not touched')
     .description(
-      'Makes the supervisor of the run the release of handoff, and the Node.js, that run this very ' +
-        'command. It stays the same process; no server is started or stopped. Exit 1: it is as it ' +
-        'was, and why.',
+      'Replaces the supervisor of the run by the release of handoff, and the Node.js, that run this ' +
+        'command. It stays the same process. No server is started or stopped. Exit 1: the supervisor ' +
+        'goes on as before.',
     )
     .argument('[name]', nameText, runName)
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(async (name, options) => {
       exit(await upgrade(name, options))
     })
@@ -150,13 +149,13 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
 
   program
     .command('doctor')
-    .summary('find what stands in the way of a handoff here')
+    .summary('find problems that prevent a handoff here')
     .description(
-      'Looks at this machine, its limits and what else manages processes here and, where ENTRY is ' +
-        'named, at that and its package; starts nothing. Exit 1: there is a problem.',
+      'Checks this machine, its limits and other process managers and, with ENTRY, the file and its ' +
+        'package. Starts nothing. Exit 1: there is a problem.',
     )
     .argument('[entry]', 'the file that starts the server')
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action(async (entry, options) => {
       const { doctor } = await import('./commands/doctor.ts')
       exit(doctor(entry, options))
@@ -177,13 +176,13 @@ export function makeProgram(version: string, exit: (code: number) => void): Comm
   return program
 }
 
-/** Collects the values of an option that may be given again. */
+/** Collects the values of an option that may be repeated. */
 function append(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 
 const nameText =
-  'name of the run (default: that of the package in this directory, else the only one that runs)'
+  'name of the run (default: name of the package in this directory, else the only run)'
 
 function timeText(what: string, usual: string): string {
   return `time ${what} (default: the server's own, ${usual})`
@@ -194,15 +193,15 @@ A <time> is 500ms, 30s, 2m or 1h; a plain number is seconds; infinity is 24 days
 
 const examples = `
 Examples:
-  handoff run --watch src/server.ts    develop: an edit shows at the next request
-  handoff run dist/server.js           production; also as PID 1 of a container
-  handoff run --workers max dist/server.js   on every core
-  handoff reload --wait exit           deploy: returns when the old process has gone
+  handoff run --watch src/server.ts    development: an edit reloads the server
+  handoff run dist/server.js           production, also as PID 1 of a container
+  handoff run --workers max dist/server.js   one process for each core
+  handoff reload --wait exit           deploy, and wait until the old process has ended
   handoff reload --entry ../43/server.js   deploy from another directory
   handoff status --json
 
 Environment:
-  HANDOFF_DIR   where runs keep their sockets (default: $XDG_RUNTIME_DIR/handoff)
+  HANDOFF_DIR   directory of the sockets of runs (default: $XDG_RUNTIME_DIR/handoff)
   NO_COLOR      no colours
 
-Exit codes: 0 done, 1 failed (stderr says why), 2 not understood.`
+Exit codes: 0 done, 1 failed (stderr says why), 2 wrong usage.`

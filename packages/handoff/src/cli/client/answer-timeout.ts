@@ -1,21 +1,21 @@
-// How long an answer of the supervisor may bring nothing.
+// Limits how long the supervisor may send nothing.
 
 import type { ClientRequest } from 'node:http'
 
-/** Destroys a request and its response after a silence. */
-export class Silence {
+/** Destroys a request and its response if nothing arrives for some time. */
+export class AnswerTimeout {
   readonly #request: ClientRequest
   #ms = 0
   #error: Error | undefined
 
-  /** @param makeError - makes the error with which the request ends, of the milliseconds that it was silent. */
+  /** @param makeError - makes the error with which the request ends. Gets the time in milliseconds. */
   constructor(request: ClientRequest, makeError: (ms: number) => Error) {
     this.#request = request
-    // A response that is being read shows its end by itself.
+    // The reader of a response gets the error by itself.
     request.on('error', () => {})
     request.on('timeout', () => {
       const { bytesRead } = request.socket ?? {}
-      // If this process itself was stopped (Ctrl-Z), what came meanwhile is read before the second turn.
+      // If this process was stopped (Ctrl-Z), data that arrived meanwhile is read before the second turn.
       setImmediate(() =>
         setImmediate(() => {
           if (this.#ms > 0 && request.socket?.bytesRead === bytesRead) {
@@ -27,13 +27,13 @@ export class Silence {
     })
   }
 
-  /** The error with which it ended; undefined if it did not end by silence. */
+  /** The error with which the request ended; undefined if it did not time out. */
   get error(): Error | undefined {
     return this.#error
   }
 
-  /** From now on a silence of so many milliseconds is the end; 0: none is. */
-  allow(ms: number): void {
+  /** Sets the time for which nothing may arrive, in milliseconds; 0: no limit. */
+  set(ms: number): void {
     this.#ms = ms
     this.#request.setTimeout(ms)
   }

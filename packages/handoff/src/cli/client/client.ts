@@ -1,4 +1,4 @@
-// Talks to a supervisor through its control endpoint.
+// Sends commands to a supervisor through its control endpoint.
 
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
@@ -8,17 +8,17 @@ import { connectTrusted, isAnswered } from '../../io/channel/trusted-socket.ts'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import type { ReloadLine } from '../../supervisor/control/reload.ts'
 import { heartbeatHeader } from '../../supervisor/control/stream-heartbeat.ts'
-import { holder } from '../../supervisor/place/lock.ts'
+import { lockHolder } from '../../supervisor/place/lock.ts'
 import { type ProgramChange, writeChange } from '../../supervisor/program/program.ts'
 import type { Status } from '../../supervisor/registry/status.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../../terms/errors.ts'
-import { completeLine, completeStatus } from './complete.ts'
+import { AnswerTimeout } from './answer-timeout.ts'
+import { completeLine, completeStatus } from './older-release.ts'
 import { orphanedServers, orphanedText } from './orphaned.ts'
-import { Silence } from './silence.ts'
 
 /**
- * How long the supervisor may take to begin its answer, in milliseconds. It answers in milliseconds; a start of
- * a process blocks it for a tenth of a second, and a machine out of memory for seconds.
+ * How long the supervisor may take to begin its answer, in milliseconds. It answers within milliseconds. The start
+ * of a process blocks it for a tenth of a second, a machine out of memory for seconds.
  */
 const answerTimeoutMs = 10_000
 /** The same for an upgrade: the other release has ten seconds to check that it can go on. */
@@ -26,8 +26,8 @@ const upgradeTimeoutMs = 20_000
 /** How many heartbeats in a row may be missing from an answer that is not complete. */
 const missingHeartbeats = 5
 
-/** What a reload is to do. */
-export interface Wanted {
+/** The options of a reload. */
+export interface ReloadWishes {
   readonly wait?: 'exit' | undefined
   readonly workers?: number | undefined
   readonly parallel?: boolean | undefined
@@ -36,13 +36,13 @@ export interface Wanted {
   readonly change?: ProgramChange
 }
 
-/** Speaks to the supervisor of the run `name`, which has its files in `directory`, of the uid `owner`. */
+/** A client of the run `name`, which has its files in `directory`, of the uid `owner`. */
 export class Client {
   readonly name: string
   readonly #directory: RunDirectory
   readonly #owner: number
   /** Of the last request. */
-  #silence: Silence | undefined
+  #timeout: AnswerTimeout | undefined
 
   constructor(name: string, directory: RunDirectory, owner: number) {
     this.name = name
@@ -52,24 +52,24 @@ export class Client {
 
   /**
    * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING; ERR_HANDOFF_PEER_GONE;
-   * ERR_HANDOFF_DIRECTORY_UNSAFE if a stranger listens there; ERR_HANDOFF_UNRESPONSIVE if the
-   * supervisor is there and says nothing for {@link answerTimeoutMs}.
+   * ERR_HANDOFF_DIRECTORY_UNSAFE if another user listens there; ERR_HANDOFF_UNRESPONSIVE if the
+   * supervisor does not answer within {@link answerTimeoutMs}.
    */
   async status(): Promise<Status> {
     const status = JSON.parse(await this.#text(await this.#send('GET', '/status'))) as Status
     return completeStatus(status)
   }
 
-  /** Returns when every process has gone. @throws as {@link status}. */
+  /** Resolves when every process has ended. @throws as {@link status}. */
   async stop(): Promise<void> {
     const { headers } = await this.#send('GET', '/status')
-    // A supervisor of an older release begins its answer when the run has ended.
+    // A supervisor of an older release does not answer before the run has ended.
     const timeoutMs = heartbeatHeader.toLowerCase() in headers ? answerTimeoutMs : 0
     await this.#text(await this.#send('POST', '/stop', timeoutMs))
   }
 
   /**
-   * Reloads, and gives each line as it comes; the last one is the result.
+   * Reloads, and yields each line when it arrives. The last one is the result.
    *
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING; and as {@link status}.
    */
@@ -79,7 +79,7 @@ export class Client {
     parallel,
     drop = [],
     change = {},
-  }: Wanted): AsyncGenerator<ReloadLine> {
+  }: ReloadWishes): AsyncGenerator<ReloadLine> {
     const query = new URLSearchParams(wait && { wait })
     if (workers !== undefined) query.set('workers', String(workers))
     if (parallel) query.set('parallel', 'true')
@@ -95,17 +95,17 @@ export class Client {
         if (read.type === 'result') return
       }
     } catch (cause) {
-      throw this.#gone(cause)
+      throw this.#onLost(cause)
     }
-    throw this.#gone()
+    throw this.#onLost()
   }
 
   /**
-   * Has the supervisor become this release, run by this Node.js.
+   * Replaces the supervisor by this release, run by this Node.js.
    *
-   * @returns how it stands then.
+   * @returns the status of the new supervisor.
    * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING, ERR_HANDOFF_UPGRADE:
-   * it is as it was; and as {@link status}.
+   * the supervisor goes on as before; and as {@link status}.
    */
   async upgrade(to: { command: string; node: string }): Promise<Status> {
     const path = `/upgrade?${new URLSearchParams(to)}`
@@ -122,28 +122,28 @@ export class Client {
     } catch {
       // The connection ended before the answer: the supervisor is another program now.
     }
-    if (this.#silence?.error !== undefined) throw this.#silence.error
+    if (this.#timeout?.error !== undefined) throw this.#timeout.error
     if (refusal !== undefined) throw refusal
     return await this.status()
   }
 
-  /** @param timeoutMs - how long the answer may take to begin; 0: for ever. */
+  /** @param timeoutMs - how long the answer may take to begin, in milliseconds; 0: no limit. */
   async #send(method: string, path: string, timeoutMs = answerTimeoutMs): Promise<IncomingMessage> {
     const socket = this.#connect()
     const outgoing = request({ createConnection: () => socket, method, path, host: 'handoff' })
-    const silence = new Silence(outgoing, (ms) => this.#unresponsive(ms))
-    this.#silence = silence
-    silence.allow(timeoutMs)
+    const timeout = new AnswerTimeout(outgoing, (ms) => this.#unresponsive(ms))
+    this.#timeout = timeout
+    timeout.set(timeoutMs)
     outgoing.end()
     let response: IncomingMessage
     try {
       ;[response] = await once(outgoing, 'response')
     } catch (cause) {
-      throw this.#gone(cause)
+      throw this.#onLost(cause)
     }
-    // What a supervisor without heartbeats has to say may take as long as a drain.
+    // The answer of a supervisor without heartbeats may take as long as a drain.
     const heartbeatMs = Number(response.headers[heartbeatHeader.toLowerCase()] ?? 0)
-    silence.allow(heartbeatMs * missingHeartbeats)
+    timeout.set(heartbeatMs * missingHeartbeats)
     if (response.statusCode === 200) return response
     const { code, message } = JSON.parse(await this.#text(response))
     throw new Refusal(code, message)
@@ -156,7 +156,7 @@ export class Client {
       return new Socket({ fd, readable: true, writable: true })
     } catch (cause) {
       if (cause instanceof HandoffError) throw cause
-      throw isNobody(cause) ? this.#notRunning(cause) : this.#gone(cause)
+      throw isNotRunning(cause) ? this.#notRunning(cause) : this.#onLost(cause)
     }
   }
 
@@ -166,7 +166,7 @@ export class Client {
       for await (const chunk of response.setEncoding('utf8')) text += chunk
       return text
     } catch (cause) {
-      throw this.#gone(cause)
+      throw this.#onLost(cause)
     }
   }
 
@@ -181,31 +181,31 @@ export class Client {
     )
   }
 
-  #gone(cause?: unknown): Error {
-    // The silence of this very request, or of the last one.
+  #onLost(cause?: unknown): Error {
+    // The timeout of this request, or of the last one.
     if (cause instanceof HandoffError) return cause
-    if (this.#silence?.error !== undefined) return this.#silence.error
-    // The queue of its socket is full: it has accepted nothing for a while.
+    if (this.#timeout?.error !== undefined) return this.#timeout.error
+    // The queue of the socket is full: the supervisor does not accept.
     if ((cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN') return this.#unresponsive()
     const reason = cause === undefined ? '' : ` (${reasonOf(cause)})`
     return new HandoffError(
       'ERR_HANDOFF_PEER_GONE',
-      `cannot hear from ${this.name}: its supervisor went away${reason}`,
+      `cannot read the answer of ${this.name}: its supervisor has ended${reason}`,
       { cause },
     )
   }
 
   #unresponsive(ms?: number): HandoffError {
     const since =
-      ms === undefined ? 'does not accept connections' : `says nothing for ${ms / 1000} s`
+      ms === undefined ? 'does not accept connections' : `has not answered for ${ms / 1000} s`
     return new HandoffError(
       'ERR_HANDOFF_UNRESPONSIVE',
-      `cannot hear from ${this.name}: its supervisor${holder(this.#directory.lock)} ${since}`,
+      `cannot reach ${this.name}: its supervisor${lockHolder(this.#directory.lock)} ${since}`,
     )
   }
 }
 
-/** An error that the supervisor reported; its text is complete. */
+/** An error that the supervisor reported. Its message is complete. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code: HandoffErrorCode
@@ -216,7 +216,7 @@ export class Refusal extends Error {
   }
 }
 
-function isNobody(error: unknown): boolean {
+function isNotRunning(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ENOENT' || code === 'ECONNREFUSED'
 }

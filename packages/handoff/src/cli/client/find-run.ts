@@ -1,4 +1,4 @@
-// Which run a command means when it names none.
+// Finds the run of a command.
 
 import { isAnswered } from '../../io/channel/trusted-socket.ts'
 import { findRunDirectory, runNames, runsDirectory } from '../../io/rendezvous/run-directory.ts'
@@ -7,11 +7,10 @@ import { HandoffError } from '../../terms/errors.ts'
 import { Client } from './client.ts'
 
 /**
- * Finds the run: the one that is named; that of the package in the working directory, if it runs;
- * else the only one that does.
+ * Finds the run: by its name, else by the package in the working directory, else the only run.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING when none does; ERR_HANDOFF_NAME when
- * several do; ERR_HANDOFF_DIRECTORY_UNSAFE when another user could answer in its place.
+ * @throws {@link HandoffError} ERR_HANDOFF_NOT_RUNNING if there is none; ERR_HANDOFF_NAME if there are
+ * several; ERR_HANDOFF_DIRECTORY_UNSAFE if another user could answer in its place.
  */
 export function findRun(name: string | undefined): Client {
   if (name !== undefined) return clientOf(name)
@@ -19,7 +18,7 @@ export function findRun(name: string | undefined): Client {
   const { names: running, refusal } = namesAnswering('control')
   const found = here !== undefined && running.includes(here) ? here : running[0]
   if (found === undefined) {
-    // Its supervisor may be gone while the server still serves: the client tells.
+    // Its supervisor may have ended while the server still serves: the client reports that.
     if (here !== undefined && runNames().includes(here)) return clientOf(here)
     const [orphaned, ...others] = namesAnswering('rendezvous').names
     if (orphaned !== undefined && others.length === 0) return clientOf(orphaned)
@@ -27,7 +26,7 @@ export function findRun(name: string | undefined): Client {
       const all = [orphaned, ...others].join(', ')
       throw new HandoffError(
         'ERR_HANDOFF_NAME',
-        `cannot find a supervisor: none is running, and servers of ${all} serve without one`,
+        `cannot find a supervisor: none is running; servers of ${all} serve without one`,
       )
     }
     if (refusal !== undefined) throw refusal
@@ -39,7 +38,7 @@ export function findRun(name: string | undefined): Client {
   if (found !== here && running.length > 1) {
     throw new HandoffError(
       'ERR_HANDOFF_NAME',
-      `cannot tell which server you mean: ${running.join(', ')} are running`,
+      `cannot choose a run: ${running.join(', ')} are running`,
     )
   }
   return clientOf(found)
@@ -55,7 +54,7 @@ function packageHere(): string | undefined {
   return directory === undefined ? undefined : packageName(directory)
 }
 
-/** The runs that answer, and why another one may not be asked: it may be another user's. */
+/** Returns the runs that answer, and why one could not be asked: it may belong to another user. */
 function namesAnswering(socket: 'control' | 'rendezvous') {
   let refusal: HandoffError | undefined
   const names = runNames().filter((name) => {
@@ -63,7 +62,7 @@ function namesAnswering(socket: 'control' | 'rendezvous') {
       const { directory, owner } = findRunDirectory(name)
       return isAnswered(directory[socket], owner)
     } catch (error) {
-      // Whatever is there is no run of ours; the directory of the runs itself has been checked.
+      // It is not a run of this user. The directory of all runs has been checked.
       if (!(error instanceof HandoffError)) throw error
       refusal ??= error
       return false

@@ -1,4 +1,4 @@
-// A supervisor may be of an older release than this command: what it does not tell is nothing.
+// Completes the answers of a supervisor of an older release, which reports less.
 
 import type { ReloadLine } from '../../supervisor/control/reload.ts'
 import type { Status } from '../../supervisor/registry/status.ts'

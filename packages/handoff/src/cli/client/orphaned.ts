@@ -1,4 +1,4 @@
-// The servers of a run whose supervisor has gone.
+// Finds the servers of a run whose supervisor has ended.
 
 import { existsSync } from 'node:fs'
 import {
@@ -9,7 +9,7 @@ import {
 import { isOfRun } from '../../supervisor/processes/orphans.ts'
 import { rendezvousHolders } from '../../supervisor/processes/rendezvous-holders.ts'
 
-/** Returns the pids that hold a rendezvous socket of the run and were started for it; none without /proc. */
+/** Returns the pids of processes that hold a rendezvous socket of the run and were started for it; none without /proc. */
 export function orphanedServers(run: RunDirectory): number[] {
   const workers = existsSync(run.path) ? [1, ...workersFound(run)] : []
   const pids = workers
@@ -18,10 +18,10 @@ export function orphanedServers(run: RunDirectory): number[] {
   return [...new Set(pids)]
 }
 
-/** Says that they serve, and the two ways to go on. */
+/** Describes the servers, and the two ways to go on. */
 export function orphanedText(pids: readonly number[]): string {
   const run = '`handoff run` takes over from it'
-  if (pids.length === 0) return `a server without supervisor still serves there, and ${run}`
+  if (pids.length === 0) return `a server without supervisor still serves there; ${run}`
   const list = pids.length === 1 ? `pid ${pids[0]}` : `pids ${pids.join(', ')}`
   return `a server without supervisor still serves there (${list}): ${run}, or \`kill -TERM ${pids.join(' ')}\` ends it`
 }

@@ -1,18 +1,18 @@
-// How a command ends when it cannot do its work: one line on stderr, and the exit code.
+// Prints the error of a command: one line on stderr.
 
 import { printable } from '../../protocol/printable.ts'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { styleFor } from '../text/style.ts'
 import { Refusal } from './client.ts'
 
-/** Prints `handoff: <message> [CODE]`, in one line whatever the message has in it. */
+/** Prints `handoff: <message> [CODE]` in one line, without control characters. */
 export function printError(message: string, code?: string): void {
   const style = styleFor(process.stderr)
   const suffix = code === undefined ? '' : ` ${style.dim(`[${printable(code)}]`)}`
   process.stderr.write(`${style.bad('handoff:')} ${printable(message)}${suffix}\n`)
 }
 
-/** Prints a failure for people; one that nobody foresaw keeps its stack, for the bug report. */
+/** Prints a failure for people. An unexpected error keeps its stack, for a bug report. */
 export function printFailure(error: unknown): void {
   if (error instanceof HandoffError || error instanceof Refusal) {
     printError(error.message, error.code)
@@ -20,14 +20,14 @@ export function printFailure(error: unknown): void {
   else printStack(error instanceof Error ? (error.stack ?? error.message) : reasonOf(error))
 }
 
-/** Lines after the first are indented: none of them can pass for a line of ours. */
+/** Indents further lines, so that none of them looks like a line of `handoff`. */
 function printStack(stack: string): void {
   const [message = '', ...frames] = stack.split('\n')
   printError(message)
   for (const frame of frames) process.stderr.write(`    ${printable(frame.trim())}\n`)
 }
 
-/** What the system said, and what helps against the usual ones. */
+/** Describes a system error, and says what to do about the usual ones. */
 function systemText(error: NodeJS.ErrnoException): string {
   const remedy = remedies[error.code ?? '']
   return `cannot go on: ${error.message}${remedy === undefined ? '' : `. ${remedy}`}`
@@ -49,7 +49,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error
 }
 
-/** The same for programs, as one line on stdout: what asked for `--json` gets it in any case. */
+/** Prints a failure for programs, as one line of JSON on stdout. */
 export function printJsonFailure(error: unknown): void {
   const { code } = error as { code?: unknown }
   const isOurs = error instanceof HandoffError || error instanceof Refusal || isSystemError(error)

@@ -2,9 +2,9 @@
 
 import { diagnose } from '../doctor/diagnose.ts'
 import { gatherFacts } from '../doctor/facts.ts'
-import { findingLines } from '../doctor/text.ts'
-import { columnsOf, fold } from '../text/fold.ts'
+import { findingLines } from '../doctor/finding-text.ts'
 import { styleFor } from '../text/style.ts'
+import { columnsOf, wrap } from '../text/wrap.ts'
 
 export interface DoctorOptions {
   readonly json?: true
@@ -17,7 +17,7 @@ export function doctor(entry: string | undefined, { json }: DoctorOptions): numb
   const text = json
     ? JSON.stringify({ ok, findings })
     : findingLines(findings, styleFor(process.stdout))
-        .flatMap((line) => fold(line, columnsOf(process.stdout)))
+        .flatMap((line) => wrap(line, columnsOf(process.stdout)))
         .join('\n')
   process.stdout.write(`${text}\n`)
   return ok ? 0 : 1

@@ -1,15 +1,15 @@
-// `handoff reload`: replaces the server, and shows how.
+// `handoff reload`: replaces the server, and shows the events.
 
 import { resolve } from 'node:path'
 import { placesWithout } from '../../supervisor/control/listener-place.ts'
 import { workingDirectory } from '../../supervisor/program/entry.ts'
 import type { ProgramChange } from '../../supervisor/program/program.ts'
 import type { Status } from '../../supervisor/registry/status.ts'
-import { printError } from '../client/fail.ts'
 import { findRun } from '../client/find-run.ts'
-import { columnsOf, fold } from '../text/fold.ts'
+import { printError } from '../client/print-error.ts'
 import { reloadLine, reloadSummary } from '../text/render.ts'
 import { styleFor } from '../text/style.ts'
+import { columnsOf, wrap } from '../text/wrap.ts'
 
 export interface ReloadOptions {
   readonly wait?: 'exit'
@@ -22,7 +22,7 @@ export interface ReloadOptions {
   readonly node?: string
 }
 
-/** @returns the exit code: 0 when the new generation serves, 1 when it does not. */
+/** @returns the exit code: 0 if the new generation serves, else 1. */
 export async function reload(name: string | undefined, options: ReloadOptions): Promise<number> {
   const client = findRun(name)
   const style = styleFor(process.stdout)
@@ -39,15 +39,15 @@ export async function reload(name: string | undefined, options: ReloadOptions): 
   return 1
 }
 
-/** It may be a typing error; a child of the program may listen there, too. */
+/** It may be a typing error, or a child of the program may listen there. */
 function warnOfUnknown(drop: readonly string[], { processes }: Status): void {
   const listeners = processes.flatMap((process) => process.listeners)
   for (const place of placesWithout(listeners, drop)) {
-    printError(`--drop ${place}: no server of this run is known to listen there`)
+    printError(`--drop ${place}: no server of this run listens there, as far as is known`)
   }
 }
 
-/** Paths are meant from here, links as they are: `current/server.js` follows the link each time. */
+/** Resolves paths from here, and no links: `current/server.js` follows the link at each start. */
 function changeOf({ entry, cwd, node }: ReloadOptions): ProgramChange {
   const here = workingDirectory()
   return {
@@ -59,6 +59,6 @@ function changeOf({ entry, cwd, node }: ReloadOptions): ProgramChange {
 
 function print(text: string | undefined): void {
   if (text === undefined) return
-  const lines = text.startsWith('{') ? [text] : fold(text, columnsOf(process.stdout))
+  const lines = text.startsWith('{') ? [text] : wrap(text, columnsOf(process.stdout))
   process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -1,10 +1,10 @@
-// `handoff run`: supervises one server in the foreground.
+// `handoff run`: supervises a server in the foreground.
 
 import { printable } from '../../protocol/printable.ts'
 import { readCommand } from '../../supervisor/program/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../../supervisor/program/entry.ts'
 import { run as supervise } from '../../supervisor/run.ts'
-import type { Announcement } from '../../supervisor/text/announce.ts'
+import type { Announcement } from '../../supervisor/text/announcements.ts'
 import { defaultMaxGenerations } from '../../supervisor/worker/generation-limit.ts'
 import { Log } from '../text/log.ts'
 import { styleFor } from '../text/style.ts'
@@ -22,13 +22,13 @@ export interface RunOptions {
   readonly maxGenerations?: number
   /** Flags of node for the program. */
   readonly nodeFlag?: readonly string[]
-  /** Options of ours that came after the entry. */
+  /** Options of `handoff run` after the entry. */
   readonly misplaced: readonly string[]
 }
 
 /**
- * How long a new process may say nothing in its probation while sources are watched, in milliseconds: its first
- * request often compiles, and no clients wait but the developer.
+ * How long a new process may report nothing in its probation with `--watch`, in milliseconds: the first request
+ * often compiles, and only the developer waits.
  */
 const watchSilenceMs = 15_000
 
@@ -70,16 +70,16 @@ export async function run(first: string, rest: string[], options: RunOptions): P
   })
 }
 
-/** What comes after the entry is the program's, and may well be meant so. */
+/** Options after the entry go to the program, which may be a mistake. */
 function warnOfMisplaced(options: readonly string[], words: readonly string[]): void {
   if (options.length === 0) return
   const names = options.join(', ')
   const [entry = ''] = words
-  const text = `${names} after ${entry} goes to the program; for handoff, write it before ${entry}`
+  const text = `${names} after ${entry} is passed to the program; to pass it to handoff, write it before ${entry}`
   announce({ tone: 'bad', text })
 }
 
-/** On stderr: stdout is the server's, and may well be a stream of JSON. */
+/** Writes to stderr: stdout belongs to the server, and may be a stream of JSON. */
 const log = new Log(
   { write: (text, done) => process.stderr.write(text, done) },
   () => `${styleFor(process.stderr).dim('handoff:')} `,

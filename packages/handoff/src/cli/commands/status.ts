@@ -1,10 +1,10 @@
-// `handoff status`: which processes there are, and what they do.
+// `handoff status`: shows the processes of a run.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { findRun } from '../client/find-run.ts'
-import { columnsOf, fold } from '../text/fold.ts'
 import { statusLines } from '../text/render.ts'
 import { styleFor } from '../text/style.ts'
+import { columnsOf, wrap } from '../text/wrap.ts'
 
 export interface StatusOptions {
   readonly json?: true
@@ -12,13 +12,12 @@ export interface StatusOptions {
 }
 
 /**
- * A clock, no wait for news: uptimes, `ago` and the time to the next start change every second by
- * themselves, and the processes tell the supervisor of their connections as often. The supervisor
- * has the times, so it is asked anew; one of an older release could not stream them either.
+ * How often `--watch` asks the supervisor, in milliseconds. Uptimes and the time to the next start change
+ * each second, and processes report their connections as often.
  */
 const intervalMs = 1_000
 
-/** ED and CUP of ECMA-48: the screen is cleared, the cursor goes home. */
+/** ED and CUP of ECMA-48: clear the screen, move the cursor to its beginning. */
 const clear = '\x1b[2J\x1b[H'
 
 export async function status(name: string | undefined, options: StatusOptions): Promise<number> {
@@ -29,7 +28,7 @@ export async function status(name: string | undefined, options: StatusOptions): 
     const text = options.json
       ? JSON.stringify(current)
       : statusLines(current, style, Date.now())
-          .flatMap((line) => fold(line, columnsOf(process.stdout)))
+          .flatMap((line) => wrap(line, columnsOf(process.stdout)))
           .join('\n')
     if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write(clear)
     process.stdout.write(`${text}\n`)

@@ -1,4 +1,4 @@
-// `handoff stop`: lets every process finish its work, and returns when all have gone.
+// `handoff stop`: lets every process drain, and returns when all have ended.
 
 import { printable } from '../../protocol/printable.ts'
 import { waitingText } from '../../supervisor/text/waiting-text.ts'
@@ -6,7 +6,7 @@ import type { Client } from '../client/client.ts'
 import { findRun } from '../client/find-run.ts'
 import { styleFor } from '../text/style.ts'
 
-/** As the supervisor tells it, who is at another terminal. */
+/** The supervisor prints the same at its own terminal. */
 const waitingAfterMs = 2_000
 
 export interface StopOptions {
@@ -16,7 +16,7 @@ export interface StopOptions {
 export async function stop(name: string | undefined, { json }: StopOptions): Promise<number> {
   const client = findRun(name)
   const stopped = client.stop()
-  const timer = setTimeout(() => void tellWaiting(client), waitingAfterMs)
+  const timer = setTimeout(() => void printWaiting(client), waitingAfterMs)
   try {
     await stopped
   } finally {
@@ -30,13 +30,13 @@ export async function stop(name: string | undefined, { json }: StopOptions): Pro
   return 0
 }
 
-async function tellWaiting(client: Client): Promise<void> {
+async function printWaiting(client: Client): Promise<void> {
   try {
     const { pid, processes } = await client.status()
     if (processes.length === 0) return
-    const again = `SIGTERM twice to the supervisor (kill ${pid}) ends it now`
-    process.stderr.write(`waiting for ${printable(waitingText(processes))}; ${again}\n`)
+    const how = `SIGTERM twice to the supervisor (kill ${pid}) ends it now`
+    process.stderr.write(`waiting for ${printable(waitingText(processes))}; ${how}\n`)
   } catch {
-    // It has ended meanwhile, which is what was asked for.
+    // The run has ended meanwhile.
   }
 }

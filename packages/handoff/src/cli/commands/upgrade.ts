@@ -1,4 +1,4 @@
-// `handoff upgrade`: the supervisor becomes the release that this command is of.
+// `handoff upgrade`: replaces the supervisor by the release of this command.
 
 import { resolve } from 'node:path'
 import { printable } from '../../protocol/printable.ts'
@@ -12,7 +12,7 @@ export interface UpgradeOptions {
 export async function upgrade(name: string | undefined, { json }: UpgradeOptions): Promise<number> {
   const client = findRun(name)
   const before = await client.status()
-  // As it was called: a symbolic link may lead to the next release some day.
+  // Not resolved: a symbolic link may lead to the next release later.
   const command = resolve(process.argv[1] ?? '')
   const { pid, release } = await client.upgrade({ command, node: process.execPath })
   if (json) {

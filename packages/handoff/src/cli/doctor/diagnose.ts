@@ -1,4 +1,4 @@
-// All checks, in the order in which one would look.
+// Runs all checks.
 
 import { checkDependencies, checkEntry, checkLibrary, checkScripts } from './entry-checks.ts'
 import type { Facts } from './facts.ts'
@@ -14,7 +14,7 @@ import { checkRunDirectory, checkSameDirectory } from './place-checks.ts'
 import { checkCluster, checkInspector, checkPm2 } from './surroundings-checks.ts'
 import { checkUnit } from './unit-checks.ts'
 
-/** Judges the facts. */
+/** Makes findings of the facts. */
 export function diagnose(facts: Facts): Finding[] {
   const { entry } = facts
   return [

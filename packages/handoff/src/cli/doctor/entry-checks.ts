@@ -1,4 +1,4 @@
-// The entry: whether it starts, whether it can be handed over, and what of its package matters.
+// Checks the entry, its package and its dependencies.
 
 import type { EntryFacts } from './entry-facts.ts'
 import { type Finding, note, ok, problem } from './finding.ts'
@@ -6,7 +6,7 @@ import { type Finding, note, ok, problem } from './finding.ts'
 export function checkEntry({ entry, trouble, loader, syntaxError }: EntryFacts): Finding {
   if (trouble !== undefined) return problem(entry, trouble.reason, trouble.help)
   if (syntaxError !== undefined) {
-    return problem(entry, syntaxError, 'Correct it; a reload to it would abort.')
+    return problem(entry, syntaxError, 'Correct it: a reload would abort.')
   }
   return ok(`${entry} is found${loader === undefined ? '' : `, and loaded by ${loader}`}`)
 }
@@ -19,15 +19,15 @@ export function checkLibrary({ trouble, dependencies, installed }: EntryFacts): 
   if (library === 'fastify-socket-handoff') return [ok(`${library} is installed`)]
   if (dependencies.includes('fastify')) {
     const what = 'fastify-socket-handoff is not installed'
-    const why = 'warm-up, health check, state and WebSockets of a Fastify server go by this plugin'
+    const why = 'a Fastify server gets warm-up, health check, state and WebSockets from this plugin'
     return [note(what, why, 'npm install fastify-socket-handoff, and await app.register(handoff).')]
   }
   if (library !== undefined) return [ok(`${library} is installed`)]
   return [
     note(
-      'the entry needs no code of ours, and has none',
+      'the entry uses no package of socket-handoff, and needs none',
       'its listeners and idle HTTP connections go over; state, WebSockets and raw connections do not',
-      'For those: npm install socket-handoff, see the README. Else nothing to do: docs/register.md.',
+      'For these: npm install socket-handoff, see the README. Otherwise nothing to do: docs/register.md.',
     ),
   ]
 }
@@ -45,28 +45,28 @@ const known: Record<string, readonly [why: string, remedy: string]> = {
       'stoppable',
       'lightship',
     ],
-    'it closes the server at SIGTERM, by which requests under way are answered 503 or cut',
+    'it closes the server at SIGTERM, which answers requests under way with 503 or cuts them',
     'Leave the signals to socket-handoff (handoff.onExit is for what must be closed), or set signals: false and call handoff.stop().',
   ),
   '@fastify/websocket': [
-    'a WebSocket goes over where its route has opted in; others are told 1012 and come back',
+    'a WebSocket goes over if its route has opted in; others are closed with 1012 and reconnect',
     'Set handoff: true on routes whose handlers keep nothing for a socket, or export its state: docs/websockets.md.',
   ],
   ws: [
-    'a WebSocket goes over where its server has opted in; others are told 1012 and come back, and rooms in memory are split until then',
+    'a WebSocket goes over if its server has opted in; others are closed with 1012 and reconnect, and rooms in memory are split until then',
     'Call handoff.moveWebSockets(wss, hooks): docs/websockets.md.',
   ],
   'socket.io': [
-    'its sessions and rooms are in memory: clients are told 1012 and connect again, and do not meet across processes until then',
-    'Nothing to do, if clients can bear that; else an adapter, or a short --drain-timeout: docs/limits.md.',
+    'its sessions and rooms are in memory: clients are closed with 1012 and reconnect, and do not reach each other across processes until then',
+    'Nothing to do if clients can handle that; else use an adapter, or a short --drain-timeout: docs/limits.md.',
   ],
   ...meeting(['aedes', 'mosca', 'y-websocket', '@hocuspocus/server', 'colyseus', '@colyseus/core']),
   'uWebSockets.js': [
-    'its sockets are not those of Node.js, and stay with the old process',
+    'its sockets are not sockets of Node.js, and stay in the old process',
     'Use ws, or keep that server out of the handoff.',
   ],
   throng: [
-    'it starts workers of node:cluster, whose sockets belong to the primary',
+    'it starts workers of node:cluster: the primary owns their sockets',
     'Start the server without it, by `handoff run --workers max`.',
   ],
 }
@@ -80,7 +80,7 @@ export function checkDependencies({ dependencies }: EntryFacts): Finding[] {
   })
 }
 
-/** Programs that restart a server, and what they are to be replaced by. */
+/** Programs that restart a server, and their replacements. */
 const restarters: readonly (readonly [RegExp, string])[] = [
   [/\b(nodemon|node-dev|ts-node-dev|(node|tsx) (--)?watch)\b/, '`handoff run --watch ENTRY`'],
   [/\bpm2(-runtime)?\b/, '`handoff run ENTRY`, and `handoff reload` to deploy'],
@@ -95,12 +95,12 @@ export function checkScripts({ scripts }: EntryFacts): Finding[] {
   })
 }
 
-/** Their clients meet in the memory of one process. */
+/** Packages whose clients reach each other through the memory of one process. */
 function meeting(names: readonly string[]): Record<string, readonly [string, string]> {
   const why =
-    'its clients meet in memory: during a drain those of the old process do not reach those of the new one'
+    'its clients reach each other in memory: during a drain clients of the old and of the new process do not'
   const remedy =
-    'Let them meet outside of the process (Redis, a database), or give --drain-timeout a second or two: docs/limits.md.'
+    'Connect them outside of the process (Redis, a database), or set --drain-timeout to a second or two: docs/limits.md.'
   return Object.fromEntries(names.map((name) => [name, [why, remedy] as const]))
 }
 

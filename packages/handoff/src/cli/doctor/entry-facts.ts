@@ -1,4 +1,4 @@
-// The entry and its package: whether it can be started, and what the package depends on.
+// Reads the entry and its package: whether it can start, and its dependencies.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -15,24 +15,24 @@ import { HandoffError } from '../../terms/errors.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 
 export interface EntryFacts {
-  /** As it was named. */
+  /** As the operator wrote it. */
   readonly entry: string
-  /** The name that its run would have. */
+  /** The name of its run. */
   readonly name: string | undefined
-  /** Why it cannot be started. */
+  /** Why it cannot start. */
   readonly trouble: Trouble | undefined
-  /** What loads it beside Node. */
+  /** Its loader, if it needs one. */
   readonly loader: 'tsx' | undefined
-  /** What Node says about its syntax. */
+  /** The error of `node --check`. */
   readonly syntaxError: string | undefined
-  /** Those that package.json names. */
+  /** The dependencies in package.json. */
   readonly dependencies: readonly string[]
-  /** Of the packages of this project, those that the entry could import. */
+  /** The packages of this project that the entry can import. */
   readonly installed: readonly string[]
   readonly scripts: Readonly<Record<string, string>>
 }
 
-/** What `node --check` reads by itself. */
+/** Endings that `node --check` reads without a loader. */
 const checked = new Set(['.js', '.mjs', '.cjs', ''])
 
 export function entryFacts(entry: string): EntryFacts {
@@ -64,7 +64,7 @@ interface Manifest {
   readonly scripts?: Record<string, string>
 }
 
-/** @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is no JSON: npm and Node refuse it, too. */
+/** @throws {@link HandoffError} ERR_HANDOFF_ENTRY if it is not JSON. npm and Node refuse it, too. */
 function readManifest(home: string): Manifest {
   const directory = packageDirectory(home)
   if (directory === undefined) return {}
@@ -72,11 +72,11 @@ function readManifest(home: string): Manifest {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new HandoffError('ERR_HANDOFF_ENTRY', `cannot read ${file}: it is no JSON`, { cause })
+    throw new HandoffError('ERR_HANDOFF_ENTRY', `cannot read ${file}: it is not JSON`, { cause })
   }
 }
 
-/** Whether `import` would find it; by the directory, since a package need not export its manifest. */
+/** Whether `import` finds a package. Checks its directory, since a package need not export its manifest. */
 function isInstalled(name: string, path: string): boolean {
   const places = createRequire(path).resolve.paths(name) ?? []
   return places.some((place) => existsSync(join(place, name, 'package.json')))

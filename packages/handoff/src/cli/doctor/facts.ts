@@ -1,4 +1,4 @@
-// What there is to know about this machine and the surroundings of the command: looked up, not judged.
+// Gathers facts about this machine and the surroundings of the command.
 
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,7 +14,7 @@ import { type EntryFacts, entryFacts } from './entry-facts.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 import { type UnitFacts, unitFacts } from './unit-facts.ts'
 
-/** Where a run would keep its sockets. */
+/** The directory of the sockets of a run. */
 export interface PlaceFacts {
   readonly path: string
   /** The longest path of a socket in it. */
@@ -32,14 +32,14 @@ export interface Facts {
   readonly execArgv: readonly string[]
   /** Why the native core does not load. */
   readonly addonTrouble: Trouble | undefined
-  /** RLIMIT_NOFILE; undefined where the system does not tell. */
+  /** RLIMIT_NOFILE; undefined without /proc. */
   readonly openFiles: number | undefined
-  /** net.unix.max_dgram_qlen; undefined where there is no such thing. */
+  /** net.unix.max_dgram_qlen; undefined without /proc. */
   readonly datagramQueue: number | undefined
   readonly place: PlaceFacts
   /** The systemd service in which this runs. */
   readonly unit: UnitFacts | undefined
-  /** Absent where no entry was named. */
+  /** Undefined if no entry was named. */
   readonly entry: EntryFacts | undefined
 }
 
@@ -60,7 +60,7 @@ export function gatherFacts(entry: string | undefined): Facts {
 }
 
 /**
- * Reads the soft limit, which Node has raised to the hard one when it started.
+ * Reads the soft limit, which Node raises to the hard limit when it starts.
  *
  * @see proc_pid_limits(5); src/node.cc `PlatformInit`
  */
@@ -69,7 +69,7 @@ export function openFilesLimit(limits: string | undefined): number | undefined {
   return soft === 'unlimited' ? Infinity : numberIn(soft)
 }
 
-/** Tries the directory as `handoff run` would, and leaves none behind that was not there. */
+/** Tries the directory as `handoff run` does, and removes directories that it has created. */
 function placeFacts(name: string): PlaceFacts {
   const path = join(runsDirectory(), name)
   const missing = missingLevels(path)
@@ -79,7 +79,7 @@ function placeFacts(name: string): PlaceFacts {
   return { path, socketBytes, limitBytes: pathLimitBytes, trouble }
 }
 
-/** Writes a page, as a full or read-only file system does not let a run do. */
+/** Writes a page: a full or read-only file system refuses it. */
 function tryToWrite({ path }: RunDirectory): void {
   const file = join(path, `doctor-${process.pid}`)
   try {
@@ -91,7 +91,7 @@ function tryToWrite({ path }: RunDirectory): void {
   }
 }
 
-/** What is to be made for a directory, the innermost first. */
+/** Returns the levels of a directory that do not exist, the innermost first. */
 function missingLevels(path: string): string[] {
   return existsSync(path) ? [] : [path, ...missingLevels(dirname(path))]
 }
@@ -100,7 +100,7 @@ function numberIn(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number.parseInt(text, 10)
 }
 
-/** A file of the kernel; undefined where the system has none of that name. */
+/** Reads a file of the kernel; undefined if it does not exist. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

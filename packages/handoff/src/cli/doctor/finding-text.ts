@@ -1,4 +1,4 @@
-// The findings as people read them: one line each, and below it why and what to do.
+// Makes lines of the findings: the fact, its reason, and what to do.
 
 import { printable } from '../../protocol/printable.ts'
 import { plural } from '../../terms/plural.ts'
@@ -25,6 +25,6 @@ function lines(finding: Finding, style: Style): string[] {
 function summary(findings: readonly Finding[], style: Style): string {
   const problems = findings.filter(({ level }) => level === 'problem').length
   return problems === 0
-    ? `${style.tick}nothing is in the way of a handoff`
-    : `${style.cross}${plural(problems, 'problem')} in the way of a handoff`
+    ? `${style.tick}no problem found`
+    : `${style.cross}${plural(problems, 'problem')} found`
 }

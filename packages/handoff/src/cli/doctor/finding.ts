@@ -1,9 +1,9 @@
-// What `handoff doctor` finds: a fact that is well, worth knowing, or in the way.
+// The findings of `handoff doctor`.
 
 export type Finding =
   | { readonly level: 'ok'; readonly what: string }
   | {
-      /** `problem`: a server will not start, or a handoff will lose something. */
+      /** `problem`: a server cannot start, or a handoff loses something. */
       readonly level: 'note' | 'problem'
       readonly what: string
       readonly why: string

@@ -1,4 +1,4 @@
-// What the machine can do: system, Node.js, native core, descriptors, the supervisor's socket.
+// Checks the machine: system, Node.js, native core, descriptors, queue of datagrams.
 
 import type { Facts } from './facts.ts'
 import { type Finding, note, ok, problem } from './finding.ts'
@@ -8,13 +8,13 @@ export function checkPlatform({ platform }: Pick<Facts, 'platform'>): Finding {
   if (platform === 'darwin') {
     return note(
       'macOS',
-      'the macOS parts are written from its manual pages, and no test has run on it',
+      'the code for macOS was written from its manual pages, and is not tested yet',
       'Develop on it; serve from Linux.',
     )
   }
   return problem(
     platform,
-    'processes can hand sockets to each other on Linux and macOS alone',
+    'processes can pass sockets to each other on Linux and macOS only',
     'Run the server in a container or WSL, or without socket-handoff.',
   )
 }
@@ -33,7 +33,7 @@ export function checkNode({ node }: Pick<Facts, 'node'>): Finding {
   if (testedLines.includes(major)) return ok(`Node.js ${node}`)
   return note(
     `Node.js ${node}`,
-    'the tests have not run on this line: what it does not support drains instead of changing process',
+    'this line is not tested: connections may drain instead of changing process',
     `Use one of the lines ${testedLines.join(', ')}.`,
   )
 }
@@ -43,12 +43,12 @@ export function checkAddon({ addonTrouble }: Pick<Facts, 'addonTrouble'>): Findi
   return problem('the native core does not load', addonTrouble.reason, addonTrouble.help)
 }
 
-/** Modules, pipes, log files and the like of a process that serves. */
+/** Descriptors that a process needs beside connections: modules, pipes, log files. */
 const ownDescriptors = 100
-/** With fewer connections than these at once a server mostly lives in peace. */
+/** Most servers have fewer connections at a time. */
 const manyConnections = 2_000
 
-/** While a connection goes over, its process has two descriptors for it: socket and dup. */
+/** A process needs two descriptors for a connection that goes over: socket and dup. */
 export function checkOpenFiles({ openFiles }: Pick<Facts, 'openFiles'>): Finding[] {
   if (openFiles === undefined) return []
   const connections = Math.max(0, Math.floor((openFiles - ownDescriptors) / 2))
@@ -57,7 +57,13 @@ export function checkOpenFiles({ openFiles }: Pick<Facts, 'openFiles'>): Finding
   const remedy = 'Raise the limit: ulimit -n, LimitNOFILE= of the unit, --ulimit of the container.'
   return connections < 100
     ? [problem(what, 'handoffs will abort with ERR_HANDOFF_TRUNCATED', remedy)]
-    : [note(what, 'each needs two descriptors while it goes over; more take longer', remedy)]
+    : [
+        note(
+          what,
+          'each connection needs two descriptors while it goes over; more of them take longer',
+          remedy,
+        ),
+      ]
 }
 
 /** The kernel's default: unix(7), net.unix.max_dgram_qlen. */
@@ -67,6 +73,6 @@ export function checkDatagramQueue({ datagramQueue }: Pick<Facts, 'datagramQueue
   if (datagramQueue === undefined) return []
   const what = `net.unix.max_dgram_qlen is ${datagramQueue}`
   if (datagramQueue >= usualQueue) return [ok(what)]
-  const why = 'the processes report to the supervisor by datagrams, and wait when its queue is full'
+  const why = 'processes report to the supervisor by datagrams, and wait if its queue is full'
   return [note(what, why, `sysctl -w net.unix.max_dgram_qlen=${usualQueue}, or more.`)]
 }

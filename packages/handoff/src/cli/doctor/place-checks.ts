@@ -1,4 +1,4 @@
-// Where the sockets of a run are kept, and whether other commands look there, too.
+// Checks the directory of the sockets of a run, and whether other commands use the same one.
 
 import { dirname } from 'node:path'
 import type { Facts } from './facts.ts'
@@ -12,12 +12,13 @@ export function checkRunDirectory({ place }: Pick<Facts, 'place'>): Finding {
   return ok(`${path} is private; socket paths have ${socketBytes} of ${limitBytes} bytes`)
 }
 
-/** The directory follows from variables that services, cron and login shells set differently. */
+/** Services, cron and login shells set the variables that choose the directory differently. */
 export function checkSameDirectory({ place, env }: Pick<Facts, 'place' | 'env'>): Finding[] {
   if (env.HANDOFF_DIR) return []
   const why = env.XDG_RUNTIME_DIR
-    ? 'a service or cron job has no XDG_RUNTIME_DIR: its runs are elsewhere, and reload and status from here do not find them'
-    : 'a login shell may have XDG_RUNTIME_DIR: reload and status from there look elsewhere'
-  const remedy = 'Set HANDOFF_DIR to one directory for the server and for those who deploy it.'
+    ? 'a service or cron job has no XDG_RUNTIME_DIR: its runs are in another directory, and reload and status from here do not find them'
+    : 'a login shell may have XDG_RUNTIME_DIR: reload and status from there use another directory'
+  const remedy =
+    'Set HANDOFF_DIR to the same directory for the server and for the users that deploy it.'
   return [note(`HANDOFF_DIR is not set: runs are kept in ${dirname(place.path)}`, why, remedy)]
 }

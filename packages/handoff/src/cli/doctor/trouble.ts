@@ -1,14 +1,14 @@
-// An error as a fact: what cannot be done, and what to do.
+// Splits an error into its reason and its help.
 
 import { HandoffError } from '../../terms/errors.ts'
 
-/** A {@link HandoffError} in two parts: its reason, and its sentence of help. */
+/** The two parts of a {@link HandoffError}: its reason, and its sentence of help. */
 export interface Trouble {
   readonly reason: string
   readonly help: string
 }
 
-/** Runs a step that throws a {@link HandoffError} when it cannot. */
+/** Runs a step, and returns its {@link HandoffError}, if any. */
 export function troubleOf(step: () => unknown): Trouble | undefined {
   try {
     step()

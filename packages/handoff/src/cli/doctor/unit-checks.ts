@@ -1,4 +1,4 @@
-// Settings of the systemd service in which this runs.
+// Checks the settings of the systemd service in which this runs.
 
 import type { Facts } from './facts.ts'
 import { type Finding, note, ok, problem } from './finding.ts'
@@ -27,7 +27,7 @@ function checkKillMode({ name, killMode }: Unit): Finding[] {
       return [
         problem(
           'KillMode=control-group',
-          'at a stop each generation gets SIGTERM from systemd and from the supervisor; the second cuts what is in flight',
+          'at a stop each generation gets SIGTERM from systemd and from the supervisor; the second one cuts requests under way',
           remedy,
         ),
       ]
@@ -36,10 +36,10 @@ function checkKillMode({ name, killMode }: Unit): Finding[] {
   }
 }
 
-/** Each generation reports for itself: systemd.service(5), NotifyAccess=. */
+/** Each generation reports by itself. @see systemd.service(5), NotifyAccess= */
 function checkNotifyAccess({ name, type, notifyAccess }: Unit, env: NodeJS.ProcessEnv): Finding[] {
   if (!env.NOTIFY_SOCKET || !type?.startsWith('notify') || notifyAccess === 'all') return []
-  const why = 'a new process reports before it is the main one, and would not be heard'
+  const why = 'a new process reports before it is the main process, and systemd would ignore it'
   const remedy = `Set NotifyAccess=all in ${name}.`
   return [note(`NotifyAccess=${notifyAccess ?? 'main'}`, why, remedy)]
 }

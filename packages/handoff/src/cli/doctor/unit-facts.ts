@@ -1,4 +1,4 @@
-// The systemd service in which the command runs, and those of its settings that matter here.
+// Reads the systemd service in which the command runs, and its settings.
 
 import { spawnSync } from 'node:child_process'
 
@@ -25,14 +25,14 @@ export function unitFacts(env: NodeJS.ProcessEnv, cgroup = ''): UnitFacts | unde
   return { name, ...readProperties(stdout ?? '') }
 }
 
-/** The service of a process; a session of a person is a scope, which is no concern of ours. */
+/** Returns the service of a process. The session of a person is a scope, and no service. */
 export function unitName(env: NodeJS.ProcessEnv, cgroup: string): string | undefined {
   if (!env.INVOCATION_ID) return undefined
   const [, name] = /\/([^/\n]+\.service)$/m.exec(cgroup) ?? []
   return name?.startsWith('user@') ? undefined : name
 }
 
-/** Reads what `systemctl show` prints: `Name=value` a line; nothing where it could not be asked. */
+/** Reads the output of `systemctl show`: lines of `Name=value`; empty if the command failed. */
 export function readProperties(text: string): Omit<UnitFacts, 'name'> {
   const value = (name: string) => new RegExp(`^${name}=(.+)$`, 'm').exec(text)?.[1]
   return {

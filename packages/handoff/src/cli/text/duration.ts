@@ -1,14 +1,14 @@
-// Durations as people write them: 500ms, 30s, 2m, 1h.
+// Reads and writes durations: 500ms, 30s, 2m, 1h.
 
 import { longestMs } from '../../terms/options.ts'
 
 const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
 /**
- * Reads a duration. A plain number is seconds, as in systemd's units, and `infinity` is the longest
- * that there is, 24 days.
+ * Reads a duration. A plain number is seconds, as in units of systemd. `infinity` is the longest timeout, 24
+ * days.
  *
- * @returns milliseconds; undefined for what is no duration.
+ * @returns milliseconds; undefined if the text is no duration.
  */
 export function parseDuration(text: string): number | undefined {
   if (text.trim() === 'infinity') return longestMs
@@ -19,7 +19,7 @@ export function parseDuration(text: string): number | undefined {
   return ms <= longestMs ? ms : undefined
 }
 
-/** The largest unit that leaves something to say: `1h 5m`, `3m 20s`, `12s`, `340ms`. */
+/** Writes a duration in its two largest units: `1h 5m`, `3m 20s`, `12s`, `340ms`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`
   const seconds = Math.floor(ms / 1_000)

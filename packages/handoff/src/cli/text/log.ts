@@ -1,14 +1,14 @@
-// The supervisor's own lines on stderr, which may be a log on a full disk.
+// Writes the lines of the supervisor to stderr, which may be a log on a full disk.
 
 /** The part of a stream that a log needs. */
 export interface LogStream {
   write(text: string, done: (error?: Error | null) => void): unknown
 }
 
-/** Writes lines. A line that cannot be written is lost and counted; the next one that can be written says so. */
+/** Writes lines, and counts those that cannot be written. The next line that can be written reports the number. */
 export class Log {
   readonly #stream: LogStream
-  /** How the line begins that reports the loss. */
+  /** Makes the beginning of the line that reports the number. */
   readonly #mark: () => string
   #lost = 0
 
@@ -31,7 +31,7 @@ export class Log {
     try {
       this.#stream.write(`${text}\n`, done)
     } catch (error) {
-      // Node.js 20 throws what a write to a file fails with.
+      // Node.js 20 throws if a write to a file fails.
       done(error)
     }
   }

@@ -1,4 +1,4 @@
-// What the commands print for people: pure functions from data to lines.
+// Makes the lines that commands print for people. Pure functions.
 
 import { printable } from '../../protocol/printable.ts'
 import type { ReloadLine } from '../../supervisor/control/reload.ts'
@@ -15,7 +15,7 @@ import { formatDuration } from './duration.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
 
-/** One line of a reload; undefined for what only programs want to know. */
+/** Makes the line of an event; undefined for events that only programs need. */
 export function reloadLine(reported: ReloadLine, style: Style): string | undefined {
   if (reported.type === 'result') return undefined
   const [side, what] = columnsOf(reported) ?? []
@@ -44,9 +44,9 @@ function columnsOf(event: HandoffEvent): [side: 'old' | 'new' | '', what: string
   }
 }
 
-/** What closes a reload which went well: a line for each worker. */
-export function reloadSummary(told: ReloadResult & { atMs: number }, style: Style): string[] {
-  const result = printable(told)
+/** Makes the last lines of a reload that succeeded: one for each worker. */
+export function reloadSummary(given: ReloadResult & { atMs: number }, style: Style): string[] {
+  const result = printable(given)
   const { workers, atMs } = result
   if (workers === undefined) return [`${style.tick}${servesText(result, atMs)}`]
   return workers.map((one) => {
@@ -65,7 +65,7 @@ function servesText(
   return `generation ${generation} serves (pid ${pid}) after ${after}${connections}`
 }
 
-/** What has become of the connections of the old process; nothing where it had none. */
+/** What has become of the connections of the old process; empty if it had none. */
 function connectionsText({
   pid,
   generation,
@@ -83,9 +83,9 @@ function connectionsText({
   return any ? `: ${drainedText(fates, counts)}` : ''
 }
 
-/** The whole of `handoff status`. */
-export function statusLines(told: Status, style: Style, now: number): string[] {
-  const status = printable(told)
+/** Makes the output of `handoff status`. */
+export function statusLines(given: Status, style: Style, now: number): string[] {
+  const status = printable(given)
   const { name, pid, processes, handoffs, program } = status
   return [
     `${style.bold(name)}  ${servesWord(status, style)}  ${style.dim(`supervisor pid ${pid}`)}`,
@@ -103,7 +103,7 @@ export function statusLines(told: Status, style: Style, now: number): string[] {
 }
 
 function servesWord({ generation, workers, processes }: Status, style: Style): string {
-  if (generation === null) return style.bad('nobody serves')
+  if (generation === null) return style.bad('no process serves')
   const silent = processes.filter(
     (one) => isSilent(one) && workers.some(({ serving }) => serving === one.pid),
   )
@@ -121,16 +121,16 @@ function servesWord({ generation, workers, processes }: Status, style: Style): s
   return style.bad(`${serving} of ${workers.length} workers serve`)
 }
 
-/** Whether the event loop of a process has stood still for so long that an operator should know. */
+/** Whether a process has reported nothing for so long that an operator should know. */
 function isSilent({ silentMs }: ProcessStatus): boolean {
   return silentMs !== null && silentMs >= defaultSilenceMs
 }
 
 function silenceText({ silentMs }: ProcessStatus): string {
-  return `has said nothing for ${formatDuration(silentMs ?? 0)}`
+  return `has sent no report for ${formatDuration(silentMs ?? 0)}`
 }
 
-/** One for each process that says nothing: what it may be, and what an operator can do. */
+/** The line of a process that reports nothing: possible causes, and what an operator can do. */
 function silentLine(process: ProcessStatus): string[] {
   if (!isSilent(process)) return []
   const { pid, generation } = process
@@ -139,7 +139,7 @@ function silentLine(process: ProcessStatus): string[] {
   return [`silent       ${name} ${silenceText(process)}: ${why}; \`kill -9 ${pid}\` ends it`]
 }
 
-/** One for each worker that waits; its number where there are several. */
+/** The lines of workers that wait for their next start. */
 function waitingLines({ workers }: Status): string[] {
   return workers.flatMap(({ worker, backoff }) => {
     if (backoff === null) return []
@@ -148,7 +148,7 @@ function waitingLines({ workers }: Status): string[] {
   })
 }
 
-/** Where more than the old and the new one run: how many, of how many. */
+/** The number of generations, if more than two run. */
 function generationsLine({ processes, maxGenerations }: Status): string[] {
   const counts = new Map<number, number>()
   for (const { worker } of processes) counts.set(worker, (counts.get(worker) ?? 0) + 1)
@@ -158,7 +158,7 @@ function generationsLine({ processes, maxGenerations }: Status): string[] {
     : []
 }
 
-/** A drain that is under way, with its numbers so far. */
+/** The line of a process that drains, with its numbers so far. */
 function drainLine({ pid, generation, stage, connections, fates }: ProcessStatus): string[] {
   const text = stage === 'drain' ? drainingText(fates, connections) : ''
   return text === '' ? [] : [`drain        generation ${generation} (pid ${pid}): ${text}`]
@@ -177,9 +177,9 @@ function step(
   style: Style,
 ): string {
   const time = milliseconds(atMs).padStart(9)
-  // Ten letters: `taken back`, `discover`.
-  const whose = worker === undefined ? '' : `${String(worker).padStart(2)}  `
-  const columns = `${time}  ${whose}${side.padEnd(3)}  ${String(pid).padEnd(7)}  ${what.padEnd(10)}`
+  // Ten letters: `taken back`.
+  const workerColumn = worker === undefined ? '' : `${String(worker).padStart(2)}  `
+  const columns = `${time}  ${workerColumn}${side.padEnd(3)}  ${String(pid).padEnd(7)}  ${what.padEnd(10)}`
   return `${columns}  ${style.dim(detail)}`.trimEnd()
 }
 
@@ -201,7 +201,7 @@ function processLines({ workers, processes }: Status, style: Style): string[] {
 
 function openText({ connections, open }: ProcessStatus): string {
   const kinds = kindsText(open)
-  // An older release tells no kinds.
+  // An older release reports no kinds.
   if (kinds === '' || total(open) !== connections) return String(connections)
   return kinds.includes(',') ? `${connections}: ${kinds}` : kinds
 }

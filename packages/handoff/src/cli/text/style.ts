@@ -1,4 +1,4 @@
-// Colours and marks, for a terminal; plain text for everything else.
+// Colours and marks for a terminal, and plain text for other outputs.
 
 import type { WriteStream } from 'node:tty'
 
@@ -7,12 +7,13 @@ export interface Style {
   dim(text: string): string
   good(text: string): string
   bad(text: string): string
-  /** Goes before a line that tells of success, or of failure. */
+  /** Stands before a line about a success. */
   readonly tick: string
+  /** Stands before a line about a failure. */
   readonly cross: string
 }
 
-/** Writes `text` with nothing added. */
+/** Returns `text` unchanged. */
 const asIs = (text: string) => text
 
 export const plain: Style = {
@@ -24,7 +25,7 @@ export const plain: Style = {
   cross: '',
 }
 
-/** ECMA-48 SGR: switched on before the text and off after it. */
+/** ECMA-48 SGR: switches a style on before the text and off after it. */
 const sgr = (on: number, off: number) => (text: string) => `\x1b[${on}m${text}\x1b[${off}m`
 
 export const colourful: Style = {
@@ -36,7 +37,7 @@ export const colourful: Style = {
   cross: `${sgr(31, 39)('✗')} `,
 }
 
-/** Colours where the stream is a terminal that has them; Node knows NO_COLOR and TERM=dumb. */
+/** Returns colours if the stream is a terminal that has them. Node checks NO_COLOR and TERM=dumb. */
 export function styleFor(stream: NodeJS.WriteStream | WriteStream): Style {
   return stream.isTTY && stream.hasColors() ? colourful : plain
 }

@@ -1,6 +1,6 @@
-// Columns that line up.
+// Lays out cells in columns.
 
-/** Pads every cell to the widest of its column; the last column is left as it is. */
+/** Pads every cell to the widest of its column, except in the last column. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
   for (const row of rows) {

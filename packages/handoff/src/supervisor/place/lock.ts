@@ -1,4 +1,4 @@
-// One supervisor for each name, and no file left when it ends.
+// Locks the name of a run, so that it has one supervisor.
 
 import { fstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { statOfPath } from '../../io/files/file-stat.ts'
@@ -8,12 +8,12 @@ import { HandoffError } from '../../terms/errors.ts'
 
 export interface SupervisorLock {
   readonly fd: number
-  /** Whether the file that is locked still has its name: else another supervisor could begin. */
+  /** Whether the locked file is at its path. If not, another supervisor could begin. */
   isThere(): boolean
   /**
-   * Makes the file anew, and locks it.
+   * Creates the file again, and locks it.
    *
-   * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING, where another supervisor has done so;
+   * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING if another supervisor has done so;
    * ERR_HANDOFF_DIRECTORY_UNUSABLE.
    */
   renew(): void
@@ -22,7 +22,7 @@ export interface SupervisorLock {
 }
 
 /**
- * Takes the lock of the run `name`, whose file is at `path` and tells our pid.
+ * Takes the lock of the run `name`, whose file is at `path` and contains the pid.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_DIRECTORY_UNUSABLE
  */
@@ -30,7 +30,7 @@ export function lockSupervisor(name: string, path: string): SupervisorLock {
   return supervisorLock(name, path, take(name, path))
 }
 
-/** The same lock, that the release before has held in this very process. */
+/** Takes the lock that the release before has held in this process. */
 export function resumeLock(name: string, path: string, fd: number): SupervisorLock {
   return supervisorLock(name, path, heldLock(fd))
 }
@@ -74,7 +74,7 @@ function supervisorLock(name: string, path: string, first: Lock): SupervisorLock
       lock = renewed
     },
     release() {
-      // At the path may be what another supervisor holds.
+      // The file at the path may belong to another supervisor.
       if (isThere()) rmSync(path, { force: true })
       lock.release()
     },
@@ -84,12 +84,12 @@ function supervisorLock(name: string, path: string, first: Lock): SupervisorLock
 function alreadyRunning(name: string, path: string): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_ALREADY_RUNNING',
-    `cannot run ${name}: a supervisor of this name is running${holder(path)}`,
+    `cannot run ${name}: a supervisor of this name is running${lockHolder(path)}`,
   )
 }
 
-/** The pid of the holder of the lock at `path`, as ` (pid 123)`; empty if it has just come or gone. */
-export function holder(path: string): string {
+/** Returns the holder of the lock at `path` as ` (pid 123)`; empty if it has just started or ended. */
+export function lockHolder(path: string): string {
   try {
     const pid = Number(readFileSync(path, 'utf8'))
     return pid > 0 ? ` (pid ${pid})` : ''
