@@ -109,9 +109,7 @@ test.each([
   expect(statusCode).toBe(409)
   expect(body).toMatchObject({
     code: 'ERR_HANDOFF_UPGRADE',
-    message: expect.stringMatching(
-      /cannot go on with this run: .*The supervisor goes on as it was\./,
-    ),
+    message: expect.stringMatching(/cannot resume this run: .*The supervisor goes on as it was\./),
   })
   expect(await run.status()).toMatchObject({ pid: before.pid, release: before.release })
   expect((await run.reload()).exitCode).toBe(0)

@@ -72,7 +72,7 @@ test('with --watch the oldest is ended instead', async () => {
   const second = await hold()
   expect(alive(first)).toBe(true)
   project.write('server.mjs', `${server}\n// and again`)
-  await run.says(new RegExp(`generation 1 .pid ${first}. is ended: there may be 2 generations`))
+  await run.says(new RegExp(`killing generation 1 .pid ${first}.: at most 2 generations may run`))
   await gone(first)
   await run.says(/generation 3 .* serves on/)
   expect(alive(second)).toBe(true)

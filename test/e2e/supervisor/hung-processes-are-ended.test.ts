@@ -26,7 +26,7 @@ test('an old process that hangs in its drain is ended, and a crash of the new on
   process.kill(first.pid, 'SIGSTOP')
   const { input } = await run.says(/was killed by this supervisor/)
   expect(input).toMatch(
-    /generation 1 \(pid \d+\) .* was still there \d+ s after .*1 connection open/,
+    /generation 1 \(pid \d+\) .* did not end within \d+ s after .*1 connection open/,
   )
   await gone(first.pid)
   expect(await cut).toBeInstanceOf(Error)
@@ -43,7 +43,7 @@ test('an old process that hangs does not keep a crashed server from its next sta
   process.kill(first.pid, 'SIGSTOP')
   process.kill(second.pid, 'SIGKILL')
   await run.says(
-    /generation 1 .* was killed by this supervisor: it (said nothing|did not take back)/,
+    /generation 1 .* was killed by this supervisor: it (sent no report|did not take back)/,
   )
   const third = await run.listens()
   expect(third.port).toBe(first.port)
@@ -57,7 +57,7 @@ test('a new process that hangs in its probation is ended, and the old one takes 
   const second = await run.listens()
   process.kill(second.pid, 'SIGSTOP')
   const waiting = ask(first.port)
-  await run.says(/generation 2 .* was killed by this supervisor: it said nothing for 5 s/)
+  await run.says(/generation 2 .* was killed by this supervisor: it sent no report for 5 s/)
   await run.says(/generation 1 .* has taken back/)
   expect(await waiting).toBe('one')
   expect((await project.status('web')).serving).toBe(first.pid)
@@ -70,7 +70,7 @@ test('a reload whose new process hangs at its commit has failed, and says why', 
   const { pid, port } = await run.listens()
   const { exitCode, stderr } = await project.handoff('reload', 'web')
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/said nothing for 5 s .*was killed.* Generation 1 \(pid \d+\) serves on/)
+  expect(stderr).toMatch(/sent no report for 5 s .*was killed.* Generation 1 \(pid \d+\) serves on/)
   expect(stderr).toContain('[ERR_HANDOFF_TIMEOUT]')
   expect(await ask(port)).toBe('one')
   expect((await project.status('web')).serving).toBe(pid)
@@ -81,7 +81,7 @@ test('after the probation it is the watchdog that ends a server, where one is as
   const first = await run.listens()
   process.kill(first.pid, 'SIGSTOP')
   const waiting = ask(first.port)
-  await run.says(/generation 1 .* was killed by this supervisor: it said nothing for 2 s/)
+  await run.says(/generation 1 .* was killed by this supervisor: it sent no report for 2 s/)
   const second = await run.listens()
   expect(second.port).toBe(first.port)
   // It had been accepted by nobody.
@@ -109,6 +109,6 @@ test('a reload says when it is the process that serves that hangs', async () => 
   const { exitCode, stderr } = await project.handoff('reload', 'web')
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(
-    /\(pid \d+\) has the listeners and has said nothing for \d+ s: `kill -9 \d+`/,
+    /\(pid \d+\) holds the listeners and has sent no report for \d+ s\. To start it again: `kill -9 \d+`/,
   )
 })

@@ -148,7 +148,7 @@ test('a run that waits for its first server waits on, and is ready only then', a
   const peer = new NotifyPeer()
   const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
   const run = project.run(['--watch', '--name', 'web', 'server.mjs'], { NOTIFY_SOCKET: peer.path })
-  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
 
   const place = { name: 'web', directory: project.runs }
   const { exitCode, output } = await upgradeBy(makeRelease('7.0.1').command, place)
@@ -156,7 +156,7 @@ test('a run that waits for its first server waits on, and is ready only then', a
   await run.says(/watching .* for changes/)
 
   project.write('server.mjs', 'const b = ;')
-  await run.says(/Nobody serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
   expect((await project.status('web')).backoff).toBeNull()
   expect(peer.told()).toEqual([])
 

@@ -23,7 +23,9 @@ async function supervisorDiesInAStart() {
   process.kill(before.pid, 'SIGKILL')
   await before.ended()
   const run = project.run(args)
-  await run.says(/is taking over already\. .*Waiting until that one serves or has failed, for 65 s/)
+  await run.says(
+    /is taking over already\. .*Waiting until that process serves or has failed, for 65 s/,
+  )
   return { project, run, first, warming: Number(warming) }
 }
 

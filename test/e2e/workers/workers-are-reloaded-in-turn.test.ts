@@ -66,7 +66,7 @@ test('when the first worker fails, no other is touched', async () => {
 
   const { exitCode, stderr } = await project.handoff('reload', 'web')
   expect(stderr).toMatch(/^handoff: worker 1: cannot start .*Error: ill/)
-  expect(stderr).toMatch(/No worker runs the new code; workers 1 and 2 run the code before\. \[/)
+  expect(stderr).toMatch(/No worker runs the new code; workers 1 and 2 run the old code\. \[/)
   expect(exitCode).toBe(1)
 
   await run.says(/the reload stops here/)
@@ -85,7 +85,7 @@ test('when a later worker fails, the result tells which ones run the new code', 
   expect(JSON.parse(stdout.split('\n').at(-1) ?? '')).toMatchObject({
     ...{ type: 'result', ok: false, serving: 'new', generation: 2 },
     code: 'ERR_HANDOFF_APP_FAILED',
-    message: expect.stringContaining('Worker 1 runs the new code; worker 2 runs the code before.'),
+    message: expect.stringContaining('Worker 1 runs the new code; worker 2 runs the old code.'),
     workers: [
       { worker: 1, outcome: 'reloaded', generation: 2 },
       { worker: 2, outcome: 'failed', generation: 1, pid: second },
@@ -101,7 +101,7 @@ test('a signal reloads all; another one in the middle reloads all once more', as
   process.kill(run.pid, 'SIGHUP')
   await run.says(/worker 1: generation 2/)
   process.kill(run.pid, 'SIGHUP')
-  await run.says(/in the middle of a start: once more after it/)
+  await run.says(/during a start: another start follows/)
   await run.says(/worker 1: generation 3/)
   await run.says(/worker 2: generation 3/)
   await until('both are new', async () => (await pids()).every((pid) => !before.includes(pid)))

@@ -1,4 +1,4 @@
-// The supervisor owns the signals: what each of them means.
+// Handles the signals of an operator, a service manager or a terminal.
 
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
@@ -6,12 +6,12 @@ import { isatty } from 'node:tty'
 export interface SignalHandlers {
   reload(why: string): void
   stop(): void
-  /** A second signal to stop: wait for nobody. */
+  /** A second signal to stop arrived: end immediately. */
   kill(code: number): void
 }
 
-/** Listens to the signals of an operator, a service manager or a terminal. Returns the undo. */
-export function listenToSignals({ reload, stop, kill }: SignalHandlers): () => void {
+/** Listens to signals. Returns the undo. */
+export function handleOperatorSignals({ reload, stop, kill }: SignalHandlers): () => void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd))
   let stopping = false
   const onStop = (signal: NodeJS.Signals) => {
@@ -25,8 +25,7 @@ export function listenToSignals({ reload, stop, kill }: SignalHandlers): () => v
     SIGINT: onStop,
     SIGUSR2: (signal: NodeJS.Signals) => reload(`${signal} received`),
     SIGHUP(signal: NodeJS.Signals) {
-      // A closed terminal hangs its descriptors up before it sends this; a service manager that
-      // means "reload" leaves them alone.
+      // A terminal that closes hangs up its descriptors first. A service manager that reloads does not.
       if (terminals.some((fd) => !isatty(fd))) onStop('SIGTERM')
       else reload(`${signal} received`)
     },

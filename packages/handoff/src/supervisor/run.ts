@@ -1,4 +1,4 @@
-// The life of a supervisor: one for each name, from its lock to its last word.
+// Runs a supervisor, from its lock to its exit code.
 
 import { rmSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -11,30 +11,30 @@ import { Control } from './control/control.ts'
 import { prepareUpgrade, type Release } from './control/upgrade.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { Service } from './fleet/service.ts'
+import { handleOperatorSignals } from './operator-signals.ts'
 import { lockSupervisor, resumeLock } from './place/lock.ts'
-import { Premises } from './place/premises.ts'
+import { RunFiles } from './place/run-files.ts'
 import { findEntry } from './program/entry.ts'
 import { compileCache, type Timeouts } from './program/environment.ts'
 import type { Program } from './program/program.ts'
 import { release } from './program/release.ts'
 import { snapshotVersion, takeSnapshot } from './registry/snapshot.ts'
-import { listenToSignals } from './signals.ts'
-import * as say from './text/announce.ts'
+import * as say from './text/announcements.ts'
 import { watchProgram } from './watch/watch-program.ts'
 
 export interface RunOptions {
   readonly name: string
   readonly program: Program
   readonly timeouts: Timeouts
-  /** How many workers there are to be at first. */
+  /** How many workers to start. */
   readonly workers: number
-  /** Whether a reload replaces all workers but the first one at once. */
+  /** Whether a reload replaces all workers but the first one in parallel. */
   readonly parallel: boolean
   /** Whether to reload when the sources change. */
   readonly watch: boolean
   /** Patterns of files that are not watched. */
   readonly watchIgnore: readonly string[]
-  /** How many generations of one worker there may be at once. */
+  /** How many generations of one worker may run at once. */
   readonly maxGenerations: number
   announce(line: say.Announcement): void
 }
@@ -49,19 +49,19 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const { name, program, watch } = options
   const resumed = takeSnapshot(process.env)
-  if (resumed !== undefined) keepDescriptorsToOurselves(options.announce)
-  // What was started once may be gone; the next reload says so.
+  if (resumed !== undefined) makeDescriptorsPrivate(options.announce)
+  // The entry of a resumed run may be missing: the next reload reports that.
   if (resumed === undefined) findEntry(program.entry, program.workingDirectory)
   const directory = openRunDirectory(name)
   const lock = resumed
     ? resumeLock(name, directory.lock, resumed.lock)
     : lockSupervisor(name, directory.lock)
-  let tellWaiting = () => {}
-  // The last one comes first. Whoever waited for the end may run the same name again at once.
-  const undo: (() => unknown)[] = [() => tellWaiting(), () => lock.release()]
+  let answerStops = () => {}
+  // Runs from the last one to the first: a client of `stop` may run the same name again immediately.
+  const undo: (() => unknown)[] = [() => answerStops(), () => lock.release()]
   try {
-    undo.push(() => removeLeft(directory))
-    // What a run left that was killed as a whole.
+    undo.push(() => removeLeftFiles(directory))
+    // Left by a run of which all processes were killed.
     if (resumed === undefined) removeKept(directory.path, removeStaleSocket)
     const service = new Service(process.env)
     undo.push(() => service.close())
@@ -71,7 +71,7 @@ export async function run(options: RunOptions): Promise<number> {
     }
     const inherited = resumed?.inherited ?? takeInherited(process.env, process.pid)
     const { timeouts, terminal } = stopOptions(options)
-    const premises = new Premises({ name, directory, lock, announce })
+    const files = new RunFiles({ name, directory, lock, announce })
     const all = {
       ...options,
       timeouts,
@@ -79,13 +79,13 @@ export async function run(options: RunOptions): Promise<number> {
       announce,
       service,
       directory,
-      premises,
+      files,
       patient: watch,
       endsOldest: watch,
       inherited,
     }
     const fleet = new Fleet({ ...all, resumed })
-    const ignoreSignals = listenToSignals({
+    const ignoreSignals = handleOperatorSignals({
       reload: (why) => fleet.reloadSoon(why),
       stop: () => fleet.stop(),
       kill: (code) => fleet.kill(code),
@@ -104,15 +104,15 @@ export async function run(options: RunOptions): Promise<number> {
         }),
       })
     const control = await Control.open({ fleet, upgrade }, directory.control, resumed?.control)
-    premises.opens(control)
+    files.addControl(control)
     undo.push(() => {
-      tellWaiting = control.close()
+      answerStops = control.close()
     })
 
     if (resumed === undefined) fleet.start()
     else announce(say.upgraded(resumed.release, release))
     if (watch) {
-      // The server is on its way, and serves without it all the same.
+      // The server starts meanwhile, and serves without a watcher, too.
       const { inForce = program } = resumed?.workers[0] ?? {}
       const watcher = await watchProgram(inForce, options.watchIgnore, fleet, announce).catch(
         (error: unknown) => announce(say.trouble(error)),
@@ -125,10 +125,10 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** How long `--watch` waits at a stop, in milliseconds: somebody sits before it. */
+/** How long a stop waits with `--watch`, in milliseconds: a developer sits before it. */
 const watchPatienceMs = 2_000
 
-/** How a stop goes: with `--watch`, and no other word of the operator, it is short. */
+/** With `--watch` and without `--drain-timeout` a stop is short. */
 function stopOptions({ timeouts, watch }: RunOptions) {
   const isShort = watch && timeouts.drainTimeoutMs === undefined
   return {
@@ -138,11 +138,11 @@ function stopOptions({ timeouts, watch }: RunOptions) {
 }
 
 /**
- * The release before has kept its descriptors open for this program. Node makes them close-on-exec
- * only up to the first number above 15 that is free (uv_disable_stdio_inheritance); what a generation
- * inherits, it would keep when this process dies: the lock among others.
+ * Makes the descriptors close-on-exec that the release before has kept open for this program. Node does so
+ * only up to the first free number above 15 (uv_disable_stdio_inheritance). A generation that inherits the
+ * lock would hold it after the death of the supervisor.
  */
-function keepDescriptorsToOurselves(announce: (line: say.Announcement) => void): void {
+function makeDescriptorsPrivate(announce: (line: say.Announcement) => void): void {
   try {
     closeOnExecAboveStdio()
   } catch (error) {
@@ -150,10 +150,10 @@ function keepDescriptorsToOurselves(announce: (line: say.Announcement) => void):
   }
 }
 
-/** What only an end in order removes: a server that was killed could not. */
-function removeLeft(directory: RunDirectory): void {
+/** Removes files that processes leave if they are killed. */
+function removeLeftFiles(directory: RunDirectory): void {
   rmSync(compileCache(directory), { recursive: true, force: true })
-  // Under our lock nobody is about to serve there.
+  // Under the lock no other process is about to serve there.
   removeStaleSocket(directory.rendezvous)
   removeKept(directory.path, removeStaleSocket)
 }

@@ -121,7 +121,7 @@ test('an old process that tells nothing is not waited for long', async () => {
   expect(listeners()).toBe(ofFleet)
 })
 
-test('a new process that has said nothing since it serves is waited for, and its end is the reason', async () => {
+test('a new process that has sent no report since it serves is waited for, and its end is the reason', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const { fake, listeners, takeBack, end } = supervise()
@@ -129,7 +129,7 @@ test('a new process that has said nothing since it serves is waited for, and its
   const { lines, done } = reload(fake, false)
   await vi.advanceTimersByTimeAsync(4_000)
   expect(lines).toEqual([])
-  fake.killReason = () => 'said nothing for 4 s in its probation'
+  fake.killReason = () => 'sent no report for 4 s in its probation'
   end(20)
   expect(lines).toEqual([])
   takeBack()
@@ -137,7 +137,7 @@ test('a new process that has said nothing since it serves is waited for, and its
   expect(lines.at(-1)).toMatchObject({
     ...{ type: 'result', ok: false, serving: 'old', code: 'ERR_HANDOFF_TIMEOUT' },
     message:
-      'cannot hand over: the new process (pid 20) said nothing for 4 s in its probation, and was killed. Generation 1 (pid 10) serves on.',
+      'cannot hand over: the new process (pid 20) sent no report for 4 s in its probation, and was killed. Generation 1 (pid 10) serves on.',
   })
   expect(listeners()).toBe(ofFleet)
 })

@@ -5,21 +5,21 @@ import { expect, test } from 'vitest'
 import { recordStderr, StderrTail } from '../../../../packages/handoff/src/preload/stderr-tail.ts'
 import { type Exit, endText } from '../../../../packages/handoff/src/supervisor/registry/exit.ts'
 import type { ProcessRecord } from '../../../../packages/handoff/src/supervisor/registry/registry.ts'
-import { withWhoServes } from '../../../../packages/handoff/src/supervisor/text/announce.ts'
+import { withServing } from '../../../../packages/handoff/src/supervisor/text/announcements.ts'
 
 test.each([
-  ['it failed', 'it failed. Nobody serves.'],
-  ['it failed. See its output.', 'it failed. See its output. Nobody serves.'],
-  ['did it?', 'did it? Nobody serves.'],
+  ['it failed', 'it failed. No process serves.'],
+  ['it failed. See its output.', 'it failed. See its output. No process serves.'],
+  ['did it?', 'did it? No process serves.'],
 ])('between %j and who serves then there is one stop', (message, text) => {
-  expect(withWhoServes(message, 'none')).toBe(text)
+  expect(withServing(message, 'none')).toBe(text)
 })
 
 test('a process that serves, but says nothing, is not said to serve on', () => {
   const old = { pid: 10, generation: 1 } as ProcessRecord
-  expect(withWhoServes('it failed', 'old', old, 4_500)).toContain('(pid 10) serves on.')
-  expect(withWhoServes('it failed', 'old', old, 62_000)).toMatch(
-    /said nothing for 62 s: `kill -9 10`/,
+  expect(withServing('it failed', 'old', old, 4_500)).toContain('(pid 10) serves on.')
+  expect(withServing('it failed', 'old', old, 62_000)).toMatch(
+    /sent no report for 62 s\. To start it again: `kill -9 10`/,
   )
 })
 
@@ -32,12 +32,12 @@ test.each<[Exit | undefined, string | undefined, RegExp]>([
   [code(0), undefined, /^exited with code 0$/],
   [code(13), undefined, /^exited with code 13: .*await/],
   [signal('SIGTERM'), undefined, /^was killed by SIGTERM$/],
-  [signal('SIGABRT'), undefined, /^was killed by SIGABRT: Node aborted.*memory/],
-  [code(134), undefined, /^exited with code 134: Node aborted.*memory/],
+  [signal('SIGABRT'), undefined, /^was killed by SIGABRT: Node\.js aborted.*memory/],
+  [code(134), undefined, /^exited with code 134: Node\.js aborted.*memory/],
   [signal('SIGABRT'), 'Error: as asked', /^was killed by SIGABRT: Error: as asked$/],
   [signal('SIGSEGV'), undefined, /^was killed by SIGSEGV: .*native code/],
-  [signal('SIGKILL'), undefined, /^was killed by SIGKILL: by hand, or by the kernel.*dmesg/],
-  [signal('SIGKILL'), 'Error: survived', /^was killed by SIGKILL: by hand/],
+  [signal('SIGKILL'), undefined, /^was killed by SIGKILL: by a person, or by the kernel.*dmesg/],
+  [signal('SIGKILL'), 'Error: survived', /^was killed by SIGKILL: by a person/],
   [undefined, undefined, /^has ended$/],
 ])('%j after %j', (exit, words, text) => {
   expect(endText(exit, words)).toMatch(text)

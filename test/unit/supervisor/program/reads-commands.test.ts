@@ -62,7 +62,7 @@ test.each([
   ['npm run again', /more than one program/],
   ['npm run none', /no script "none"/],
   ['node --watch server.js', /write `handoff run --watch server\.js`/],
-  ['node -e 1', /-e does not go with a server/],
+  ['node -e 1', /-e is not for a server/],
   ['node', /names no file/],
   ['tsx src/server.ts --port 1', /write `handoff run src\/server\.ts --port 1`/],
 ])('%s says what to write', (text, message) => {

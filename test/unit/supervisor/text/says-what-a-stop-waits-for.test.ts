@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { ended } from '../../../../packages/handoff/src/supervisor/text/announce.ts'
+import { ended } from '../../../../packages/handoff/src/supervisor/text/announcements.ts'
 import { waitingText } from '../../../../packages/handoff/src/supervisor/text/waiting-text.ts'
 
 const process = { pid: 10, generation: 2, connections: 0, open: {} }
 
 test.each([
   [process, 'generation 2 (pid 10) to end'],
-  [{ ...process, generation: 0 }, 'a process (pid 10) to end'],
+  [{ ...process, generation: 0 }, 'the process (pid 10) to end'],
   [
     { ...process, connections: 1, open: { http: 1 } },
     '1 request under way (a long reply or an event stream) of generation 2 (pid 10)',

@@ -101,7 +101,7 @@ test('an exit code says enough: that nothing listened does not explain it', asyn
 test('one that was killed may have been about to listen', async () => {
   const { start } = begin()
   const { message } = await failureAfter(start, { code: null, signal: 'SIGKILL' })
-  expect(message).toContain('was killed by SIGKILL before it served; by hand, or by the kernel')
+  expect(message).toContain('was killed by SIGKILL before it served; by a person, or by the kernel')
   expect(message).not.toContain('listens')
 })
 
@@ -140,10 +140,10 @@ test('that the old process gave up on another process is not its reason, and end
 test('a process that hangs after the commit has that as its reason', async () => {
   const { start } = begin()
   start.onReport(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
-  start.onHung('said nothing for 4 s after the commit')
+  start.onHung('sent no report for 4 s after the commit')
   expect(await failureAfter(start, { code: null, signal: 'SIGKILL' })).toMatchObject({
     code: 'ERR_HANDOFF_TIMEOUT',
-    message: expect.stringContaining('it said nothing for 4 s after the commit, and was killed'),
+    message: expect.stringContaining('it sent no report for 4 s after the commit, and was killed'),
   })
 })
 

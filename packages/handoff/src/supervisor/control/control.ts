@@ -1,4 +1,4 @@
-// The control endpoint: HTTP and JSON on a Unix socket, for the command line and for curl.
+// The control endpoint: HTTP and JSON on a Unix socket, for the command line and curl.
 
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
@@ -13,23 +13,23 @@ import { findPath, type Parameters, type Path, readParameters, schemas } from '.
 import { heartbeatHeader, heartbeatMs, sendHeartbeats } from './stream-heartbeat.ts'
 import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
 
-/** A command makes one connection; more than so many are closed as they come. */
+/** A command makes one connection. Further connections are closed immediately. */
 const mostClients = 128
 
-/** How much may wait for a client that does not read, in bytes. */
+/** How many bytes may wait for a client that does not read. */
 const unreadLimitBytes = 1024 * 1024
 
-/** How long a client that does not read may delay the end of the supervisor. */
+/** How long a client that does not read may delay the end of the supervisor, in milliseconds. */
 const farewellTimeoutMs = 1_000
 /** How long a client may take to send its request, in milliseconds. */
 const requestTimeoutMs = 10_000
-/** No request has a body. One that comes is skipped, up to this many bytes. */
+/** No request needs a body. A body is skipped, up to this many bytes. */
 const bodyLimitBytes = 64 * 1024
 
-/** What the commands act on. */
+/** The run on which the commands act. */
 export interface Run {
   readonly fleet: Fleet
-  /** Checks that the other release can, and gives what makes this process that one. */
+  /** Checks that the other release can resume this run, and returns the step that starts it. */
   upgrade(to: Release): Promise<Upgrade>
 }
 
@@ -39,7 +39,7 @@ type Handler<P extends Path> = (
   parameters: Parameters<P>,
 ) => Promise<void> | void
 
-/** What each path does. A handler that throws has not answered yet, or has sent lines only. */
+/** The handler of each path. If it throws, it has not answered yet or has sent lines only. */
 const handlers: { readonly [P in Path]: Handler<P> } = {
   '/status': ({ fleet }, response) => answer(response, 200, fleet.status()),
   '/reload': reload,
@@ -57,7 +57,7 @@ export class Control {
   #inode: string | undefined
   readonly #server: Server
   readonly #path: string
-  /** Who waits for the end of the run. */
+  /** Clients that wait for the end of the run. */
   readonly #waiting = new Set<ServerResponse>()
 
   private constructor(run: Run, path: string, fd: number) {
@@ -66,7 +66,7 @@ export class Control {
     this.#path = path
     const limits = { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs }
     this.#server = createServer(limits, (request, response) => {
-      // A client may go away at any time.
+      // A client may close its connection at any time.
       response.on('error', () => {})
       this.#handle(run, request, response).catch((error: unknown) => fail(response, error))
     })
@@ -76,7 +76,7 @@ export class Control {
   /**
    * Listens at `path`, in place of the socket that a killed supervisor left.
    *
-   * @param resumed - the socket of the release before in this process, which is there already.
+   * @param resumed - the socket that the release before has opened in this process.
    * @remarks Only the holder of the supervisor's lock may call it.
    */
   static async open(run: Run, path: string, resumed?: number): Promise<Control> {
@@ -88,18 +88,18 @@ export class Control {
     return control
   }
 
-  /** Of the socket; the server's. */
+  /** The descriptor of the socket, which the server owns. */
   get fd(): number {
     return this.#fd
   }
 
-  /** Whether a client that connects to the path gets here. */
+  /** Whether the path leads to this socket. */
   isThere(): boolean {
     return this.#inode !== undefined && inodeAt(this.#path) === this.#inode
   }
 
   /**
-   * Listens at the path anew: the socket was removed from there. Commands under way go on.
+   * Listens at the path again after the socket was removed there. Commands under way go on.
    *
    * @throws a system error.
    */
@@ -112,7 +112,7 @@ export class Control {
     this.#inode = inodeAt(this.#path)
   }
 
-  /** Takes no more commands. Who waits for the end is told by the function that it returns. */
+  /** Refuses further commands. The returned function answers the clients that wait for the end. */
   close(): () => void {
     this.#server.close()
     rmSync(this.#path, { force: true })
@@ -122,13 +122,13 @@ export class Control {
     }
   }
 
-  /** Rejects with the reason if the request cannot be done; {@link fail} makes an answer of it. */
+  /** Rejects if the request cannot be done; {@link fail} makes an answer of the error. */
   async #handle(run: Run, request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader(heartbeatHeader, heartbeatMs)
     const [name = '', query = ''] = (request.url ?? '').split('?', 2)
     const path = findPath(name)
     if (path === undefined) {
-      const message = `no such path: ${name.slice(0, 100)} (there are ${Object.keys(schemas).join(', ')})`
+      const message = `no such path: ${name.slice(0, 100)} (paths are ${Object.keys(schemas).join(', ')})`
       return answer(response, 404, { code: 'NOT_FOUND', message })
     }
     const { method } = schemas[path]
@@ -140,7 +140,7 @@ export class Control {
     const parameters = readParameters(path, new URLSearchParams(query))
     if (!(await skipBody(request))) {
       response.setHeader('Connection', 'close')
-      const message = `${path} takes no body, and skips ${bodyLimitBytes} bytes of one at most`
+      const message = `${path} takes no body; at most ${bodyLimitBytes} bytes of a body are skipped`
       return answer(response, 413, { code: 'TOO_LARGE', message })
     }
     if (path === '/stop') {
@@ -177,12 +177,12 @@ async function reload(
       ...(node !== undefined && { node }),
     },
     write: (line) => {
-      // A client that does not read misses events, and never the result.
+      // A client that does not read misses events, but not the result.
       const isFull = response.writableLength > unreadLimitBytes
       if (!isFull || line.type === 'result') response.write(`${JSON.stringify(line)}\n`)
     },
   })
-  // Sent now, so that the client knows that the reload has begun.
+  // The client learns now that the reload has begun.
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
   sendHeartbeats(response)
   await done
@@ -190,8 +190,8 @@ async function reload(
 }
 
 /**
- * Answers before it happens. The answer has no end then: that of the connection comes from the kernel,
- * when this process is another program. A second line tells why it is not.
+ * Answers before the upgrade. The kernel closes the connection when this process becomes another program. A
+ * second line gives the reason if that fails.
  */
 async function upgrade(
   run: Run,
@@ -207,12 +207,12 @@ async function upgrade(
   begin()
 }
 
-/** HTTP status of the errors that are not a conflict with what the supervisor does now. */
+/** The HTTP status of errors that are not a conflict with the state of the run. */
 const statuses: { readonly [code in HandoffErrorCode]?: number } = {
   ERR_HANDOFF_INVALID_OPTION: 400,
 }
 
-/** Answers with the reason why a request was not done: no request ends the supervisor. */
+/** Answers with an error. No request ends the supervisor. */
 function fail(response: ServerResponse, error: unknown): void {
   const known = error instanceof HandoffError
   const body = { code: known ? error.code : 'INTERNAL', message: reasonOf(error) }

@@ -7,8 +7,8 @@ import type { Rollout } from '../fleet/rollout.ts'
 import { type Takeovers, takenBack } from '../fleet/takeovers.ts'
 import type { WorkerReload } from '../fleet/worker-reload.ts'
 import type { StartResult } from '../registry/start-result.ts'
-import { withWhoServes } from '../text/announce.ts'
-import { standing } from '../text/announce-fleet.ts'
+import { withServing } from '../text/announcements.ts'
+import { codeText } from '../text/fleet-announcements.ts'
 import type { Worker } from '../worker/worker.ts'
 
 /** The last line of a reload. */
@@ -82,7 +82,7 @@ function resultOfOne({ part, confirmed, old }: PartResult): ReloadResult {
     ...{ type: 'result', ok: false, ...servesIn(worker), code: failure.code },
     message: endsSoon
       ? failure.message
-      : withWhoServes(failure.message, serving, worker.serving, worker.silentMs),
+      : withServing(failure.message, serving, worker.serving, worker.silentMs),
     serving,
   }
 }
@@ -103,7 +103,7 @@ function resultOfMany(rollout: Rollout, ends: readonly PartResult[]): ReloadResu
   const renewed = workers.filter(isRenewed).map(({ worker }) => worker)
   const others = workers.filter((worker) => !isRenewed(worker) && worker.pid !== null)
   const serving = renewed.length > 0 ? 'new' : others.length > 0 ? 'old' : 'none'
-  const where = standing(
+  const where = codeText(
     renewed,
     others.map(({ worker }) => worker),
   )

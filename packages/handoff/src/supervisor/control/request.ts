@@ -6,7 +6,7 @@ import { HandoffError } from '../../terms/errors.ts'
 import { listenerPlaces } from './listener-place.ts'
 import { workerCount } from './worker-count.ts'
 
-/** The supervisor does not know the working directory of its client. */
+/** Absolute, since the supervisor does not know the working directory of its client. */
 const path = parsed('an absolute path', (text) =>
   isAbsolute(text) && !text.includes('\0') ? text : undefined,
 )

@@ -1,16 +1,16 @@
-// Shows a client of the control endpoint that the supervisor is alive while it has no news.
+// Shows clients of the control endpoint that the supervisor lives while it has nothing to send.
 
 import type { ServerResponse } from 'node:http'
 
-/** How often an answer that is not complete carries something, in milliseconds. */
+/** How often an incomplete answer gets a heartbeat, in milliseconds. */
 export const heartbeatMs = 2_000
 
-/** The header of every answer by which a client knows that this supervisor sends heartbeats, and how often. */
+/** The header of every answer that says that the supervisor sends heartbeats, and how often. */
 export const heartbeatHeader = 'Handoff-Heartbeat-Ms'
 
 /**
  * Writes a space each {@link heartbeatMs} until the answer ends. JSON allows spaces before a value, so that
- * clients that do not know of heartbeats read the same lines.
+ * clients need not know heartbeats.
  *
  * @see RFC 8259, section 2
  */

@@ -1,4 +1,4 @@
-// This supervisor becomes another release of itself, in the same process: its servers notice nothing.
+// Makes the supervisor another release of itself, in the same process: its servers do not notice it.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -9,7 +9,7 @@ import { reaper } from '../processes/reaper.ts'
 import { checkCommand } from '../program/release.ts'
 import { type Snapshot, writeSnapshot } from '../registry/snapshot.ts'
 
-/** Where a release is: both are absolute paths. */
+/** Absolute paths of a release. */
 export interface Release {
   /** The script of its command. */
   readonly command: string
@@ -17,14 +17,14 @@ export interface Release {
   readonly node: string
 }
 
-/** What stands ready. */
+/** An upgrade that can begin. */
 export interface Upgrade {
-  /** As the other one tells it. */
+  /** The name of the other release, as it reports it. */
   readonly release: string
   /**
    * Becomes the other release.
    *
-   * @throws {@link HandoffError} where that fails, and this one goes on.
+   * @throws {@link HandoffError} if that fails: this release goes on.
    */
   begin(): never
 }
@@ -35,13 +35,13 @@ export interface UpgradeContext {
   snapshot(): Snapshot
 }
 
-/** How long the other release may take to say that it can, in milliseconds. */
+/** How long the check by the other release may take, in milliseconds. */
 const checkTimeoutMs = 10_000
 
 /**
  * Returns the release that a request names.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION if it names none.
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION if a path is missing.
  */
 export function releaseOf({ command, node }: Partial<Release>): Release {
   if (command !== undefined && node !== undefined) return { command, node }
@@ -51,19 +51,19 @@ export function releaseOf({ command, node }: Partial<Release>): Release {
 }
 
 /**
- * Asks the other release whether it can go on here.
+ * Lets the other release check whether it can resume this run.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_BUSY, ERR_HANDOFF_STOPPING;
- * ERR_HANDOFF_UPGRADE where the other release does not run, or cannot resume this run.
+ * ERR_HANDOFF_UPGRADE if the other release does not run, or cannot resume this run.
  */
 export async function prepareUpgrade(to: Release, context: UpgradeContext): Promise<Upgrade> {
   const release = await check(to, context.snapshot())
   return { release, begin: () => begin(to, context) }
 }
 
-/** In one turn: what a process tells after the snapshot waits in our socket for the other release. */
+/** Runs in one turn: later reports of processes wait in the sockets for the other release. */
 function begin({ command, node }: Release, context: UpgradeContext): never {
-  // Taken once more: processes may have come, gone or told something since the check.
+  // Taken again: processes may have started, ended or reported since the check.
   const snapshot = context.snapshot()
   let fd: number | undefined
   try {
@@ -82,7 +82,7 @@ function begin({ command, node }: Release, context: UpgradeContext): never {
   }
 }
 
-/** The same, with the name: the entry, which it was made of, may be gone since. */
+/** The command line of this process, with the name of the run: the entry that named it may be missing. */
 function commandLine(name: string): string[] {
   const [run = '', ...rest] = process.argv.slice(2)
   const named = rest[0] === '--name' && rest[1] === name
@@ -94,7 +94,7 @@ function failed(command: string, reason: string, cause: unknown): HandoffError {
   return new HandoffError('ERR_HANDOFF_UPGRADE', message, { cause })
 }
 
-/** All that the next release goes on with. */
+/** The descriptors that the next release needs. */
 function descriptorsOf({ lock, control, inherited, workers }: Snapshot): number[] {
   const named = [...inherited, ...workers.flatMap(({ stored }) => stored)]
   return [lock, control, ...workers.map(({ notify }) => notify), ...named.map(({ fd }) => fd)]
@@ -104,18 +104,18 @@ async function check({ command, node }: Release, snapshot: Snapshot): Promise<st
   const args = [...process.execArgv, command, checkCommand]
   let pid = 0
   try {
-    // Most errors come later. A few (ENOTDIR, ENAMETOOLONG, E2BIG) are thrown here.
+    // A few errors (ENOTDIR, ENAMETOOLONG, E2BIG) are thrown here. Most are reported later.
     const asked = promisify(execFile)(node, args, { timeout: checkTimeoutMs })
     pid = asked.child.pid ?? 0
     reaper.onSpawned(pid)
-    // It may have ended without reading it; what it says counts.
+    // It may end without reading the snapshot. Its output counts.
     asked.child.stdin?.on('error', () => {})
     asked.child.stdin?.end(JSON.stringify(snapshot))
     return (await asked).stdout.trim()
   } catch (cause) {
     const { stderr = '' } = cause as { stderr?: string }
     const why = stderr.split('\n').find((line) => /error|handoff:/i.test(line)) ?? reasonOf(cause)
-    throw failed(command, `it cannot go on with this run: ${why}`, cause)
+    throw failed(command, `it cannot resume this run: ${why}`, cause)
   } finally {
     reaper.onExit(pid)
   }

@@ -8,8 +8,8 @@ import { now } from '../registry/clock.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
 import type { FleetSnapshot } from '../registry/snapshot.ts'
 import type { Status } from '../registry/status.ts'
-import * as say from '../text/announce.ts'
-import * as sayFleet from '../text/announce-fleet.ts'
+import * as say from '../text/announcements.ts'
+import * as sayFleet from '../text/fleet-announcements.ts'
 import { tooManyGenerations } from '../worker/generation-limit.ts'
 import type { Worker } from '../worker/worker.ts'
 import { busyError, crashedError, stoppingError } from './fleet-errors.ts'
@@ -231,7 +231,9 @@ export class Fleet {
       for (const worker of leaving) {
         const failure = failures.get(worker)
         const line =
-          failure === undefined ? sayFleet.hasLeft(joiner.number) : sayFleet.stays(failure)
+          failure === undefined
+            ? sayFleet.surplusHasLeft(joiner.number)
+            : sayFleet.surplusStays(failure)
         this.#roster.announce(worker, line)
         this.#roster.removeIfLeft(worker)
       }
@@ -247,7 +249,7 @@ export class Fleet {
       .filter(({ serving }) => serving !== undefined)
       .map(({ number }) => number)
       .filter((number) => !renewed.includes(number))
-    this.#options.announce(sayFleet.stopped(renewed, others))
+    this.#options.announce(sayFleet.reloadStopped(renewed, others))
   }
 
   /** A start or a whole reload has ended. */

@@ -7,8 +7,8 @@ import type { HandoffEvent } from '../../terms/events.ts'
 import { now } from '../registry/clock.ts'
 import type { FleetSnapshot, WorkerSnapshot } from '../registry/snapshot.ts'
 import type { Status } from '../registry/status.ts'
-import type { Announcement } from '../text/announce.ts'
-import { ofWorker } from '../text/announce-fleet.ts'
+import type { Announcement } from '../text/announcements.ts'
+import { ofWorker } from '../text/fleet-announcements.ts'
 import { Worker } from '../worker/worker.ts'
 import type { WorkerOptions } from '../worker/worker-options.ts'
 import { fleetStatus, sumOf, workerStatus } from './fleet-status.ts'
@@ -22,7 +22,7 @@ export interface FleetEvents {
 
 /** The options that all workers have in common. */
 export interface RosterOptions
-  extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited' | 'premises'> {
+  extends Pick<WorkerOptions, 'name' | 'program' | 'timeouts' | 'inherited' | 'files'> {
   readonly directory: RunDirectory
   /** How many generations of one worker may run at once. */
   readonly maxGenerations: number
@@ -135,11 +135,11 @@ export class Roster {
 
   /** @param resumed - the state that the release before has left of the worker. */
   #add(number: number, resumed?: WorkerSnapshot): Worker {
-    const { name, timeouts, directory, premises, patient } = this.#options
+    const { name, timeouts, directory, files, patient } = this.#options
     const { onStarted, onFinished, onEnded } = this.#options
     const isFirst = number === 1
     const worker: Worker = new Worker({
-      ...{ number, name, timeouts, premises, onStarted, onFinished },
+      ...{ number, name, timeouts, files, onStarted, onFinished },
       onWaiting: (ms) => this.#options.onWaiting(ms),
       program: isFirst ? this.#options.program : this.first.program,
       directory: workerDirectory(directory, number),

@@ -2,8 +2,8 @@
 
 import { startTimer } from '../../io/system/system.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
-import type { Announcement } from '../text/announce.ts'
-import * as say from '../text/announce.ts'
+import type { Announcement } from '../text/announcements.ts'
+import * as say from '../text/announcements.ts'
 
 /** After this time each process has reported which connections the stop has left: they report each second. */
 const waitingAfterMs = 1_500

@@ -1,18 +1,18 @@
-// What a supervisor has in the directory of its run: made anew when somebody has removed it.
+// The files of a supervisor in the directory of its run, which it creates again if they are removed.
 
 import { openRunDirectory, type RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { reasonOf } from '../../terms/errors.ts'
-import * as say from '../text/announce.ts'
+import * as say from '../text/announcements.ts'
 
-/** Something that has a path in the directory. */
+/** A file or socket in the directory. */
 export interface Renewable {
-  /** Whether it still is at its path. */
+  /** Whether it is at its path. */
   isThere(): boolean
-  /** Makes it anew. @throws {@link HandoffError}; a system error. */
+  /** Creates it again. @throws {@link HandoffError}; a system error. */
   renew(): void
 }
 
-export interface PremisesOptions {
+export interface RunFilesOptions {
   /** Of the run. */
   readonly name: string
   readonly directory: RunDirectory
@@ -21,49 +21,49 @@ export interface PremisesOptions {
 }
 
 /**
- * Programs that clean up /tmp remove what they take for old. A server serves on without the directory of
- * its run; but its reports do not get here, and no command does.
+ * Programs that clean up /tmp remove files that look old. A server serves on without the directory of its
+ * run, but neither its reports nor commands reach the supervisor.
  */
-export class Premises {
-  readonly #options: PremisesOptions
+export class RunFiles {
+  readonly #options: RunFilesOptions
   #control: Renewable | undefined
-  /** Why the directory could not be made anew, as the operator was told. */
-  #refused: string | undefined
+  /** Why the directory could not be created again, as it was announced. */
+  #announcedReason: string | undefined
   #wereRenewed = false
 
-  constructor(options: PremisesOptions) {
+  constructor(options: RunFilesOptions) {
     this.#options = options
   }
 
-  /** Where commands come in, from now on. */
-  opens(control: Renewable): void {
+  /** Adds the control socket, which is opened later. */
+  addControl(control: Renewable): void {
     this.#control = control
   }
 
-  /** Whether anything was ever made anew. */
+  /** Whether anything was ever created again. */
   get wereRenewed(): boolean {
     return this.#wereRenewed
   }
 
   /**
-   * Makes anew what was removed, and says so.
+   * Creates again what was removed, and announces that.
    *
-   * @param renewMore - does the same for what is the caller's, and returns whether it was there.
-   * @returns whether everything was there.
+   * @param renewMore - creates the files of the caller again, and returns whether they were there.
+   * @returns whether all files were there.
    */
   check(renewMore: () => boolean): boolean {
     try {
       const wereThere = this.#renew()
-      if (!wereThere) this.#said()
+      if (!wereThere) this.#onRenewed()
       const moreWasThere = renewMore()
-      if (!moreWasThere && wereThere) this.#said()
-      this.#refused = undefined
+      if (!moreWasThere && wereThere) this.#onRenewed()
+      this.#announcedReason = undefined
       return wereThere && moreWasThere
     } catch (error) {
       const reason = reasonOf(error)
       const { directory, announce } = this.#options
-      if (reason !== this.#refused) announce(say.cannotRenew(directory.path, reason))
-      this.#refused = reason
+      if (reason !== this.#announcedReason) announce(say.cannotRenew(directory.path, reason))
+      this.#announcedReason = reason
       return false
     }
   }
@@ -73,13 +73,13 @@ export class Premises {
     const control = this.#control
     if (lock.isThere() && control?.isThere() !== false) return true
     openRunDirectory(name)
-    // First: without it another supervisor may be about to begin here.
+    // The lock first: without it another supervisor may be about to begin.
     if (!lock.isThere()) lock.renew()
     if (control?.isThere() === false) control.renew()
     return false
   }
 
-  #said(): void {
+  #onRenewed(): void {
     this.#wereRenewed = true
     this.#options.announce(say.renewed(this.#options.directory.path))
   }

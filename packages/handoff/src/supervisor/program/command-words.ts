@@ -1,5 +1,5 @@
-// A command as an operator would write it in a shell: `npm start`, `node --import ./a.mjs server.js`.
-// It becomes the program that it starts in the end, or an error says what to write instead.
+// Reads a command as an operator writes it in a shell, such as `npm start`, and finds the program
+// that it starts in the end. An error says what to write instead.
 
 import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
@@ -8,25 +8,25 @@ import { findModuleFile } from './entry-file.ts'
 import { isNodeFlag, widthOf } from './node-options.ts'
 import type { Program } from './program.ts'
 
-/** A program, and the command that it was read from, where that was another one. */
+/** A program, and the command that it was read from. */
 export interface Command extends Pick<Program, 'entry' | 'args'> {
   readonly flags: readonly string[]
-  /** `npm start`: what it is, for the operator. */
+  /** `npm start is \`node server.js\``, for the operator; absent if the command was a file. */
   readonly readFrom?: string
 }
 
-/** Each runs a script of package.json. */
+/** Commands that run a script of package.json. */
 const runners = new Set(['npm', 'pnpm', 'yarn'])
 
-/** What runs a file, and is not needed for it here; those in the second set watch it, too. */
+/** Commands that run a file, which `handoff run` does itself. Those of the second set also watch it. */
 const starters = new Set(['tsx', 'ts-node', 'npx', 'pm2', 'pm2-runtime', 'nest', 'bun', 'deno'])
 const watchers = new Set(['nodemon', 'node-dev', 'ts-node-dev', 'tsnd'])
 
 /**
  * Reads what comes after `handoff run`.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_ENTRY, with what to write, for a command that starts
- * more than one program of Node.js, or another one.
+ * @throws {@link HandoffError} ERR_HANDOFF_ENTRY, which says what to write, if the command does not start
+ * exactly one program of Node.js.
  */
 export function readCommand(words: readonly string[], directory: string): Command {
   const [name = '', ...args] = words
@@ -43,7 +43,7 @@ function ofNode(words: readonly string[], whole: readonly string[]): Command {
   while (words[index]?.startsWith('-')) {
     const flag = words[index] as string
     if (flag.startsWith('--watch')) throw instead(whole, ['--watch', ...filesOf(words)])
-    if (!isNodeFlag(flag)) throw cannotStart(whole, `${flag} does not go with a server`)
+    if (!isNodeFlag(flag)) throw cannotStart(whole, `${flag} is not for a server`)
     index += widthOf(flag)
   }
   const [entry, ...args] = words.slice(index)
@@ -72,7 +72,7 @@ function ofScript(runner: string, words: readonly string[], directory: string): 
   return { ...readCommand([...plain, ...rest], directory), readFrom: `${command} is \`${script}\`` }
 }
 
-/** The words of a command without anything that only a shell understands. */
+/** Splits a command into words; undefined if it has syntax of a shell. */
 function splitPlain(script: string): string[] | undefined {
   if (/[&|;<>$`(){}*?\\~#\n]/.test(script) || /^\s*(cross-env\s|\w+=)/.test(script))
     return undefined
@@ -89,7 +89,7 @@ function scriptsOf(directory: string): Record<string, string> {
   }
 }
 
-/** The file among the arguments, and what comes after it. */
+/** Returns the file among the arguments, and the arguments after it. */
 function filesOf(args: readonly string[]): readonly string[] {
   const index = args.findIndex(
     (arg) => !arg.startsWith('-') && /\.[cm]?[jt]sx?$/.test(extname(arg)),

@@ -1,4 +1,4 @@
-// The file that an operator means: with its ending or without, a directory, or a command of a package.
+// Finds the file that an operator names: with or without its ending, by its directory, or by a command.
 
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -7,8 +7,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 const endings = ['.js', '.cjs', '.mjs', '.ts', '.mts', '.cts', '.tsx', '.json']
 
 /**
- * Finds the file of a module: exactly, else with an ending, else what a directory's package.json or
- * `index` says. Undefined where there is none.
+ * Finds the file of a module: exactly, else with an ending, else by the package.json or the `index` of a
+ * directory. Returns undefined if there is none.
  *
  * @see https://nodejs.org/api/modules.html#all-together
  */
@@ -27,8 +27,8 @@ export function findModuleFile(path: string): string | undefined {
 }
 
 /**
- * Finds the script of a command that a package has installed, such as `next`, for a directory or one
- * above it. Undefined where there is none, or it is no program of Node.js.
+ * Finds the script of a command that a package has installed, such as `next`, in a directory or above it.
+ * Returns undefined if there is none, or if it is not a program of Node.js.
  */
 export function findBin(name: string, directory: string): string | undefined {
   if (basename(name) !== name) return undefined
@@ -42,13 +42,13 @@ export function findBin(name: string, directory: string): string | undefined {
 function scriptOf(bin: string): string | undefined {
   const text = readFileSync(bin, 'utf8')
   if (/\.[cm]?js$/.test(bin) || /^#!.*\bnode\b/.test(text)) return bin
-  // A shell script of pnpm or of npm for Windows, which runs the script beside it.
+  // A shell script of pnpm, or of npm for Windows, runs the script beside it.
   const [, script] = /exec node\s+"\$basedir\/([^"]+)"/.exec(text) ?? []
   const path = script === undefined ? undefined : resolve(dirname(bin), script)
   return path !== undefined && isFile(path) ? realpathSync(path) : undefined
 }
 
-/** What a package says that it is started by: `main`, else the plain part of `exports`. */
+/** Returns the files that start a package: `main`, else the plain part of `exports`. */
 function mainsOf(directory: string): string[] {
   const { main, exports } = readManifest(directory)
   return [main, ...targetsOf(exports)].filter((target) => typeof target === 'string')
@@ -67,7 +67,7 @@ function readManifest(directory: string): { main?: unknown; exports?: unknown } 
   try {
     return Object(JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')))
   } catch {
-    // Node.js itself reports a broken one when it starts the file.
+    // Node.js itself reports a broken package.json when it starts the file.
     return {}
   }
 }

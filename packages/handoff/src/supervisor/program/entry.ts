@@ -1,4 +1,4 @@
-// The file that starts the server: where it is now, what it is called, what loads it.
+// Finds the file that starts the server, its name, and its loader.
 
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -7,23 +7,23 @@ import { pathToFileURL } from 'node:url'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { findBin, findModuleFile } from './entry-file.ts'
 
-/** An entry as found at this moment; symbolic links may lead elsewhere at the next start. */
+/** An entry as found now. Symbolic links may lead elsewhere at the next start. */
 export interface Entry {
   readonly path: string
   readonly cwd: string
-  /** The directory that the run is named after, and that is watched, with the rest of its package. */
+  /** The directory whose package names the run and is watched. */
   readonly home: string
-  /** Flags for node that load it: `--import` of tsx for TypeScript. */
+  /** Flags of node that load it: `--import` of tsx for TypeScript. */
   readonly loader: readonly string[]
 }
 
-/** Endings that Node removes the types of by itself, where it can (Node >= 22.18). */
+/** Endings of which Node removes the types by itself (Node >= 22.18). */
 const strippable = new Set(['.ts', '.mts', '.cts'])
 const typed = new Set([...strippable, '.tsx'])
 
 /**
- * The directory as the shell calls it: getcwd(3) would follow a `current` symlink once and for
- * all, and every release would start in the first one.
+ * Returns the working directory as the shell names it. getcwd(3) follows a `current` symlink once, so that
+ * every release would start in the first one.
  */
 export function workingDirectory(env: NodeJS.ProcessEnv = process.env): string {
   const cwd = process.cwd()
@@ -36,9 +36,9 @@ export function workingDirectory(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Finds the entry anew, to be run by the executable `node`.
+ * Finds the entry now, to be run by the executable `node`.
  *
- * @throws {@link HandoffError} ERR_HANDOFF_ENTRY when it is not there or nothing can load it.
+ * @throws {@link HandoffError} ERR_HANDOFF_ENTRY if it does not exist or cannot be loaded.
  */
 export function findEntry(
   entry: string,
@@ -58,7 +58,7 @@ export function findEntry(
 
 function notFound(entry: string, workingDirectory: string): HandoffError {
   const path = resolve(workingDirectory, entry)
-  // It throws for what is not there, or must not be looked at.
+  // Throws if the path does not exist or may not be read.
   return statSync(real(path, entry)).isDirectory()
     ? cannotStart(
         entry,
@@ -68,7 +68,7 @@ function notFound(entry: string, workingDirectory: string): HandoffError {
 }
 
 /**
- * The name of a run: that of the package the entry belongs to, without its scope; else the file's.
+ * Returns the name of a run: that of the package of the entry, without its scope; else that of the file.
  */
 export function nameOf({ path, home }: Pick<Entry, 'path' | 'home'>): string {
   const directory = packageDirectory(home)
@@ -76,7 +76,7 @@ export function nameOf({ path, home }: Pick<Entry, 'path' | 'home'>): string {
   return named ?? sanitise(basename(path, extname(path)))
 }
 
-/** The name of the package in this directory, fit to be a directory itself. */
+/** Returns the name of the package in this directory, in characters that a directory may have. */
 export function packageName(directory: string): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
@@ -89,7 +89,7 @@ export function packageName(directory: string): string | undefined {
   }
 }
 
-/** The nearest directory upwards that holds a package.json. */
+/** Returns the nearest directory upwards that has a package.json. */
 export function packageDirectory(from: string): string | undefined {
   for (let directory = from; ; directory = dirname(directory)) {
     if (statSync(join(directory, 'package.json'), { throwIfNoEntry: false })?.isFile()) {
@@ -99,7 +99,7 @@ export function packageDirectory(from: string): string | undefined {
   }
 }
 
-/** Whether it can be a directory of its own: one plain path segment. */
+/** Returns whether a name can be a directory: one plain path segment. */
 export function isName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(name)
 }
@@ -115,20 +115,20 @@ function loaderFor(path: string, node: string): string[] {
   const tsx = findTsx(path)
   if (tsx !== undefined) return ['--import', tsx]
   if (strippable.has(ending) && stripsTypes()) return []
-  // Another Node may well strip types; one that does not tells so itself when it starts.
+  // Another Node may strip types. If it does not, it reports that itself when it starts.
   if (node !== process.execPath) return []
   throw cannotStart(
     path,
-    `Node ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for it (npm i -D tsx)`,
+    `Node.js ${process.versions.node} cannot load ${ending} files by itself, and tsx is not installed for it (npm i -D tsx)`,
   )
 }
 
-/** Node >= 22.18, unless it was told not to: https://nodejs.org/api/process.html#processfeaturestypescript */
+/** Node >= 22.18, unless a flag switches it off: https://nodejs.org/api/process.html#processfeaturestypescript */
 function stripsTypes(): boolean {
   return 'typescript' in process.features && Boolean(process.features.typescript)
 }
 
-/** tsx as the entry would import it; by its place, since `--import tsx` would search from the cwd. */
+/** Returns the URL of tsx as the entry would import it: `--import tsx` would search from the cwd. */
 function findTsx(path: string): string | undefined {
   try {
     return pathToFileURL(createRequire(path).resolve('tsx')).href

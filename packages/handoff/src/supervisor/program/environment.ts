@@ -1,30 +1,30 @@
-// The environment and the flags of a new process: nothing of a previous owner, all of the operator.
+// Makes the environment and the flags of a new process.
 
 import { join } from 'node:path'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { processVariables } from '../../io/system/process-variables.ts'
 import { joinNodeOptions } from './node-options.ts'
 
-/** What the operator set for the processes; absent: what the code says, or the default. */
+/** The timeouts that the operator set; absent: those of the code, or the defaults. */
 export interface Timeouts {
   readonly readyTimeoutMs?: number
   readonly drainTimeoutMs?: number
   readonly probationMs?: number
-  /** How long a process that serves may say nothing; 0: for ever. The supervisor's own. */
+  /** How long a process that serves may report nothing; 0: no limit. For the supervisor. */
   readonly watchdogMs?: number
-  /** How long a new process may say nothing in its probation, without a watchdog. The supervisor's own. */
+  /** How long a new process may report nothing in its probation, without a watchdog. For the supervisor. */
   readonly silenceMs?: number
-  /** How long a stop waits at most for what is under way; absent: the time to drain. */
+  /** How long a stop waits for requests under way; absent: the drain timeout. */
   readonly stopPatienceMs?: number
 }
 
-/** Set by whoever started the supervisor, for the supervisor alone. */
+/** Variables that are meant for the supervisor alone. */
 const stale = [...processVariables, 'NOTIFY_SOCKET', 'WATCHDOG_USEC']
 
-/** How often a process that has news tells its connections. */
+/** How often a process reports its connections. */
 const statusIntervalMs = 1000
 
-/** Where the generations keep code that is compiled already. */
+/** The directory in which the generations keep compiled code. */
 export function compileCache(directory: RunDirectory): string {
   return join(directory.path, 'compile-cache')
 }
@@ -37,10 +37,10 @@ export function generationEnvironment(
   { readyTimeoutMs, drainTimeoutMs, probationMs }: Timeouts,
 ): NodeJS.ProcessEnv {
   const clean = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !stale.includes(name) && !ofPreviousOwner(name)),
+    Object.entries(env).filter(([name]) => !stale.includes(name) && !isForOther(name)),
   )
   return {
-    // A replacement boots beside live traffic: code that is compiled already costs it less.
+    // A new process boots beside live traffic: compiled code costs it less.
     // Read by Node >= 22.1: https://nodejs.org/api/cli.html#node_compile_cachedir
     NODE_COMPILE_CACHE: compileCache(directory),
     ...clean,
@@ -55,8 +55,8 @@ export function generationEnvironment(
 }
 
 /**
- * The text of NODE_OPTIONS with `module` in front: Node.js loads it before all that is preloaded by
- * other flags there or on the command line.
+ * Returns the text of NODE_OPTIONS with `module` in front: Node.js loads it before other preloads there or on
+ * the command line.
  */
 export function withFirstModule(module: string, nodeOptions = ''): string {
   const first = joinNodeOptions(['--require', module])
@@ -64,11 +64,10 @@ export function withFirstModule(module: string, nodeOptions = ''): string {
 }
 
 /**
- * The flags of node for a new process.
+ * Returns the flags of node for a new process.
  *
- * @remarks The supervisor's own inspector, or that of the old process, holds the port that an
- * inspect flag names: each process takes a free one. The last flag counts, and those of the
- * command line come after NODE_OPTIONS.
+ * @remarks The supervisor or the old process holds the port that an inspect flag names: each process takes a
+ * free one. The last flag counts, and those of the command line come after NODE_OPTIONS.
  */
 export function generationFlags(execArgv: readonly string[], nodeOptions = ''): string[] {
   const inspects = /(^|\s)--inspect(-brk|-wait|-port)?(=|\s|$)/
@@ -76,9 +75,9 @@ export function generationFlags(execArgv: readonly string[], nodeOptions = ''): 
   return collides ? [...execArgv, '--inspect-port=0'] : [...execArgv]
 }
 
-/** Where runs are kept, which listeners are not handed over, and when a program is ready. */
-const operators = new Set(['HANDOFF_DIR', 'HANDOFF_DROP', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
+/** Variables of this package that are meant for the program, too. */
+const forPrograms = new Set(['HANDOFF_DIR', 'HANDOFF_DROP', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
 
-function ofPreviousOwner(name: string): boolean {
-  return name.startsWith('HANDOFF_') && !operators.has(name)
+function isForOther(name: string): boolean {
+  return name.startsWith('HANDOFF_') && !forPrograms.has(name)
 }

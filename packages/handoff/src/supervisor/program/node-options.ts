@@ -1,4 +1,4 @@
-// Flags of Node.js: as text in NODE_OPTIONS, and which of them are meant for the program alone.
+// Reads flags of Node.js, also in NODE_OPTIONS, and tells apart those that are meant for the program.
 
 /**
  * Splits the text of NODE_OPTIONS as Node.js does: at spaces, with double quotes, in which a
@@ -20,7 +20,7 @@ export function joinNodeOptions(flags: readonly string[]): string {
   return flags.map(quote).join(' ')
 }
 
-/** Flags that load something into the process, or open a port in it. */
+/** Flags that load code into the process, or open a port in it. */
 const ofProgram = new Set([
   ...['--import', '--require', '-r', '--loader', '--experimental-loader'],
   ...['--env-file', '--env-file-if-exists'],
@@ -30,8 +30,8 @@ const ofProgram = new Set([
 ])
 
 /**
- * Flags whose value is the next argument where none follows a `=`. All others that Node.js takes are
- * switches, or take a value after `=` alone (V8).
+ * Flags whose value is the next argument, unless it follows a `=`. All others are switches, or take a value
+ * after `=` only (V8).
  *
  * @see https://nodejs.org/api/cli.html#options
  */
@@ -51,29 +51,29 @@ const withValue = new Set([
   ...['--localstorage-file', '--v8-pool-size', '--allow-fs-read', '--allow-fs-write'],
 ])
 
-/** Flags that Node.js takes on the command line, but not in NODE_OPTIONS. */
+/** Flags that Node.js takes on the command line and not in NODE_OPTIONS. */
 const commandLineOnly = ['--env-file', '--env-file-if-exists', '--expose-gc', '--expose_gc']
 
-/** Whether this Node.js knows the flag, with or without `=VALUE`. */
+/** Returns whether this Node.js knows the flag, with or without `=VALUE`. */
 export function isNodeFlag(flag: string): boolean {
   const name = nameOf(flag)
   return commandLineOnly.includes(name) || process.allowedNodeEnvironmentFlags.has(name)
 }
 
-/** How many arguments the flag takes up, itself included: 1 or 2. */
+/** Returns how many arguments the flag and its value are: 1 or 2. */
 export function widthOf(flag: string): number {
   return withValue.has(flag) ? 2 : 1
 }
 
 /** Flags in two groups, each in order. */
 export interface Parted {
-  /** For the program alone: what the supervisor must neither load nor open. */
+  /** For the program alone: the supervisor must neither load their code nor open their ports. */
   readonly program: string[]
-  /** All others, which do no harm in the supervisor. */
+  /** All others, which are harmless in the supervisor. */
   readonly rest: string[]
 }
 
-/** Parts the flags for the program from all others. */
+/** Separates the flags for the program from all others. */
 export function partFlags(flags: readonly string[]): Parted {
   const parted: Parted = { program: [], rest: [] }
   for (let index = 0; index < flags.length; ) {
@@ -88,12 +88,12 @@ export function partFlags(flags: readonly string[]): Parted {
   return parted
 }
 
-/** Yarn's Plug'n'Play, without which this command would not find its own dependencies. */
+/** Yarn's Plug'n'Play: without it this command does not find its own dependencies. */
 function isPlugAndPlay(word: string): boolean {
   return /\.pnp\.(cjs|js|loader\.mjs)$/.test(word)
 }
 
-/** The values that a flag has, such as the files of `--env-file`, in order. */
+/** Returns the values of a flag in order, such as the files of `--env-file`. */
 export function valuesOf(flags: readonly string[], names: readonly string[]): string[] {
   return flags.flatMap((flag, index) => {
     if (!names.includes(nameOf(flag))) return []
@@ -103,7 +103,7 @@ export function valuesOf(flags: readonly string[], names: readonly string[]): st
   })
 }
 
-/** `--inspect` of `--inspect=9229`; `_` is as good as `-` in a name. */
+/** Returns `--inspect` for `--inspect=9229`. Node.js takes `_` for `-` in a name. */
 function nameOf(flag: string): string {
   const [name = ''] = flag.split('=', 1)
   return name.startsWith('--') ? `--${name.slice(2).replaceAll('_', '-')}` : name

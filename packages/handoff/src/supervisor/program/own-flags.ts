@@ -1,31 +1,31 @@
-// What the supervisor was started with by Node.js itself: its own part, and the program's.
+// Parts the flags of Node.js that the supervisor was started with: its own, and the program's.
 
 import { joinNodeOptions, partFlags, splitNodeOptions, valuesOf } from './node-options.ts'
 
-/** Flags and options of Node.js that the program is to be started with. */
+/** Flags and options of Node.js for the program. */
 export interface ProgramFlags {
   /** From the command line of Node.js, before the command. */
   readonly flags: readonly string[]
-  /** The text of NODE_OPTIONS; undefined where it was not set. */
+  /** The text of NODE_OPTIONS; undefined if it was not set. */
   readonly nodeOptions: string | undefined
 }
 
-/** Where a process finds what another one, or `bin/handoff.mjs`, has taken off: a text, and JSON. */
+/** Variables with the options (a text) and flags (JSON) that were taken off for the program. */
 const optionsVariable = 'HANDOFF_NODE_OPTIONS'
 const flagsVariable = 'HANDOFF_NODE_FLAGS'
 
-/** How a process of ours was started. */
-export interface Start {
+/** How the supervisor was started. */
+export interface OwnStart {
   readonly execArgv: readonly string[]
   readonly env: NodeJS.ProcessEnv
 }
 
 /**
- * Takes off what is meant for the program: preloads, files of variables and inspectors.
+ * Takes off the flags that are meant for the program: preloads, files of variables and inspectors.
  *
- * @returns how the supervisor is to be started instead; undefined where there is nothing to take off.
+ * @returns how to start the supervisor instead; undefined if nothing was taken off.
  */
-export function withoutProgramFlags({ execArgv, env }: Start): Start | undefined {
+export function withoutProgramFlags({ execArgv, env }: OwnStart): OwnStart | undefined {
   const flags = partFlags(execArgv)
   const options = partFlags(splitNodeOptions(env.NODE_OPTIONS ?? ''))
   if (flags.program.length + options.program.length === 0) return undefined
@@ -42,8 +42,8 @@ export function withoutProgramFlags({ execArgv, env }: Start): Start | undefined
   }
 }
 
-/** What the program is to be started with, whether it was taken off or not. */
-export function programFlags({ execArgv, env }: Start): ProgramFlags {
+/** Returns the flags for the program, whether they were taken off or not. */
+export function programFlags({ execArgv, env }: OwnStart): ProgramFlags {
   return {
     flags: [...execArgv, ...readFlags(env)],
     nodeOptions: env[optionsVariable] ?? env.NODE_OPTIONS,
@@ -54,7 +54,7 @@ function readFlags(env: NodeJS.ProcessEnv): string[] {
   return JSON.parse(env[flagsVariable] ?? '[]')
 }
 
-/** The files of variables that flags name; Node.js reads them anew in each process. */
+/** Returns the files of variables that flags name. Node.js reads them again in each process. */
 export function environmentFiles(flags: readonly string[]): string[] {
   return valuesOf(flags, ['--env-file', '--env-file-if-exists'])
 }

@@ -1,26 +1,26 @@
-// What is started: the program of a run, and which one of several is in force.
+// The program of a run, and which of several is in force.
 
 import { resolve } from 'node:path'
 
-/** What to start, again and again. */
+/** The program that each start runs. */
 export interface Program {
-  /** As the operator wrote it; found anew at each start. */
+  /** As the operator wrote it. Each start looks for the file again. */
   readonly entry: string
   readonly args: readonly string[]
-  /** Flags of Node.js for the program alone; absent in what an older release has left. */
+  /** Flags of Node.js for the program alone; absent in the state of an older release. */
   readonly flags?: readonly string[]
   readonly workingDirectory: string
   /** The executable of Node.js. */
   readonly node: string
 }
 
-/** What a reload starts instead: all absolute paths; what is absent stays. */
+/** What a reload changes: absolute paths. What is absent stays. */
 export type ProgramChange = Partial<Pick<Program, 'entry' | 'workingDirectory' | 'node'>>
 
 /** The names that the control endpoint has for the parts of a change: see request.ts. */
 const names = { entry: 'entry', workingDirectory: 'cwd', node: 'node' } as const
 
-/** Writes a change as a request has it. */
+/** Writes a change into a request. */
 export function writeChange(change: ProgramChange, query: URLSearchParams): void {
   for (const part of Object.keys(names) as (keyof typeof names)[]) {
     const path = change[part]
@@ -28,7 +28,7 @@ export function writeChange(change: ProgramChange, query: URLSearchParams): void
   }
 }
 
-/** A program as `status` tells it. */
+/** A program as `status` shows it. */
 export interface ProgramStatus {
   entry: string
   workingDirectory: string
@@ -40,8 +40,9 @@ export function describeProgram({ entry, workingDirectory, node }: Program): Pro
 }
 
 /**
- * Knows the program of each process. In force, for the next reload and after a crash, is that of
- * the process that served last: one that fails, or is taken back, leaves the one before in force.
+ * Records the program of each process. The program of the process that served last is in force: the next
+ * reload, or the start after a crash, runs it. A process that fails, or from which the old one takes back,
+ * does not change that.
  */
 export class Programs {
   readonly #byPid = new Map<number, Program>()

@@ -1,4 +1,4 @@
-// The release that this is: the version of the package.
+// The release of this package.
 
 import { readFileSync } from 'node:fs'
 import { packageFolder } from '../../io/native/package-folder.ts'
@@ -7,5 +7,5 @@ const manifest = readFileSync(new URL('package.json', packageFolder), 'utf8')
 
 export const release: string = (JSON.parse(manifest) as { version: string }).version
 
-/** The command by which a release tells whether it can resume a snapshot, which it gets on stdin. */
+/** The command that checks whether a release can resume the snapshot on its stdin. */
 export const checkCommand = 'can-resume'

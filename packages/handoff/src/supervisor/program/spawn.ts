@@ -1,4 +1,4 @@
-// Starts one generation: a process of its own session, which outlives the supervisor.
+// Spawns one generation: a process in a session of its own, which outlives the supervisor.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,34 +19,34 @@ import { programFlags } from './own-flags.ts'
 import type { Program } from './program.ts'
 
 /**
- * Loaded before everything else, so that what other preloads listen on is handed over, too: tells
- * the supervisor of exceptions, and serves for programs that import nothing of ours.
+ * Loaded before everything else, so that listeners of other preloads are handed over, too. Reports exceptions
+ * to the supervisor, and makes the handoff of programs that do not import this package.
  *
- * @remarks In NODE_OPTIONS, since those flags come before arguments. It takes itself out again: the
- * program's own children are no servers of ours. As an argument as well: Node.js with capabilities
- * of its own, or built without it, does not read NODE_OPTIONS.
+ * @remarks In NODE_OPTIONS, since those flags come before arguments. It removes itself there again, so that
+ * children of the program do not load it. Also an argument: Node.js with capabilities of its own, or
+ * built without NODE_OPTIONS, does not read it.
  */
 const first = fileURLToPath(new URL('preload/first.cjs', moduleFolder))
-/** The same as ES modules, where they cannot be loaded from CommonJS. */
+/** The same modules for Node.js that cannot load ES modules from CommonJS. */
 const later = ['preload/report-exception.js', 'register.js'].map((path) => moduleFolder + path)
-/** Loaded last: from here on it is the program that listens, not what is preloaded. */
+/** Loaded last: from here on listeners belong to the program, not to its preloads. */
 const last = `${moduleFolder}preload/last.js`
 
-/** What a process is to be, and what it gets from us. */
-export interface Start {
+/** What a process gets from the supervisor. */
+export interface SpawnOptions {
   /** From 1. */
   readonly worker: number
-  /** For the case that there is no process to take over from. */
+  /** Listeners for a process that finds no old process. */
   readonly inherited: readonly NamedDescriptor[]
-  /** In the same case; else it is told by that one. */
+  /** The generation of a process that finds no old process. */
   readonly generation: number
-  /** At places of other workers, for what it would bind there. */
+  /** Sockets bound at the places of other workers. */
   readonly reserved: readonly NamedDescriptor[]
-  /** Rendezvous sockets of processes from which it takes over, too. */
+  /** Rendezvous sockets of other workers from which it takes over, too. */
   readonly joins: readonly string[]
   /** Listeners of the old process that it may leave out. */
   readonly drop: readonly string[]
-  /** Whether the old process listens on nothing: then this one need not be waited for. */
+  /** Whether the old process has no listener: then the new one need not listen to be ready. */
   readonly idle: boolean
 }
 
@@ -61,7 +61,7 @@ export async function spawnGeneration(
   { entry, args, flags: ofProgram = [], workingDirectory, node }: Program,
   directory: RunDirectory,
   timeouts: Timeouts,
-  { worker, inherited, generation, reserved, joins, drop, idle }: Start,
+  { worker, inherited, generation, reserved, joins, drop, idle }: SpawnOptions,
 ): Promise<ChildProcess & { readonly pid: number }> {
   const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
   const own = programFlags({ execArgv: process.execArgv, env: process.env })
@@ -80,14 +80,14 @@ export async function spawnGeneration(
         ...(drop.length > 0 && { HANDOFF_DROP: drop.join(',') }),
         ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
       },
-      // A session of its own: Ctrl-C reaches the supervisor alone, which owns the signals, and the
-      // end of the terminal does not end the server.
+      // In a session of its own: Ctrl-C reaches the supervisor alone, and the end of the terminal does not
+      // end the server.
       detached: true,
-      // Never a pipe: a server that outlives the supervisor would write into nothing (EPIPE).
+      // Never a pipe: a server that outlives the supervisor would get EPIPE.
       stdio: ['inherit', 'inherit', 'inherit', ...[...inherited, ...reserved].map(({ fd }) => fd)],
     })
     if (hasPid(child)) return child
-    // Node tells why in the next tick; most errors come this way, a few (E2BIG) are thrown.
+    // Node reports most errors in the next tick. A few (E2BIG) are thrown.
     const [error] = await once(child, 'error')
     throw error
   } catch (cause) {
@@ -97,15 +97,15 @@ export async function spawnGeneration(
   }
 }
 
-/** What execve(2) says of the file of Node.js, in words. */
+/** The errors of execve(2) for the file of Node.js. */
 const meanings: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file (ENOENT)',
   ENOTDIR: 'there is no such file (ENOTDIR)',
   EACCES: 'this user may not execute it (EACCES)',
-  ENOEXEC: 'it is no program of this machine (ENOEXEC)',
+  ENOEXEC: 'it is not a program for this machine (ENOEXEC)',
 }
 
-/** Puts our preloads before and behind those of the operator. */
+/** Puts the preloads of this package before and behind those of the operator. */
 function withPreloads(flags: readonly string[], nodeOptions = ''): string[] {
   const all = [...splitNodeOptions(nodeOptions), ...flags]
   const has = (pattern: RegExp) => all.some((flag) => pattern.test(flag))

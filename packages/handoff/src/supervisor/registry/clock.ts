@@ -1,4 +1,4 @@
-// The clock of a run: it goes on when the supervisor replaces itself.
+// The clock of a run, which goes on when the supervisor becomes another release.
 
 /** Milliseconds since the system booted: CLOCK_MONOTONIC, which execve(2) does not set back. */
 export function now(): number {

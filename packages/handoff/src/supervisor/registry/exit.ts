@@ -1,4 +1,4 @@
-// How a process has ended, in words, and what that alone tells of the reason.
+// Describes how a process has ended, and the reason as far as the end itself shows it.
 
 export interface Exit {
   readonly code: number | null
@@ -14,24 +14,24 @@ export function isTermination({ code, signal }: Exit): boolean {
   return signal === 'SIGTERM' || code === 143
 }
 
-/** How it ended, and why, as far as its last words and the end itself tell. */
-export function endText(exit: Exit | undefined, words: string | undefined): string {
+/** @param reason - as the process has reported it. */
+export function endText(exit: Exit | undefined, reason: string | undefined): string {
   const how = exit === undefined ? 'has ended' : exitText(exit)
-  const why = exit === undefined ? words : reasonFor(exit, words)
+  const why = exit === undefined ? reason : reasonFor(exit, reason)
   return why === undefined ? how : `${how}: ${why}`
 }
 
-/** @param words - what the process has told of it. */
-export function reasonFor({ code, signal }: Exit, words: string | undefined): string | undefined {
-  // It cannot have known: an exception that it told of before, it has survived.
+/** @param reason - as the process has reported it. */
+export function reasonFor({ code, signal }: Exit, reason: string | undefined): string | undefined {
+  // The process cannot report a SIGKILL. An exception that it reported before did not end it.
   if (signal === 'SIGKILL') return unseen
-  return words ?? (signal === null ? meanings[code ?? 0] : meanings[signal])
+  return reason ?? (signal === null ? meanings[code ?? 0] : meanings[signal])
 }
 
-const unseen = 'by hand, or by the kernel because memory ran out (dmesg tells)'
+const unseen = 'by a person, or by the kernel because memory ran out (see dmesg)'
 const aborted =
-  'Node aborted, as it does when memory runs out (--max-old-space-size); its stderr tells'
-const fault = 'a fault in native code, of an addon or of Node'
+  'Node.js aborted, as it does if memory runs out (--max-old-space-size); see its stderr'
+const fault = 'a fault in native code, of an addon or of Node.js'
 
 /**
  * By signal, and by the exit code that a shell or Node makes of it.
@@ -46,6 +46,6 @@ const meanings: Readonly<Record<string | number, string>> = {
   SIGBUS: fault,
   SIGILL: fault,
   SIGFPE: fault,
-  9: 'Node does not take one of its flags, or cannot read a file that one names (--env-file); its stderr says which',
+  9: 'Node.js refused a flag, or cannot read a file that a flag names (--env-file); see its stderr',
   13: 'an await at the top level never settled',
 }

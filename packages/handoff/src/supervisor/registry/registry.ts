@@ -1,37 +1,37 @@
-// Which processes there are, which one serves, and how the handoffs went.
+// The state of a worker: its processes, which one serves, how the handoffs ended.
 
 import type { HandoffErrorCode } from '../../terms/errors.ts'
 import type { ProcessStage } from '../../terms/events.ts'
 import { addFates, type Fates, type KindCounts, noFates } from '../../terms/fates.ts'
 
-/** A process of this run: spawned here, or found serving or draining after another supervisor. */
+/** A process of this run: spawned here, or by an earlier supervisor. */
 export interface ProcessRecord {
   readonly pid: number
-  /** 0 until it tells. */
+  /** 0 until the process reports it. */
   readonly generation: number
-  /** `starting`: spawned, and no word from it yet. */
+  /** `starting`: the process has not reported yet. */
   readonly stage: ProcessStage | 'starting'
-  /** When it was spawned, or first heard of, by `now` of clock.ts. */
+  /** When it was spawned or first reported, by `now` of clock.ts. */
   readonly startedAt: number
   /** When it began to serve, by the same clock; 0 if it never did. */
   readonly servingSince: number
-  /** Whether a later handoff has begun since it handed over: it cannot take back. */
+  /** Whether a later handoff has begun since it handed over: then it cannot take back. */
   readonly released?: boolean
   readonly listeners: readonly string[]
   readonly connections: number
-  /** The same by kind. */
+  /** Connections by kind. */
   readonly open: KindCounts
   /** What has become of its connections since it started. */
   readonly fates: Fates
 }
 
-/** A process, as others tell of it. */
+/** A process, as other processes name it. */
 export type ProcessName = Pick<ProcessRecord, 'pid' | 'generation'>
 
 /** How one handoff ended. */
 export interface HandoffRecord {
   readonly outcome: 'completed' | 'aborted' | 'taken-back'
-  /** When it ended, by `now` of clock.ts: the time of day may jump. */
+  /** When it ended, by `now` of clock.ts, since the time of day may jump. */
   readonly at: number
   /** The process that served after it. */
   readonly pid: number
@@ -42,16 +42,16 @@ export interface HandoffRecord {
 
 export interface Registry {
   readonly processes: ReadonlyMap<number, ProcessRecord>
-  /** The pid that accepts connections. */
+  /** The pid of the process that accepts connections. */
   readonly serving: number | undefined
-  /** The pid that accepted last, and has handed over to another worker. */
+  /** The pid of the process that accepted last and has handed over to another worker. */
   readonly left: number | undefined
-  /** The youngest generation that ever served; 0: none has. */
+  /** The youngest generation that ever served; 0 if none has. */
   readonly youngest: number
   readonly completed: number
   readonly aborted: number
   readonly last: HandoffRecord | undefined
-  /** What has become of the connections of processes that have gone. */
+  /** What has become of the connections of processes that have ended. */
   readonly past: Fates
 }
 
@@ -66,12 +66,12 @@ export const emptyRegistry: Registry = {
   past: noFates,
 }
 
-/** What has become of the connections of all processes, gone or not. */
+/** What has become of the connections of all processes, ended or not. */
 export function allFates({ processes, past }: Registry): Fates {
   return [...processes.values()].reduce((sum, { fates }) => addFates(sum, fates), past)
 }
 
-/** The processes that could take back: older ones that still finish their work. */
+/** Returns the processes that could take back: old ones that still drain. */
 export function draining(registry: Registry): ProcessRecord[] {
   return [...registry.processes.values()].filter(
     ({ pid, stage, servingSince, released }) =>

@@ -1,4 +1,4 @@
-// Which side of a handoff a stage belongs to.
+// Maps stages to the sides of a handoff.
 
 import type { Stage } from '../../terms/events.ts'
 
@@ -17,7 +17,7 @@ export function sideOf(stage: Stage): 'old' | 'new' {
   return sides[stage]
 }
 
-/** Whether it is the name of a stage, or `serving`: outside of any handoff. */
+/** Returns whether a value is the name of a stage, or `serving`: outside of any handoff. */
 export function isStage(value: unknown): boolean {
   return typeof value === 'string' && (value === 'serving' || Object.hasOwn(sides, value))
 }

@@ -1,4 +1,4 @@
-// What a supervisor leaves to the release that takes its place in the same process.
+// The state that a supervisor leaves to the next release in the same process.
 
 import { readValueFile, writeValueFileSync } from '../../io/channel/value-file.ts'
 import type { NamedDescriptor } from '../../io/listeners/inherited-variables.ts'
@@ -8,16 +8,16 @@ import type { Program } from '../program/program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
 import type { Status } from './status.ts'
 
-/** Raised when a release could not resume what an older one has left. */
+/** Is raised when a release cannot resume the state of an older one. */
 export const snapshotVersion = 1
 
 /**
- * What is not on the command line, which stays the same. Descriptors are numbers: they are kept open
- * under the same ones.
+ * The state that the command line does not have. Descriptors are numbers: they stay open under the same
+ * numbers.
  */
 export interface Snapshot extends FleetSnapshot {
   readonly version: typeof snapshotVersion
-  /** Of the package that wrote it. */
+  /** The release that wrote it. */
   readonly release: string
   readonly lock: number
   readonly control: number
@@ -27,14 +27,14 @@ export interface Snapshot extends FleetSnapshot {
 export interface FleetSnapshot {
   /** How many workers have a place. */
   readonly count: number
-  /** Whether all of them have served: the service manager has been told. */
+  /** Whether all of them have served, which was reported to the service manager. */
   readonly hasBeenReady: boolean
-  /** The handoffs of workers that have gone. */
+  /** The handoffs of workers that were removed. */
   readonly past: Status['handoffs']
   readonly workers: readonly WorkerSnapshot[]
 }
 
-/** What is left of the session of a process that has ended, and when it gets SIGKILL. */
+/** The children of a process that has ended, and when they get SIGKILL. */
 export interface LeftSession {
   /** The pid of the process that led it. */
   readonly leader: number
@@ -49,9 +49,9 @@ export interface WorkerSnapshot {
   /** The listeners kept for a crash. */
   readonly stored: readonly NamedDescriptor[]
   readonly registry: RegistrySnapshot
-  /** Pids of those processes that are children of this one. */
+  /** The pids of the processes that are children of the supervisor. */
   readonly children: readonly number[]
-  /** Children of processes that have gone; absent in what an older release has left. */
+  /** Children of processes that have ended; absent in the state of an older release. */
   readonly remains?: readonly LeftSession[]
   readonly inForce: Program
   /** By pid. */
@@ -68,7 +68,7 @@ export type RegistrySnapshot = Omit<Registry, 'processes' | 'serving' | 'left'> 
 const variable = 'HANDOFF_RESUME'
 
 /**
- * Writes a snapshot where the program that this process becomes finds it.
+ * Writes a snapshot for the program that this process becomes.
  *
  * @returns the variables to give to it, and the descriptor to keep, which the caller owns.
  * @throws a system error: `ENOSPC`, `EMFILE`.
@@ -80,10 +80,10 @@ export function writeSnapshot(snapshot: Snapshot): { env: NodeJS.ProcessEnv; fd:
 }
 
 /**
- * Reads what the release before has left, once.
+ * Reads the state that the release before has left, once.
  *
- * @returns undefined where there was none: this is an ordinary start.
- * @throws {@link HandoffError} ERR_HANDOFF_VERSION for what this release cannot resume.
+ * @returns undefined at an ordinary start.
+ * @throws {@link HandoffError} ERR_HANDOFF_VERSION if this release cannot resume it.
  */
 export function takeSnapshot(env: NodeJS.ProcessEnv): Snapshot | undefined {
   const text = env[variable]
@@ -102,7 +102,7 @@ export function parseSnapshot(text: string): Snapshot {
   if (version !== snapshotVersion) {
     throw new HandoffError(
       'ERR_HANDOFF_VERSION',
-      `cannot resume the run: what the release before has left is of version ${version}, and this one knows ${snapshotVersion}`,
+      `cannot resume the run: the state of the release before has version ${version}, and this release reads version ${snapshotVersion}`,
     )
   }
   return readJson(text) as Snapshot

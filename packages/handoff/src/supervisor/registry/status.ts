@@ -1,4 +1,4 @@
-// The state of a run as JSON: what `GET /status` and `handoff status --json` tell.
+// The state of a run as JSON, for `GET /status` and `handoff status --json`.
 
 import type { HandoffErrorCode } from '../../terms/errors.ts'
 import type { Fates, KindCounts } from '../../terms/fates.ts'
@@ -8,19 +8,19 @@ import { allFates, type ProcessRecord, type Registry } from './registry.ts'
 
 export interface ProcessStatus {
   pid: number
-  /** Whose it is, from 1. */
+  /** The number of its worker, from 1. */
   worker: number
   generation: number
   stage: ProcessRecord['stage']
   uptimeMs: number
   /**
-   * How long it has reported nothing, in milliseconds, in steps of 500: it reports each second while its
-   * event loop turns. Null if it does not report at an interval.
+   * How long the process has reported nothing, in milliseconds, in steps of 500. It reports each second
+   * while its event loop runs. Null if it does not report at an interval.
    */
   silentMs: number | null
   listeners: readonly string[]
   connections: number
-  /** The same by kind. */
+  /** Connections by kind. */
   open: KindCounts
   /** What has become of its connections since it started. */
   fates: Fates
@@ -50,20 +50,19 @@ export interface Status {
   name: string
   /** The supervisor's. */
   pid: number
-  /** Of the package that the supervisor is of; null where one of an older release does not tell. */
+  /** The release of the supervisor; null if an older release does not report it. */
   release: string | null
-  /** The generation that serves, of the first worker that has one; null while none does. */
+  /** The generation that serves, of the first worker that has one; null if none does. */
   generation: number | null
-  /** The pid that serves, of the same worker; null while none does. */
+  /** The pid that serves, of the same worker; null if none does. */
   serving: number | null
   /**
-   * How many generations of one worker there may be at once; absent where a supervisor of an older
-   * release does not tell.
+   * How many generations of one worker may run at once; absent if an older release does not report it.
    */
   maxGenerations?: number
-  /** What the next reload starts; null where a supervisor of an older release does not tell. */
+  /** The program that the next reload starts; null if an older release does not report it. */
   program: ProgramStatus | null
-  /** Those that have a place: worker 1, 2, … */
+  /** The workers that have a place: 1, 2, … */
   workers: WorkerStatus[]
   /** By worker, newest first. */
   processes: ProcessStatus[]
@@ -78,12 +77,12 @@ export interface Status {
   backoff: {
     crashes: number
     retryInMs: number
-    /** How the last one ended; absent where a supervisor of an older release does not tell. */
+    /** How the last process ended; absent if an older release does not report it. */
     why?: string
   } | null
 }
 
-/** What the registry does not know. */
+/** The facts that the registry does not have. */
 export interface Surroundings {
   readonly name: string
   readonly worker: number
@@ -96,7 +95,7 @@ export interface Surroundings {
   readonly backoff: Status['backoff']
   readonly program: ProgramStatus
   readonly maxGenerations: number
-  /** How long a process has said nothing, in milliseconds; undefined if it does not report. */
+  /** How long a process has reported nothing, in milliseconds; undefined if it does not report at an interval. */
   silentMs(pid: number): number | undefined
 }
 

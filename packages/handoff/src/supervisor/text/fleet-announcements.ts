@@ -1,10 +1,10 @@
-// What the supervisor tells the operator of several workers.
+// The sentences that `handoff run` prints about several workers.
 
 import { withSentence } from '../../words/sentence.ts'
 import type { Failure } from '../registry/start-result.ts'
-import type { Announcement } from './announce.ts'
+import type { Announcement } from './announcements.ts'
 
-/** A line about one of several workers. */
+/** Prefixes a line with its worker. */
 export function ofWorker(number: number, line: Announcement): Announcement {
   return { ...line, text: `worker ${number}: ${line.text}` }
 }
@@ -17,31 +17,31 @@ function workersText(numbers: readonly number[]): string {
   return `workers ${sorted.slice(0, -1).join(', ')} and ${last}`
 }
 
-/** Where a reload has stopped: the operator's first question, for each worker. */
-export function standing(renewed: readonly number[], others: readonly number[]): string {
-  const first = renewed.length === 0 ? 'No worker' : capital(workersText(renewed))
+/** Which workers run the new code after a reload that has stopped. */
+export function codeText(renewed: readonly number[], others: readonly number[]): string {
+  const first = renewed.length === 0 ? 'No worker' : capitalised(workersText(renewed))
   const verb = renewed.length > 1 ? 'run' : 'runs'
-  const old = others.length === 0 ? '' : `; ${workersText(others)} ${runs(others)} the code before`
+  const old = others.length === 0 ? '' : `; ${workersText(others)} ${runs(others)} the old code`
   return `${first} ${verb} the new code${old}.`
 }
 
-/** The reload has not gone to its end. */
-export function stopped(renewed: readonly number[], others: readonly number[]): Announcement {
-  return { tone: 'bad', text: `the reload stops here. ${standing(renewed, others)}` }
+export function reloadStopped(renewed: readonly number[], others: readonly number[]): Announcement {
+  return { tone: 'bad', text: `the reload stops here. ${codeText(renewed, others)}` }
 }
 
-export function hasLeft(to: number): Announcement {
-  return { tone: 'info', text: `has handed over to worker ${to}, and has no place any more` }
+export function surplusHasLeft(to: number): Announcement {
+  return { tone: 'info', text: `has handed over to worker ${to}, as a surplus worker` }
 }
 
-export function stays({ code, message }: Failure): Announcement {
-  return { tone: 'bad', text: `${withSentence(message, 'It serves on where it is.')} [${code}]` }
+export function surplusStays({ code, message }: Failure): Announcement {
+  const text = withSentence(message, 'This surplus worker serves on.')
+  return { tone: 'bad', text: `${text} [${code}]` }
 }
 
 function runs(numbers: readonly number[]): string {
   return numbers.length > 1 ? 'run' : 'runs'
 }
 
-function capital(text: string): string {
+function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

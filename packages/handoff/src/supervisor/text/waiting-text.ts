@@ -1,15 +1,16 @@
-// What a stop waits for, in words.
+// Describes what a stop waits for.
 
 import { type KindCounts, total } from '../../terms/fates.ts'
 import { plural } from '../../terms/plural.ts'
 import { kindsText } from '../../words/fates-text.ts'
+import { processName } from '../../words/sentence.ts'
 
 /** A process that has not ended yet. */
 export interface Waited {
   readonly pid: number
   readonly generation: number
   readonly connections: number
-  /** The same by kind. */
+  /** By kind. */
   readonly open: KindCounts
 }
 
@@ -18,13 +19,13 @@ export function waitingText(processes: readonly Waited[]): string {
   return processes.map(oneText).join('; ')
 }
 
-function oneText({ pid, generation, connections, open }: Waited): string {
-  const name = generation === 0 ? `a process (pid ${pid})` : `generation ${generation} (pid ${pid})`
+function oneText({ connections, open, ...process }: Waited): string {
+  const name = processName(process)
   if (connections === 0) return `${name} to end`
   const kinds = kindsText(open)
   if (kinds === '' || total(open) !== connections)
     return `${plural(connections, 'connection')} of ${name}`
-  // At a stop those at rest are closed: what is left has a request under way.
+  // A stop closes connections at rest: the others have a request under way.
   const what =
     open.http === connections
       ? requestsText(connections)

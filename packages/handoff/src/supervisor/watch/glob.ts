@@ -1,4 +1,4 @@
-// Patterns of files, as git and most watchers read them.
+// Matches files with patterns, as git and most watchers do.
 
 import { isAbsolute, relative, sep } from 'node:path'
 

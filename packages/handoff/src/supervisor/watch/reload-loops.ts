@@ -1,43 +1,43 @@
-// Detects reloads that feed themselves: a program that writes a watched file whenever it starts.
+// Detects a program that writes a watched file at each start, so that each reload causes the next.
 
-/** How often in a row a start may write the same file. An editor that saves by itself may do so twice. */
+/** How many starts in a row may write the same file. An editor that saves by itself may write it twice. */
 const mostStarts = 5
-/** A watcher, or the file system, may be late by so many milliseconds. */
+/** By how many milliseconds a watcher or the file system may be late. */
 const marginMs = 250
 
 /** The newest process of a run, in milliseconds since 1970. */
-export interface Boot {
+export interface Start {
   readonly pid: number
   readonly startedAt: number
   /** When it began to serve; undefined while it has not. */
   readonly servedAt: number | undefined
 }
 
-export class Feedback {
+export class ReloadLoops {
   readonly #ignored = new Set<string>()
-  /** Starts in a row that have written each file. */
+  /** By file, how many starts in a row have written it. */
   readonly #counts = new Map<string, number>()
   #pid: number | undefined
 
-  /** Whether changes of the file lead to no reload any more. */
+  /** Whether changes of the file are ignored. */
   ignores(path: string): boolean {
     return this.#ignored.has(path)
   }
 
   /**
-   * Takes note of a change that is about to lead to a reload.
+   * Takes note of a change that is about to reload.
    *
-   * @param changedAt - when the file was written; undefined where it is gone.
-   * @returns whether starts write the file, and it is to be ignored from now on.
+   * @param changedAt - when the file was written; undefined if it does not exist.
+   * @returns whether each start writes the file, which is ignored from now on.
    */
-  changed(path: string, changedAt: number | undefined, boot: Boot | undefined): boolean {
-    if (!isWithin(changedAt, boot)) {
+  onChange(path: string, changedAt: number | undefined, start: Start | undefined): boolean {
+    if (!isWithin(changedAt, start)) {
       this.#counts.clear()
       return false
     }
     // A start counts once, whatever it writes.
-    if (boot.pid === this.#pid) return false
-    this.#pid = boot.pid
+    if (start.pid === this.#pid) return false
+    this.#pid = start.pid
     const count = (this.#counts.get(path) ?? 0) + 1
     this.#counts.set(path, count)
     if (count < mostStarts) return false
@@ -46,7 +46,7 @@ export class Feedback {
   }
 }
 
-function isWithin(at: number | undefined, boot: Boot | undefined): boot is Boot {
-  if (at === undefined || boot === undefined) return false
-  return at >= boot.startedAt && at <= (boot.servedAt ?? Number.POSITIVE_INFINITY) + marginMs
+function isWithin(at: number | undefined, start: Start | undefined): start is Start {
+  if (at === undefined || start === undefined) return false
+  return at >= start.startedAt && at <= (start.servedAt ?? Number.POSITIVE_INFINITY) + marginMs
 }

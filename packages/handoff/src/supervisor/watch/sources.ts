@@ -1,4 +1,4 @@
-// Which files are sources: a change of them is worth a reload.
+// Decides which files are sources, whose changes reload the server.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, extname, join, sep } from 'node:path'
@@ -36,7 +36,7 @@ export function isIgnored(
   }
 }
 
-/** `.env`, `.env.local`: git ignores them, and they are configuration all the same. */
+/** `.env`, `.env.local`: configuration, although git ignores them. */
 function isEnvironmentFile(path: string): boolean {
   return basename(path).startsWith('.env')
 }
@@ -45,7 +45,7 @@ function isWithin(directory: string, path: string): boolean {
   return path === directory || path.startsWith(directory + sep)
 }
 
-/** The folders whose .gitignore counts; none outside of a repository. */
+/** Returns the folders of the .gitignore files that apply; none outside of a repository. */
 function upToRepository(directory: string): string[] {
   const folders: string[] = []
   for (let folder = directory; ; folder = dirname(folder)) {
@@ -55,7 +55,7 @@ function upToRepository(directory: string): string[] {
   }
 }
 
-/** Takes the plain names of a .gitignore; patterns are left to git: gitignore(5). */
+/** Reads the plain names of a .gitignore. Patterns are skipped: gitignore(5). */
 function readGitignore(folder: string, names: Set<string>, paths: Set<string>): void {
   const file = join(folder, '.gitignore')
   if (!existsSync(file)) return

@@ -1,4 +1,4 @@
-// Reloads when the sources of a program change, unless it changes them itself whenever it starts.
+// Reloads when the sources of a program change, unless the program itself changes them at each start.
 
 import { statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
@@ -7,8 +7,8 @@ import type { Fleet } from '../fleet/fleet.ts'
 import { findEntry, packageDirectory } from '../program/entry.ts'
 import { environmentFiles, programFlags } from '../program/own-flags.ts'
 import type { Program } from '../program/program.ts'
-import * as say from '../text/announce.ts'
-import { type Boot, Feedback } from './feedback.ts'
+import * as say from '../text/announcements.ts'
+import { ReloadLoops, type Start } from './reload-loops.ts'
 import { watchSources } from './watch.ts'
 
 /**
@@ -25,8 +25,8 @@ export async function watchProgram(
   const { workingDirectory } = program
   const { path: entry, home } = findEntry(program.entry, workingDirectory)
   const directory = packageDirectory(home) ?? home
-  const feedback = new Feedback()
-  const boots = new Boots(fleet)
+  const loops = new ReloadLoops()
+  const starts = new Starts(fleet)
   const own = programFlags({ execArgv: process.execArgv, env: process.env })
   const files = environmentFiles([...own.flags, ...(program.flags ?? [])])
   const watcher = await watchSources({
@@ -36,8 +36,9 @@ export async function watchProgram(
     ignore,
     onChange: (path) => {
       const name = relative(directory, path)
-      if (feedback.ignores(path)) return
-      if (feedback.changed(path, changedAt(path), boots.newest)) announce(say.feedsItself(name))
+      if (loops.ignores(path)) return
+      if (loops.onChange(path, changedAt(path), starts.newest))
+        announce(say.changesAtEachStart(name))
       else fleet.reloadSoon(`${name} changed`)
     },
     onError: (error) => announce(say.trouble(error)),
@@ -45,14 +46,14 @@ export async function watchProgram(
   announce(say.watches(directory))
   return {
     close: () => {
-      boots.close()
+      starts.close()
       return watcher.close()
     },
   }
 }
 
-/** Knows when processes began to serve. */
-class Boots {
+/** Records when processes began to serve. */
+class Starts {
   readonly #fleet: Fleet
   readonly #servedAt = new Map<number, number>()
 
@@ -73,7 +74,7 @@ class Boots {
     this.#servedAt.delete(pid)
   }
 
-  get newest(): Boot | undefined {
+  get newest(): Start | undefined {
     const [newest] = [...this.#fleet.status().processes].sort((a, b) => a.uptimeMs - b.uptimeMs)
     if (newest === undefined) return undefined
     const { pid, uptimeMs } = newest
@@ -81,7 +82,7 @@ class Boots {
   }
 }
 
-/** In milliseconds since 1970; undefined where the file is gone. */
+/** In milliseconds since 1970; undefined if the file does not exist. */
 function changedAt(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs
 }

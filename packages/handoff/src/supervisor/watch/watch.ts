@@ -1,13 +1,13 @@
-// Tells when the sources have changed, once for each burst of changes.
+// Watches the sources, and reports each burst of changes once.
 
 import { runsDirectory } from '../../io/rendezvous/run-directory.ts'
 import { isIgnored, isSource } from './sources.ts'
 
-/** An editor or a checkout writes several files: the last one within this time counts. */
+/** An editor or a checkout writes several files. Their changes within this time are one burst. */
 const quietMs = 100
 
 export interface WatchOptions {
-  /** Watched with all that is below it. */
+  /** Watched with everything below it. */
   readonly directory: string
   /** The file that is run: watched even where git ignores it. */
   readonly entry: string
@@ -15,12 +15,12 @@ export interface WatchOptions {
   readonly files: readonly string[]
   /** Patterns of files that are not watched. */
   readonly ignore: readonly string[]
-  /** One changed file stands for all; `path` is absolute. */
+  /** Called once for each burst, with the absolute path of one of the files. */
   onChange(path: string): void
   onError(error: unknown): void
 }
 
-/** Resolves once changes are noticed. */
+/** Resolves when changes are reported from now on. */
 export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
   const { directory, entry, files, ignore, onChange, onError } = options
   const ignored = isIgnored(directory, entry, runsDirectory(), ignore)

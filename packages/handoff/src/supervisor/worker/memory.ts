@@ -3,7 +3,7 @@
 import { Programs } from '../program/program.ts'
 import type { Report } from '../registry/event.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
-import * as say from '../text/announce.ts'
+import * as say from '../text/announcements.ts'
 import { ListenerStore } from './start/listener-store.ts'
 import type { WorkerOptions } from './worker-options.ts'
 

@@ -7,8 +7,8 @@ import type { Report } from '../registry/event.ts'
 import type { Exit } from '../registry/exit.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
 import { sideOf } from '../registry/side.ts'
-import type { Announcement } from '../text/announce.ts'
-import * as say from '../text/announce.ts'
+import type { Announcement } from '../text/announcements.ts'
+import * as say from '../text/announcements.ts'
 
 export class WorkerAnnouncer {
   readonly #generations: Pick<Generations, 'registry' | 'hasSpawned' | 'change'>

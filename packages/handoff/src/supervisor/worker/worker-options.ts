@@ -1,6 +1,6 @@
 // The options of a worker.
 
-import type { Premises } from '../place/premises.ts'
+import type { RunFiles } from '../place/run-files.ts'
 import type { Timeouts } from '../program/environment.ts'
 import type { Program } from '../program/program.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
@@ -12,7 +12,7 @@ export interface WorkerOptions extends StartOptions {
   readonly program: Program
   readonly timeouts: Timeouts
   /** The files and sockets of the supervisor in the directory of the run. */
-  readonly premises: Pick<Premises, 'check' | 'wereRenewed'>
+  readonly files: Pick<RunFiles, 'check' | 'wereRenewed'>
   /** What follows if the very first start fails: the run ends with 1, another start, or nothing. */
   readonly onFirstFailure: 'end' | 'retry' | 'wait'
   /** The state that the release before has left in this process. */

@@ -9,7 +9,7 @@ import { now } from '../registry/clock.ts'
 import type { Report } from '../registry/event.ts'
 import { draining, type ProcessName, type ProcessRecord } from '../registry/registry.ts'
 import type { NotServed, Served, StartResult } from '../registry/start-result.ts'
-import * as say from '../text/announce.ts'
+import * as say from '../text/announcements.ts'
 import { WorkerMemory } from './memory.ts'
 import { Recovery } from './recovery.ts'
 import { awaitRendezvous } from './rendezvous-renewal.ts'
@@ -174,12 +174,12 @@ export class Worker extends WorkerView {
 
   async #prepareStart(): Promise<void> {
     this.#canReceive()
-    if (this.#options.premises.wereRenewed) await awaitRendezvous(this)
+    if (this.#options.files.wereRenewed) await awaitRendezvous(this)
   }
 
   /** Whether reports could get here since the last time. If not, the sockets are made anew. */
   #canReceive(): boolean {
-    return this.#options.premises.check(() => this.#generations.renewNotifySocket())
+    return this.#options.files.check(() => this.#generations.renewNotifySocket())
   }
 
   #onStarted(result: StartResult, ms: number): StartResult {

@@ -3,7 +3,7 @@
 import type { HandoffEvent } from '../../../terms/events.ts'
 import type { Generations } from '../../processes/generations.ts'
 import type { Failure } from '../../registry/start-result.ts'
-import * as say from '../../text/announce.ts'
+import * as say from '../../text/announcements.ts'
 import { ForeignHandoff } from './foreign-handoff.ts'
 import { defaultReadyTimeoutMs, marginMs } from './process-start.ts'
 import type { StartOptions } from './start-options.ts'
@@ -58,7 +58,7 @@ export class FirstStart {
     if (this.#isUnanswered && this.#generations.serving === undefined) {
       const pids = this.#generations.findSilentHolders()
       for (const pid of pids) {
-        announce(say.endsSilentHolder(pid))
+        announce(say.killsSilentHolder(pid))
         this.#generations.signal(pid, 'SIGKILL')
       }
       return pids.length > 0

@@ -4,7 +4,7 @@ import type { NamedDescriptor } from '../../../io/listeners/inherited-variables.
 import type { RunDirectory } from '../../../io/rendezvous/run-directory.ts'
 import type { Timeouts } from '../../program/environment.ts'
 import type { Program } from '../../program/program.ts'
-import type { Announcement } from '../../text/announce.ts'
+import type { Announcement } from '../../text/announcements.ts'
 
 /** Another worker of the run, from which a new worker gets the places to listen. */
 export interface OtherWorker {

@@ -12,7 +12,7 @@ import type { Timeouts } from '../../program/environment.ts'
 import { now } from '../../registry/clock.ts'
 import type { Report } from '../../registry/event.ts'
 import type { ProcessRecord, Registry } from '../../registry/registry.ts'
-import * as say from '../../text/announce.ts'
+import * as say from '../../text/announcements.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'
 
 /** For how many processes the reason is kept after their end. */
