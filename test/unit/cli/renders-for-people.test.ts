@@ -9,7 +9,7 @@ import {
   statusLines,
 } from '../../../packages/handoff/src/cli/text/render.ts'
 import { colourful, plain } from '../../../packages/handoff/src/cli/text/style.ts'
-import type { ReloadLine } from '../../../packages/handoff/src/supervisor/control/reload.ts'
+import type { ReloadLine } from '../../../packages/handoff/src/supervisor/control/reload-lines.ts'
 import type { WorkerResult } from '../../../packages/handoff/src/supervisor/control/reload-result.ts'
 import type { DrainReport } from '../../../packages/handoff/src/supervisor/fleet/old-connections.ts'
 import type {

@@ -7,7 +7,7 @@ import {
   watchdogDuration,
   workerCount,
 } from '../../../packages/handoff/src/cli/arguments.ts'
-import { makeProgram } from '../../../packages/handoff/src/cli/program.ts'
+import { makeCommandLine } from '../../../packages/handoff/src/cli/command-line.ts'
 
 const notUnderstood = expect.objectContaining({ code: 'commander.invalidArgument' })
 
@@ -39,7 +39,7 @@ test('a name is checked', () => {
 })
 
 test('what follows the entry is the entry’s own', () => {
-  const program = makeProgram('1.2.3', () => {})
+  const program = makeCommandLine('1.2.3', () => {})
   const run = program.commands.find((command) => command.name() === 'run')
   const seen: unknown[] = []
   run?.action((entry, args, options) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openRunDirectory } from '../../../packages/handoff/src/io/rendezvous/run-directory.ts'
-import { lockSupervisor } from '../../../packages/handoff/src/supervisor/place/lock.ts'
+import { lockSupervisor } from '../../../packages/handoff/src/supervisor/place/supervisor-lock.ts'
 
 let root = ''
 

@@ -9,7 +9,7 @@ import {
 } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { expect, test } from 'vitest'
-import { makeProgram } from '../../../packages/handoff/src/cli/program.ts'
+import { makeCommandLine } from '../../../packages/handoff/src/cli/command-line.ts'
 
 const text = readFileSync(
   fileURLToPath(new URL('../../../examples/docker/Dockerfile', import.meta.url)),
@@ -55,7 +55,7 @@ test('PID 1 is the supervisor itself, with flags that it understands', () => {
   const words = [...exec(only('ENTRYPOINT')), ...exec(only('CMD'))]
   const [command, ...args] = words
   expect(command).toBe('node_modules/.bin/handoff')
-  const program = makeProgram('0.0.0', () => {})
+  const program = makeCommandLine('0.0.0', () => {})
   const seen: unknown[] = []
   program.commands
     .find((each) => each.name() === 'run')

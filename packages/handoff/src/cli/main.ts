@@ -6,8 +6,8 @@ import './clean-start.ts'
 import { CommanderError } from 'commander'
 import { release } from '../supervisor/program/release.ts'
 import { printError, printFailure, printJsonFailure } from './client/print-error.ts'
+import { makeCommandLine } from './command-line.ts'
 import { markNodeFlags } from './node-flags.ts'
-import { makeProgram } from './program.ts'
 
 // A command that cannot write has failed, unless its reader has closed the pipe, as in
 // `handoff status --watch | head -1`. EIO: the terminal was closed.
@@ -32,7 +32,7 @@ function plainUsage(text: string): string {
     .trimEnd()
 }
 
-const program = makeProgram(release, (code) => {
+const program = makeCommandLine(release, (code) => {
   process.exitCode = code
 })
 for (const command of [program, ...program.commands]) {

@@ -12,7 +12,7 @@ import { Notifier } from './notifier.ts'
 const leastDrainMs = 5_000
 
 /** The state of this process between events, which the supervisor gets at an interval. */
-export type Status = Extract<HandoffEventBody, { type: 'status' }>
+export type StatusEvent = Extract<HandoffEventBody, { type: 'status' }>
 
 export class Reporter {
   readonly #system: System
@@ -21,7 +21,7 @@ export class Reporter {
   /** To the supervisor, or to systemd. */
   readonly notifier: Notifier
   #since: number
-  #status: (() => Status) | undefined
+  #status: (() => StatusEvent) | undefined
   #lastStatus = ''
   #timer: Timer | undefined
   /** When this process ends at the latest, by the clock of the system; undefined before its commit. */
@@ -107,7 +107,7 @@ export class Reporter {
    *
    * @param onTick - called before each report.
    */
-  watch(status: () => Status, onTick: () => void = () => {}): void {
+  watch(status: () => StatusEvent, onTick: () => void = () => {}): void {
     const { statusIntervalMs } = this.#settings
     if (statusIntervalMs === undefined) return
     this.#status = status

@@ -1,6 +1,6 @@
 // Counts connections and handoffs of this process for the application.
 
-import type { Status } from '../notify/reporter.ts'
+import type { StatusEvent } from '../notify/reporter.ts'
 import type { ProcessStage } from '../terms/events.ts'
 import { type CountedKind, everyKind, type Fate, mapFates } from '../terms/fates.ts'
 
@@ -25,7 +25,7 @@ export interface HandoffMetrics {
 
 /** Adds the kinds and fates with count 0, which a status leaves out. */
 export function metricsOf(
-  { stage, listeners, connections, open, fates }: Status,
+  { stage, listeners, connections, open, fates }: StatusEvent,
   rest: Pick<HandoffMetrics, 'generation' | 'handoffs'>,
 ): HandoffMetrics {
   return {

@@ -2,7 +2,7 @@
 
 import type { Holdings } from '../generation/holdings.ts'
 import type { Birth } from '../new/birth.ts'
-import type { Reporter, Status } from '../notify/reporter.ts'
+import type { Reporter, StatusEvent } from '../notify/reporter.ts'
 import type { Succession } from '../old/succession.ts'
 import type { HandoffEventBody, ProcessStage } from '../terms/events.ts'
 import { total } from '../terms/fates.ts'
@@ -38,7 +38,7 @@ export class SelfReport {
     this.#handoffs[how] += 1
   }
 
-  status(): Status {
+  status(): StatusEvent {
     const { places, kinds, fates } = this.#holdings
     return {
       type: 'status',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import {
   findPath,
   readParameters,
-} from '../../../../packages/handoff/src/supervisor/control/request.ts'
+} from '../../../../packages/handoff/src/supervisor/control/control-request.ts'
 import { writeChange } from '../../../../packages/handoff/src/supervisor/program/program.ts'
 
 const invalid = expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' })

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import {
   type ReloadLine,
   reloadWithLines,
-} from '../../../../packages/handoff/src/supervisor/control/reload.ts'
+} from '../../../../packages/handoff/src/supervisor/control/reload-lines.ts'
 import type { Fleet } from '../../../../packages/handoff/src/supervisor/fleet/fleet.ts'
 import { type Plan, Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
 import type { FleetEvents } from '../../../../packages/handoff/src/supervisor/fleet/roster.ts'

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { lockSupervisor } from '../../../../packages/handoff/src/supervisor/place/lock.ts'
+import { lockSupervisor } from '../../../../packages/handoff/src/supervisor/place/supervisor-lock.ts'
 
 let root = ''
 let path = ''

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readReport } from '../../../../packages/handoff/src/supervisor/registry/event.ts'
+import { readReport } from '../../../../packages/handoff/src/supervisor/registry/process-report.ts'
 import type { HandoffEvent } from '../../../../packages/handoff/src/terms/events.ts'
 import { noFates } from '../../../../packages/handoff/src/terms/fates.ts'
 

@@ -3,7 +3,10 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { recordStderr, StderrTail } from '../../../../packages/handoff/src/preload/stderr-tail.ts'
-import { type Exit, endText } from '../../../../packages/handoff/src/supervisor/registry/exit.ts'
+import {
+  type Exit,
+  endText,
+} from '../../../../packages/handoff/src/supervisor/registry/process-exit.ts'
 import type { ProcessRecord } from '../../../../packages/handoff/src/supervisor/registry/registry.ts'
 import { withServing } from '../../../../packages/handoff/src/supervisor/text/announcements.ts'
 

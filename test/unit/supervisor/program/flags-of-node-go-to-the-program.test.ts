@@ -1,8 +1,8 @@
 // Which flags of Node.js are the program's, wherever an operator has written them.
 
 import { expect, test } from 'vitest'
+import { makeCommandLine } from '../../../../packages/handoff/src/cli/command-line.ts'
 import { markNodeFlags, misplacedOptions } from '../../../../packages/handoff/src/cli/node-flags.ts'
-import { makeProgram } from '../../../../packages/handoff/src/cli/program.ts'
 import {
   joinNodeOptions,
   partFlags,
@@ -74,7 +74,7 @@ test('the files of variables are those of both spellings', () => {
   ])
 })
 
-const run = makeProgram('0', () => {}).commands.find((command) => command.name() === 'run')
+const run = makeCommandLine('0', () => {}).commands.find((command) => command.name() === 'run')
 if (run === undefined) throw new Error('there is no command run')
 
 test.each([

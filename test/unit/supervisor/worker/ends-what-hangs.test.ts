@@ -6,7 +6,7 @@ import {
   SilenceClock,
   tickMs,
 } from '../../../../packages/handoff/src/supervisor/processes/silence-clock.ts'
-import { readReport } from '../../../../packages/handoff/src/supervisor/registry/event.ts'
+import { readReport } from '../../../../packages/handoff/src/supervisor/registry/process-report.ts'
 import {
   emptyRegistry,
   type ProcessRecord,

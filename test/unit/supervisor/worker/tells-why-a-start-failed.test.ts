@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Exit } from '../../../../packages/handoff/src/supervisor/registry/exit.ts'
+import type { Exit } from '../../../../packages/handoff/src/supervisor/registry/process-exit.ts'
 import { ProcessStart } from '../../../../packages/handoff/src/supervisor/worker/start/process-start.ts'
 import type {
   HandoffEvent,

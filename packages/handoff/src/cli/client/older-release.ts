@@ -1,6 +1,6 @@
 // Completes the answers of a supervisor of an older release, which reports less.
 
-import type { ReloadLine } from '../../supervisor/control/reload.ts'
+import type { ReloadLine } from '../../supervisor/control/reload-lines.ts'
 import type { Status } from '../../supervisor/registry/status.ts'
 import { noFates } from '../../terms/fates.ts'
 

@@ -1,7 +1,7 @@
 // Makes the lines that commands print for people. Pure functions.
 
 import { printable } from '../../protocol/printable.ts'
-import type { ReloadLine } from '../../supervisor/control/reload.ts'
+import type { ReloadLine } from '../../supervisor/control/reload-lines.ts'
 import type { ReloadResult, WorkerResult } from '../../supervisor/control/reload-result.ts'
 import type { DrainReport } from '../../supervisor/fleet/old-connections.ts'
 import { defaultSilenceMs } from '../../supervisor/processes/hung-processes.ts'

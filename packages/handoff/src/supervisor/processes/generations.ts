@@ -5,8 +5,8 @@ import { closeAll } from '../../io/channel/wire.ts'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { spawnGeneration } from '../program/spawn.ts'
 import { now } from '../registry/clock.ts'
-import type { Report } from '../registry/event.ts'
-import type { Exit } from '../registry/exit.ts'
+import type { Exit } from '../registry/process-exit.ts'
+import type { Report } from '../registry/process-report.ts'
 import { type Change, reduce } from '../registry/reduce.ts'
 import {
   emptyRegistry,

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { type Datagram, DatagramListener } from '../../io/channel/datagram.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import { inodeAt } from '../../io/listeners/socket-path.ts'
-import { type Report, readReport } from '../registry/event.ts'
+import { type Report, readReport } from '../registry/process-report.ts'
 
 export interface NotifySocket {
   readonly fd: number

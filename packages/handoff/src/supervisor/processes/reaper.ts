@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
 import { reapOrphans } from '../../io/system/reap-orphans.ts'
-import type { Exit } from '../registry/exit.ts'
+import type { Exit } from '../registry/process-exit.ts'
 
 /** Whether this is the init process of a container, which inherits all orphans there. */
 const isInit = process.pid === 1

@@ -1,6 +1,6 @@
 // Measures for how long each process of a run has reported nothing.
 
-import type { Report } from '../registry/event.ts'
+import type { Report } from '../registry/process-report.ts'
 
 /** How often silence is measured, in milliseconds. */
 export const tickMs = 500

@@ -17,7 +17,7 @@ export interface Program {
 /** What a reload changes: absolute paths. What is absent stays. */
 export type ProgramChange = Partial<Pick<Program, 'entry' | 'workingDirectory' | 'node'>>
 
-/** The names that the control endpoint has for the parts of a change: see request.ts. */
+/** The names that the control endpoint has for the parts of a change: see control-request.ts. */
 const names = { entry: 'entry', workingDirectory: 'cwd', node: 'node' } as const
 
 /** Writes a change into a request. */

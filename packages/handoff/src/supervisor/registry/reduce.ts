@@ -33,7 +33,7 @@ export function reduce(registry: Registry, change: Change): Registry {
     case 'spawned':
       return patch(registry, change.pid, change.at, {})
     case 'event':
-      return report(registry, change.pid, change.event, change.at)
+      return onEvent(registry, change.pid, change.event, change.at)
     case 'exit':
       return withoutProcess(registry, change.pid)
     case 'left':
@@ -43,7 +43,7 @@ export function reduce(registry: Registry, change: Change): Registry {
   }
 }
 
-function report(registry: Registry, pid: number, event: HandoffEvent, at: number): Registry {
+function onEvent(registry: Registry, pid: number, event: HandoffEvent, at: number): Registry {
   const known = event.generation > 0 ? { generation: event.generation } : {}
   switch (event.type) {
     case 'stage': {

@@ -1,6 +1,6 @@
 // Decides what follows when no process serves: a take-back, a new start after a pause, or the end.
 
-import type { Exit } from '../registry/exit.ts'
+import type { Exit } from '../registry/process-exit.ts'
 import type { Status } from '../registry/status.ts'
 import { afterCrash, noCrash } from './backoff.ts'
 

@@ -7,10 +7,10 @@ import type { ProcessRecord, Registry } from '../registry/registry.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
 import type { Status } from '../registry/status.ts'
 import { surplusGenerations } from './generation-limit.ts'
-import type { WorkerMemory } from './memory.ts'
 import type { Recovery } from './recovery.ts'
 import type { Starter } from './start/starter.ts'
 import type { HangGuard } from './stop/hang-guard.ts'
+import type { WorkerMemory } from './worker-memory.ts'
 
 export interface WorkerParts {
   /** Path of the rendezvous socket. */

@@ -7,7 +7,7 @@ import { close, describe } from '../../../io/native/descriptors.ts'
 import { placeOf } from '../../../protocol/manifest.ts'
 import { keyOfStoreName } from '../../../protocol/store-names.ts'
 import { HandoffError } from '../../../terms/errors.ts'
-import type { Report } from '../../registry/event.ts'
+import type { Report } from '../../registry/process-report.ts'
 
 /** How long the reports about listeners may take, in milliseconds. */
 const reportTimeoutMs = 1_000

@@ -3,8 +3,8 @@
 import { deferred } from '../../../terms/deferred.ts'
 import { HandoffError, type HandoffErrorCode, type Serving } from '../../../terms/errors.ts'
 import type { HandoffEvent } from '../../../terms/events.ts'
-import type { Report } from '../../registry/event.ts'
-import { type Exit, exitText, reasonFor } from '../../registry/exit.ts'
+import { type Exit, exitText, reasonFor } from '../../registry/process-exit.ts'
+import type { Report } from '../../registry/process-report.ts'
 import type { Failure, StartResult } from '../../registry/start-result.ts'
 import { Deadline } from '../stop/deadline.ts'
 

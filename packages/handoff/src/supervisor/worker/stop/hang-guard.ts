@@ -10,7 +10,7 @@ import {
 import { SilenceClock, tickMs } from '../../processes/silence-clock.ts'
 import type { Timeouts } from '../../program/environment.ts'
 import { now } from '../../registry/clock.ts'
-import type { Report } from '../../registry/event.ts'
+import type { Report } from '../../registry/process-report.ts'
 import type { ProcessRecord, Registry } from '../../registry/registry.ts'
 import * as say from '../../text/announcements.ts'
 import { DrainDeadlines } from './drain-deadlines.ts'

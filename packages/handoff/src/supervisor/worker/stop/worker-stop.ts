@@ -3,7 +3,7 @@
 import { HandoffError } from '../../../terms/errors.ts'
 import type { Generations } from '../../processes/generations.ts'
 import type { Timeouts } from '../../program/environment.ts'
-import type { Report } from '../../registry/event.ts'
+import type { Report } from '../../registry/process-report.ts'
 import type { Announcement } from '../../text/announcements.ts'
 import * as say from '../../text/announcements.ts'
 import { Shutdown } from './shutdown.ts'

@@ -1,7 +1,7 @@
 // The state that a worker keeps from one process to the next.
 
 import { Programs } from '../program/program.ts'
-import type { Report } from '../registry/event.ts'
+import type { Report } from '../registry/process-report.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
 import * as say from '../text/announcements.ts'
 import { ListenerStore } from './start/listener-store.ts'

@@ -22,7 +22,7 @@ import { misplacedOptions, nodeFlagOption } from './node-flags.ts'
  *
  * @remarks `run` and `doctor` load their code when they run: it is most of all.
  */
-export function makeProgram(version: string, exit: (code: number) => void): Command {
+export function makeCommandLine(version: string, exit: (code: number) => void): Command {
   const program = new Command('handoff')
     .description('Replaces a running Node.js server without a lost request.')
     .version(version)
