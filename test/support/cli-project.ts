@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFailed, onTestFinished } from 'vitest'
-import type { Status } from '../../packages/handoff/src/supervisor/registry/status.ts'
+import type { Status } from '../../packages/handoff/src/supervisor/registry/run-status.ts'
 import { Output } from './output.ts'
 import { alive, gone, startedWith } from './process-facts.ts'
 

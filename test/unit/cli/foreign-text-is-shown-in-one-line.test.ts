@@ -16,7 +16,7 @@ import { readMessage } from '../../../packages/handoff/src/protocol/messages.ts'
 import { formatNotify, parseNotify } from '../../../packages/handoff/src/protocol/notify.ts'
 import { printable } from '../../../packages/handoff/src/protocol/printable.ts'
 import type { ReloadLine } from '../../../packages/handoff/src/supervisor/control/reload-lines.ts'
-import type { Status } from '../../../packages/handoff/src/supervisor/registry/status.ts'
+import type { Status } from '../../../packages/handoff/src/supervisor/registry/run-status.ts'
 import type { HandoffEvent } from '../../../packages/handoff/src/terms/events.ts'
 import { noFates } from '../../../packages/handoff/src/terms/fates.ts'
 

@@ -15,7 +15,7 @@ import type { DrainReport } from '../../../packages/handoff/src/supervisor/fleet
 import type {
   ProcessStatus,
   Status,
-} from '../../../packages/handoff/src/supervisor/registry/status.ts'
+} from '../../../packages/handoff/src/supervisor/registry/run-status.ts'
 import { countsOf, type Fates, noFates } from '../../../packages/handoff/src/terms/fates.ts'
 import { drainedText } from '../../../packages/handoff/src/words/fates-text.ts'
 

@@ -5,7 +5,8 @@ import {
   reloadWithLines,
 } from '../../../../packages/handoff/src/supervisor/control/reload-lines.ts'
 import type { Fleet } from '../../../../packages/handoff/src/supervisor/fleet/fleet.ts'
-import { type Plan, Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
+import type { Plan } from '../../../../packages/handoff/src/supervisor/fleet/plan.ts'
+import { Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
 import type { FleetEvents } from '../../../../packages/handoff/src/supervisor/fleet/roster.ts'
 import type { StartResult } from '../../../../packages/handoff/src/supervisor/registry/start-result.ts'
 import type { WorkerEvents } from '../../../../packages/handoff/src/supervisor/worker/worker-events.ts'

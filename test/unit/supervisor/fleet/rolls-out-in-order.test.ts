@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import { type Plan, Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
+import type { Plan } from '../../../../packages/handoff/src/supervisor/fleet/plan.ts'
+import { Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
 import type { StartResult } from '../../../../packages/handoff/src/supervisor/registry/start-result.ts'
 import type { StartRequest } from '../../../../packages/handoff/src/supervisor/worker/start/start-options.ts'
 import type { Worker } from '../../../../packages/handoff/src/supervisor/worker/worker.ts'

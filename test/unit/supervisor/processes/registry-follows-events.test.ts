@@ -7,7 +7,7 @@ import {
   emptyRegistry,
   type Registry,
 } from '../../../../packages/handoff/src/supervisor/registry/registry.ts'
-import { statusOf } from '../../../../packages/handoff/src/supervisor/registry/status.ts'
+import { statusOf } from '../../../../packages/handoff/src/supervisor/registry/run-status.ts'
 import type {
   HandoffEvent,
   HandoffEventBody,

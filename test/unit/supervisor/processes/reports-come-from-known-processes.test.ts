@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { sendDatagram } from '../../../../packages/handoff/src/io/channel/datagram.ts'
 import { loadNative } from '../../../../packages/handoff/src/io/native/addon.ts'
-import { openNotifySocket } from '../../../../packages/handoff/src/supervisor/processes/notify-socket.ts'
+import { openReportSocket } from '../../../../packages/handoff/src/supervisor/processes/report-socket.ts'
 import type { Report } from '../../../../packages/handoff/src/supervisor/registry/process-report.ts'
 import { hasProc } from '../../../support/process-facts.ts'
 import { scratchDirectory } from '../../../support/scratch.ts'
@@ -18,7 +18,7 @@ const text = `X_HANDOFF_EVENT=${JSON.stringify(event)}`
 function listen(known: readonly number[] = []) {
   const path = join(scratchDirectory(), 'notify.sock')
   const reports: { pid: number; report: Report }[] = []
-  const socket = openNotifySocket(path, {
+  const socket = openReportSocket(path, {
     knows: (pid) => known.includes(pid),
     onReport: (pid, report) => reports.push({ pid, report }),
     onError: (error) => {

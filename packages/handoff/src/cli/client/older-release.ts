@@ -1,7 +1,7 @@
 // Completes the answers of a supervisor of an older release, which reports less.
 
 import type { ReloadLine } from '../../supervisor/control/reload-lines.ts'
-import type { Status } from '../../supervisor/registry/status.ts'
+import type { Status } from '../../supervisor/registry/run-status.ts'
 import { noFates } from '../../terms/fates.ts'
 
 export function completeStatus(status: Status): Status {

@@ -3,7 +3,7 @@
 import { printable } from '../../protocol/printable.ts'
 import { readCommand } from '../../supervisor/program/command-words.ts'
 import { findEntry, nameOf, workingDirectory } from '../../supervisor/program/entry.ts'
-import { run as supervise } from '../../supervisor/run.ts'
+import { supervise } from '../../supervisor/supervise.ts'
 import type { Announcement } from '../../supervisor/text/announcements.ts'
 import { defaultMaxGenerations } from '../../supervisor/worker/generation-limit.ts'
 import { Log } from '../text/log.ts'

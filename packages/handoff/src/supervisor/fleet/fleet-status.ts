@@ -3,7 +3,12 @@
 import { addFates, noFates } from '../../terms/fates.ts'
 import { describeProgram } from '../program/program.ts'
 import { release } from '../program/release.ts'
-import { type HandoffStatus, type Status, type Surroundings, statusOf } from '../registry/status.ts'
+import {
+  type HandoffStatus,
+  type Status,
+  type Surroundings,
+  statusOf,
+} from '../registry/run-status.ts'
 import type { Worker } from '../worker/worker.ts'
 
 type Moment = Omit<Surroundings, 'worker' | 'backoff' | 'program' | 'silentMs'>

@@ -6,14 +6,15 @@ import { HandoffError } from '../../terms/errors.ts'
 import type { ProgramChange } from '../program/program.ts'
 import { now } from '../registry/clock.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
+import type { Status } from '../registry/run-status.ts'
 import type { FleetSnapshot } from '../registry/snapshot.ts'
-import type { Status } from '../registry/status.ts'
 import * as say from '../text/announcements.ts'
 import * as sayFleet from '../text/fleet-announcements.ts'
 import { tooManyGenerations } from '../worker/generation-limit.ts'
 import type { Worker } from '../worker/worker.ts'
 import { busyError, crashedError, stoppingError } from './fleet-errors.ts'
-import { type Plan, Rollout } from './rollout.ts'
+import { planReload } from './plan.ts'
+import { Rollout } from './rollout.ts'
 import { type FleetEvents, Roster, type RosterOptions } from './roster.ts'
 import type { Service } from './service.ts'
 import { StopAnnouncer } from './stop-announcer.ts'
@@ -124,7 +125,7 @@ export class Fleet {
     const { first, placed } = this.#roster
     if (placed.some(({ serving }) => serving !== undefined)) this.#options.service.reloading()
     const program = { ...first.program, ...change }
-    const rollout = this.#rollOut(workers, { program, parallel, drop })
+    const rollout = new Rollout(planReload(this.#roster, workers, { program, parallel, drop }))
     this.#rollout = rollout
     void rollout.done.then((ok) => this.#onRolledOut(rollout, ok, workers))
     return rollout
@@ -204,21 +205,6 @@ export class Fleet {
 
   get #isBusy(): boolean {
     return this.#rollout !== undefined || this.#roster.all.some(({ busy }) => busy)
-  }
-
-  #rollOut(count: number, what: Pick<Plan, 'program' | 'parallel' | 'drop'>): Rollout {
-    const { first, placed } = this.#roster
-    const others = placed.filter(
-      ({ number, hasServed }) => number > 1 && number <= count && hasServed,
-    )
-    const staying = new Set([first, ...others].map(({ number }) => number))
-    const numbers = Array.from({ length: count }, (_, index) => index + 1)
-    return new Rollout({
-      ...{ ...what, first, others },
-      entering: numbers.filter((number) => !staying.has(number)),
-      leaving: placed.filter(({ number }) => number > count),
-      enter: (number) => this.#roster.freePlace(number),
-    })
   }
 
   #onRolledOut(rollout: Rollout, ok: boolean, count: number): void {

@@ -1,28 +1,10 @@
 // One reload of all workers: in which order they start, and where it stops.
 
-import type { Program } from '../program/program.ts'
 import type { Failure } from '../registry/start-result.ts'
 import type { Worker } from '../worker/worker.ts'
+import type { Plan } from './plan.ts'
 import { Takeovers } from './takeovers.ts'
 import { WorkerReload } from './worker-reload.ts'
-
-export interface Plan {
-  readonly program: Program
-  /** Is reloaded before all others. If its new process fails, the others are not tried. */
-  readonly first: Worker
-  /** The other workers that serve, in the order of their numbers. */
-  readonly others: readonly Worker[]
-  /** The numbers of new workers. */
-  readonly entering: readonly number[]
-  /** Surplus workers. Each of them hands over to a worker that stays. */
-  readonly leaving: readonly Worker[]
-  /** Listeners of the old processes that the new ones may leave out. */
-  readonly drop: readonly string[]
-  /** Whether the others start in parallel, instead of one after the other. */
-  readonly parallel: boolean
-  /** Returns a new worker when its place is free. */
-  enter(number: number): Promise<Worker>
-}
 
 export class Rollout {
   readonly plan: Plan

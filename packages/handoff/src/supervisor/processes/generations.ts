@@ -16,10 +16,10 @@ import {
 } from '../registry/registry.ts'
 import { resumeRegistry, snapshotRegistry, type WorkerSnapshot } from '../registry/snapshot.ts'
 import { LeftoverChildren } from './leftover-children.ts'
-import { type NotifySocket, openNotifySocket } from './notify-socket.ts'
 import { isOfRun, isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { rendezvousHolders } from './rendezvous-holders.ts'
+import { openReportSocket, type ReportSocket } from './report-socket.ts'
 
 /** The end of a process. */
 export interface ProcessEnd {
@@ -46,7 +46,7 @@ export class Generations {
   /** Children that the release before has started in this process. */
   readonly #inheritedChildren = new Set<number>()
   readonly #orphans: Orphans
-  readonly #notifySocket: NotifySocket
+  readonly #reportSocket: ReportSocket
   readonly #directory: RunDirectory
   readonly #onReaped: (pid: number, exit: Exit) => void
   readonly #leftovers: LeftoverChildren
@@ -60,7 +60,7 @@ export class Generations {
       onEnded: () => handlers.onChildrenEnded(),
     })
     this.#orphans = new Orphans((pid) => this.#onExit(pid, undefined))
-    this.#notifySocket = openNotifySocket(
+    this.#reportSocket = openReportSocket(
       directory.notify,
       {
         knows: (pid) => this.#knows(pid),
@@ -166,8 +166,8 @@ export class Generations {
    * @returns whether it was there.
    * @throws a system error.
    */
-  renewNotifySocket(): boolean {
-    return this.#notifySocket.renew()
+  renewReportSocket(): boolean {
+    return this.#reportSocket.renew()
   }
 
   /** The state for the next release. */
@@ -176,7 +176,7 @@ export class Generations {
       registry: snapshotRegistry(this.#registry),
       children: [...this.#children.keys(), ...this.#inheritedChildren],
       remains: this.#leftovers.snapshot(),
-      notify: this.#notifySocket.fd,
+      notify: this.#reportSocket.fd,
     }
   }
 
@@ -189,7 +189,7 @@ export class Generations {
     reaper.off(this.#onReaped)
     this.#orphans.close()
     this.#leftovers.close()
-    this.#notifySocket.close()
+    this.#reportSocket.close()
   }
 
   #onReport(pid: number, given: Report, descriptors: readonly number[]): void {

@@ -6,7 +6,7 @@ import { close, isDescriptor } from '../../io/native/descriptors.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import type { Program } from '../program/program.ts'
 import type { ProcessRecord, Registry } from './registry.ts'
-import type { Status } from './status.ts'
+import type { Status } from './run-status.ts'
 
 /** Is raised when a release cannot resume the state of an older one. */
 export const snapshotVersion = 1

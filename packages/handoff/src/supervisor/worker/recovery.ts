@@ -1,7 +1,7 @@
 // Decides what follows when no process serves: a take-back, a new start after a pause, or the end.
 
 import type { Exit } from '../registry/process-exit.ts'
-import type { Status } from '../registry/status.ts'
+import type { Status } from '../registry/run-status.ts'
 import { afterCrash, noCrash } from './backoff.ts'
 
 /** The end of the process that served, or of one that was to take its place. */

@@ -179,7 +179,7 @@ export class Worker extends WorkerView {
 
   /** Whether reports could get here since the last time. If not, the sockets are made anew. */
   #canReceive(): boolean {
-    return this.#options.files.check(() => this.#generations.renewNotifySocket())
+    return this.#options.files.check(() => this.#generations.renewReportSocket())
   }
 
   #onStarted(result: StartResult, ms: number): StartResult {

@@ -6,7 +6,7 @@ import { closeAll } from '../../io/channel/wire.ts'
 import { inodeAt } from '../../io/listeners/socket-path.ts'
 import { type Report, readReport } from '../registry/process-report.ts'
 
-export interface NotifySocket {
+export interface ReportSocket {
   readonly fd: number
   /**
    * Listens at the path anew if the socket was removed from there.
@@ -21,7 +21,7 @@ export interface NotifySocket {
 /** How many sockets stay open after they were removed from the path. */
 const mostSockets = 8
 
-export interface NotifyHandlers {
+export interface ReportHandlers {
   /** Whether the process belongs to this run. Then it may have another uid, if it has given up its first one. */
   knows(pid: number): boolean
   /** Owns the descriptors, which are to be stored. The pid comes from the kernel. */
@@ -35,11 +35,11 @@ export interface NotifyHandlers {
  * @remarks Only the holder of the supervisor's lock may call it.
  * @param resumed - the socket of the release before in this process, which is there already.
  */
-export function openNotifySocket(
+export function openReportSocket(
   path: string,
-  { knows, onReport, onError }: NotifyHandlers,
+  { knows, onReport, onError }: ReportHandlers,
   resumed?: number,
-): NotifySocket {
+): ReportSocket {
   const ours = process.getuid?.() ?? -1
   const onDatagram = ({ data, fds, pid, uid }: Datagram) => {
     // If the system does not name the sender (-1), the mode of the directory has kept others out.

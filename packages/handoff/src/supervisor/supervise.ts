@@ -22,7 +22,7 @@ import { snapshotVersion, takeSnapshot } from './registry/snapshot.ts'
 import * as say from './text/announcements.ts'
 import { watchProgram } from './watch/watch-program.ts'
 
-export interface RunOptions {
+export interface SuperviseOptions {
   readonly name: string
   readonly program: Program
   readonly timeouts: Timeouts
@@ -46,7 +46,7 @@ export interface RunOptions {
  * @throws {@link HandoffError} ERR_HANDOFF_ALREADY_RUNNING; ERR_HANDOFF_ENTRY;
  * ERR_HANDOFF_DIRECTORY_UNSAFE; ERR_HANDOFF_DIRECTORY_UNUSABLE; ERR_HANDOFF_PATH_TOO_LONG.
  */
-export async function run(options: RunOptions): Promise<number> {
+export async function supervise(options: SuperviseOptions): Promise<number> {
   const { name, program, watch } = options
   const resumed = takeSnapshot(process.env)
   if (resumed !== undefined) makeDescriptorsPrivate(options.announce)
@@ -129,7 +129,7 @@ export async function run(options: RunOptions): Promise<number> {
 const watchPatienceMs = 2_000
 
 /** With `--watch` and without `--drain-timeout` a stop is short. */
-function stopOptions({ timeouts, watch }: RunOptions) {
+function stopOptions({ timeouts, watch }: SuperviseOptions) {
   const isShort = watch && timeouts.drainTimeoutMs === undefined
   return {
     timeouts: { ...timeouts, ...(isShort && { stopPatienceMs: watchPatienceMs }) },
