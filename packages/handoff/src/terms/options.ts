@@ -1,5 +1,14 @@
 // Options of createHandoff, their defaults and their checks. The environment overrides options.
 
+import {
+  type Check,
+  checked,
+  list,
+  Mismatch,
+  parsed,
+  text as string,
+  withDefault,
+} from './checks.ts'
 import { HandoffError } from './errors.ts'
 import type { HandoffEvent } from './events.ts'
 
@@ -111,33 +120,42 @@ export function readSettings(
 ): Settings {
   checkKnown(options)
   const variables = readVariables(env, pid)
-  const milliseconds = (
+  const timeoutOf = (
     option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
     variable: (typeof ownVariables)[number],
     fallback: number,
   ): number => {
     const text = variables[variable]
-    if (text !== undefined) return checkMs(variable, numberOf(text))
-    return checkMs(option, options[option] ?? fallback)
+    if (text !== undefined) return read(variable, numberOf(text), timeout)
+    return read(option, options[option] ?? fallback, timeout)
   }
   const interval = variables.HANDOFF_STATUS_INTERVAL_MS
   const settings = {
     variables,
-    rendezvousPath: variables.HANDOFF_RENDEZVOUS ?? checkPath(options.rendezvousPath),
-    joins: readJoins(variables.HANDOFF_JOINS),
+    rendezvousPath:
+      variables.HANDOFF_RENDEZVOUS ??
+      read(
+        'rendezvousPath',
+        options.rendezvousPath,
+        withDefault<string | undefined>(path, undefined),
+      ),
+    joins: read('HANDOFF_JOINS', variables.HANDOFF_JOINS ?? '[]', pathsAsJson),
     // A child of a worker inherits HANDOFF_WORKER, but is no worker.
-    worker: variables.HANDOFF_RENDEZVOUS === undefined ? 1 : readWorker(env.HANDOFF_WORKER),
+    worker:
+      variables.HANDOFF_RENDEZVOUS === undefined
+        ? 1
+        : read('HANDOFF_WORKER', env.HANDOFF_WORKER ?? '1', ordinal),
     notifySocket: variables.NOTIFY_SOCKET,
     watchdogMs: watchdogMs(variables, pid),
     statusIntervalMs:
       interval === undefined
         ? undefined
-        : checkMs('HANDOFF_STATUS_INTERVAL_MS', numberOf(interval), 1),
-    firstGeneration: checkGeneration(variables.HANDOFF_GENERATION ?? '1'),
-    readyTimeoutMs: milliseconds('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
-    drainTimeoutMs: milliseconds('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
-    probationMs: milliseconds('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
-    allowUids: checkUids(options.allowUids ?? []),
+        : read('HANDOFF_STATUS_INTERVAL_MS', numberOf(interval), milliseconds(1)),
+    firstGeneration: read('HANDOFF_GENERATION', variables.HANDOFF_GENERATION ?? '1', ordinal),
+    readyTimeoutMs: timeoutOf('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
+    drainTimeoutMs: timeoutOf('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
+    probationMs: timeoutOf('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
+    allowUids: read('allowUids', options.allowUids ?? [], uids),
     signals: options.signals ?? true,
     onEvent: options.onEvent,
   }
@@ -193,53 +211,43 @@ export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number | undefi
   return WATCHDOG_PID === String(pid) && isTime ? usec / 1_000 : undefined
 }
 
-function checkMs(name: string, value: unknown, least = 0): number {
-  if (typeof value !== 'number' || !(value >= least && value <= longestMs)) {
-    const range = `${least} to ${longestMs}`
-    throw invalid(`${name} is ${String(value)}, not a number of milliseconds from ${range}`)
-  }
-  return value
+function milliseconds(least: number): Check<number> {
+  return checked(
+    `a number of milliseconds from ${least} to ${longestMs}`,
+    (value) => typeof value === 'number' && value >= least && value <= longestMs,
+  )
 }
 
-function checkGeneration(text: string): number {
-  const generation = numberOf(text)
-  if (Number.isSafeInteger(generation) && generation >= 1) return generation
-  throw invalid(`HANDOFF_GENERATION is ${text}, not a whole number from 1`)
-}
+const timeout = milliseconds(0)
 
-function checkPath(value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  if (typeof value !== 'string' || !value.startsWith('/')) {
-    throw invalid(`rendezvousPath is ${String(value)}, not an absolute path`)
-  }
-  return value
-}
+const path = parsed('an absolute path', (text) => (text.startsWith('/') ? text : undefined))
 
-/** A JSON array of paths. */
-function readJoins(text = '[]'): readonly string[] {
+/** A whole number from 1, as text. */
+const ordinal = parsed('a whole number from 1', (text) => {
+  const number = numberOf(text)
+  return Number.isSafeInteger(number) && number >= 1 ? number : undefined
+})
+
+const pathsAsJson = parsed('a JSON array of paths', (text): readonly string[] | undefined => {
   try {
-    const paths: unknown = JSON.parse(text)
-    if (Array.isArray(paths) && paths.every((path) => typeof path === 'string')) return paths
+    return list(string)(JSON.parse(text), 'paths')
   } catch {
-    // Not JSON: the error below.
+    return undefined
   }
-  throw invalid(`HANDOFF_JOINS is ${text}, not a JSON array of paths`)
-}
+})
 
-/** The variable stays in the environment, for the application. */
-function readWorker(text = '1'): number {
-  const worker = numberOf(text)
-  if (!Number.isInteger(worker) || worker < 1) {
-    throw invalid(`HANDOFF_WORKER is ${text}, not a number from 1`)
-  }
-  return worker
-}
+const uids: Check<readonly number[]> = checked(
+  'a list of user ids',
+  (value) => Array.isArray(value) && value.every((uid) => Number.isInteger(uid) && uid >= 0),
+)
 
-function checkUids(value: readonly number[]): readonly number[] {
-  if (!Array.isArray(value) || !value.every((uid) => Number.isInteger(uid) && uid >= 0)) {
-    throw invalid('allowUids is not a list of user ids')
+function read<T>(name: string, value: unknown, check: Check<T>): T {
+  try {
+    return check(value, name)
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error
+    throw invalid(`${name} is ${String(value)}, not ${error.expected}`)
   }
-  return value
 }
 
 /** Options that have another name today. */
