@@ -1,4 +1,4 @@
-// The plugin where nobody asked for a handoff: nothing changes.
+// Without a configured handoff the plugin changes nothing.
 
 import net from 'node:net'
 import Fastify from 'fastify'
@@ -8,7 +8,7 @@ import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-/** What of this process and of Node the plugin could touch. */
+/** Everything of the process and of Node.js that the plugin could change. */
 function world() {
   return {
     listen: net.Server.prototype.listen,
