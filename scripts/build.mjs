@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -187,6 +188,8 @@ function asFunction(text) {
     })
   const rest = /^(import|export)\b.*/m.exec(code)
   if (rest !== null) throw new Error(`cannot bundle: ${rest[0]}`)
+  // Throws a SyntaxError if this is no body of a function.
+  compileFunction(code)
   return code
 }
 

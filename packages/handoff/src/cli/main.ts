@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The command `handoff`.
 
 // Imported first: it may start the command again.
