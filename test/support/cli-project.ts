@@ -12,6 +12,7 @@ import { onTestFailed, onTestFinished } from 'vitest'
 import type { Status } from '../../packages/handoff/src/supervisor/registry/run-status.ts'
 import { Output } from './output.ts'
 import { alive, gone, startedWith } from './process-facts.ts'
+import { readStatus } from './status.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -112,10 +113,9 @@ export class Project {
     return { exitCode, stdout: `${stdout}`, stderr: `${stderr}` }
   }
 
-  async status(...args: string[]): Promise<Status> {
-    const { stdout, stderr } = await this.handoff('status', ...args, '--json')
-    if (stdout === '') throw new Error(stderr)
-    return JSON.parse(stdout)
+  /** How the run of this name stands. */
+  async status(name: string): Promise<Status> {
+    return await readStatus(join(this.runs, name))
   }
 
   /** Every living process that was started in this project. */

@@ -14,6 +14,7 @@ import { cli, spawnCli } from './cli.ts'
 import type { Target } from './load/send.ts'
 import { Output } from './output.ts'
 import { alive, gone, startedWith } from './process-facts.ts'
+import { readStatus } from './status.ts'
 import { until } from './until.ts'
 
 /** Marks every process of a run, orphans too; HANDOFF_… would be taken from generations. */
@@ -109,9 +110,7 @@ export class Run {
   }
 
   async status(): Promise<Status> {
-    const { stdout, stderr } = await cli(['status', this.name, '--json'], this.#env)
-    expect(stdout.lines, `${stderr}`).toHaveLength(1)
-    return JSON.parse(`${stdout}`)
+    return await readStatus(join(this.directory, this.name))
   }
 
   /** Waits until so many workers serve, and gives their pids in the order of their numbers. */

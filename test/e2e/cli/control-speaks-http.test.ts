@@ -37,7 +37,12 @@ test('GET /status is what `handoff status --json` prints', async () => {
   const { status, headers, lines } = await request(project, 'GET', '/status')
   expect(status).toBe(200)
   expect(headers['content-type']).toBe('application/json')
-  expect(lines).toMatchObject([{ name: 'web', serving: pid, generation: 1 }])
+  const { stdout } = await project.handoff('status', 'web', '--json')
+  const printed = JSON.parse(stdout)
+  for (const answer of [printed, ...lines]) {
+    expect(answer).toMatchObject({ name: 'web', serving: pid, generation: 1 })
+  }
+  expect(lines.map((line) => Object.keys(line))).toEqual([Object.keys(printed)])
 })
 
 test('POST /reload streams events and closes with the result', async () => {
