@@ -48,7 +48,7 @@ async function crash(fixture: string): Promise<Crash> {
   const entry = fileURLToPath(new URL(`../test/fixtures/${fixture}`, import.meta.url))
   const server = await startUnderHandoff(entry, [], {}, ['--workers', `${WORKERS}`])
   const pids = await listening(server, 0)
-  const load = new Load({ port: server.port }, { newConnection: CLIENTS })
+  const load = new Load({ port: server.port }, { newConnection: CLIENTS }, { restMs: 0 })
   const { tally } = load
   await load.more(500)
   const before = tally.durationsMs.length

@@ -13,7 +13,11 @@ export async function measureReloads(count: number): Promise<void> {
   for (const [name, flags] of Object.entries(ways)) {
     const server = await startHandoff()
     try {
-      const load = new Load({ port: server.port }, { newConnection: 8, keepAlive: 8 })
+      const load = new Load(
+        { port: server.port },
+        { newConnection: 8, keepAlive: 8 },
+        { restMs: 0 },
+      )
       const { tally } = load
       await load.more(500)
       const before = tally.durationsMs.length

@@ -20,7 +20,7 @@ export interface Program {
 const mix: Mix = { newConnection: 8, closedByClient: 4, keepAlive: 4 }
 
 const httpClients = (): Clients => async (port, tally, stopped) => {
-  const load = new Load({ port }, mix, tally)
+  const load = new Load({ port }, mix, { tally, restMs: 0 })
   while (!stopped()) await load.more(1)
   await load.stop()
 }

@@ -1,4 +1,5 @@
 import { test } from 'vitest'
+import { withoutPause } from '../../support/load/load.ts'
 import { expectNoLoss } from '../../support/load/no-loss.ts'
 import { startRun } from '../../support/run.ts'
 
@@ -9,7 +10,7 @@ test.each(['fastify-server.mjs', 'http-server.mjs'])(
   { timeout: 300_000 },
   async (fixture) => {
     const run = await startRun(fixture)
-    await expectNoLoss(run, HANDOFFS)
+    await expectNoLoss(run, HANDOFFS, withoutPause)
     await run.stop()
   },
 )

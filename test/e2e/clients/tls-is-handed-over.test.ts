@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { Load, type Mix } from '../../support/load/load.ts'
+import { Load, type Mix, withoutPause } from '../../support/load/load.ts'
 import { startRun } from '../../support/run.ts'
 
 const ca = readFileSync(new URL('../../fixtures/tls/certificate.pem', import.meta.url))
@@ -11,7 +11,7 @@ test.each<{ protocol: string; mix: Mix }>([
   { protocol: 'http2', mix: { http2New: 4, http2Kept: 2 } },
 ])(`an $protocol server drops no request in ${HANDOFFS} handoffs`, async ({ protocol, mix }) => {
   const run = await startRun('fastify-tls.ts', { args: [protocol] })
-  const load = new Load({ ...run.target, ca }, mix)
+  const load = new Load({ ...run.target, ca }, mix, withoutPause)
 
   for (let i = 0; i < HANDOFFS; i++) await run.reloadWell()
 

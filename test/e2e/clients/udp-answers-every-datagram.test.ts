@@ -4,7 +4,7 @@ import { startRun } from '../../support/run.ts'
 
 test('a UDP server answers every datagram across handoffs', async () => {
   const run = await startRun('udp-echo.mjs')
-  const load = new UdpLoad(run.target.port ?? 0)
+  const load = new UdpLoad(run.target.port ?? 0, 8, 0)
 
   for (let i = 0; i < 5; i++) await run.reloadWell()
 

@@ -2,11 +2,15 @@
 
 import { expect } from 'vitest'
 import type { Run } from '../run.ts'
-import { everything, Load } from './load.ts'
+import { everything, Load, type LoadOptions } from './load.ts'
 
 /** Hands a server over so many times; each generation has answered, and every kind of client asked. */
-export async function expectNoLoss(run: Run, handoffs: number): Promise<void> {
-  const load = new Load(run.target, everything)
+export async function expectNoLoss(
+  run: Run,
+  handoffs: number,
+  options?: LoadOptions,
+): Promise<void> {
+  const load = new Load(run.target, everything, options)
 
   for (let i = 0; i < handoffs; i++) await run.reloadWell()
 

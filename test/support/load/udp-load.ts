@@ -1,19 +1,23 @@
-// Datagrams without pause, each sent once and waited for.
+// Datagrams, each sent once and waited for.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { rest } from './rest.ts'
 import { Tally } from './tally.ts'
 
 /** Ten seconds without an answer: the datagram or its echo was lost. */
 const DEADLINE_MS = 10_000
 
-/** Clients that send a numbered datagram, wait for its echo, and send the next. */
+/** Clients that send a numbered datagram, wait for its echo, rest a moment, and send the next. */
 export class UdpLoad {
   readonly tally = new Tally()
   readonly #clients: Promise<void>[]
+  readonly #restMs: number
   #stopping = false
 
-  constructor(port: number, clients = 8) {
+  /** @param restMs - the mean time between an echo and the next datagram, in milliseconds, as in `Load`. */
+  constructor(port: number, clients = 8, restMs = 25) {
+    this.#restMs = restMs
     this.#clients = Array.from({ length: clients }, (_, i) => this.#client(port, i))
   }
 
@@ -39,6 +43,7 @@ export class UdpLoad {
       const kind = answer === undefined ? 'timeout' : echo === sent ? 'ok' : 'wrongBody'
       const ms = performance.now() - startedAt
       this.tally.add('datagram', { kind, detail: `sent ${sent}, got ${answer}`, pid, ms })
+      if (!this.#stopping) await rest(this.#restMs)
     }
     socket.close()
   }

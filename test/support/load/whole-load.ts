@@ -109,7 +109,7 @@ export class WholeLoad {
     this.#kept = parts.kept
     this.#resting = parts.resting
     this.#webSockets = parts.webSockets
-    this.#long = new Load(target, options.long, this.#tally)
+    this.#long = new Load(target, options.long, { tally: this.#tally, restMs: 0 })
     this.#arrivals = new Arrivals(target, options.arriving, this.#tally)
   }
 
