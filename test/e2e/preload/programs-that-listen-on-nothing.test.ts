@@ -1,12 +1,12 @@
 // A queue consumer, a bot, a program on port 0, a program whose child listens: they run as they are.
 
 import { expect, test } from 'vitest'
-import { makeProject } from '../../support/cli-project.ts'
+import { makeProject, untilFile } from '../../support/cli-project.ts'
 import { freePort } from '../../support/free-port.ts'
 import { alive, gone } from '../../support/process-facts.ts'
 
-/** Half of it is what a program gets until it listens. */
-const flags = ['--ready-timeout', '3s', '--probation', '0', '--name', 'bot']
+/** A program gets half of the timeout until it listens. The other half is for its boot on a busy machine. */
+const flags = ['--ready-timeout', '6s', '--probation', '0', '--name', 'bot']
 
 const works = `
   setInterval(() => {}, 1000)
@@ -40,9 +40,10 @@ test.each([
 })
 
 test('one that ends by itself ends the run', async () => {
-  const project = makeProject({ 'bot.mjs': 'setTimeout(() => {}, 2500)' })
+  const project = makeProject({ 'bot.mjs': untilFile('end', 'works') })
   const run = project.run([...flags, 'bot.mjs'])
   await run.says(/generation 1 .* serves after/)
+  project.write('end', '')
   expect(await run.ended()).toBe(0)
 })
 
@@ -51,7 +52,7 @@ test('one that imports socket-handoff late hands its listeners over', async () =
   const project = makeProject({
     'bot.mjs': `
       import http from 'node:http'
-      await new Promise((r) => setTimeout(r, 2000))
+      await new Promise((r) => setTimeout(r, 3500))
       const { createHandoff } = await import('socket-handoff')
       const handoff = await createHandoff()
       await handoff.listen(http.createServer(), { port: ${port}, host: '127.0.0.1' })

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close, describe } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { ask, main, makeProject, serverReplying } from '../../support/cli-project.ts'
-import { send } from '../../support/load/send.ts'
+import { holdRequest } from '../../support/held-request.ts'
 import { NotifyPeer } from '../../support/notify-peer.ts'
 import { gone } from '../../support/process-facts.ts'
 import { makeRelease, upgradeBy } from '../../support/release.ts'
@@ -96,7 +96,7 @@ test.each([1, 2])(
 test('a process that still drains finishes its work, and its end is noticed', async () => {
   const run = await startRun('http-server.mjs', { flags: ['--probation', '0'] })
   const { serving } = await run.status()
-  const slow = send(run.target, { path: '/slow?ms=6000' })
+  const held = holdRequest(run.target)
   await until('the request is under way', async () => {
     return (await run.status()).processes.some(({ connections }) => connections > 0)
   })
@@ -107,7 +107,8 @@ test('a process that still drains finishes its work, and its end is noticed', as
   expect(exitCode, output).toBe(0)
   const drains = (await run.status()).processes.find(({ pid }) => pid === serving)
   expect(drains).toMatchObject({ stage: 'drain', generation: 1, connections: 1 })
-  expect(await slow).toMatchObject({ kind: 'ok', pid: String(serving), text: 'hello\n' })
+  held.end()
+  expect(await held.reply).toMatchObject({ kind: 'ok', pid: String(serving) })
   await run.output.waitFor(
     new RegExp(`generation 1 \\(pid ${serving}\\) has drained: 1 connection finished, none cut`),
   )
@@ -119,7 +120,7 @@ test('a process that still drains finishes its work, and its end is noticed', as
 test('workers that have no place any more end under the next release, and come again', async () => {
   const run = await startRun('http-server.mjs', { flags: ['--workers', '2', '--probation', '0'] })
   const [, second = 0] = await run.workersServe(2)
-  const slow = Array.from({ length: 16 }, () => send(run.target, { path: '/slow?ms=8000' }))
+  const held = Array.from({ length: 16 }, () => holdRequest(run.target))
   await until('the second one has requests', async () => {
     const { processes } = await run.status()
     return (processes.find(({ pid }) => pid === second)?.connections ?? 0) > 0
@@ -133,7 +134,8 @@ test('workers that have no place any more end under the next release, and come a
   const { workers, processes } = await run.status()
   expect(workers.map(({ worker }) => worker)).toEqual([1])
   expect(processes.find(({ pid }) => pid === second)).toMatchObject({ worker: 2, stage: 'drain' })
-  const replies = await Promise.all(slow)
+  for (const request of held) request.end()
+  const replies = await Promise.all(held.map(({ reply }) => reply))
   expect(replies.filter(({ kind }) => kind !== 'ok')).toEqual([])
   expect(replies.map(({ pid }) => pid)).toContain(String(second))
   await until('its end is known', async () => (await run.status()).processes.length === 1)

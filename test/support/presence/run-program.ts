@@ -129,7 +129,8 @@ function nameValues(output: string, { ports, directory, pid, file }: Values): st
     named = named.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${portNames[i]}>`)
   })
   const withoutAddresses = named.replaceAll(/^ *\d+: 0x[0-9a-f]+ .*\n/gm, '')
-  return withoutAddresses.replaceAll(new RegExp(`\\b${pid}\\b`, 'g'), '<pid>')
+  // After a colon it is a line of a stack that has the same number.
+  return withoutAddresses.replaceAll(new RegExp(`(?<![:\\w])${pid}\\b`, 'g'), '<pid>')
 }
 
 /**
