@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -10,9 +11,11 @@ const alias = {
   'fastify-socket-handoff': source('packages/fastify-plugin/src/index.ts'),
 }
 
-// CI counts the results from the report; see .ci/run.
+// CI counts the results from the reports; see scripts/test.mjs.
 const report = process.env.HANDOFF_TEST_REPORT
 const reporters = report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]]
+
+const cores = availableParallelism()
 
 export default defineConfig({
   test: {
@@ -28,10 +31,18 @@ export default defineConfig({
       },
     },
     projects: [
-      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         resolve: { alias },
-        test: { name: 'stage', include: ['test/stage/**/*.test.ts'], testTimeout: 20_000 },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: cores },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'stage',
+          include: ['test/stage/**/*.test.ts'],
+          testTimeout: 20_000,
+          maxWorkers: cores,
+        },
       },
       {
         test: {
@@ -39,8 +50,10 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          // Two cores: end-to-end tests measure what a client sees, so they do not compete.
+          // One file at a time, unless `--fileParallelism` is given; scripts/test.mjs says where it may be.
           fileParallelism: false,
+          // These tests wait for processes much of the time.
+          maxWorkers: cores + 1,
         },
       },
     ],

@@ -27,7 +27,7 @@ const runs = [
     'test/e2e/clients/drops-no-request.test.ts',
     'test/e2e/clients/websockets-outlive-the-process.test.ts',
     'test/e2e/clients/nobody-loses-anything-to-handoffs.test.ts',
-    'test/e2e/faults/killed-after-commit-loses-only-its-own.test.ts',
+    'test/e2e/clients/killed-after-commit-loses-only-its-own.test.ts',
   ],
 ]
 
