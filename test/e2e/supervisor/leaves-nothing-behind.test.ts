@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { Load } from '../../support/load/load.ts'
 import { send } from '../../support/load/send.ts'
-import { descriptors, hasProc, isAsleep } from '../../support/process-facts.ts'
+import { descriptors, gone, hasProc, isAsleep } from '../../support/process-facts.ts'
 import { startRun } from '../../support/run.ts'
 import { DEADLINE_MS, until } from '../../support/until.ts'
 
 /** A soak counts more of them: HANDOFF_SOAK=1000. */
-const HANDOFFS = Number(process.env.HANDOFF_SOAK ?? 100)
+const HANDOFFS = Number(process.env.HANDOFF_SOAK ?? 50)
 
 test.runIf(hasProc)(
   `${HANDOFFS} handoffs leave no descriptor, no process and no file behind`,
@@ -14,13 +14,16 @@ test.runIf(hasProc)(
   async () => {
     const run = await startRun('hello-server.mjs', { flags: ['--probation', '0s'] })
     const supervisor = run.supervisor.pid ?? 0
+    let serving = await run.listening()
 
     /** Hands over, until only the supervisor and the new process are left; gives what looks at both. */
     const handOff = async () => {
       const from = run.output.lines.length
       await run.reloadWell()
-      const serving = await run.listening(from)
-      await until('the old process is gone', () => run.processes().length === 2)
+      const old = serving
+      serving = await run.listening(from)
+      await gone(old)
+      await until('two processes are left', () => run.processes().length === 2)
       // Whoever has not read yet that a peer has ended is not asleep, but about to run.
       await until('the others have read its end', () => [serving, supervisor].every(isAsleep))
       return () => ({ serving: kinds(serving), supervisor: kinds(supervisor) })
