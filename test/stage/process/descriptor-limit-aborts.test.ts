@@ -7,14 +7,14 @@ import { expect, test } from 'vitest'
 import { ask, whereIs } from '../support/clients.ts'
 import { openPlace } from '../support/place.ts'
 
-const limitedProcess = fileURLToPath(new URL('../support/limited-process.ts', import.meta.url))
+const limitedProcess = fileURLToPath(new URL('../support/limited-process.mjs', import.meta.url))
 
 test('a new process at its limit aborts, names the limit, and the old one serves', async () => {
   const place = openPlace()
   const where = Array.from({ length: 200 }, () => ({ host: '127.0.0.1', port: 0 }))
   const { generation: old, server } = await place.serve({}, ...where)
   const limited = ['-c', 'ulimit -n 500 && exec "$0" "$@"']
-  const node = [process.execPath, '--import', 'tsx', limitedProcess, place.rendezvous]
+  const node = [process.execPath, limitedProcess, place.rendezvous]
   const { stdout } = await promisify(execFile)('sh', [...limited, ...node])
   expect(JSON.parse(stdout)).toEqual({
     code: 'ERR_HANDOFF_TRUNCATED',

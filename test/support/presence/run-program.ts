@@ -129,8 +129,9 @@ function nameValues(output: string, { ports, directory, pid, file }: Values): st
     named = named.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${portNames[i]}>`)
   })
   const withoutAddresses = named.replaceAll(/^ *\d+: 0x[0-9a-f]+ .*\n/gm, '')
-  // After a colon it is a line of a stack that has the same number.
-  return withoutAddresses.replaceAll(new RegExp(`(?<![:\\w])${pid}\\b`, 'g'), '<pid>')
+  // A line of a stack may have the same number (node:net:1951:10); a warning begins with (node:1951).
+  const pids = new RegExp(`(?<=\\(node:)${pid}(?=\\))|(?<![:\\w])${pid}\\b`, 'g')
+  return withoutAddresses.replaceAll(pids, '<pid>')
 }
 
 /**
