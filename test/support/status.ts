@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { json } from 'node:stream/consumers'
-import type { Status } from '../../packages/handoff/src/supervisor/registry/status.ts'
+import type { Status } from '../../packages/handoff/src/supervisor/registry/run-status.ts'
 
 /**
  * Returns the answer of the supervisor to `GET /status`.
