@@ -14,7 +14,7 @@ export type {
 export type { StateOptions } from './generation/states.ts'
 export type { ListenOptions } from './io/node/listen-arguments.ts'
 export type { ExitHook } from './old/exit.ts'
-export type { BindSocketOptions } from './process/adopt.ts'
+export type { BindSocketOptions } from './process/listen/adopt-socket.ts'
 export type { HandoffMetrics } from './process/metrics.ts'
 export type { Handoff } from './process/public-handoff.ts'
 export { printable } from './protocol/printable.ts'

@@ -3,7 +3,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type StateOptions, States } from '../../../packages/handoff/src/generation/states.ts'
-import { exportStates } from '../../../packages/handoff/src/old/export-state.ts'
+import { exportStates } from '../../../packages/handoff/src/old/offer/export-state.ts'
 import { until } from '../../support/until.ts'
 import { ask, connect, whereIs } from '../support/clients.ts'
 import { type Generation, openPlace, type Place } from '../support/place.ts'

@@ -297,7 +297,7 @@ group('a worker that has no place any more', () => {
     await next.told('joined')
     expect(places(next)).toEqual([`unix:${place.path('other.sock')}`])
     expect(openSockets().has(queue)).toBe(false)
-    expect(warnings(next).filter((message) => message.includes('other worker'))).toHaveLength(1)
+    expect(warnings(next).filter((message) => message.includes('surplus worker'))).toHaveLength(1)
   })
 
   test('that is not there is told of; this process serves all the same', async () => {

@@ -3,12 +3,14 @@
 import { describe, expect, test, vi } from 'vitest'
 import { Channel } from '../../../packages/handoff/src/io/channel/channel.ts'
 import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
+import type { Wire, WireHandlers } from '../../../packages/handoff/src/io/channel/wire.ts'
 import { close, socketPair } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { Birth } from '../../../packages/handoff/src/new/birth.ts'
-import type { OldProcess } from '../../../packages/handoff/src/new/old-process.ts'
 import { Takeover } from '../../../packages/handoff/src/new/takeover.ts'
-import type { Effect } from '../../../packages/handoff/src/protocol/machine.ts'
+import { rendezvousKey } from '../../../packages/handoff/src/protocol/manifest.ts'
 import type { RestMessage } from '../../../packages/handoff/src/protocol/messages.ts'
+import { Peer } from '../../../packages/handoff/src/talk/peer.ts'
+import { noEffects } from '../../support/effects.ts'
 import { until } from '../../support/until.ts'
 import { ask, whereIs } from '../support/clients.ts'
 import { inDrain, inGuard, inLinger } from '../support/committed.ts'
@@ -183,25 +185,30 @@ describe('with an old process that knows no mark', () => {
   /** Serves, in place of an old process whose kernel takes a message when the test says so. */
   function serveInPlace() {
     let take = () => {}
-    const others: Effect[] = ['take-manifest', 'close-unclaimed', 'send-ready', 'import-state']
-    const more: Effect[] = ['take-rendezvous', 'open', 'announce-serving']
+    const system = new FakeSystem()
     const takeover = new Takeover({
-      system: new FakeSystem(),
+      system,
       accepts: [],
-      effects: Object.fromEntries([...others, ...more].map((effect) => [effect, () => {}])),
+      effects: { ...noEffects('new'), 'send-release': () => takeover.release() },
       receive: () => {},
       onManifest: () => {},
       onState: () => {},
     })
-    const old = {
-      start() {},
-      deliver: () => Promise.resolve(),
+    let read: WireHandlers['onFrame'] = () => {}
+    const wire = {
+      start({ onFrame }: WireHandlers) {
+        read = onFrame
+      },
       send: () => new Promise<void>((resolve) => (take = resolve)),
     }
-    takeover.connect(old as unknown as OldProcess)
-    for (const event of ['manifest', 'complete', 'ready', 'committed'] as const) {
-      takeover.dispatch(event)
-    }
+    takeover.connect(new Peer('new', wire as unknown as Wire, system))
+    const entry = { key: rendezvousKey, protocol: 'unix', address: '/run/it' } as const
+    const listeners = [{ ...entry, port: 0, ipv6Only: false }]
+    const manifest = { type: 'manifest', version: 1, generation: 1, pid: 7, listeners } as const
+    read({ message: { ...manifest, listeners }, descriptors: [] })
+    takeover.dispatch('complete')
+    takeover.dispatch('ready')
+    read({ message: { type: 'committed' }, descriptors: [] })
     expect(takeover.state).toBe('serving')
     return { takeover, take: () => take() }
   }

@@ -8,9 +8,9 @@ import type {
   table,
 } from '../../../packages/handoff/src/protocol/machine.ts'
 import {
-  newEventsAfterLook,
+  newEventsAfterMark,
   noMark,
-  oldEventsAfterLook,
+  oldEventsAfterMark,
 } from '../../../packages/handoff/src/protocol/mark.ts'
 import {
   closeNewEnd,
@@ -88,7 +88,7 @@ export class Actor {
   /** As `Succession`, before it acts on an end or a deadline. */
   dispatchOldAfterLook(event: OldEvent | undefined): void {
     const news = this.after === undefined ? noMark : look(this.after, 'old')
-    for (const next of oldEventsAfterLook(this.self.oldState, event, news)) {
+    for (const next of oldEventsAfterMark(this.self.oldState, event, news)) {
       this.dispatch('old', next)
     }
   }
@@ -96,7 +96,7 @@ export class Actor {
   /** As `Takeover`. */
   dispatchNewAfterLook(event: NewEvent): void {
     const news = look(this.before, 'new')
-    for (const next of newEventsAfterLook(this.self.newState, event, news)) {
+    for (const next of newEventsAfterMark(this.self.newState, event, news)) {
       this.dispatch('new', next)
     }
   }

@@ -6,9 +6,9 @@ import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
 import { close, socketPair } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import {
   type MarkNews,
-  newEventsAfterLook,
+  newEventsAfterMark,
   noMark,
-  oldEventsAfterLook,
+  oldEventsAfterMark,
 } from '../../../packages/handoff/src/protocol/mark.ts'
 import { until } from '../../support/until.ts'
 
@@ -20,25 +20,25 @@ const boots: MarkNews = { words: [], ended: false, serves: false }
 describe('an old process', () => {
   test.each(['drain', 'guard', 'linger'] as const)('in %s', (state) => {
     for (const event of ['eof', 'abort', 'probation', 'drained', 'stop'] as const) {
-      expect(oldEventsAfterLook(state, event, silent)).toEqual([event])
-      expect(oldEventsAfterLook(state, event, noMark)).toEqual([event])
+      expect(oldEventsAfterMark(state, event, silent)).toEqual([event])
+      expect(oldEventsAfterMark(state, event, noMark)).toEqual([event])
       // Released before anything else, and then nothing keeps it.
-      expect(oldEventsAfterLook(state, event, released)).toEqual(['release', event])
+      expect(oldEventsAfterMark(state, event, released)).toEqual(['release', event])
     }
-    expect(oldEventsAfterLook(state, 'eof', dead)).toEqual(['eof'])
-    expect(oldEventsAfterLook(state, 'probation', dead)).toEqual([])
-    expect(oldEventsAfterLook(state, 'drained', dead)).toEqual(['died', 'drained'])
-    expect(oldEventsAfterLook(state, 'probation', boots)).toEqual([])
-    expect(oldEventsAfterLook(state, 'drained', boots)).toEqual(['drained'])
+    expect(oldEventsAfterMark(state, 'eof', dead)).toEqual(['eof'])
+    expect(oldEventsAfterMark(state, 'probation', dead)).toEqual([])
+    expect(oldEventsAfterMark(state, 'drained', dead)).toEqual(['died', 'drained'])
+    expect(oldEventsAfterMark(state, 'probation', boots)).toEqual([])
+    expect(oldEventsAfterMark(state, 'drained', boots)).toEqual(['drained'])
   })
 
   test('that was released leaves in its time, although the new one has died', () => {
-    expect(oldEventsAfterLook('released', 'drained', dead)).toEqual(['drained'])
+    expect(oldEventsAfterMark('released', 'drained', dead)).toEqual(['drained'])
   })
 
   test('hears words without an event of its own', () => {
     const news: MarkNews = { words: ['serves', 'released'], ended: false, serves: true }
-    expect(oldEventsAfterLook('guard', undefined, news)).toEqual(['served', 'release'])
+    expect(oldEventsAfterMark('guard', undefined, news)).toEqual(['served', 'release'])
   })
 })
 
@@ -48,20 +48,20 @@ describe('a new process', () => {
   test.each(['discover', 'receive', 'adopt', 'ready'] as const)(
     'in %s is not alone if the old one aborted',
     (state) => {
-      expect(newEventsAfterLook(state, 'eof', aborted)).toEqual(['abort', 'eof'])
-      expect(newEventsAfterLook(state, 'eof', dead)).toEqual(['eof'])
+      expect(newEventsAfterMark(state, 'eof', aborted)).toEqual(['abort', 'eof'])
+      expect(newEventsAfterMark(state, 'eof', dead)).toEqual(['eof'])
     },
   )
 
   test('gives up in time, but not on a dead process that left it the service', () => {
-    expect(newEventsAfterLook('ready', 'timeout', boots)).toEqual(['timeout'])
-    expect(newEventsAfterLook('ready', 'timeout', dead)).toEqual([])
-    expect(newEventsAfterLook('ready', 'timeout', aborted)).toEqual(['abort', 'timeout'])
-    expect(newEventsAfterLook('adopt', 'timeout', dead)).toEqual(['timeout'])
+    expect(newEventsAfterMark('ready', 'timeout', boots)).toEqual(['timeout'])
+    expect(newEventsAfterMark('ready', 'timeout', dead)).toEqual([])
+    expect(newEventsAfterMark('ready', 'timeout', aborted)).toEqual(['abort', 'timeout'])
+    expect(newEventsAfterMark('adopt', 'timeout', dead)).toEqual(['timeout'])
   })
 
   test('that serves hears of no abort', () => {
-    expect(newEventsAfterLook('serving', 'eof', aborted)).toEqual(['eof'])
+    expect(newEventsAfterMark('serving', 'eof', aborted)).toEqual(['eof'])
   })
 })
 

@@ -1,7 +1,7 @@
 // What the old process is told of the connections that came over: the latest, and only as fast as it reads.
 
 import { expect, test } from 'vitest'
-import { Arrivals } from '../../../packages/handoff/src/new/arrivals.ts'
+import { Arrivals } from '../../../packages/handoff/src/new/connections/arrivals.ts'
 import type { RestMessage } from '../../../packages/handoff/src/protocol/messages.ts'
 
 const turn = () => new Promise(setImmediate)
@@ -13,14 +13,14 @@ function arrivals() {
   const ended: number[][] = []
   const taking: (() => void)[] = []
   const arrivals = new Arrivals({
-    ended: (numbers) =>
+    sendEnded: (numbers) =>
       new Promise<void>((take) => {
         ended.push(numbers)
         taking.push(take)
       }),
-    rested: (rests) => new Promise<void>((take) => told.push({ rests, take })),
+    sendRested: (rests) => new Promise<void>((take) => told.push({ rests, take })),
   })
-  arrivals.tellRests(true)
+  arrivals.reportsRests = true
   return { arrivals, told, ended, takeEnded: () => taking.shift()?.() }
 }
 
@@ -107,7 +107,7 @@ test('nothing is told to who does not want to know, or does so no more', async (
   const before = all.next()
   expect(before.wantsRests).toBe(true)
   before.onRest(rest(10))
-  all.tellRests(false)
+  all.reportsRests = false
   before.onRest(rest(20))
   expect(all.next().wantsRests).toBe(false)
   await turn()

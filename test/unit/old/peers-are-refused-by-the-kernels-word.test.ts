@@ -1,7 +1,7 @@
 // Stage offer: who may take over, and in which version of the protocol.
 
 import { expect, test } from 'vitest'
-import { chooseVersion, refusePeer } from '../../../packages/handoff/src/old/offer.ts'
+import { chooseVersion, refusePeer } from '../../../packages/handoff/src/old/offer/peer-checks.ts'
 import { supportedVersions } from '../../../packages/handoff/src/protocol/messages.ts'
 import type { Settings } from '../../../packages/handoff/src/terms/options.ts'
 import { FakeSystem } from '../../stage/support/fake-system.ts'

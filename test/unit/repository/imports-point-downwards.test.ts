@@ -23,7 +23,7 @@ const uses: Readonly<Record<string, string>> = {
   // The two sides never import each other: they meet on the wire.
   old: 'talk generation connections io protocol terms',
   new: 'talk generation connections io protocol terms',
-  talk: 'protocol',
+  talk: 'io protocol terms',
   generation: 'connections io protocol terms',
   connections: 'io protocol terms',
   notify: 'io words protocol terms',
@@ -39,7 +39,9 @@ const floors: Readonly<Record<string, string>> = {
   supervisor:
     '. watch control fleet worker worker/start worker/stop place text processes registry program',
   preload: '. readiness',
-  new: 'joining .',
+  process: '. listen',
+  new: 'joining . connections state listeners',
+  old: '. drain offer',
   connections: 'gate . tls http raw websocket moving tracking',
   io: 'rendezvous listeners channel hooks system files node node/internals native',
 }

@@ -1,4 +1,4 @@
-// What this process holds for its clients and for its successor: listeners, gates, rendezvous socket.
+// What this process holds for clients and for its successor: listeners, gates, rendezvous socket.
 
 import { dirname } from 'node:path'
 import type { Gate } from '../connections/gate/gate.ts'
@@ -24,13 +24,13 @@ export class Holdings {
   readonly gates = new Set<Gate>()
   /** Counts how the connections behind the gates end. */
   readonly fates = new FateCounter()
-  /** Of servers that the application has closed, and whose connections finish. */
+  /** Gates of servers that the application has closed, and whose connections finish. */
   readonly #closing = new Set<Gate>()
   readonly #system: System
   readonly #handlers: RendezvousHandlers
   readonly #warn: (message: string) => void
   #rendezvous: Rendezvous | undefined
-  /** Called when a listener was closed. */
+  /** Is called when a listener was closed. */
   onClosed: () => void = () => {}
   /** Whether an old process may still hold the listeners that came from it. */
   areHeldElsewhere: () => boolean = () => false
@@ -69,12 +69,12 @@ export class Holdings {
     return this.busy.reduce((sum, { connections }) => sum + (connections?.count ?? 0), 0)
   }
 
-  /** By kind, without those that another process has by now. */
+  /** Open connections by kind, without those that another process has by now. */
   get kinds(): KindCounts {
     return this.busy.reduce((sum, gate) => addKinds(sum, gate.connections?.kinds ?? {}), {})
   }
 
-  /** Where this process listens, for people. */
+  /** Where this process listens, as text. */
   get places(): string[] {
     return this.listeners.all().map(({ entry }) => placeOf(entry))
   }
@@ -87,8 +87,8 @@ export class Holdings {
   }
 
   /**
-   * Binds the rendezvous socket anew if its path was removed, with the directory of the run, and the
-   * supervisor has made that again. Until then it is as it was.
+   * Binds the rendezvous socket again if its path was removed with the directory of the run, once the
+   * supervisor has made the directory again.
    */
   renewRendezvous(allowUids: readonly number[] = []): void {
     const old = this.#rendezvous
@@ -96,14 +96,14 @@ export class Holdings {
     try {
       this.bindRendezvous(old.path, allowUids).open()
     } catch (error) {
-      return this.#warn(`cannot bind ${old.path} anew: ${reasonOf(error)}`)
+      return this.#warn(`cannot bind ${old.path} again: ${reasonOf(error)}`)
     }
     old.close({ unlink: false })
     this.listeners.keepPaths()
   }
 
-  /** The rendezvous socket, or, where nobody gave a path, a private one that only the replacement is told. */
-  needRendezvous(): Rendezvous {
+  /** Returns the rendezvous socket. Without a path it makes a private one, for the replacement alone. */
+  ensureRendezvous(): Rendezvous {
     if (this.#rendezvous !== undefined) return this.#rendezvous
     const rendezvous = this.bindRendezvous(privateRendezvous(this.#system))
     rendezvous.open()
@@ -119,7 +119,7 @@ export class Holdings {
     this.#rendezvous?.open()
   }
 
-  /** The commit: what waits may accept. */
+  /** Lets all gates accept: the old process has committed. */
   async open(): Promise<void> {
     this.listeners.commit()
     await Promise.all([...this.gates].map((gate) => gate.open()))
@@ -131,9 +131,9 @@ export class Holdings {
   }
 
   /**
-   * The application closed a server. Its listener waits for the next request of its place, if it came
-   * from an old process: without clients being refused until the commit, and after it as long as the
-   * old process may hold it. Any other is closed, and its path is removed if `unlink`.
+   * Closes the gate of a server that the application closed. A listener that came from an old process
+   * stays open for the next server at its place, until the commit, and after it while the old process
+   * may hold it: clients are not refused. Any other is closed, and its path is removed if `unlink`.
    */
   closeGate(gate: Gate, unlink: boolean): void {
     if (!this.#removeGate(gate)) return
@@ -146,7 +146,7 @@ export class Holdings {
     this.onClosed()
   }
 
-  /** Closes the listeners that the application has not asked for. Returns their entries. */
+  /** Closes the listeners that no server has claimed. Returns their entries. */
   closeUnclaimed(): ManifestEntry[] {
     const closed = this.listeners.closeUnclaimed()
     if (closed.length > 0) this.onClosed()
@@ -159,7 +159,7 @@ export class Holdings {
     return true
   }
 
-  /** Closes what the application has closed, if no other process holds it any more. */
+  /** Closes the listeners of closed servers, if no other process holds them any more. */
   closeVacated(): void {
     if (!this.areHeldElsewhere()) this.listeners.closeVacated()
   }
@@ -174,7 +174,7 @@ export class Holdings {
     this.#cleanUp(() => this.listeners.drop(held, { unlink }))
   }
 
-  /** Closes all that listens; `unlink` where no other process holds it. */
+  /** Closes all listeners. Pass `unlink` if no other process holds them: their paths are removed. */
   endListening(unlink: boolean): void {
     this.listeners.closeUnclaimed()
     this.listeners.closeVacated()
@@ -184,7 +184,7 @@ export class Holdings {
     if (rendezvous !== undefined) this.#cleanUp(() => rendezvous.close({ unlink }))
   }
 
-  /** A path that cannot be removed is worth a warning, and no reason to stop stopping. */
+  /** Warns of a path that cannot be removed: that must not stop the end of this process. */
   #cleanUp(action: () => void): void {
     try {
       action()

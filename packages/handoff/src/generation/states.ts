@@ -1,4 +1,4 @@
-// What the application hands from one generation to the next, by key: how it goes out, how it comes in.
+// The states that the application hands from one generation to the next, by key.
 
 import type { StateMoment } from '../protocol/messages.ts'
 import { HandoffError, reasonOf } from '../terms/errors.ts'
@@ -23,30 +23,30 @@ export interface StateOptions<T> {
 }
 
 interface Options extends StateOptions<unknown> {
-  /** Whether there is nothing to export now; then no message goes out. */
+  /** Whether there is nothing to export now. Then no message is sent. */
   isEmpty?(): boolean
 }
 
-/** Keys with this beginning are the library's own. */
+/** Keys that begin with this are the library's own. */
 const reserved = 'handoff:'
 
-/** Longest key, in characters: it stands in messages and logs. */
+/** Longest key, in characters: messages and logs contain it. */
 const keyLimit = 200
 
 export class States {
   readonly #options = new Map<string, Options>()
-  /** Came from the old process and was not imported yet. */
+  /** Values of the old process that are not imported yet. */
   readonly #received = new Map<string, unknown>()
   readonly #importing = new Map<string, Promise<void>>()
   readonly #onFailure: (error: HandoffError) => void
 
-  /** @param onFailure - told of an import that fails, whenever that is. */
+  /** @param onFailure - called when an import fails, whenever that is. */
   constructor(onFailure: (error: HandoffError) => void) {
     this.#onFailure = onFailure
   }
 
   /**
-   * Registers a value of the application, and imports it if it is there already.
+   * Registers a state of the application, and imports it if its value has come already.
    *
    * @returns the undo.
    * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION.
@@ -58,7 +58,7 @@ export class States {
     return this.defineOwn(key, options)
   }
 
-  /** Registers a value of the library, under a key that no application can have. */
+  /** Registers a state of the library, under a key that no application can have. */
   defineOwn<T>(key: string, options: StateOptions<T> & Pick<Options, 'isEmpty'>): () => void {
     const own = options as Options
     this.#options.set(key, own)
@@ -70,7 +70,7 @@ export class States {
     }
   }
 
-  /** What goes out at this moment, in the order in which it was registered. */
+  /** Returns the states to export at this moment, in the order of their registration. */
   exportsAt(moment: StateMoment): { key: string; export: () => unknown }[] {
     return [...this.#options]
       .filter(([, { when = 'commit' }]) => when === moment)
@@ -78,7 +78,7 @@ export class States {
       .map(([key, options]) => ({ key, export: () => options.export() }))
   }
 
-  /** A value came. One of the start is imported as soon as its key is known here. */
+  /** Takes a value. One of the start is imported as soon as its key is registered here. */
   receive(key: string, when: StateMoment, value: unknown): void {
     this.#received.set(key, value)
     const options = this.#options.get(key)
@@ -86,9 +86,9 @@ export class States {
   }
 
   /**
-   * Imports everything that came and whose key is known here.
+   * Imports all values that came and whose keys are registered here.
    *
-   * @returns the keys that nobody here knows; their values are dropped.
+   * @returns the other keys; their values are dropped.
    */
   importReceived(): string[] {
     for (const [key, options] of this.#options) {
@@ -97,7 +97,7 @@ export class States {
     return this.dropUnknown()
   }
 
-  /** Drops the values whose key nobody knows, and gives the keys. */
+  /** Drops the values whose keys are not registered here, and returns these keys. */
   dropUnknown(): string[] {
     const unknown = [...this.#received.keys()].filter((key) => !this.#options.has(key))
     for (const key of unknown) this.#received.delete(key)
@@ -109,13 +109,13 @@ export class States {
     return [...this.#importing.keys()]
   }
 
-  /** Resolves when every import under way has ended, well or not; undefined where none is. */
+  /** Resolves when every import under way has ended, well or not; undefined if there is none. */
   whenImported(): Promise<void> | undefined {
     if (this.#importing.size === 0) return undefined
     return Promise.all(this.#importing.values()).then(() => this.whenImported())
   }
 
-  #import(key: string, { import: take }: Options): void {
+  #import(key: string, { import: importValue }: Options): void {
     const value = this.#received.get(key)
     this.#received.delete(key)
     const fail = (cause: unknown) =>
@@ -128,7 +128,7 @@ export class States {
       )
     let imported: void | Promise<void>
     try {
-      imported = take(value)
+      imported = importValue(value)
     } catch (error) {
       return fail(error)
     }

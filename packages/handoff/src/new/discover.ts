@@ -3,23 +3,32 @@
 import { Channel } from '../io/channel/channel.ts'
 import { Wire } from '../io/channel/wire.ts'
 import { connectRendezvous, type Trust } from '../io/rendezvous/rendezvous.ts'
+import type { System } from '../io/system/system.ts'
 import { supportedVersions } from '../protocol/messages.ts'
-import { OldProcess } from './old-process.ts'
+import { Peer } from '../talk/peer.ts'
 
 /**
  * Connects to the old process.
  *
- * @returns undefined when nobody serves at the rendezvous socket: this is the first generation.
+ * @returns undefined if no process answers at the rendezvous socket: this is the first generation.
  * @throws {@link HandoffError} ERR_HANDOFF_RENDEZVOUS_UNSAFE, or the system's error.
  */
-export function findOldProcess(rendezvous: string, trust: Trust): OldProcess | undefined {
+export function findOldProcess(
+  rendezvous: string,
+  trust: Trust,
+  system: System,
+): Peer<'new'> | undefined {
   const fd = connectRendezvous(rendezvous, trust)
-  return fd === undefined ? undefined : new OldProcess(new Wire(Channel.from(fd)))
+  return fd === undefined ? undefined : new Peer('new', new Wire(Channel.from(fd)), system)
 }
 
-/** @param accepts - what this process understands beside the messages of its versions. */
-export function sendHello(old: OldProcess, pid: number, accepts: readonly string[]): Promise<void> {
-  return old.deliver({
+/** @param accepts - the messages of later releases that this process knows. */
+export function sendHello(
+  old: Peer<'new'>,
+  pid: number,
+  accepts: readonly string[],
+): Promise<void> {
+  return old.sendOrThrow({
     type: 'hello',
     versions: [...supportedVersions],
     pid,

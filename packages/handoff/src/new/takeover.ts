@@ -1,55 +1,65 @@
-// The new side of one handoff, as far as it is the same for all: its table, and the talk with the old process.
+// The new side of one handoff, as far as a birth and a joining have it in common: its table and its peer.
 
-import { Mark } from '../io/channel/mark.ts'
 import { closeAll } from '../io/channel/wire.ts'
 import type { System, Timer } from '../io/system/system.ts'
-import type { NewEvent, NewState } from '../protocol/machine.ts'
+import type { NewState } from '../protocol/machine.ts'
 import type { ManifestEntry } from '../protocol/manifest.ts'
-import { type MarkWord, newEventsAfterLook } from '../protocol/mark.ts'
+import { newEventsAfterMark, noMark } from '../protocol/mark.ts'
 import { type Message, type Messages, supportedVersions } from '../protocol/messages.ts'
-import { type Effects, Runner } from '../talk/runner.ts'
+import type { Effects, PlainEvent } from '../talk/effects.ts'
+import { Failures, newAction } from '../talk/failures.ts'
+import type { Received } from '../talk/frames.ts'
+import type { Peer } from '../talk/peer.ts'
+import { Runner } from '../talk/runner.ts'
+import { newStageOf } from '../talk/stage-of.ts'
 import { errorFromPeer, type HandoffError } from '../terms/errors.ts'
 import { sendHello } from './discover.ts'
-import { Failures } from './failure.ts'
-import { type Carried, isCarrier, isEvent, type OldProcess } from './old-process.ts'
-import { Receipt } from './receive.ts'
-import { stageOf } from './stage-of.ts'
+import { ReceivedListeners } from './listeners/received-listeners.ts'
+
+/** The effects that are the same in a birth and in a joining. */
+type CommonEffect =
+  | 'send-hello'
+  | 'take-mark'
+  | 'take-manifest'
+  | 'take-listeners'
+  | 'send-abort'
+  | 'turn-deaf'
+
+/** The effects that a birth and a joining implement themselves. */
+export type TakeoverEffects = Omit<Effects<'new'>, CommonEffect>
 
 export interface TakeoverOptions {
   readonly system: System
-  /** What this process understands beside the messages of its versions. */
+  /** The messages of later releases that this process knows. */
   readonly accepts: readonly string[]
-  /** What is done in this process, beside or in place of what is done here. */
-  readonly effects: Effects
-  /** Owns the descriptor of a listener that came. */
+  readonly effects: TakeoverEffects
+  /** Receives a listener. Owns its descriptor. */
   receive(entry: ManifestEntry, fd: number): void
   onManifest(manifest: Messages['manifest']): void
   onState(state: NewState): void
 }
 
 export class Takeover {
-  readonly failures = new Failures(() => ({
-    stage: stageOf(this.state),
-    serving: this.#old === undefined ? 'none' : 'old',
-  }))
+  readonly failures = new Failures(() => {
+    const serving = this.oldMayLive ? 'old' : 'none'
+    return { action: newAction(serving), stage: newStageOf(this.state), serving }
+  }, 'ERR_HANDOFF_APP_FAILED')
   readonly #options: TakeoverOptions
   readonly #runner: Runner<'new'>
-  #old: OldProcess | undefined
-  /** Absent where the old process knows none. */
-  #mark: Mark | undefined
+  #old: Peer<'new'> | undefined
   #released = false
-  /** Until the kernel has a release that stands in the channel alone. */
+  /** Resolves when the kernel has a release that is on no mark. */
   #releasing: Promise<void> | undefined
   #manifest: Messages['manifest'] | undefined
-  /** Of the old process, by the kernel's word; that of the manifest only where the kernel has none. */
+  /** The pid of the old process: that of the manifest only if the kernel does not say. */
   #pid = 0
-  #receipt: Receipt | undefined
+  #received: ReceivedListeners | undefined
   #deadline: Timer | undefined
   #error: HandoffError | undefined
 
   constructor(options: TakeoverOptions) {
     this.#options = options
-    const effects = { ...this.#effects(), ...options.effects }
+    const effects: Effects<'new'> = { ...options.effects, ...this.#effects() }
     this.#runner = new Runner('new', 'discover', effects, options.onState)
   }
 
@@ -57,43 +67,58 @@ export class Takeover {
     return this.#runner.state
   }
 
-  /** What the old process offers, once it has said so. */
+  /** What the old process offers, once its manifest has come. */
   get manifest(): Messages['manifest'] | undefined {
     return this.#manifest
   }
 
-  /** Which process the old one is; pid 0: the kernel does not say. */
-  get oldName(): { pid: number; generation: number } | null {
+  /** The old process, once its manifest has come; pid 0: the kernel does not say. */
+  get replaces(): { pid: number; generation: number } | null {
     if (this.#manifest === undefined) return null
     return { pid: this.#pid, generation: this.#manifest.generation }
   }
 
-  /** The old process has not done something within so many milliseconds; `missing` is the verb. */
-  unanswered(missing: string, ms: number): HandoffError {
-    return this.failures.unanswered(missing, ms, this.#pid || this.#old?.pid)
+  get received(): ReceivedListeners | undefined {
+    return this.#received
   }
 
-  get receipt(): Receipt | undefined {
-    return this.#receipt
-  }
-
-  /** Whether the old process may still live, for all that its channel tells. */
-  get hasOld(): boolean {
+  /** Whether the old process may still live: its channel has not ended. */
+  get oldMayLive(): boolean {
     return this.#old !== undefined
   }
 
-  /** Why it ends, if that is known; else it gave up. */
+  /** Why the handoff ends, if that is known. */
   get error(): HandoffError {
     return this.#error ?? this.failures.make('ERR_HANDOFF_APP_FAILED', 'it gave up')
   }
 
-  /** Begins to talk. Owns the process's channel. */
-  connect(old: OldProcess): void {
+  /**
+   * Makes the error that the old process did not answer.
+   *
+   * @param missing - what it did not do, as a verb.
+   */
+  unanswered(missing: string, ms: number): HandoffError {
+    const pid = this.#pid || this.#old?.pid
+    const known = pid !== undefined && pid > 0
+    const name = `the old process${known ? ` (pid ${pid})` : ''}`
+    const reason = `${name} did not ${missing} within ${ms / 1000} s: it hangs, or is stopped (SIGSTOP, a debugger)`
+    return this.failures.make('ERR_HANDOFF_TIMEOUT', reason, {
+      help: `${known ? `\`kill -9 ${pid}\`` : 'kill -9'} ends it; its supervisor then starts the server again.`,
+    })
+  }
+
+  /** Begins the handoff with this process. Owns it. */
+  connect(old: Peer<'new'>): void {
     this.#old = old
     old.start({
-      onFrame: ({ message, descriptors }) => this.#take(message, descriptors),
+      takes: ({ type }) => type === 'alive' || this.#runner.takes(type),
+      onMessage: (message, descriptors) => this.#receive(message, descriptors),
+      onOutOfTurn: (type) => {
+        const reason = `the old process sent ${type} out of turn`
+        this.fail(this.failures.make('ERR_HANDOFF_PROTOCOL', reason))
+      },
       onEnd: (error) => {
-        if (error === undefined) this.#dispatchAfterLook('eof')
+        if (error === undefined) this.#dispatchAfterMark('eof')
         else this.fail(error)
       },
     })
@@ -101,25 +126,25 @@ export class Takeover {
   }
 
   /**
-   * Blocks this thread until the old process has said something more.
+   * Blocks this thread until the next message of the old process has come.
    *
-   * @returns false if it has gone, or does not answer within so many milliseconds.
+   * @returns false if there is none within so many milliseconds.
    */
-  hearNow(timeoutMs: number): boolean {
-    return timeoutMs > 0 && (this.#old?.hearNow(timeoutMs) ?? false)
+  receiveNow(timeoutMs: number): boolean {
+    return timeoutMs > 0 && (this.#old?.receiveNow(timeoutMs) ?? false)
   }
 
-  /** What the table does not know in this state changes nothing. */
-  dispatch(event: NewEvent, detail?: unknown): void {
-    this.#runner.dispatch(event, detail)
+  /** See {@link Runner.dispatch}. */
+  dispatch(event: PlainEvent<'new'>): void {
+    this.#runner.dispatch(event)
   }
 
-  /** The handoff ends by a timeout, unless another deadline or none takes the place of this one. */
-  setDeadline(ms: number, late: () => HandoffError): void {
+  /** Ends the handoff by a timeout, unless another deadline is set or this one is cleared before. */
+  setDeadline(ms: number, makeError: () => HandoffError): void {
     this.clearDeadline()
     this.#deadline = this.#options.system.timer(ms, () => {
-      this.#error = late()
-      this.#dispatchAfterLook('timeout')
+      this.#error = makeError()
+      this.#dispatchAfterMark('timeout')
     })
   }
 
@@ -132,16 +157,16 @@ export class Takeover {
     this.dispatch('failure')
   }
 
-  /** Fails where the effect does. */
-  attempt(effect: () => void): void {
+  /** Runs the action; if it throws, the handoff fails. */
+  attempt(action: () => void): void {
     try {
-      effect()
+      action()
     } catch (error) {
       this.fail(error)
     }
   }
 
-  /** Resolves when the kernel has it, or nobody is there to hear it. */
+  /** Resolves when the kernel has the message, or the old process is dead. */
   async send(message: Message): Promise<void> {
     await this.#old?.send(message)
   }
@@ -151,23 +176,23 @@ export class Takeover {
     this.#old?.unref()
   }
 
-  /** Leaves a word where the old process finds it, however late it looks. */
-  leave(word: MarkWord): void {
-    this.#mark?.write(word)
+  /** Leaves on the mark that this process serves. */
+  markServing(): void {
+    this.#old?.leaveWord('serves')
   }
 
-  /** The old process need not take back any more. */
+  /** Releases the old process: it need not take back any more. */
   release(): void {
     if (this.#released) return
     this.#released = true
-    this.leave('released')
+    this.#old?.leaveWord('released')
     const sent = this.send({ type: 'release' })
-    if (this.#old !== undefined && this.#mark === undefined) this.#releasing = sent
+    if (this.#old !== undefined && !this.#old.hasMark) this.#releasing = sent
   }
 
   /**
-   * Resolves when the old process will find the release, however late it looks; undefined where it
-   * does so already.
+   * Resolves when the old process will find the release, however late it looks. Undefined if it does
+   * so already.
    */
   get releasing(): Promise<void> | undefined {
     return this.#releasing
@@ -176,32 +201,25 @@ export class Takeover {
   hangUp(): void {
     this.#old?.close()
     this.#old = undefined
-    this.#mark?.close()
-    this.#mark = undefined
   }
 
-  #take(message: Message, descriptors: number[]): void {
-    const { type } = message
-    if (type === 'alive') {
-      closeAll(descriptors)
-      return void this.send({ type: 'alive' })
+  #receive(message: Received<'new'>, descriptors: number[]): void {
+    switch (message.type) {
+      case 'alive':
+        return void this.send({ type: 'alive' })
+      case 'refuse':
+      case 'abort':
+        this.#error = errorFromPeer(message, { stage: this.failures.stage, serving: 'old' })
+        return this.dispatch(message.type)
+      case 'committed':
+        return this.dispatch('committed')
+      default:
+        this.#runner.dispatch(message.type, message, descriptors)
     }
-    if (!isEvent(type) || !this.#runner.takes(type)) {
-      closeAll(descriptors)
-      const reason = `the old process sent ${type} too early or late`
-      return this.fail(this.failures.make('ERR_HANDOFF_PROTOCOL', reason))
-    }
-    if (isCarrier(type)) return this.dispatch(type, { message, descriptors })
-    closeAll(descriptors)
-    if (message.type === 'refuse' || message.type === 'abort') {
-      this.#error = errorFromPeer(message, { stage: stageOf(this.state), serving: 'old' })
-    }
-    this.dispatch(type, message)
   }
 
-  #dispatchAfterLook(event: NewEvent): void {
-    const news = this.#mark?.read()
-    const events = news === undefined ? [event] : newEventsAfterLook(this.state, event, news)
+  #dispatchAfterMark(event: 'eof' | 'timeout'): void {
+    const events = newEventsAfterMark(this.state, event, this.#old?.readMark() ?? noMark)
     // Its reason has not come, and never will.
     if (events.includes('abort')) {
       this.#error = this.failures.make('ERR_HANDOFF_PEER_GONE', 'the old process gave up')
@@ -209,35 +227,23 @@ export class Takeover {
     for (const next of events) this.dispatch(next)
   }
 
-  #takeMark({ descriptors }: Carried<'mark'>): void {
-    const mark = Mark.from(descriptors)
-    if (this.#mark === undefined) {
-      this.#mark = mark
-    } else {
-      mark.close()
-      throw this.failures.make('ERR_HANDOFF_PROTOCOL', 'the old process sent two marks')
-    }
-  }
-
-  #effects(): Effects {
+  #effects(): Pick<Effects<'new'>, CommonEffect> {
     return {
       'send-hello': () => {
         const { system, accepts } = this.#options
         if (this.#old === undefined) return
         sendHello(this.#old, system.pid, [...accepts, 'mark']).catch((error) => this.fail(error))
       },
-      'take-mark': (frame) => this.attempt(() => this.#takeMark(frame as Carried<'mark'>)),
-      'take-manifest': (message) =>
-        this.attempt(() => this.#takeManifest(message as Messages['manifest'])),
-      'take-listeners': (frame) =>
-        this.attempt(() => this.#takeListeners(frame as Carried<'listeners'>)),
-      'send-release': () => this.release(),
-      'send-abort': () => {
-        const { code, reason } = this.error
-        void this.send({ type: 'abort', code, reason })
-      },
-      'turn-deaf': () => this.#old?.turnDeaf(),
-      'hang-up': () => this.hangUp(),
+      'take-mark': (_, descriptors) =>
+        this.attempt(() => {
+          if (this.#old?.receiveMark(descriptors) !== false) return
+          throw this.failures.make('ERR_HANDOFF_PROTOCOL', 'the old process sent two marks')
+        }),
+      'take-manifest': (manifest) => this.attempt(() => this.#takeManifest(manifest)),
+      'take-listeners': (message, descriptors) =>
+        this.attempt(() => this.#takeListeners(message, descriptors)),
+      'send-abort': () => this.#old?.abort(this.error),
+      'turn-deaf': () => this.#old?.ignoreMessages(),
     }
   }
 
@@ -247,16 +253,17 @@ export class Takeover {
       const reason = `the old process chose version ${version}`
       throw this.failures.make('ERR_HANDOFF_VERSION', reason)
     }
-    this.#receipt = new Receipt(manifest, this.#options)
+    this.#received = new ReceivedListeners(manifest, this.#options)
     this.#manifest = manifest
     this.#pid = this.#old?.pid ?? manifest.pid
     this.#options.onManifest(manifest)
   }
 
-  #takeListeners({ message, descriptors }: Carried<'listeners'>): void {
-    const receipt = this.#receipt as Receipt
-    receipt.take(message, descriptors)
-    void this.send({ type: 'ack', received: receipt.received })
-    if (receipt.complete) this.dispatch('complete')
+  #takeListeners(message: Messages['listeners'], descriptors: number[]): void {
+    const listeners = this.#received
+    if (listeners === undefined) return closeAll(descriptors)
+    listeners.take(message, descriptors)
+    void this.send({ type: 'ack', received: listeners.received })
+    if (listeners.complete) this.dispatch('complete')
   }
 }

@@ -1,4 +1,4 @@
-// Who makes the handoff of this process: the program that imports us, or the preload in its place.
+// Decides which of two makes the handoff of this process: the program that imports us, or the preload.
 
 import { HandoffError } from '../terms/errors.ts'
 
@@ -7,16 +7,16 @@ const key = Symbol.for('socket-handoff:claim')
 
 interface Claim {
   by?: 'program' | 'preload'
-  /** The preload, if there is one, gives way. */
+  /** Makes the preload, if there is one, give way. */
   stepAside?: () => void
 }
 
-/** What all of them can see, and no program looks at: the object below `globalThis`. */
+/** The object below `globalThis`: all copies of this package see it, and no program looks at it. */
 const shared: { [key]?: Claim } = Object.getPrototypeOf(globalThis)
 if (shared[key] === undefined) Object.defineProperty(shared, key, { value: {} })
 const claim = shared[key] as Claim
 
-/** The program imports the public surface: it says itself what is handed over. */
+/** Claims the handoff for the program: it imports the public surface. */
 export function claimForProgram(): void {
   if (claim.by !== undefined) return
   claim.by = 'program'
@@ -24,26 +24,27 @@ export function claimForProgram(): void {
 }
 
 /**
- * The preload is about to make the handoff, for a server that listens.
+ * Claims the handoff for the preload: a server of the program listens.
  *
- * @returns whether it may.
+ * @returns whether the preload may make it.
  */
 export function claimForPreload(): boolean {
   claim.by ??= 'preload'
   return claim.by === 'preload'
 }
 
+/** Whether the program makes the handoff itself. */
 export function isProgramsOwn(): boolean {
   return claim.by === 'program'
 }
 
-/** Runs when the program imports the public surface, which may have been. */
+/** Calls back when the program imports the public surface: immediately, if it has done so. */
 export function onProgramClaim(stepAside: () => void): void {
   claim.stepAside = stepAside
   if (isProgramsOwn()) stepAside()
 }
 
-/** @throws {@link HandoffError} ERR_HANDOFF_ALREADY_CREATED where the preload has made the handoff. */
+/** @throws {@link HandoffError} ERR_HANDOFF_ALREADY_CREATED if the preload has made the handoff. */
 export function checkUnclaimed(): void {
   if (claim.by !== 'preload') return
   throw new HandoffError(

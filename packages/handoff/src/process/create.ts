@@ -27,7 +27,7 @@ export async function startHandoff(
 /**
  * As {@link startHandoff}, and blocks this thread meanwhile, for 2 s at most.
  *
- * @returns a promise, if the old process does not answer so soon.
+ * @returns a promise if the old process does not answer so soon.
  */
 export function startHandoffNow(
   options: HandoffOptions,
@@ -41,7 +41,7 @@ export function startHandoffNow(
   }
 }
 
-/** @returns the one handoff of this process, and what undoes that if it cannot start. */
+/** Returns the one handoff of this process, and the function to call if it cannot start. */
 function make(
   options: HandoffOptions,
   env: NodeJS.ProcessEnv,

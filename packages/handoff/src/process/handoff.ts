@@ -1,4 +1,4 @@
-// One process's part in the line of generations: its birth, its servers, its succession, its end.
+// The handoff of one process, as the application and the preload use it.
 
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
@@ -12,50 +12,48 @@ import type {
 import type { StateOptions } from '../generation/states.ts'
 import { interceptListen } from '../io/hooks/listen-hook.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
-import type { Death, System } from '../io/system/system.ts'
-import { errorOfDeath } from '../new/death.ts'
-import { type ExitHook, runExitHooks } from '../old/exit.ts'
+import type { System } from '../io/system/system.ts'
+import type { ExitHook } from '../old/exit.ts'
 import type { ManifestEntry } from '../protocol/manifest.ts'
-import { type Deferred, deferred } from '../terms/deferred.ts'
 import { HandoffError } from '../terms/errors.ts'
 import type { Settings } from '../terms/options.ts'
-import type { BindSocketOptions } from './adopt.ts'
+import { Ending } from './ending.ts'
+import { Entry } from './entry.ts'
+import type { BindSocketOptions } from './listen/adopt-socket.ts'
 import type { HandoffMetrics } from './metrics.ts'
 import type { Handoff } from './public-handoff.ts'
-import { handleSignals, restartSignals } from './signals.ts'
 import { type Parts, wire } from './wiring.ts'
 
 export class HandoffProcess implements Handoff {
-  readonly #system: System
   readonly #settings: Settings
   readonly #parts: Parts
-  readonly #exitHooks: ExitHook[] = []
-  readonly #undo: (() => void)[] = []
-  readonly #onClose: () => void
-  #closed = false
-  #dying = false
-  #stopping: Deferred<never> | undefined
+  readonly #ending: Ending
+  readonly #entry: Entry
 
-  /** @param onClose - called when the application releases the handoff. */
-  constructor(settings: Settings, system: System, onClose: () => void = () => {}) {
-    this.#onClose = onClose
-    this.#system = system
+  /** @param onRelease - called when the application releases the handoff. */
+  constructor(settings: Settings, system: System, onRelease: () => void = () => {}) {
+    const world = { system, settings }
     this.#settings = settings
     this.#parts = wire(settings, system, {
-      gaveUp: (error) => this.#gaveUp(error),
-      leave: () => void this.#leave(),
+      gaveUp: (error) => this.#ending.endFailed(error),
+      leave: () => void this.#ending.exit(),
+    })
+    this.#ending = new Ending(this.#parts, world, onRelease)
+    this.#entry = new Entry(this.#parts, world, {
+      ending: this.#ending,
+      restart: () => this.restart(),
     })
   }
 
   get active(): boolean {
-    return !this.#closed
+    return !this.#ending.isReleased
   }
 
   get generation(): number {
     return this.#parts.birth.generation
   }
 
-  /** Whether this process has its listeners from an old process. */
+  /** Whether this process received its listeners from an old process. */
   get replaces(): boolean {
     return this.#parts.birth.replaces !== null
   }
@@ -80,7 +78,7 @@ export class HandoffProcess implements Handoff {
     return [...this.#parts.holdings.gates].some(({ held }) => held.refusal === undefined)
   }
 
-  /** Listeners that came to this process, and on which nothing here listens. */
+  /** Listeners that came to this process, and that no server here has claimed. */
   get unclaimed(): readonly ManifestEntry[] {
     return this.#parts.holdings.listeners.unclaimed
   }
@@ -97,9 +95,9 @@ export class HandoffProcess implements Handoff {
     this.#parts.holdings.onClosed = callback
   }
 
-  /** Sets what explains that this process is not ready in time; undefined where nothing does. */
+  /** Sets what explains why this process is not ready yet; it returns undefined if nothing does. */
   explainDelay(explain: () => string | undefined): void {
-    this.#parts.birth.explainDelay = explain
+    this.#parts.birth.explainDelay(explain)
   }
 
   /** Reports a warning. */
@@ -115,72 +113,21 @@ export class HandoffProcess implements Handoff {
     return this.#parts.states.define(key, options)
   }
 
-  /** Discovers and receives. */
-  async start(): Promise<void> {
-    this.#begin()
-    await this.#takePlaceOnce(() => this.#parts.birth.start())
+  /** Discovers and receives. Resolves when servers may listen. */
+  start(): Promise<void> {
+    return this.#entry.run()
   }
 
-  /**
-   * As {@link start}, and blocks this thread meanwhile, unless the old process does not answer soon.
-   *
-   * @returns the promise of `start`, where it goes on in later turns.
-   */
+  /** As {@link start}, and blocks this thread meanwhile: see {@link Entry.runNow}. */
   startNow(): Promise<void> | undefined {
-    this.#begin()
-    try {
-      const started = this.#parts.birth.startNow()
-      if (started !== undefined) return this.#takePlaceOnce(() => started)
-      this.#takePlace()
-      return undefined
-    } catch (error) {
-      this.#abandon()
-      throw error
-    }
-  }
-
-  async #takePlaceOnce(started: () => Promise<void>): Promise<void> {
-    try {
-      await started()
-      this.#takePlace()
-    } catch (error) {
-      this.#abandon()
-      throw error
-    }
-  }
-
-  #begin(): void {
-    this.#parts.reporter.extend(this.#settings.readyTimeoutMs)
-    this.#undo.push(this.#system.onDeath((death) => this.#dies(death)))
-  }
-
-  #takePlace(): void {
-    const { rendezvousPath, signals } = this.#settings
-    this.#parts.line.open()
-    if (rendezvousPath !== undefined && !this.#parts.birth.hasRendezvous) {
-      this.#parts.holdings.bindRendezvous(rendezvousPath, this.#settings.allowUids)
-    }
-    if (signals) this.#handleSignals()
-    const { reporter, self, birth, succession, holdings } = this.#parts
-    reporter.watch(
-      () => self.status(),
-      () => {
-        const serves = birth.state === 'serving' && succession.state === 'serving'
-        if (serves) holdings.renewRendezvous(this.#settings.allowUids)
-      },
-    )
-  }
-
-  #abandon(): void {
-    this.#letGo()
-    this.#parts.line.end()
+    return this.#entry.runNow()
   }
 
   async listen(server: Server, options: ListenOptions): Promise<void> {
     await this.#parts.listening.listen(server, options)
   }
 
-  /** As {@link listen}, for a program that knows nothing of its handoff. */
+  /** As {@link listen}, for a program that does not import this package. */
   async listenForProgram(server: Server, options: ListenOptions, own?: () => void): Promise<void> {
     await this.#parts.listening.adopt(server, options, {
       mayProbe: true,
@@ -204,7 +151,7 @@ export class HandoffProcess implements Handoff {
   }
 
   recheck(): void {
-    this.#parts.succession.look()
+    this.#parts.succession.recheckConnections()
   }
 
   isAdopted(connection: Socket | { readonly socket: Socket }): boolean {
@@ -216,21 +163,17 @@ export class HandoffProcess implements Handoff {
       claims: filter,
       listen: (server, options, own) => this.#parts.listening.adopt(server, options, { own }),
     })
-    this.#undo.push(undo)
+    this.#ending.addUndo(undo)
     return undo
   }
 
   onExit(hook: ExitHook): () => void {
-    this.#exitHooks.push(hook)
-    return () => {
-      const index = this.#exitHooks.indexOf(hook)
-      if (index >= 0) this.#exitHooks.splice(index, 1)
-    }
+    return this.#ending.addExitHook(hook)
   }
 
-  /** Runs with the end of this handoff, if the process outlives it. */
+  /** Runs `undo` with the end of this handoff, if the process outlives it. */
   addUndo(undo: () => void): void {
-    this.#undo.push(undo)
+    this.#ending.addUndo(undo)
   }
 
   ready(): Promise<void> {
@@ -248,8 +191,8 @@ export class HandoffProcess implements Handoff {
         if (!this.#parts.serves()) {
           throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot restart: this process is not serving')
         }
-        const { path } = this.#parts.holdings.needRendezvous()
-        // What was joined comes with the rest; what was dropped is gone.
+        const { path } = this.#parts.holdings.ensureRendezvous()
+        // Joined listeners go over with the others, and dropped ones are closed already.
         const {
           HANDOFF_JOINS: _,
           HANDOFF_DROP: __,
@@ -259,28 +202,15 @@ export class HandoffProcess implements Handoff {
         return {
           ...variables,
           HANDOFF_RENDEZVOUS: path,
-          // Should this process die before the replacement has found it.
+          // For the case that this process dies before the replacement has connected.
           HANDOFF_GENERATION: String(this.generation + 1),
         }
       }),
     )
   }
 
-  /** Ends this process in order; nothing resolves, since the process exits. */
   stop(): Promise<never> {
-    this.#stopping ??= deferred<never>()
-    this.#parts.reporter.extend(this.#settings.drainTimeoutMs)
-    this.#parts.joinings.stop()
-    const { state, replaces } = this.#parts.birth
-    if (state === 'serving' || replaces === null) {
-      this.#parts.manager.stopping()
-      this.#parts.succession.stop()
-    } else {
-      this.#parts.birth.fail(
-        new HandoffError('ERR_HANDOFF_STOPPING', 'cannot take over: it was stopped'),
-      )
-    }
-    return this.#stopping.promise
+    return this.#ending.stop()
   }
 
   metrics(): HandoffMetrics {
@@ -288,66 +218,6 @@ export class HandoffProcess implements Handoff {
   }
 
   release(): void {
-    this.#onClose()
-    this.#closed = true
-    this.#parts.leadership.close()
-    this.#letGo()
-    this.#parts.joinings.stop()
-    this.#parts.succession.close()
-    if (this.#parts.succession.state !== 'serving') return
-    this.#parts.birth.fail(
-      new HandoffError('ERR_HANDOFF_STOPPING', 'cannot serve: the application closed'),
-    )
-    this.#parts.birth.succeeded()
-    this.#parts.leadership.end()
-    this.#parts.line.end() // Nobody younger is left to be told.
-    this.#parts.holdings.endListening(true)
-    this.#parts.manager.follow()
-  }
-
-  /** The process ends, in the way of the program: that is reported, and changes nothing of it. */
-  #dies(death: Death): void {
-    this.#dying = true
-    const serving = this.#parts.birth.replaces === null ? 'none' : 'old'
-    this.#parts.birth.fail(errorOfDeath(death, this.#parts.listening.error, serving))
-  }
-
-  #letGo(): void {
-    for (const undo of this.#undo.splice(0)) undo()
-    this.#parts.reporter.close()
-  }
-
-  /** A process that gives up before it serves has nothing to do in the world. */
-  #gaveUp(error: HandoffError): void {
-    // Until createHandoff has returned, its caller gets the error and decides; so does the
-    // application that closed by itself.
-    this.#parts.line.end()
-    if (this.#dying) return
-    if (error.stage === 'discover' || error.stage === 'receive' || this.#closed) return
-    this.#system.warn(`handoff: ${error.message} [${error.code}]`)
-    this.#system.exit(1)
-  }
-
-  async #leave(): Promise<void> {
-    const { drainTimeoutMs } = this.#settings
-    // The exit hooks have as long as the drain had.
-    const isAwaited = this.#stopping !== undefined || this.#settings.statusIntervalMs !== undefined
-    if (isAwaited) this.#parts.reporter.extend(drainTimeoutMs)
-    const well = await runExitHooks(this.#exitHooks, this.#system, drainTimeoutMs)
-    this.#parts.reporter.close()
-    this.#parts.leadership.end()
-    this.#parts.line.end()
-    this.#system.exit(well ? 0 : 1)
-  }
-
-  #handleSignals(): void {
-    const { statusIntervalMs, notifySocket } = this.#settings
-    const undo = handleSignals(this.#system, {
-      stopping: () => this.#stopping !== undefined,
-      stop: () => this.stop(),
-      restart: () => this.restart(),
-      restartSignals: restartSignals(statusIntervalMs !== undefined, notifySocket !== undefined),
-    })
-    this.#undo.push(undo)
+    this.#ending.release()
   }
 }

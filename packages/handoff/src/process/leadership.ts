@@ -1,35 +1,34 @@
-// Which process may do what only one may do.
+// Decides when this process leads: when it may do what only one process may do.
 
-import type { Line } from '../generation/line.ts'
+import type { GenerationLine } from '../generation/generation-line.ts'
 import { type LeaderLock, tryLeaderLock } from '../io/rendezvous/leader-lock.ts'
 import type { System, Timer } from '../io/system/system.ts'
 import type { Birth } from '../new/birth.ts'
-import { beforeCommit } from '../old/stage-of.ts'
 import type { Succession } from '../old/succession.ts'
 import { deferred } from '../terms/deferred.ts'
 import { reasonOf } from '../terms/errors.ts'
 
-/** How soon the lock is tried again, in milliseconds: at first, and at the latest. */
+/** How soon the lock is tried again, in milliseconds: at first, and at most. */
 const firstRetryMs = 10
 const lastRetryMs = 1_000
 
-/** What it takes to know whether this process leads. */
+/** What decides whether this process leads. */
 export interface LeadershipContext {
-  /** The number among the workers of a run, each with a line of its own. */
+  /** Its number among the workers of a run. Each worker has its own line. */
   readonly worker: number
   /** Where the processes meet that may lead in place of each other. */
   readonly rendezvous: string | undefined
   readonly system: System
-  readonly line: Pick<Line, 'older' | 'told'>
+  readonly line: Pick<GenerationLine, 'older' | 'isKnown'>
   readonly birth: Pick<Birth, 'served' | 'oldMayLive'>
-  readonly succession: Pick<Succession, 'state'>
+  readonly succession: Pick<Succession, 'isBeforeCommit'>
   onWarning(message: string): void
 }
 
 /**
  * Within a line the kernel reports the end of each older process. A process that found no old one,
- * since that was killed, is in a line of its own: a lock keeps it from leading while a process of
- * the line before still does.
+ * since that was killed, begins its own line. A lock keeps it from leading while a process of the line
+ * before still leads.
  */
 export class Leadership {
   readonly #context: LeadershipContext
@@ -51,25 +50,25 @@ export class Leadership {
     return this.#leads.promise
   }
 
-  /** Call this when something that it depends on may have changed. */
+  /** Call this when any part of the context may have changed. */
   check(): void {
     const { worker, line, birth, succession } = this.#context
-    // A program that does not ask leads nothing. Nor do workers but the first, which is always there.
+    // A program that does not ask does not lead. Of several workers only the first leads: it always exists.
     if (!this.#asked || worker > 1 || this.#lock !== undefined) return
-    if (this.#closed || !birth.served || !beforeCommit.has(succession.state)) return
-    if (line.older.length > 0 || (birth.oldMayLive && !line.told)) return
+    if (this.#closed || !birth.served || !succession.isBeforeCommit) return
+    if (line.older.length > 0 || (birth.oldMayLive && !line.isKnown)) return
     this.#lock = this.#tryLock()
     if (this.#lock === undefined) this.#tryAgain()
     else this.#leads.resolve()
   }
 
-  /** The application closes: a process that does not lead by now never will. */
+  /** A process that does not lead by now never will: the application closes. */
   close(): void {
     this.#closed = true
     this.#retry?.cancel()
   }
 
-  /** What the application did as leader has ended: another process may lead. */
+  /** Lets another process lead: the application has ended its work as leader. */
   end(): void {
     this.close()
     this.#lock?.release()
@@ -85,7 +84,7 @@ export class Leadership {
     }
   }
 
-  /** Nothing reports the end of the process that has it: that one is not in this line. */
+  /** Retries at an interval: the kernel does not report the end of the process that has the lock. */
   #tryAgain(): void {
     this.#retry?.cancel()
     this.#retry = this.#context.system.timer(this.#retryMs, () => this.check(), true)

@@ -11,7 +11,7 @@ import type {
 import type { StateOptions } from '../generation/states.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { ExitHook } from '../old/exit.ts'
-import type { BindSocketOptions } from './adopt.ts'
+import type { BindSocketOptions } from './listen/adopt-socket.ts'
 import type { HandoffMetrics } from './metrics.ts'
 
 /** This process's place in the line of generations. */

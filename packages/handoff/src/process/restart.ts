@@ -1,4 +1,4 @@
-// Self-spawned handoffs: this process starts its own replacement.
+// Self-spawned handoffs: starts the replacement of this process.
 
 import { withFreeInspectPort } from '../io/node/inspect-flags.ts'
 import { processVariables } from '../io/system/process-variables.ts'
@@ -6,7 +6,7 @@ import type { Spawned, System, Timer } from '../io/system/system.ts'
 import { type Deferred, deferred } from '../terms/deferred.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../terms/errors.ts'
 
-/** One replacement at a time, from its spawn to the end of its handoff. */
+/** Starts one replacement at a time, and follows it to the end of its handoff. */
 export class Restart {
   readonly #system: System
   readonly #timeoutMs: number
@@ -23,9 +23,9 @@ export class Restart {
    * Starts the same command again, or joins the restart under way.
    *
    * @param variables - what the replacement finds in its environment beside that of this process.
-   * @returns when {@link end} is told that it serves.
+   * @returns when the replacement serves.
    * @throws {@link HandoffError} ERR_HANDOFF_SPAWN_FAILED, ERR_HANDOFF_EXITED, ERR_HANDOFF_TIMEOUT,
-   * what `variables` throws, and what {@link end} is told.
+   * what `variables` throws, and the error of {@link end}.
    */
   run(variables: () => Readonly<Record<string, string>>): Promise<void> {
     if (this.#outcome !== undefined) return this.#outcome.promise
@@ -39,7 +39,7 @@ export class Restart {
         if (this.#outcome === outcome) this.end(endError(child, end))
       })
       this.#deadline = this.#system.timer(this.#timeoutMs, () => {
-        child.kill() // It would take over some day, when nobody expects it.
+        child.kill() // Else it would take over later, unexpectedly.
         const reason = `the new process (pid ${child.pid}) did not connect within ${this.#timeoutMs} ms`
         this.end(failure('ERR_HANDOFF_TIMEOUT', reason))
       })
@@ -49,24 +49,23 @@ export class Restart {
     return outcome.promise
   }
 
-  /** A process has connected: if it is the replacement, the handoff has its own deadlines from here on. */
+  /** A process has connected. If it is the replacement, the deadlines of the handoff apply from here on. */
   connected(pid: number): void {
     if (pid === this.#child?.pid) this.#deadline?.cancel()
   }
 
   /**
-   * The handoff with this process has ended: it serves, or the error says why not. The failure of a
-   * process that is not the replacement ends nothing.
+   * The handoff with this process has ended: it serves, or the error says why not. The failure of
+   * another process than the replacement changes nothing.
    */
   handoffEnded(pid: number, error?: Error): void {
     if (error === undefined || pid === this.#child?.pid) this.end(error)
   }
 
   /**
-   * The process with this pid has committed, and hangs.
+   * Kills the process with this pid, which hangs after its commit, if it is the replacement.
    *
-   * @returns whether it is the replacement that was started here, and is being killed: this process then takes
-   * back.
+   * @returns whether it is being killed. This process then takes back.
    */
   killHung(pid: number): boolean {
     const child = this.#child
@@ -97,7 +96,7 @@ function spawn(system: System, variables: Readonly<Record<string, string>>): Spa
   for (const name of processVariables) delete env[name]
   const { file, flags, args } = system.command
   const command = [file, ...withFreeInspectPort(flags, env.NODE_OPTIONS), ...args]
-  // This process had a module of ours before all other preloads, and so does its replacement.
+  // The replacement loads the same module of ours before all other preloads.
   if (first !== undefined) env.NODE_OPTIONS = [first, env.NODE_OPTIONS].filter(Boolean).join(' ')
   try {
     return system.spawn(command, { env, stdio: 'inherit', detached: true })

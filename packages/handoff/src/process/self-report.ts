@@ -1,4 +1,4 @@
-// What this process tells of itself: its events as they happen, its status, its metrics.
+// What this process reports of itself: events as they happen, its status, its metrics.
 
 import type { Holdings } from '../generation/holdings.ts'
 import type { Birth } from '../new/birth.ts'
@@ -8,7 +8,7 @@ import type { HandoffEventBody, ProcessStage } from '../terms/events.ts'
 import { total } from '../terms/fates.ts'
 import { type HandoffMetrics, metricsOf } from './metrics.ts'
 
-/** The two sides of this process, which report before both of them are there. */
+/** The two sides of this process. Events may come before both of them exist. */
 export interface Sides {
   readonly birth: Pick<Birth, 'state' | 'generation'>
   readonly succession: Pick<Succession, 'state' | 'stage'>

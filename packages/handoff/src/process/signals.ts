@@ -1,4 +1,4 @@
-// What signals do to this process: stop in order, stop at once, restart.
+// What signals do to this process: stop it gracefully, stop it immediately, restart it.
 
 import { constants } from 'node:os'
 import type { System } from '../io/system/system.ts'
@@ -9,12 +9,12 @@ export interface SignalHandlers {
   stopping(): boolean
   stop(): Promise<never>
   restart(): Promise<void>
-  /** What restarts. */
+  /** The signals that restart this process. */
   restartSignals: readonly NodeJS.Signals[]
 }
 
 /**
- * Which signals restart this process.
+ * Returns which signals restart this process.
  *
  * @param supervised - whether a supervisor owns restarts.
  * @param managed - whether there is a service manager; without one SIGHUP means that the terminal
@@ -25,7 +25,7 @@ export function restartSignals(supervised: boolean, managed: boolean): readonly 
   return managed ? ['SIGUSR2', 'SIGHUP'] : ['SIGUSR2']
 }
 
-/** SIGTERM and SIGINT stop, a second one at once. Returns the undo. */
+/** Stops at SIGTERM and SIGINT, immediately at a second one. Returns the undo. */
 export function handleSignals(
   system: Pick<System, 'onSignal' | 'exit' | 'warn'>,
   handlers: SignalHandlers,

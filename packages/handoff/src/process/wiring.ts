@@ -1,9 +1,9 @@
-// The parts of one process, and who tells whom: none of them knows more of the others than this.
+// Makes the parts of one process, and connects them: no part knows more of the others than this.
 
 import { OptIns } from '../connections/opt-ins.ts'
 import { ReceivedTicketKeys, ticketKeyState } from '../connections/tls/ticket-keys.ts'
+import { GenerationLine } from '../generation/generation-line.ts'
 import { Holdings } from '../generation/holdings.ts'
-import { Line } from '../generation/line.ts'
 import { States } from '../generation/states.ts'
 import { isExiting } from '../io/node/internals/process-state.ts'
 import type { System } from '../io/system/system.ts'
@@ -11,13 +11,12 @@ import { Birth } from '../new/birth.ts'
 import { Joinings } from '../new/joining/joinings.ts'
 import { Reporter } from '../notify/reporter.ts'
 import { ServiceManager } from '../notify/service-manager.ts'
-import { beforeCommit } from '../old/stage-of.ts'
 import { Succession } from '../old/succession.ts'
 import type { HandoffError } from '../terms/errors.ts'
 import type { HandoffEventBody } from '../terms/events.ts'
 import type { Settings } from '../terms/options.ts'
 import { Leadership } from './leadership.ts'
-import { Listening } from './listening.ts'
+import { Listening } from './listen/listening.ts'
 import { Restart } from './restart.ts'
 import { SelfReport } from './self-report.ts'
 
@@ -33,18 +32,18 @@ export interface Parts {
   readonly restart: Restart
   readonly manager: ServiceManager
   readonly states: States
-  readonly line: Line
+  readonly line: GenerationLine
   readonly leadership: Leadership
-  /** Whether this process serves, outside of any handoff. */
+  /** Whether this process serves, and no handoff is under way. */
   serves(): boolean
   report(event: HandoffEventBody): void
 }
 
-/** What becomes of the process itself. */
+/** Ends the process itself. */
 export interface Endings {
-  /** It will never serve. */
+  /** The process will never serve. */
   gaveUp(error: HandoffError): void
-  /** It has finished: exit hooks, then exit. */
+  /** The process has finished: runs exit hooks, then exits. */
   leave(): void
 }
 
@@ -72,26 +71,26 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     rendezvous: settings.rendezvousPath,
     onKeptPath: () => system.guardPaths?.((path) => holdsBack(path)),
   })
-  /** A path that is kept leads to another generation, unless this process is the one that serves. */
+  /** Whether a path must not be removed: it leads to another generation, unless this process serves. */
   const holdsBack = (path: string) => {
     if (!holdings.paths.has(path)) return false
     const begun = birth.state === 'serving' || birth.state === 'alone'
-    const { state } = succession
-    const accepts = begun && state !== 'commit' && beforeCommit.has(state)
+    const { state, isBeforeCommit } = succession
+    const accepts = begun && state !== 'commit' && isBeforeCommit
     const owns = (accepts && !holdings.listeners.hasReceivedAt(path)) || state === 'stopping'
-    // It dies, and its supervisor keeps the listener for the next one.
+    // This process dies, and its supervisor keeps the listener for the next one.
     const isKeptOpen = accepts && settings.statusIntervalMs !== undefined && isExiting()
     if (!owns || isKeptOpen) return true
     holdings.paths.release(path)
     return false
   }
   const optIns = new OptIns(onWarning)
-  const line = new Line(() => {
-    // It may have removed the path of a listener at its exit.
+  const line = new GenerationLine(() => {
+    // The process that ended may have removed the path of a listener.
     if (serves()) holdings.listeners.keepPaths()
     leadership.check()
   })
-  // Before the commit the old process still can; after it there is no way back.
+  // Before the commit the old process can serve on. After it there is no way back.
   const states = new States((error) => {
     if (birth.state === 'serving') onWarning(error.reason)
     else birth.fail(error)
@@ -120,7 +119,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const joinings = new Joinings({
     ...shared,
     takesConnections,
-    follow: () => {
+    listenersChanged: () => {
       manager.follow()
       holdings.closeVacated()
     },
@@ -139,7 +138,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       const releasing = [birth.succeeded() ?? [], ...joinings.succeeded()].flat()
       return releasing.length === 0 ? undefined : Promise.all(releasing)
     },
-    settled: () => manager.settled(),
+    whenAddressFree: () => manager.settled(),
     ended: (peer, error) => {
       if (error !== undefined) holdings.listeners.keepPaths()
       self.handoffEnded(error === undefined ? 'completed' : 'aborted')

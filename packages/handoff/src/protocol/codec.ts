@@ -1,21 +1,21 @@
-// Frames: u32 length, u8 type, u8 descriptor count, JSON. Pure: descriptors are whatever the caller
-// has for them.
+// Encodes and decodes frames: u32 length, u8 type, u8 descriptor count, JSON. Pure: the caller decides
+// what a descriptor is.
 //
 //   0        4      5      6
 //   ┌────────┬──────┬──────┬──────────────────────┐
 //   │ length │ type │ fds  │ JSON, `length` bytes │   big endian, as networks count
 //   └────────┴──────┴──────┴──────────────────────┘
 //
-// Descriptors ride on the first byte of their frame. A stream socket may merge frames into one
-// read or split one into many, but it never moves a descriptor before or behind its byte, so a
-// queue is enough to tell whose they are.
+// Descriptors travel with the first byte of their frame. A stream socket may merge frames into one
+// read or split one into many, but it never moves a descriptor before or behind its byte. So a queue
+// is enough to find the frame of each descriptor.
 
 import { HandoffError } from '../terms/errors.ts'
 import { type Message, type MessageType, messageTypes, readMessage } from './messages.ts'
 
 const headerBytes = 6
 
-/** Longest payload: 1 MiB. What is larger travels as a descriptor. */
+/** Longest payload: 1 MiB. A larger value travels as a descriptor. */
 export const payloadLimitBytes = 1 << 20
 
 /** Most descriptors of one frame; the kernel's cap is SCM_MAX_FD, 253 (unix(7), net/scm.h). */
@@ -26,7 +26,9 @@ const typeNames = new Map<number, MessageType>(
 )
 
 /**
- * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL when the message is larger than a frame may be.
+ * Encodes one message.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the message is larger than a frame may be.
  */
 export function encode(message: Message, descriptors = 0): Uint8Array {
   const { type, ...fields } = message
@@ -48,14 +50,16 @@ export interface Frame<Descriptor> {
   descriptors: Descriptor[]
 }
 
-/** Turns reads of any size into frames. After it threw it takes nothing more. */
+/** Turns reads of any size into frames. After an error it must not be used any more. */
 export class Decoder<Descriptor> {
   #pending: Uint8Array = new Uint8Array(0)
   readonly #descriptors: Descriptor[] = []
 
   /**
-   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL on anything that is not a frame of ours;
-   * descriptors that no frame took are then in {@link takeStrays}.
+   * Returns the frames that are complete.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL on bytes that are no frame. {@link takeStrays} then
+   * returns the descriptors that no frame took.
    */
   push(bytes: Uint8Array, descriptors: readonly Descriptor[] = []): Frame<Descriptor>[] {
     this.#descriptors.push(...descriptors)
@@ -71,7 +75,7 @@ export class Decoder<Descriptor> {
         throw violation(`${this.#descriptors.length} descriptors came for one frame`)
       }
     } catch (error) {
-      // The frames before it go nowhere either, so their descriptors are strays too.
+      // The frames before it are not returned either, so their descriptors are strays too.
       this.#descriptors.push(...frames.flatMap((frame) => frame.descriptors))
       throw error
     }
@@ -83,7 +87,7 @@ export class Decoder<Descriptor> {
     return this.#pending.length > 0
   }
 
-  /** Hands over, once, the descriptors that no frame took: the caller closes them. */
+  /** Returns, once, the descriptors that no frame took: the caller closes them. */
   takeStrays(): Descriptor[] {
     return this.#descriptors.splice(0)
   }

@@ -1,18 +1,18 @@
-// What is on offer: listener keys, the entries of a manifest, and which entry answers a request.
+// Listener keys, the entries of a manifest, and the entry that answers a request.
 
 import { type Check, flag, object, oneOf, optional, text, upTo } from '../terms/checks.ts'
 
 export type ListenerProtocol = 'tcp' | 'udp' | 'unix'
 
-/** What a server asked to listen on. */
+/** Where a server asks to listen. */
 export interface ListenerRequest {
   protocol: ListenerProtocol
   /** Literal address, or a path; absent = every address (Node's listen without a host). */
   address?: string
-  /** 0 = any free port; such a listener is found again by `name`. Always 0 for a path. */
+  /** 0 = any free port: `name` then identifies the listener. Always 0 for a path. */
   port: number
   ipv6Only: boolean
-  /** Tells listeners on port 0 apart. */
+  /** Distinguishes listeners on port 0. */
   name: string
 }
 
@@ -20,23 +20,23 @@ export interface ListenerRequest {
  * One listener of a manifest: the key that was asked for, and where the kernel put it.
  */
 export interface ManifestEntry {
-  /** What the old process asked for; the new one finds it by asking for the same. */
+  /** The key of the old process's request. The new process finds the entry by the same request. */
   key: string
   protocol: ListenerProtocol
-  /** Address or path as getsockname(2) tells it. */
+  /** Address or path, as getsockname(2) returns it. */
   address: string
   port: number
   ipv6Only: boolean
   /** Device and inode of a Unix path at its bind, as decimals; the guard of its unlink. */
   inode?: string
-  /** Whether others accept from it, too: systemd, or another worker. It must not be shut for them. */
+  /** Whether other processes accept from it too: systemd, or another worker. It must not be shut for them. */
   shared?: boolean
 }
 
 /** The key of the rendezvous socket's own entry, which no request can have. */
 export const rendezvousKey = 'rendezvous'
 
-/** The name of a listener as people and logs see it: `tcp:127.0.0.1:3000`, `unix:/run/app.sock`. */
+/** Returns the key of a request, which is also the name of the listener in logs: `tcp:127.0.0.1:3000`, `unix:/run/app.sock`. */
 export function keyOf(request: ListenerRequest): string {
   const { protocol, address, port, ipv6Only, name } = request
   if (protocol === 'unix') return `unix:${address}`
@@ -46,8 +46,8 @@ export function keyOf(request: ListenerRequest): string {
 }
 
 /**
- * The key of a listener at the place of another one of the same process: that of a worker which has
- * no place any more.
+ * Returns the key of a listener that joined another one of the same process at the same place: it came
+ * from a surplus worker.
  *
  * @param number - from 2.
  */
@@ -55,20 +55,20 @@ export function joinedKey(key: string, number: number): string {
   return `${number}@${key}`
 }
 
-/** The key of the listener that this one has joined; undefined for one that stands for itself. */
+/** Returns the key of the listener that this one has joined; undefined if it joined none. */
 export function joinedTo(key: string): string | undefined {
   return /^\d+@(.*)$/s.exec(key)?.[1]
 }
 
-/** Where a listener is, for people: its key, with the real port where any free one was asked for. */
+/** Returns where a listener is, for messages: its key, with the real port in the place of port 0. */
 export function placeOf({ key, port }: Pick<ManifestEntry, 'key' | 'port'>): string {
   if (key.startsWith('unix:')) return key
   return key.replace(/:0(\?ipv6Only)?#.*$/s, (_, only = '') => `:${port}${only}`)
 }
 
 /**
- * Finds the entry that answers a request: the one of the same key, else the one that the kernel
- * has at the very same place (the old process took port 0, or every address; the new one names it).
+ * Returns the entry that answers a request: the one of the same key, or else one at the same place.
+ * The old process may have asked for port 0 or every address, and the new one for that very place.
  */
 export function findEntry(
   entries: Iterable<ManifestEntry>,
@@ -129,7 +129,7 @@ export const manifestEntry: Check<ManifestEntry> = (value, name) => {
   return shared === true ? { ...entry, shared } : entry
 }
 
-/** The request that leads to the very place of an entry. */
+/** Returns the request for the place of an entry. */
 export function requestOf({ protocol, address, port, ipv6Only }: ManifestEntry): ListenerRequest {
   return { protocol, address, port, ipv6Only, name: '' }
 }

@@ -1,4 +1,4 @@
-// What the two processes say to each other: one type a message, and the check of what arrives.
+// The messages of the two processes: a type for each, and the check of what arrives.
 
 import {
   asObject,
@@ -18,7 +18,7 @@ import { HandoffError } from '../terms/errors.ts'
 import { type ManifestEntry, manifestEntry } from './manifest.ts'
 import { printable } from './printable.ts'
 
-/** Versions that this release speaks. Version 0 is never among them, so that tests can use it. */
+/** The versions that this release speaks. Version 0 is never one of them, so that tests can use it. */
 export const supportedVersions: readonly number[] = [1]
 
 /** Message type → its number on the wire; numbers are permanent. */
@@ -47,8 +47,8 @@ export type MessageType = keyof typeof messageTypes
 
 export interface Messages {
   /**
-   * new → old: may I take over? `accepts` names the messages that later releases added and that I
-   * know: nobody else is sent them.
+   * new → old: may I take over? `accepts` names the messages of later releases that I know. They are
+   * sent to no other process.
    */
   hello: { versions: number[]; pid: number; accepts?: string[] }
   /** old → new: no, and why. */
@@ -69,17 +69,17 @@ export interface Messages {
   /** new → old: that many entries of the manifest have arrived in all. */
   ack: { received: number }
   /**
-   * new → old: I can serve; these keys of the manifest I use, and for these of them I take
-   * connections, each key with the kinds (absent: none).
+   * new → old: I can serve. `claimed`: the keys of the manifest that I use. `takes`: the kinds of
+   * connections that I take, by key (absent: none).
    */
   ready: { claimed: string[]; takes: Record<string, string[]> }
   /** old → new: I accept no more. */
   committed: Record<never, never>
   /** old → new: no connection is left here. */
   drained: { drained: number; handedOver: number; forced: number }
-  /** new → old: I have a successor; you need not take back. */
+  /** new → old: I have a successor, or stop: do not take back any more. */
   release: Record<never, never>
-  /** either way: I gave up, and why. */
+  /** either way: I aborted, and why. */
   abort: { code: string; reason: string }
   /**
    * old → new, with descriptors: connections at a message boundary, all of one kind and behind one
@@ -89,23 +89,23 @@ export interface Messages {
   /** new → old: that many connections have arrived in all, and are mine. */
   adopted: { received: number }
   /**
-   * new → old: these connections, counted from 0 as they arrived, are closed or went on; the old
-   * process must not keep them open.
+   * new → old: these connections, numbered from 0 as they arrived, are closed or went on. The old
+   * process must close its descriptors.
    */
   ended: { numbers: number[] }
   /**
-   * old → new: a value of the application. A small one stands in `value` (bytes as base64); of a
-   * large one comes the descriptor of a file of `length` bytes instead.
+   * old → new: a value of the application. A small one is in `value` (bytes as base64). A large one
+   * comes as the descriptor of a file of `length` bytes.
    */
   state: StateMessage
   /**
-   * old → new, with descriptors: the processes of the line that may still live, the sender among
-   * them. Each descriptor is a socket on which nothing ever comes but its end, with that process.
+   * old → new, with descriptors: the processes of the line that may still live, including the sender.
+   * Each descriptor is a socket that ends with its process; no byte ever comes on it.
    */
   older: { processes: { pid: number; generation: number }[] }
   /**
-   * new → old: where connections, numbered as in `ended`, came to rest after they had been used, and
-   * with which items they would go over.
+   * new → old: connections, numbered as in `ended`, are quiescent again after they were used, and
+   * would go over with these items.
    */
   rested: { rests: RestMessage[] }
   /**
@@ -113,13 +113,13 @@ export interface Messages {
    * leaves words that the kernel keeps.
    */
   mark: Record<never, never>
-  /** old → new, after the commit: do you still answer? new → old: I do. It changes no state. */
+  /** old → new, after the commit: do you still answer? new → old: yes. It changes no state. */
   alive: Record<never, never>
 }
 
 export interface RestMessage {
   number: number
-  /** Bytes that were read from it, and written to it, since it was opened: the kernel's word. */
+  /** Bytes that were read from it, and written to it, since it was opened, by the kernel's word. */
   read: number
   written: number
   item: unknown
@@ -136,12 +136,15 @@ export interface StateMessage {
   length?: number
 }
 
-/** A message as it is sent or was received. */
-export type Message = { [T in MessageType]: { type: T } & Messages[T] }[MessageType]
+/** A message of one of these types, as it is sent or was received. */
+export type MessageOf<T extends MessageType> = { [K in T]: { type: K } & Messages[K] }[T]
+
+/** Any message. */
+export type Message = MessageOf<MessageType>
 
 /**
- * Longest reason that is taken from a peer, in characters. It becomes the message of an error, which the
- * application may print by itself: so it is made printable here.
+ * Longest reason that is taken from a peer, in characters. It becomes the message of an error, which an
+ * application may print. So it is made printable here.
  */
 const reasonLimit = 4_096
 
@@ -179,7 +182,7 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
 }
 
 /**
- * Makes a message of what arrived. Unknown fields are dropped: a later minor release may add some.
+ * Makes a message of a payload. Unknown fields are dropped: a later minor release may add some.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if a field is missing or of another type.
  */

@@ -2,12 +2,12 @@
 
 import { go, type NewEvent, type NewState, type Table } from './transitions.ts'
 
-export const newTable: Table<NewState, NewEvent> = {
+export const newTable = {
   discover: {
     absent: go('alone'),
     connected: go('discover', 'send-hello'),
     refuse: go('aborted', 'hang-up', 'give-up'),
-    // Before the manifest: a process that has one knows the older ones, and has its mark.
+    // These come before the manifest: a process that has a manifest knows the older ones and has its mark.
     older: go('discover', 'take-older'),
     mark: go('discover', 'take-mark'),
     manifest: go('receive', 'take-manifest'),
@@ -17,7 +17,7 @@ export const newTable: Table<NewState, NewEvent> = {
     eof: go('alone', 'hang-up'),
   },
   receive: {
-    // Of an old process that knows no mark.
+    // From an old process that knows no mark.
     older: go('receive', 'take-older'),
     state: go('receive', 'take-state'),
     listeners: go('receive', 'take-listeners'),
@@ -40,8 +40,8 @@ export const newTable: Table<NewState, NewEvent> = {
     abort: go('aborted', 'hang-up', 'give-up'),
     failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
     timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
-    // It died between our `ready` and its `committed`: every descriptor is here, so serve, with
-    // what came of its state.
+    // The old process died between `ready` and `committed`. Every descriptor is here, so this process
+    // serves, with the state that has come.
     eof: go('serving', 'hang-up', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
   },
   // The first generation, or one whose old process died before it could commit.
@@ -54,11 +54,11 @@ export const newTable: Table<NewState, NewEvent> = {
     connections: go('serving', 'take-connections'),
     drained: go('serving', 'note-drained'),
     succeeded: go('serving', 'send-release'),
-    // It broke the protocol after its commit. It is not needed any more, but must not take back;
-    // and it still lives, which the open channel tells.
+    // The old process broke the protocol after its commit. It must not take back, but it still lives:
+    // the channel stays open until it ends.
     abort: go('serving', 'send-release', 'turn-deaf'),
     failure: go('serving', 'send-release', 'turn-deaf'),
     eof: go('serving', 'hang-up'),
   },
   aborted: {},
-}
+} satisfies Table<NewState, NewEvent>

@@ -8,24 +8,24 @@ export type NotifyFields = Readonly<Record<string, string>>
 /** The field that carries one HandoffEvent as JSON, beside the standard ones. */
 export const eventField = 'X_HANDOFF_EVENT'
 
-/** The field that carries what an uncaught exception says, as a JSON string. */
+/** The field that carries the text of an uncaught exception, as a JSON string. */
 export const exceptionField = 'X_HANDOFF_EXCEPTION'
 
-/** The field that carries what a process that fails had written to stderr last, as a JSON string. */
+/** The field that carries the last output to stderr of a process that fails, as a JSON string. */
 export const wordsField = 'X_HANDOFF_LAST_WORDS'
 
 /**
- * The field by which a process shows that its event loop turns: `1` at an interval, or `0` for: do not expect
- * more, since this process closes its handoff or a debugger may stop it.
+ * The field by which a process shows that its event loop turns. `1` at an interval; `0` if no more will
+ * follow, since this process closes its handoff or a debugger may stop it.
  */
 export const aliveField = 'X_HANDOFF_ALIVE'
 
-/** The field that carries how long an old process stays able to take back after its commit, in microseconds. */
+/** The field that carries the length of probation, in microseconds. */
 export const probationField = 'X_HANDOFF_PROBATION_USEC'
 
 /**
- * Writes a notification. A line break would end a value early, so it becomes a space; a STATUS is for
- * people.
+ * Writes a notification. A line break would end a value early, so it becomes a space. A STATUS is made
+ * printable.
  */
 export function formatNotify(fields: NotifyFields): string {
   return Object.entries(fields)
@@ -37,7 +37,7 @@ function oneLine(value: string): string {
   return value.replace(/[\r\n]+/g, ' ')
 }
 
-/** Reads a notification. What is not `NAME=value` is skipped, as systemd does. */
+/** Reads a notification. Lines that are not `NAME=value` are skipped, as systemd does. */
 export function parseNotify(text: string): NotifyFields {
   const fields: Record<string, string> = Object.create(null)
   for (const line of text.split('\n')) {

@@ -1,9 +1,9 @@
-// The old process's half of the table: from serving to exit, and back where a handoff fails.
+// The old process's half of the table: from serving to exit, and back if a handoff fails.
 
 import { go, type OldEvent, type OldState, type Table } from './transitions.ts'
 
 /** A stop while a handoff is under way: there will be no successor. */
-const stopUnderWay = go<OldState>(
+const stopUnderWay = go(
   'stopping',
   'send-abort',
   'hang-up',
@@ -14,17 +14,17 @@ const stopUnderWay = go<OldState>(
   'start-drain',
 )
 
-export const oldTable: Table<OldState, OldEvent> = {
+export const oldTable = {
   serving: {
     connect: go('offer', 'await-hello'),
-    // A service that is stopped is not dead: the generation before must not take back.
+    // A stop is no death: the generation before must not take back.
     stop: go('stopping', 'release-old', 'shut', 'end-listening', 'close-quiescent', 'start-drain'),
   },
   offer: {
     connect: go('offer', 'refuse-busy'),
-    // The generation before is let go before anything else can serve. Were this process killed
-    // between here and its commit, a take-back there and the new process, which goes on alone, would
-    // both serve. The line goes first, so that a process that is alone knows of the older ones.
+    // The generation before is released before another process can serve. If this process were killed
+    // between here and its commit, that generation would take back, the new process would go on alone,
+    // and both would serve. The line goes first, so that a process that is alone knows the older ones.
     hello: go('send', 'send-line', 'release-old', 'send-manifest'),
     refuse: go('serving', 'refuse-peer', 'hang-up'),
     abort: go('serving', 'hang-up'),
@@ -43,7 +43,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     eof: go('serving', 'hang-up'),
     stop: stopUnderWay,
   },
-  // Nobody accepts; what comes waits in the queues. The new process begins at `committed`, not before.
+  // No process accepts; connections wait in the queues. The new process begins at `committed`.
   commit: {
     connect: go('commit', 'refuse-busy'),
     exported: go('drain', 'send-committed', 'start-probation', 'start-drain'),
@@ -65,7 +65,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     adopted: go('drain', 'note-adopted'),
     ended: go('drain', 'note-ended'),
     rested: go('drain', 'note-rested'),
-    // Probation begins anew when the new process accepts: it is not over before that (mark.ts).
+    // Probation begins anew when the new process accepts, and does not end before that (mark.ts).
     served: go('drain', 'start-probation'),
     died: go('drain'),
     drained: go('guard', 'send-drained'),
@@ -73,7 +73,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     release: go('released', 'stop-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
-    // The new process is alive, and serves, but it broke the protocol: leave it the listeners.
+    // The new process is alive and serves, but it broke the protocol: it keeps the listeners.
     failure: go('released', 'turn-deaf', 'end-listening'),
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
@@ -93,7 +93,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     adopted: go('linger', 'note-adopted'),
     ended: go('linger', 'note-ended'),
     rested: go('linger', 'note-rested'),
-    // Not the time to leave: it waits for the end of the channel, as on probation.
+    // This process does not leave now: it waits for the end of the channel, as on probation.
     died: go('drain'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
     release: go('released', 'stop-hand-over', 'end-listening'),
@@ -120,7 +120,7 @@ export const oldTable: Table<OldState, OldEvent> = {
     drained: go('exit', 'leave'),
     stop: go('stopping'),
   },
-  // Its hooks run. Whatever happens on the channel now changes nothing.
+  // The exit hooks run. No event of the channel changes that.
   exit: {
     ended: go('exit'),
     rested: go('exit'),
@@ -131,4 +131,4 @@ export const oldTable: Table<OldState, OldEvent> = {
     release: go('exit'),
     stop: go('exit'),
   },
-}
+} satisfies Table<OldState, OldEvent>

@@ -1,4 +1,4 @@
-// Makes text of other programs fit to be shown to a person: one line, and no control character.
+// Makes text of other programs printable: one line, without control characters.
 
 /** SGR of ECMA-48: colours, which messages of compilers and test runners often have. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
@@ -11,11 +11,11 @@ const breaks = /[\t ]*[\n\v\f\r\u0085\u2028\u2029]+[\t ]*/g
 const hidden = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /**
- * Returns the text as one line that a terminal or a log shows as it is: line breaks become spaces,
- * colours go, and other characters that are not seen are written as `\x1b` or `\u202e`.
+ * Returns the text as one line that a terminal or a log shows as it is. Line breaks become spaces,
+ * colours are removed, and other invisible characters are written as `\x1b` or `\u202e`.
  *
  * @remarks Any other value is returned with all its strings changed so, names of properties included.
- * Call it where text leaves for a person, not where it comes in: JSON output stays faithful.
+ * Call it when text is printed, not when it comes in: JSON output stays faithful.
  */
 export function printable<T>(value: T): T
 export function printable(value: unknown): unknown {

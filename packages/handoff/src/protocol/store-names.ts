@@ -3,16 +3,17 @@
 /** "At most 255 characters", sd_listen_fds_with_names(3). */
 const longest = 255
 
-/** A name may hold any ASCII but control characters and `:`, which would end it in LISTEN_FDNAMES. */
+/**
+ * Returns the name for a key. It may contain any ASCII but control characters and `:`, which would end it
+ * in LISTEN_FDNAMES.
+ */
 export function storeNameOf(key: string): string {
   return encodeURIComponent(key).slice(0, longest)
 }
 
 /**
- * The key that a name was made of.
- *
- * @returns undefined for a name that somebody else gave, such as the FileDescriptorName= of a
- * socket unit, and for one that was cut off.
+ * Returns the key of a name; undefined for a name of another program, such as the FileDescriptorName= of
+ * a socket unit, and for one that was cut off.
  */
 export function keyOfStoreName(name: string): string | undefined {
   if (!isStoreName(name) || name.length === longest) return undefined
@@ -23,7 +24,7 @@ export function keyOfStoreName(name: string): string | undefined {
   }
 }
 
-/** Whether a process of ours gave this name. */
+/** Whether a process of socket-handoff made this name. */
 export function isStoreName(name: string): boolean {
   return /^(\d+%40)?(tcp|udp|unix)%3A/.test(name)
 }

@@ -1,4 +1,4 @@
-// The listeners of one more old process: each finds the server here that listens at its place.
+// Gives the listeners of a surplus worker to the servers here that listen at the same places.
 
 import type { Gate } from '../../connections/gate/gate.ts'
 import { ServerGate } from '../../connections/gate/server-gate.ts'
@@ -10,7 +10,7 @@ import type { Messages } from '../../protocol/messages.ts'
 
 export class JoinedListeners {
   readonly #holdings: Holdings
-  /** Not claimed yet. */
+  /** Listeners that are not claimed yet. */
   readonly #received: { entry: ManifestEntry; fd: number }[] = []
   /** By the key that the old process has for the listener. */
   readonly #gates = new Map<string, Gate>()
@@ -20,12 +20,12 @@ export class JoinedListeners {
     this.#holdings = holdings
   }
 
-  /** Takes over a descriptor that was checked against its entry. */
+  /** Takes a listener that was checked against its entry. Owns the descriptor. */
   receive(entry: ManifestEntry, fd: number): void {
     this.#received.push({ entry, fd })
   }
 
-  /** The gate with the connections of this listener. */
+  /** Returns the gate with the connections of this listener. */
   gateOf(key: string): Gate | undefined {
     return this.#gates.get(key)
   }
@@ -48,14 +48,16 @@ export class JoinedListeners {
   /**
    * Gives each listener to the server of the same key.
    *
-   * @returns sentences about those that nothing here asks for: they are closed.
+   * @returns a warning for each that no server here claims: it is closed.
    */
   claim(): string[] {
     return this.#received.splice(0).flatMap(({ entry, fd }) => {
       const gate = this.#find(joinedTo(entry.key) ?? entry.key)
       if (gate === undefined || !this.#give(gate, entry, fd)) {
         close(fd)
-        return [`${placeOf(entry)} of the other worker is no longer listened on: nothing here can`]
+        return [
+          `closing ${placeOf(entry)} of the surplus worker: no server in this process listens there`,
+        ]
       }
       this.#gates.set(entry.key, gate)
       return []
@@ -66,7 +68,7 @@ export class JoinedListeners {
     await Promise.all(this.#joined.map((gate) => gate.open()))
   }
 
-  /** The other process keeps them. */
+  /** Closes them: the other process keeps its own. */
   drop(): void {
     for (const { fd } of this.#received.splice(0)) close(fd)
     for (const gate of this.#joined.splice(0)) {

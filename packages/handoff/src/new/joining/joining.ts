@@ -1,22 +1,20 @@
-// A process that serves takes over from one more: a worker that has no place any more.
+// Takes over from one more process, a surplus worker, in a process that serves already.
 
 import type { Holdings } from '../../generation/holdings.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import { Rendezvous } from '../../io/rendezvous/rendezvous.ts'
 import type { System } from '../../io/system/system.ts'
 import type { NewState } from '../../protocol/machine.ts'
-import type { Effects } from '../../talk/runner.ts'
+import { newStageOf } from '../../talk/stage-of.ts'
 import { deferred } from '../../terms/deferred.ts'
 import { reasonOf } from '../../terms/errors.ts'
 import type { HandoffEventBody } from '../../terms/events.ts'
+import { Intake } from '../connections/intake.ts'
 import { findOldProcess } from '../discover.ts'
-import { Intake } from '../intake.ts'
-import type { Carried } from '../old-process.ts'
-import { stageOf } from '../stage-of.ts'
-import { Takeover } from '../takeover.ts'
+import { Takeover, type TakeoverEffects } from '../takeover.ts'
 import { JoinedListeners } from './joined-listeners.ts'
 
-/** How long it may take, in milliseconds: nothing boots meanwhile, on either side. */
+/** How long it may take, in milliseconds: no program boots meanwhile, on either side. */
 const joinTimeoutMs = 10_000
 
 export interface JoiningContext {
@@ -26,18 +24,18 @@ export interface JoiningContext {
   /** Whether connections can still be served here, or go on to a successor. */
   takesConnections(): boolean
   /** The listeners of this process have changed. */
-  follow(): void
+  listenersChanged(): void
 }
 
 /**
- * The new side of one more handoff, by the same table, in a process that serves already. It has no
- * application to wait for, takes no state and no line of generations: those of this process count.
+ * The new side of one more handoff, by the same table. It waits for no application, and takes no state
+ * and no line of generations: those of this process count.
  */
 export class Joining {
   readonly #context: JoiningContext
   readonly #rendezvous: string
   readonly #takeover: Takeover
-  readonly #settled = deferred<void>()
+  readonly #ended = deferred<void>()
   readonly #listeners: JoinedListeners
   readonly #intake: Intake
   #opened: Promise<void> = Promise.resolve()
@@ -66,41 +64,42 @@ export class Joining {
   /** Resolves when this process accepts from the other's listeners too, or the other serves on. */
   run(): Promise<void> {
     const { failures } = this.#takeover
-    // Of the same supervisor.
-    const { uid } = this.#context.system
+    // Both processes have the same supervisor.
+    const { system } = this.#context
+    const { uid } = system
     this.#takeover.attempt(() => {
-      const old = findOldProcess(this.#rendezvous, { uid, allowUids: [] })
+      const old = findOldProcess(this.#rendezvous, { uid, allowUids: [] }, system)
       if (old === undefined) {
-        throw failures.make('ERR_HANDOFF_PEER_GONE', `nobody is at ${this.#rendezvous}`)
+        throw failures.make('ERR_HANDOFF_PEER_GONE', `no process answers at ${this.#rendezvous}`)
       }
       const late = () => this.#takeover.unanswered('hand over', joinTimeoutMs)
       this.#takeover.setDeadline(joinTimeoutMs, late)
       this.#takeover.connect(old)
     })
-    return this.#settled.promise
+    return this.#ended.promise
   }
 
-  /** As that of the birth: the other process need not take back any more. */
+  /** As {@link Birth.succeeded}: the other process need not take back any more. */
   succeeded(): Promise<void> | undefined {
     this.#takeover.dispatch('succeeded')
     return this.#takeover.releasing
   }
 
-  /** Gives up what is not committed yet: the other process serves on. */
+  /** Aborts, unless the other process has committed: it serves on. */
   fail(error: unknown): void {
     if (this.#takeover.state !== 'serving') this.#takeover.fail(error)
   }
 
-  /** Whether the other process may still live, for all that its channel tells. */
+  /** Whether the other process may still live: its channel has not ended. */
   get oldMayLive(): boolean {
-    return this.#takeover.hasOld
+    return this.#takeover.oldMayLive
   }
 
-  #effects(): Effects {
+  #effects(): TakeoverEffects {
     return {
-      // Not asked for.
-      'take-older': (frame) => closeAll((frame as Carried<'older'>).descriptors),
-      'take-state': (frame) => closeAll((frame as Carried<'state'>).descriptors),
+      // This process does not ask for these.
+      'take-older': (_, descriptors) => closeAll(descriptors),
+      'take-state': (_, descriptors) => closeAll(descriptors),
       'close-unclaimed': () => this.#warn(this.#listeners.claim()),
       'send-ready': () => {
         const { claimed, takes } = this.#listeners
@@ -114,13 +113,14 @@ export class Joining {
         this.#opened = this.#listeners.open()
       },
       'announce-serving': () => this.#announce(),
-      'take-connections': (frame) =>
-        this.#intake.take(frame as Carried<'connections'>, this.#opened),
+      'take-connections': (message, descriptors) =>
+        this.#intake.take(message, descriptors, this.#opened),
       'note-drained': () => {},
+      'send-release': () => this.#takeover.release(),
       'hang-up': () => {
         this.#takeover.hangUp()
         if (this.#takeover.state === 'serving') this.#endRendezvous()
-        this.#context.follow()
+        this.#context.listenersChanged()
       },
       'give-up': () => this.#giveUp(),
     }
@@ -136,28 +136,28 @@ export class Joining {
   }
 
   #announce(): void {
-    const { report, holdings, follow } = this.#context
-    const from = this.#takeover.oldName ?? { pid: 0, generation: 0 }
+    const { report, holdings, listenersChanged } = this.#context
+    const from = this.#takeover.replaces ?? { pid: 0, generation: 0 }
     this.#opened.then(
       () => {
-        this.#takeover.leave('serves')
-        follow()
+        this.#takeover.markServing()
+        listenersChanged()
         report({ type: 'joined', from, listeners: holdings.places })
-        this.#settled.resolve()
+        this.#ended.resolve()
       },
       (cause: unknown) => {
         const { failures } = this.#takeover
-        const error = failures.make('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), cause)
-        // Without a release: the other takes back.
+        const error = failures.make('ERR_HANDOFF_LISTEN_FAILED', reasonOf(cause), { cause })
+        // No release is sent: the other process takes back.
         this.#takeover.hangUp()
         this.#giveUp(error)
       },
     )
   }
 
-  /** Not before the end of the other, which may take back: then it has to be found there again. */
+  /** Closes the other process's rendezvous socket, after its end: until then it may take back. */
   #endRendezvous(): void {
-    const received = this.#takeover.receipt?.takeRendezvous()
+    const received = this.#takeover.received?.takeRendezvous()
     if (received === undefined) return
     const unused = { onConnection: (fd: number) => closeAll([fd]), onError: () => {} }
     Rendezvous.adopt(received.entry, received.fd, unused).close({ unlink: true })
@@ -166,11 +166,11 @@ export class Joining {
   #giveUp(error = this.#takeover.error): void {
     this.#takeover.clearDeadline()
     this.#listeners.drop()
-    this.#takeover.receipt?.close()
+    this.#takeover.received?.close()
     const { code, reason, serving = 'none' } = error
-    const stage = error.stage ?? stageOf(this.#takeover.state)
+    const stage = error.stage ?? newStageOf(this.#takeover.state)
     this.#context.report({ type: 'aborted', stage, code, message: reason, serving })
-    this.#settled.resolve()
+    this.#ended.resolve()
   }
 
   #warn(messages: readonly string[]): void {

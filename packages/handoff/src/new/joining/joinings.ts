@@ -1,4 +1,4 @@
-// All that a process takes over beside its own line: one worker after the other.
+// Takes over from surplus workers, one after the other, beside this process's own line.
 
 import { HandoffError } from '../../terms/errors.ts'
 import { Joining, type JoiningContext } from './joining.ts'
@@ -18,7 +18,7 @@ export class Joinings {
 
   /**
    * Takes over from each process that answers at one of these paths. A successor has to wait
-   * meanwhile: what is joined after it was told of the listeners would be lost to it.
+   * meanwhile: it would not get the listeners that are joined after its manifest.
    */
   async run(rendezvous: readonly string[]): Promise<void> {
     if (rendezvous.length === 0) return
@@ -38,12 +38,12 @@ export class Joinings {
     return this.#joinings.some((joining) => joining.oldMayLive)
   }
 
-  /** This process ends: what is not committed yet stays where it is. */
+  /** Fails those that are not committed yet, since this process ends: the other processes serve on. */
   stop(): void {
     for (const joining of this.#joinings) joining.fail(stopping())
   }
 
-  /** As that of the birth, for each of them. */
+  /** As {@link Joining.succeeded}, for each of them. */
   succeeded(): Promise<void>[] {
     return this.#joinings.flatMap((joining) => joining.succeeded() ?? [])
   }

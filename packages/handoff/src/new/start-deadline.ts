@@ -1,0 +1,56 @@
+// How long a process may take to start, and the error that explains why it is late.
+
+import type { System, Timer } from '../io/system/system.ts'
+import type { HandoffError } from '../terms/errors.ts'
+import type { StateImports } from './state/state-imports.ts'
+import type { Takeover } from './takeover.ts'
+
+/** How much earlier than the old process this one fails if a listener is missing, in milliseconds. */
+const mostHeadStartMs = 500
+
+export class StartDeadline {
+  readonly #system: System
+  readonly #takeover: Takeover
+  readonly #imports: StateImports
+  /** Returns why the application is not ready yet, if it knows. */
+  explainDelay: () => string | undefined = () => undefined
+  /** Checks, before the old process gives up, whether a listener is missing. */
+  #missingCheck: Timer | undefined
+
+  constructor(system: System, takeover: Takeover, imports: StateImports) {
+    this.#system = system
+    this.#takeover = takeover
+    this.#imports = imports
+  }
+
+  /** Begins to count. The old process waits as long for `ready`. */
+  begin(ms: number): void {
+    this.#takeover.setDeadline(ms, () => this.#lateError(ms))
+    // The old process is to receive the reason before its own deadline.
+    const checkMs = ms - Math.min(mostHeadStartMs, ms / 10)
+    this.#missingCheck = this.#system.timer(checkMs, () => this.#failIfMissing(), true)
+  }
+
+  /** The application is ready, or the start has failed. */
+  cancelMissingCheck(): void {
+    this.#missingCheck?.cancel()
+  }
+
+  #lateError(ms: number): HandoffError {
+    const { failures, state } = this.#takeover
+    const { late } = this.#imports
+    if (late !== undefined) return failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
+    if (state === 'discover') return this.#takeover.unanswered('answer', ms)
+    if (state === 'receive') return this.#takeover.unanswered('send its listeners', ms)
+    const reason = `the program was not ready within ${ms / 1000} s`
+    return failures.make('ERR_HANDOFF_TIMEOUT', reason)
+  }
+
+  /** Fails the start of an application that does not listen on all that it has to. */
+  #failIfMissing(): void {
+    const { state, failures } = this.#takeover
+    const missing = state === 'adopt' ? this.explainDelay() : undefined
+    if (missing === undefined) return
+    this.#takeover.fail(failures.make('ERR_HANDOFF_LISTENER_MISSING', missing))
+  }
+}

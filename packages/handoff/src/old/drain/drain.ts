@@ -1,0 +1,132 @@
+// Stage drain, old side: connections finish here or go over, before the deadline.
+
+import type { Gate } from '../../connections/gate/gate.ts'
+import type { Holdings } from '../../generation/holdings.ts'
+import type { System, Timer } from '../../io/system/system.ts'
+import type { Message, Messages } from '../../protocol/messages.ts'
+import type { Peer } from '../../talk/peer.ts'
+import type { DrainCounts, Fates } from '../../terms/fates.ts'
+import { HandOver } from './hand-over.ts'
+
+export interface DrainHandlers {
+  /** No connection is left. */
+  onDrained(fates: Fates): void
+  /** The connections that were quiescent at the start have gone over. */
+  onRest(): void
+  onWarning(message: string): void
+}
+
+export class Drain {
+  readonly #holdings: Holdings
+  readonly #system: System
+  readonly #timeoutMs: number
+  readonly #handlers: DrainHandlers
+  readonly #undoNotices: (() => void)[] = []
+  #handOver: HandOver | undefined
+  #deadline: Timer | undefined
+  #ended = false
+
+  constructor(holdings: Holdings, system: System, timeoutMs: number, handlers: DrainHandlers) {
+    this.#holdings = holdings
+    this.#system = system
+    this.#timeoutMs = timeoutMs
+    this.#handlers = handlers
+  }
+
+  /** Passes connections to the new process; undefined if that takes none. */
+  get handOver(): HandOver | undefined {
+    return this.#handOver
+  }
+
+  /**
+   * Begins, once the gates are shut. Quiescent connections go to the new process if it takes any;
+   * without a successor they are closed.
+   *
+   * @param takes - the kinds of connections that the new process takes, by listener key.
+   */
+  start(peer: Peer<'old'> | undefined, takes: Messages['ready']['takes'] | undefined): void {
+    const handOver = peer && takes && this.#handOverTo(peer, takes)
+    this.#handOver = handOver
+    this.#giveNotice((gate) => !handOver?.covers(gate))
+    if (handOver !== undefined) this.#dismiss(handOver)
+    this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
+    handOver?.start()
+    this.check()
+    if (handOver === undefined) this.#handlers.onRest()
+  }
+
+  /** Call this when a gate has no connection left or was closed, or when connections went over. */
+  check(): void {
+    if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
+    this.#end()
+    this.#handlers.onDrained(this.#holdings.fates.latestDrain)
+  }
+
+  /** Passes no further connections to the new process: the rest finishes here. */
+  stopHandOver(): void {
+    const handOver = this.#handOver
+    if (handOver === undefined || this.#ended) return
+    handOver.stop()
+    this.#giveNotice((gate) => handOver.covers(gate))
+  }
+
+  /** As {@link stopHandOver}, since the channel has ended. */
+  endHandOver(): void {
+    this.stopHandOver()
+    this.#handOver?.end()
+  }
+
+  /** Ends notices and deadline, since this process serves again. */
+  cancel(): void {
+    if (!this.#ended) this.#end()
+  }
+
+  #handOverTo(peer: Peer<'old'>, takes: Messages['ready']['takes']): HandOver {
+    const { onRest, onWarning } = this.#handlers
+    let began = true
+    return new HandOver(peer, this.#holdings, takes, {
+      onChange: () => this.check(),
+      onRest: () => {
+        if (began) onRest()
+        began = false
+      },
+      onError: (error) => {
+        onWarning(`connections stay here until they end: ${error.message}`)
+        this.stopHandOver()
+      },
+    })
+  }
+
+  #giveNotice(filter: (gate: Gate) => boolean): void {
+    for (const gate of this.#holdings.busy) {
+      const undo = filter(gate) ? gate.connections?.closeWithResponse() : undefined
+      if (undo !== undefined) this.#undoNotices.push(undo)
+    }
+  }
+
+  #dismiss(handOver: HandOver): void {
+    for (const gate of this.#holdings.gates) {
+      const undo = gate.connections?.closeWebSockets(this.#timeoutMs, handOver.kinds(gate))
+      if (undo !== undefined) this.#undoNotices.push(undo)
+    }
+  }
+
+  #force(): void {
+    this.endHandOver()
+    for (const gate of this.#holdings.busy) gate.connections?.forceClose()
+    // Each gate reports when its last connection has ended.
+    this.check()
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#deadline?.cancel()
+    this.#handOver?.end()
+    for (const undo of this.#undoNotices.splice(0)) undo()
+  }
+}
+
+/** Returns the message for the new process. Connections that were closed after notice count as drained. */
+export function drainedMessage({ drained, handedOver, closed, forced }: DrainCounts): Message {
+  return { type: 'drained', drained: drained + closed, handedOver, forced }
+}

@@ -1,0 +1,210 @@
+// Stage drain, old side: passes connections to the new process, each as soon as it is quiescent.
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Gate } from '../../connections/gate/gate.ts'
+import { responseFinished } from '../../connections/http/rest-reporter.ts'
+import type { Departing, Mover } from '../../connections/moving/mover.ts'
+import type { Holdings } from '../../generation/holdings.ts'
+import { closeAll } from '../../io/channel/wire.ts'
+import { type Progress, readProgress } from '../../io/native/many-connections.ts'
+import { descriptorLimit } from '../../protocol/codec.ts'
+import type { Messages } from '../../protocol/messages.ts'
+import type { Peer } from '../../talk/peer.ts'
+import { HandoffError } from '../../terms/errors.ts'
+import type { CountedKind } from '../../terms/fates.ts'
+import { batchesInFlight } from '../offer/listener-batches.ts'
+import { HandedOverConnections } from './handed-over.ts'
+
+/** A batch in flight, and the mover that it came from. */
+interface Flight {
+  mover: Mover
+  batch: Departing[]
+  /** How much was read from and written to each connection of the batch. */
+  progress: (Progress | undefined)[]
+}
+
+export class HandOver {
+  readonly #peer: Peer<'old'>
+  readonly #holdings: Holdings
+  readonly #takes: Messages['ready']['takes']
+  readonly #onChange: () => void
+  readonly #onRest: () => void
+  readonly #onError: (error: Error) => void
+  /** Batches without an ack. Their descriptors are this process's. */
+  readonly #inFlight: Flight[] = []
+  readonly #handedOver = new HandedOverConnections()
+  #acked = 0
+  #scheduled = false
+  #stopped = false
+
+  /** @param takes - the kinds of connections that the new process takes, by listener key. */
+  constructor(
+    peer: Peer<'old'>,
+    holdings: Holdings,
+    takes: Messages['ready']['takes'],
+    handlers: { onChange: () => void; onRest: () => void; onError: (error: Error) => void },
+  ) {
+    this.#peer = peer
+    this.#holdings = holdings
+    this.#takes = takes
+    this.#onChange = handlers.onChange
+    this.#onRest = handlers.onRest
+    this.#onError = handlers.onError
+  }
+
+  /** How many connections are sent and not acked yet. */
+  get pending(): number {
+    return this.#inFlight.reduce((sum, { batch }) => sum + batch.length, 0)
+  }
+
+  /** Whether no further connections go over. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Whether HTTP connections behind this gate go over, so that they need no notice. */
+  covers(gate: Gate): boolean {
+    return this.kinds(gate).includes('http')
+  }
+
+  /** The kinds of connections behind this gate that go over. */
+  kinds(gate: Gate): CountedKind[] {
+    return this.#moversOf(gate).map(({ kind }) => kind)
+  }
+
+  start(): void {
+    subscribe(responseFinished, this.recheck)
+    // A response that the application ends because of the drain still looks as if it were finished.
+    this.recheck()
+  }
+
+  /**
+   * Notes that the new process has a batch. This process keeps its descriptors for a take-back.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the new process acks what was not sent.
+   */
+  noteAdopted({ received }: Messages['adopted']): void {
+    const sent = this.#acked + this.pending
+    // It stays pending until it is counted: the drain may wait for this batch alone.
+    const [flight] = this.#inFlight
+    for (const departing of flight?.batch ?? []) departing.complete()
+    if (flight !== undefined) {
+      this.#holdings.fates.add('handedOver', flight.mover.kind, flight.batch.length)
+    }
+    this.#inFlight.shift()
+    if (flight === undefined || received !== this.#acked + flight.batch.length) {
+      // After a wrong ack the new process may have read: two processes must not read one stream.
+      if (flight !== undefined) closeAll(descriptorsOf(flight))
+      throw new HandoffError(
+        'ERR_HANDOFF_PROTOCOL',
+        `cannot hand over connections: the peer acks ${received} of ${sent} sent`,
+        { stage: 'drain', serving: 'new' },
+      )
+    }
+    this.#acked = received
+    flight.batch.forEach((departing, index) => {
+      this.#handedOver.add(flight.mover, departing, flight.progress[index])
+    })
+    this.#sendQuiescent()
+    this.#onChange()
+  }
+
+  /** Sends no further connections; those in flight still go over. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    unsubscribe(responseFinished, this.recheck)
+    for (const gate of this.#holdings.gates) gate.connections?.stopMoving()
+  }
+
+  /** Notes that the new process has closed connections, or handed them on. */
+  noteEnded({ numbers }: Messages['ended']): void {
+    this.#handedOver.noteEnded(numbers)
+  }
+
+  /**
+   * Notes that connections are quiescent again in the new process.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL.
+   */
+  noteRested({ rests }: Messages['rested']): void {
+    for (const rest of rests) this.#handedOver.noteRested(rest)
+  }
+
+  /** Closes the descriptors of connections that went over: there will be no take-back any more. */
+  release(): void {
+    this.#handedOver.close()
+  }
+
+  /** Serves connections here again that the new process, which died, left quiescent. */
+  takeBack(): { back: number; closed: number } {
+    this.end()
+    return this.#handedOver.takeBack(this.#holdings.fates)
+  }
+
+  /**
+   * Serves batches without an ack here again, since the channel has ended. The new process has not
+   * touched them: it acks before it reads.
+   */
+  end(): void {
+    this.stop()
+    for (const flight of this.#inFlight.splice(0)) serveAgain(flight)
+  }
+
+  /** Looks for quiescent connections a turn later: a server is the last to learn that a response is finished. */
+  readonly recheck = () => {
+    if (this.#scheduled || this.#stopped) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#sendQuiescent()
+    })
+  }
+
+  #sendQuiescent(): void {
+    if (this.#stopped) return
+    for (const gate of this.#holdings.gates) {
+      for (const mover of this.#moversOf(gate)) {
+        while (this.#inFlight.length < batchesInFlight) {
+          const batch = mover.take(descriptorLimit)
+          if (batch.length === 0) break
+          this.#send(gate, { mover, batch, progress: readProgress(batch.map(({ fd }) => fd)) })
+        }
+      }
+    }
+    if (this.#inFlight.length === 0) this.#onRest()
+  }
+
+  #moversOf({ held, connections }: Gate): Mover[] {
+    const { key } = held.entry
+    const kinds = (Object.hasOwn(this.#takes, key) ? this.#takes[key] : undefined) ?? []
+    return (connections?.movers ?? []).filter(({ kind }) => kinds.includes(kind))
+  }
+
+  #send(gate: Gate, flight: Flight): void {
+    const { mover, batch } = flight
+    this.#inFlight.push(flight)
+    const { key } = gate.held.entry
+    const items = batch.map(({ item }) => item)
+    this.#peer
+      .sendBatch({ type: 'connections', key, kind: mover.kind, items }, descriptorsOf(flight))
+      .catch((error: Error) => this.#fail(flight, error))
+  }
+
+  /** The kernel did not take a batch (ETOOMANYREFS, EMFILE): its connections stay here. */
+  #fail(flight: Flight, error: Error): void {
+    const index = this.#inFlight.indexOf(flight)
+    if (index < 0) return
+    this.#inFlight.splice(index, 1)
+    serveAgain(flight)
+    this.#onError(error)
+  }
+}
+
+function descriptorsOf({ batch }: Flight): number[] {
+  return batch.map(({ fd }) => fd)
+}
+
+function serveAgain({ batch }: Flight): void {
+  for (const departing of batch) departing.serveAgain()
+}

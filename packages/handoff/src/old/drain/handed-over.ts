@@ -1,0 +1,92 @@
+// Keeps descriptors of connections that went over, in case the new process dies.
+
+import type { Departing, Mover } from '../../connections/moving/mover.ts'
+import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
+import { close } from '../../io/native/descriptors.ts'
+import { type Progress, readProgress } from '../../io/native/many-connections.ts'
+import type { RestMessage } from '../../protocol/messages.ts'
+
+interface HandedOver {
+  mover: Mover
+  fd: number
+  item: unknown
+  /** How much was read and written when it was last quiescent, here or in the new process. */
+  progress: Progress | undefined
+}
+
+/**
+ * @remarks While this process keeps a descriptor, a close by the new process does not end the connection.
+ * So the new process reports each end, and this process closes its descriptor then.
+ */
+export class HandedOverConnections {
+  /** By their number in the order in which they went over. */
+  readonly #connections = new Map<number, HandedOver>()
+  #count = 0
+  #closed = false
+
+  /** Adds a connection that went over. Owns the descriptor. */
+  add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
+    // The ack of a batch may come after the release.
+    if (this.#closed) close(fd)
+    else this.#connections.set(this.#count, { mover, fd, item, progress })
+    this.#count += 1
+  }
+
+  /** The new process has closed these connections, or handed them on. Unknown numbers are skipped. */
+  noteEnded(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const connection = this.#connections.get(number)
+      if (connection !== undefined) close(connection.fd)
+      this.#connections.delete(number)
+    }
+  }
+
+  /**
+   * The new process has used a connection, and has answered all that it read from it.
+   *
+   * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if its item is not one of its kind.
+   */
+  noteRested({ number, read, written, item }: RestMessage): void {
+    const connection = this.#connections.get(number)
+    // For other kinds only the new process knows what happened to them while they were used.
+    if (connection?.mover.checkItem === undefined) return
+    connection.mover.checkItem(item)
+    connection.item = item
+    connection.progress = { read, written }
+  }
+
+  /** Closes all descriptors: there will be no take-back any more. */
+  close(): void {
+    this.#closed = true
+    this.noteEnded([...this.#connections.keys()])
+  }
+
+  /**
+   * Serves connections here again, since the new process died: those that it neither read from nor
+   * wrote to since they were last quiescent. It closes the others, whose progress is not known.
+   *
+   * @returns how many came back and how many were closed.
+   */
+  takeBack(fates: FateCounter): { back: number; closed: number } {
+    let back = 0
+    const all = [...this.#connections.values()]
+    this.#connections.clear()
+    const now = readProgress(all.map(({ fd }) => fd))
+    for (const [index, { mover, fd, item, progress }] of all.entries()) {
+      if (isAtRest(progress, now[index])) {
+        mover.adopt([{ fd, item }])
+        fates.add('takenBack', mover.kind)
+        back += 1
+      } else {
+        close(fd)
+        fates.add('closed', mover.kind)
+      }
+    }
+    return { back, closed: all.length - back }
+  }
+}
+
+function isAtRest(then: Progress | undefined, now: Progress | undefined): boolean {
+  if (then === undefined || now === undefined) return false
+  return then.read === now.read && then.written === now.written
+}

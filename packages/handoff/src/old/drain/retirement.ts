@@ -1,0 +1,116 @@
+// How this process stops serving, old side: it shuts its gates, drains, and serves again if it must.
+
+import type { System } from '../../io/system/system.ts'
+import type { Messages } from '../../protocol/messages.ts'
+import type { Peer } from '../../talk/peer.ts'
+import type { HandoffError } from '../../terms/errors.ts'
+import { countsOf, type DrainCounts } from '../../terms/fates.ts'
+import type { Settings } from '../../terms/options.ts'
+import { plural } from '../../terms/plural.ts'
+import { Drain } from './drain.ts'
+import type { HandOver } from './hand-over.ts'
+import { TakeBack, type TakeBackContext } from './take-back.ts'
+
+export interface RetirementContext extends TakeBackContext {
+  readonly system: System
+  readonly settings: Settings
+  /** Every quiescent connection has gone over: the supervisor may want a new status. */
+  progress(): void
+}
+
+export class Retirement {
+  readonly #context: RetirementContext
+  readonly #onDrained: (counts: DrainCounts) => void
+  readonly #takeBack: TakeBack
+  #ready: Messages['ready'] | undefined
+  #drain: Drain | undefined
+
+  /** @param onDrained - no connection is left. */
+  constructor(context: RetirementContext, onDrained: (counts: DrainCounts) => void) {
+    this.#context = context
+    this.#onDrained = onDrained
+    this.#takeBack = new TakeBack(context)
+  }
+
+  /** Passes connections to the new process; undefined unless one takes some. */
+  get handOver(): HandOver | undefined {
+    return this.#drain?.handOver
+  }
+
+  /**
+   * Stops accepting.
+   *
+   * @param ready - what the new process reported, if there is one.
+   */
+  shut(ready: Messages['ready'] | undefined): void {
+    const { rendezvous, gates, fates } = this.#context.holdings
+    fates.start()
+    rendezvous?.shut()
+    for (const gate of gates) gate.shut()
+    this.#ready = ready
+  }
+
+  /** Accepts again: the handoff aborts before the commit. */
+  reopen(): void {
+    this.#takeBack.reopen()
+  }
+
+  /** Closes what the new process does not use: that is about to accept. */
+  commit(): void {
+    if (this.#ready !== undefined) this.#takeBack.drop(new Set(this.#ready.claimed))
+  }
+
+  /** Begins to drain. Without a peer there is no successor. */
+  drain(peer: Peer<'old'> | undefined): void {
+    const { holdings, system, settings, report, progress } = this.#context
+    const detail = `${plural(holdings.connections, 'connection')} to finish`
+    report({ type: 'stage', stage: 'drain', detail })
+    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, {
+      onDrained: (fates) => {
+        const counts = countsOf(fates)
+        report({ type: 'drained', counts, fates })
+        this.#onDrained(counts)
+      },
+      onRest: () => progress(),
+      onWarning: (message) => report({ type: 'warning', message }),
+    })
+    this.#drain.start(peer, this.#ready?.takes)
+  }
+
+  /** Ends the drain if no connection is left. */
+  checkDrained(): void {
+    this.#drain?.check()
+  }
+
+  /** No further connections go over: what is left finishes here. */
+  stopHandOver(): void {
+    this.#drain?.stopHandOver()
+  }
+
+  /** As {@link stopHandOver}; what the new process has not acked is served here again. */
+  endHandOver(): void {
+    this.#drain?.endHandOver()
+  }
+
+  closeQuiescent(): void {
+    const { holdings, settings } = this.#context
+    for (const gate of holdings.gates) gate.connections?.closeQuiescent(settings.drainTimeoutMs)
+  }
+
+  /** The new process died after the commit: this one accepts again, on the same queues. */
+  takeBack(error: HandoffError): void {
+    const drain = this.#drain
+    this.#drain = undefined
+    this.#takeBack.resume(drain, error)
+  }
+
+  /**
+   * Closes all listeners: there will be no take-back any more.
+   *
+   * @param unlink - whether paths are removed, since no other process holds the listeners.
+   */
+  endListening(unlink: boolean): void {
+    this.handOver?.release()
+    this.#context.holdings.endListening(unlink)
+  }
+}
