@@ -5,23 +5,18 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Role, table } from '../packages/handoff/src/protocol/machine.ts'
+import { betweenMarkers, markdownTable } from './generated.ts'
 
 /** State → event → what it does. */
 type Rows = Readonly<
   Record<string, Readonly<Record<string, { to: string; effects: readonly string[] }>>>
 >
 
-const begin = '<!-- generated: machine -->'
-const end = '<!-- /generated -->'
 const page = fileURLToPath(new URL('../docs/protocol.md', import.meta.url))
 
 /** The page with what lies between its markers written anew. */
 export function withMachine(text: string): string {
-  const from = text.indexOf(begin)
-  const to = text.indexOf(end, from)
-  if (from < 0 || to < 0) throw new Error(`cannot write ${page}: it has no ${begin} … ${end}`)
-  const machine = `${section('new')}\n\n${section('old')}`
-  return `${text.slice(0, from)}${begin}\n\n${machine}\n\n${text.slice(to)}`
+  return betweenMarkers(text, 'machine', `${section('new')}\n\n${section('old')}`)
 }
 
 function section(role: Role): string {
@@ -48,23 +43,6 @@ function effects(rows: Rows): string {
     })
   })
   return markdownTable(['in', 'on', 'to', 'effects, in this order'], lines)
-}
-
-/** Padded, as biome formats tables: so the page stays what this writes. */
-function markdownTable(head: readonly string[], lines: readonly string[][]): string {
-  const widths = head.map((_, i) =>
-    Math.max(...[head, ...lines].map((line) => line[i]?.length ?? 0)),
-  )
-  const row = (cells: readonly string[], fill = ' ') =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(' | ')} |`
-  return [
-    row(head),
-    row(
-      head.map(() => ''),
-      '-',
-    ),
-    ...lines.map((line) => row(line)),
-  ].join('\n')
 }
 
 function names(events: readonly [string, unknown][]): string {

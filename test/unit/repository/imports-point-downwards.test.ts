@@ -4,47 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { floors, rooms, usedBy } from '../../support/rooms.ts'
 
 const root = fileURLToPath(new URL('../../../packages/handoff/src', import.meta.url))
 const pluginRoot = fileURLToPath(new URL('../../../packages/fastify-plugin/src', import.meta.url))
-
-/**
- * Which rooms a room may use. A room is a folder of `src`, with the rooms in it; the three doors of the
- * package are files.
- */
-const uses: Readonly<Record<string, string>> = {
-  'index.ts': 'process old generation connections io words protocol terms',
-  'channel.ts': 'io',
-  'register.ts': 'preload',
-  cli: 'supervisor io words protocol terms',
-  supervisor: 'notify io words protocol terms',
-  preload: 'process io protocol terms',
-  process: 'old new notify generation connections io protocol terms',
-  // The two sides never import each other: they meet on the wire.
-  old: 'talk generation connections io protocol terms',
-  new: 'talk generation connections io protocol terms',
-  talk: 'io protocol terms',
-  generation: 'connections io protocol terms',
-  connections: 'io protocol terms',
-  notify: 'io words protocol terms',
-  io: 'protocol terms',
-  words: 'protocol terms',
-  protocol: 'terms',
-  terms: '',
-}
-
-/** The rooms of a room, from the top floor down: each may use those after it. `.` has the files beside them. */
-const floors: Readonly<Record<string, string>> = {
-  cli: '. commands client doctor native text',
-  supervisor:
-    '. watch control fleet worker worker/start worker/stop place text processes registry program',
-  preload: '. readiness',
-  process: '. listen',
-  new: 'joining . connections state listeners',
-  old: '. drain offer',
-  connections: 'gate . tls http raw websocket moving tracking',
-  io: 'rendezvous listeners channel hooks system files node node/internals native',
-}
 
 /** A room opens on at most so many doors: files, and rooms in it. */
 const mostDoors = 17
@@ -101,7 +64,7 @@ function linesWith(pattern: RegExp, except?: string): string[] {
 test('every file lives in a room of the table', () => {
   const homeless = files.filter((file) => {
     const { room, floor } = placeOf(file)
-    return !(room in uses) || floor < 0
+    return !(room in rooms) || floor < 0
   })
   expect(homeless).toEqual([])
   expect(internal.length).toBeGreaterThan(files.length)
@@ -110,7 +73,7 @@ test('every file lives in a room of the table', () => {
 test('imports follow the table', () => {
   const forbidden = internal.filter(({ from, to }) => {
     const [above, below] = [placeOf(from), placeOf(to)]
-    if (above.room !== below.room) return !uses[above.room]?.split(' ').includes(below.room)
+    if (above.room !== below.room) return !usedBy(above.room).includes(below.room)
     return above.floor > below.floor
   })
   expect(forbidden.map(show)).toEqual([])
@@ -118,10 +81,9 @@ test('imports follow the table', () => {
 
 test('the table has no arrow that no import needs', () => {
   const used = new Set(internal.map(({ from, to }) => `${placeOf(from).room} ${placeOf(to).room}`))
-  const idle = Object.entries(uses).flatMap(([room, targets]) =>
-    targets
-      .split(' ')
-      .filter((target) => target !== '' && !used.has(`${room} ${target}`))
+  const idle = Object.keys(rooms).flatMap((room) =>
+    usedBy(room)
+      .filter((target) => !used.has(`${room} ${target}`))
       .map((target) => `${room} → ${target}`),
   )
   expect(idle).toEqual([])
