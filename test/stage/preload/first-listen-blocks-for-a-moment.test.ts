@@ -1,5 +1,7 @@
 // A program's first listen blocks its thread until the listeners have come; not for an old process that hangs.
 
+import { chmodSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
 import { ask, whereIs } from '../support/clients.ts'
@@ -60,4 +62,18 @@ test('no old process: nothing is waited for', async () => {
   const next = openPlace().generation()
   expect(next.handoff.startNow()).toBeUndefined()
   expect(next.handoff.generation).toBe(1)
+})
+
+test('a start that fails at once throws: the program gets the error from its first listen', async () => {
+  const place = openPlace()
+  const peer = place.oldPeer()
+  const directory = dirname(place.path('rendezvous.sock'))
+  // Anybody could have put the socket there.
+  chmodSync(directory, 0o777)
+  const next = place.generation()
+  expect(() => next.handoff.startNow()).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_RENDEZVOUS_UNSAFE' }),
+  )
+  chmodSync(directory, 0o700)
+  peer.die()
 })

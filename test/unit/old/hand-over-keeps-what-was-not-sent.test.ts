@@ -1,0 +1,76 @@
+// A batch of connections that the kernel does not take stays here, and is served here once.
+
+import { expect, onTestFinished, test } from 'vitest'
+import type { Departing, Mover } from '../../../packages/handoff/src/connections/moving/mover.ts'
+import type { Holdings } from '../../../packages/handoff/src/generation/holdings.ts'
+import { dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
+import { HandOver } from '../../../packages/handoff/src/old/drain/hand-over.ts'
+import { HandedOverConnections } from '../../../packages/handoff/src/old/drain/handed-over.ts'
+import type { Peer } from '../../../packages/handoff/src/talk/peer.ts'
+import { openFiles } from '../../support/scratch.ts'
+
+const key = 'tcp:*:80'
+
+/** A mover with one connection at rest, and what became of it. */
+function mover() {
+  const became: string[] = []
+  const [fd = -1] = openFiles(1)
+  const departing: Departing = {
+    fd,
+    item: null,
+    complete: () => void became.push('gone'),
+    serveAgain: () => void became.push('served again'),
+  }
+  const batches = [[departing]]
+  const made = { kind: 'http', take: () => batches.shift() ?? [], settle: () => {} }
+  return { made: made as unknown as Mover, became, departing }
+}
+
+function handOver(send: () => Promise<void>) {
+  const { made, became } = mover()
+  const errors: Error[] = []
+  const gate = { held: { entry: { key } }, connections: { movers: [made], stopMoving: () => {} } }
+  const holdings = { gates: new Set([gate]), tally: { add: () => {} } }
+  const peer = { sendBatch: send } as unknown as Peer<'old'>
+  const takes = { [key]: ['http'] }
+  const hand = new HandOver(peer, holdings as unknown as Holdings, takes as never, {
+    onChange: () => {},
+    onRest: () => {},
+    onError: (error) => void errors.push(error),
+  })
+  onTestFinished(() => hand.stop())
+  hand.start()
+  return { hand, became, errors }
+}
+
+test('it is served here again, and the error is reported', async () => {
+  const { hand, became, errors } = handOver(() => Promise.reject(new Error('ETOOMANYREFS')))
+  await expect.poll(() => errors.map(({ message }) => message)).toEqual(['ETOOMANYREFS'])
+  expect(became).toEqual(['served again'])
+  expect(hand.pending).toBe(0)
+})
+
+test('once, if the channel has ended before the kernel says so', async () => {
+  let refuse = (_: Error) => {}
+  const sent = new Promise<void>((_, reject) => {
+    refuse = reject
+  })
+  const { hand, became, errors } = handOver(() => sent)
+  await expect.poll(() => hand.pending).toBe(1)
+  hand.end()
+  expect(became).toEqual(['served again'])
+  refuse(new Error('ETOOMANYREFS'))
+  await sent.catch(() => {})
+  expect(became).toEqual(['served again'])
+  expect(errors).toEqual([])
+})
+
+test('one of which the kernel does not say what was read is closed at a take-back', () => {
+  const { made, departing } = mover()
+  const handedOver = new HandedOverConnections()
+  const counts: string[] = []
+  handedOver.add(made, { ...departing, fd: dup(departing.fd) }, undefined)
+  const tally = { add: (fate: string) => void counts.push(fate) }
+  expect(handedOver.takeBack(tally as never)).toEqual({ back: 0, closed: 1 })
+  expect(counts).toEqual(['closed'])
+})

@@ -1,0 +1,103 @@
+// The peer object: what is sent, read and closed at the ends of one channel.
+
+import { Channel } from 'socket-handoff/channel'
+import { expect, onTestFinished, test } from 'vitest'
+import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
+import { Wire } from '../../../packages/handoff/src/io/channel/wire.ts'
+import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
+import type { Frame } from '../../../packages/handoff/src/protocol/codec.ts'
+import { type MarkNews, noMark } from '../../../packages/handoff/src/protocol/mark.ts'
+import { Peer } from '../../../packages/handoff/src/talk/peer.ts'
+import { openFiles } from '../../support/scratch.ts'
+import { until } from '../../support/until.ts'
+
+/** A peer as the old process has it, and the wire of the new process. */
+function pair() {
+  const [here, there] = Channel.pair()
+  const peer = new Peer('old', new Wire(here), realSystem)
+  const other = new Wire(there)
+  const frames: Frame<number>[] = []
+  const state = { hasEnded: false }
+  other.start({
+    onFrame: (frame) => void frames.push(frame),
+    onEnd: () => {
+      state.hasEnded = true
+    },
+  })
+  onTestFinished(() => {
+    peer.close()
+    other.close()
+  })
+  const types = () => frames.map(({ message }) => message.type)
+  return { peer, other, frames, types, state }
+}
+
+test('its name has the pid once the kernel has told it', () => {
+  const { peer } = pair()
+  expect(peer.name).toBe('the new process')
+  expect(peer.identify().pid).toBe(process.pid)
+  expect(peer.name).toBe(`the new process (pid ${process.pid})`)
+  const [here] = Channel.pair()
+  const old = new Peer('new', new Wire(here), realSystem)
+  expect(old.name).toBe('the old process')
+  old.close()
+})
+
+test('a send that the kernel refuses is reported to those who ask, and ends no process otherwise', async () => {
+  const { peer, types } = pair()
+  const [fd = -1] = openFiles(1)
+  const tooMany = Array.from({ length: 300 }, () => fd)
+  await expect(peer.sendOrThrow({ type: 'mark' }, tooMany)).rejects.toThrow('too large')
+  await peer.send({ type: 'mark' }, tooMany)
+  await peer.send({ type: 'committed' })
+  await until('the next message comes', () => types().length > 0)
+  expect(types()).toEqual(['committed'])
+  // What failed is over: it delays no close.
+  peer.closeOnceSent()
+})
+
+test('a batch is sent like a message, and not at all by a peer that is mute or closed', async () => {
+  const { peer, frames, types } = pair()
+  const batch = { type: 'connections', key: 'k', kind: 'http', items: [null] } as const
+  const [fd = -1] = openFiles(1)
+  await peer.sendBatch({ ...batch, items: [null] }, [fd])
+  await until('the batch comes', () => frames.length > 0)
+  expect(frames[0]?.descriptors).toHaveLength(1)
+  peer.stopSending()
+  await peer.sendBatch({ ...batch, items: [null] }, [fd])
+  await peer.send({ type: 'committed' })
+  peer.close()
+  await peer.sendBatch({ ...batch, items: [null] }, [fd])
+  expect(types()).toEqual(['connections'])
+})
+
+test('what is left on the mark of a peer that is closed is nobody else’s', async () => {
+  const { peer, frames } = pair()
+  const read: MarkNews[] = []
+  await peer.sendMark((news) => void read.push(news))
+  await until('the mark comes', () => frames.length > 0)
+  const mark = Mark.from(frames[0]?.descriptors ?? [])
+  mark.write('serves')
+  await until('the word comes', () => read.length > 0)
+  expect(read[0]).toMatchObject({ words: ['serves'] })
+  expect(peer.hasMark).toBe(true)
+  // Left and closed in one turn: the watch has it before it learns of the close.
+  mark.write('released')
+  peer.closeOnceSent()
+  expect(peer.readMark()).toBe(noMark)
+  await until('both ends are closed', () => mark.read().ended)
+  expect(read).toHaveLength(1)
+  mark.close()
+})
+
+test('a second mark is refused and closed; the first one counts', () => {
+  const { peer } = pair()
+  const [first, second] = [Mark.pair(), Mark.pair()]
+  expect(peer.receiveMark([first.other])).toBe(true)
+  expect(peer.receiveMark([second.other])).toBe(false)
+  expect(second.mark.read().ended, 'closed').toBe(true)
+  peer.leaveWord('aborted')
+  expect(first.mark.read().words).toEqual(['aborted'])
+  first.mark.close()
+  second.mark.close()
+})
