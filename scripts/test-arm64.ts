@@ -62,22 +62,9 @@ function installPacked(directory: string): void {
 
 /** Runs the unit tests of io in a copy of the repository whose dependencies are those of arm64. */
 function runUnitTests(node: string, directory: string): boolean {
-  const copied = [
-    'package.json',
-    'package-lock.json',
-    'vitest.config.ts',
-    'packages',
-    'test',
-    'examples',
-    'scripts',
-    'binding.gyp',
-    'native',
-    'README.md',
-    'docs',
-  ]
-  const filter = (path: string) => !/\/(node_modules|dist|prebuilds)$/.test(path)
-  for (const name of copied)
-    cpSync(join(root, name), join(directory, name), { recursive: true, filter })
+  const skipped = /\/(node_modules|dist|build|prebuilds|\.git)$/
+  const filter = (path: string) => !skipped.test(path)
+  cpSync(root, directory, { recursive: true, filter })
   run('npm', ['ci', ...quiet, '--cpu=arm64', '--os=linux', '--libc=glibc'], directory)
   const addon = join(directory, 'build/Release/socket_handoff.node')
   mkdirSync(join(directory, 'build/Release'), { recursive: true })

@@ -24,11 +24,13 @@ export function registerEmulator(): () => void {
   process.env.QEMU_LD_PREFIX ??= libraries
   if (isRegistered()) return () => {}
   if (!existsSync(emulator)) throw new Error('cannot find qemu-aarch64. Install qemu-user.')
-  if (!existsSync(`${directory}/register`)) {
-    execFileSync('mount', ['-t', 'binfmt_misc', 'none', directory], { stdio: 'inherit' })
-  }
+  const mounts = !existsSync(`${directory}/register`)
+  if (mounts) execFileSync('mount', ['-t', 'binfmt_misc', 'none', directory], { stdio: 'inherit' })
   writeFileSync(`${directory}/register`, `:${name}:M::${magic}:${mask}:${emulator}:P`)
-  return () => writeFileSync(`${directory}/${name}`, '-1')
+  return () => {
+    writeFileSync(`${directory}/${name}`, '-1')
+    if (mounts) execFileSync('umount', [directory], { stdio: 'inherit' })
+  }
 }
 
 function isRegistered(): boolean {

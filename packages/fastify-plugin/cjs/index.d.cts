@@ -4,4 +4,5 @@ import type * as door from '../dist/types/index.js' with { 'resolution-mode': 'i
 export type * from '../dist/types/index.js' with { 'resolution-mode': 'import' }
 
 export declare const fastifySocketHandoff: typeof door.fastifySocketHandoff
-export default fastifySocketHandoff
+declare const plugin: typeof door.default
+export default plugin

@@ -1,6 +1,6 @@
 // The packages as they are packed: for publint, for TypeScript in each kind of module, and for require().
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -9,6 +9,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { prebuildPath, problemOf, targets } from '../../../scripts/prebuilds.ts'
 import { packInto } from '../../support/packages.ts'
 
 const packages = fileURLToPath(new URL('../../../packages', import.meta.url))
@@ -91,4 +92,14 @@ describe.each(cases)('$name', ({ name, folder, doors }) => {
     const own = readFileSync(join(directory, 'LICENSE'), 'utf8')
     expect(own).toBe(readFileSync(join(packages, '../LICENSE'), 'utf8'))
   })
+})
+
+test('npm publish needs the prebuilt core of every platform', () => {
+  const missing = targets.filter((target) => problemOf(target) !== undefined)
+  const { status, stderr } = spawnSync('npm', ['run', 'prepublishOnly'], {
+    cwd: join(packages, 'handoff'),
+    encoding: 'utf8',
+  })
+  expect(status).toBe(missing.length === 0 ? 0 : 1)
+  for (const target of missing) expect(stderr).toContain(prebuildPath(target))
 })
