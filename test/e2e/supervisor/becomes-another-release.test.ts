@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts'
 
 /** The files of the command of a release. */
 function bundlesOf(release: string): string[] {
-  const folder = join(release, 'dist/cli')
+  const folder = join(release, 'dist/bundles/cli')
   return readdirSync(folder).map((name) => join(folder, name))
 }
 
@@ -84,7 +84,7 @@ test.each([
   [
     'a release that does not start',
     (path: string) => {
-      for (const file of bundlesOf(path)) if (!file.endsWith('/main.js')) rmSync(file)
+      for (const file of bundlesOf(path)) rmSync(file)
     },
   ],
   [
