@@ -131,7 +131,7 @@ export class Takeover {
    * @returns false if there is none within so many milliseconds.
    */
   receiveNow(timeoutMs: number): boolean {
-    return timeoutMs > 0 && (this.#old?.receiveNow(timeoutMs) ?? false)
+    return timeoutMs > 0 && this.#old?.receiveNow(timeoutMs) === true
   }
 
   /** See {@link Runner.dispatch}. */

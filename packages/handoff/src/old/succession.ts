@@ -161,7 +161,7 @@ export class Succession {
       },
       reopen: () => retirement.reopen(),
       'start-probation': () => {
-        const answers = this.#offering?.accepts('alive') ?? false
+        const answers = this.#offering?.accepts('alive') === true
         this.#probation.begin({ ...settings, answers })
       },
       'start-drain': () => retirement.drain(successor.peer),

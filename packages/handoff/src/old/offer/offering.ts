@@ -66,7 +66,7 @@ export class Offering {
 
   /** Whether the new process has every descriptor. */
   get complete(): boolean {
-    return this.#sending?.complete ?? false
+    return this.#sending?.complete === true
   }
 
   /**
