@@ -1,6 +1,8 @@
 // A process that takes over from a surplus worker serves on, whatever that worker does.
 
+import dgram from 'node:dgram'
 import { expect, onTestFinished, test } from 'vitest'
+import { bindUdp } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { Joinings } from '../../../packages/handoff/src/new/joining/joinings.ts'
 import type { HandoffEventBody } from '../../../packages/handoff/src/terms/events.ts'
@@ -81,6 +83,26 @@ test('one that shares the queue of this process has nothing to give', async () =
   await next.told('joined')
   expect(next.handoff.metrics().listeners).toHaveLength(1)
   await serves()
+})
+
+test('a datagram socket of it is closed: here is one at that place already', async () => {
+  const place = openPlace()
+  const path = place.path('rendezvous-2.sock')
+  const surplus = new OldPeer(path)
+  onTestFinished(() => surplus.die())
+  const next = await place.start({}, { HANDOFF_JOINS: JSON.stringify([path]) })
+  const socket = next.ownDatagram(dgram.createSocket('udp4'))
+  await next.handoff.bind(socket, { address: '127.0.0.1', port: 0 })
+  await next.handoff.ready()
+  const fd = owned(bindUdp({ address: '127.0.0.1', port: 0 }))
+  const offer = offerOf(fd, { key: 'udp:127.0.0.1:0#1', protocol: 'udp' })
+  const peer = await surplus.send([offer, surplus.rendezvous])
+  await peer.hear('ready')
+  peer.say({ type: 'committed' })
+  await next.told('joined')
+  expect(next.handoff.metrics().listeners).toHaveLength(1)
+  const warnings = next.all('warning').map(({ message }) => message)
+  expect(warnings.filter((message) => message.includes('surplus worker'))).toHaveLength(1)
 })
 
 test('a process that is being replaced itself takes over from none', async () => {

@@ -13,7 +13,9 @@ import { inheritedVariable } from '../../../packages/handoff/src/io/listeners/in
 import { close, describe, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { storeNameOf } from '../../../packages/handoff/src/protocol/store-names.ts'
 import { closeLater } from '../../support/scratch.ts'
+import { until } from '../../support/until.ts'
 import { ask, connect, whereIs } from '../support/clients.ts'
+import { listener } from '../support/offers.ts'
 import { type Generation, openPlace } from '../support/place.ts'
 import { inodeOf, listeningInode, openSockets } from '../support/sockets.ts'
 
@@ -207,4 +209,22 @@ test('a descriptor that is no listener is left to whoever put it there', async (
   const next = await place.start({}, inheriting([fd, 'tcp:*:80']))
   expect(warnings(next)).toEqual([expect.stringContaining(`descriptor ${fd}`)])
   await next.handoff.ready()
+})
+
+test('what an old process sent before it died goes before what was inherited', async () => {
+  const place = openPlace()
+  const old = place.oldPeer()
+  const inherited = listening()
+  const key = 'tcp:127.0.0.1:0#1'
+  const next = place.generation({}, inheriting([inherited.fd, key]))
+  const started = next.handoff.start()
+  const offer = listener({ key })
+  await old.send([offer, old.rendezvous])
+  await next.reaches('adopt')
+  old.die()
+  await started
+  await until('the inherited one is closed', () => !isOpen(inherited.inode))
+  const server = await next.listen(local)
+  await next.handoff.ready()
+  expect(listeningInode(server)).toBe(inodeOf(offer.fd))
 })

@@ -101,3 +101,25 @@ test('a second mark is refused and closed; the first one counts', () => {
   first.mark.close()
   second.mark.close()
 })
+
+test('a peer that is closed, but not sent yet, has no ear for the mark', async () => {
+  const [here, there] = Channel.pair()
+  const peer = new Peer('old', new Wire(here), realSystem)
+  const read: MarkNews[] = []
+  await peer.sendMark((news) => void read.push(news))
+  const first = await there.read()
+  const mark = Mark.from(first?.fds ?? [])
+  // More than the kernel holds: the close waits until the other side reads.
+  const value = 'x'.repeat(900_000)
+  for (let count = 0; count < 4; count++) {
+    void peer.send({ type: 'state', key: 'k', when: 'start', encoding: 'json', value })
+  }
+  peer.closeOnceSent()
+  mark.write('released')
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  expect(mark.read().ended, 'still open').toBe(false)
+  expect(read).toEqual([])
+  there.close()
+  await until('it is closed', () => mark.read().ended)
+  mark.close()
+})
