@@ -28,6 +28,8 @@ export default defineConfig({
       // What is not reached there, and why, is in docs/testing.md.
       thresholds: {
         'packages/handoff/src/{protocol,talk}/**': { branches: 100 },
+        // At most so many branches are not reached.
+        'packages/handoff/src/{old,new}/**': { branches: -17 },
       },
     },
     projects: [
