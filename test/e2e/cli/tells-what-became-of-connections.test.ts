@@ -5,6 +5,7 @@ import http from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { makeProject } from '../../support/cli-project.ts'
+import { until } from '../../support/until.ts'
 
 const server = `
   import http from 'node:http'
@@ -53,14 +54,15 @@ test('what has gone over, what is left, and how that ended', async () => {
   const { stdout } = await project.handoff('reload', 'web')
   const moved = '5 connections handed over (3 http, 2 websocket)'
   expect(stdout.split('\n').at(-1)).toMatch(
-    new RegExp(
-      `^generation 2 serves .*: ${literally(moved)}, 1 left in generation 1 \\(pid ${pid}\\)$`,
-    ),
+    new RegExp(`^generation 2 serves .*, \\d+ left in generation 1 \\(pid ${pid}\\)$`),
   )
 
-  // The drain goes on when the reload has returned; the status shows it.
-  const { stdout: shown } = await project.handoff('status', 'web')
-  expect(shown).toContain(`drain        generation 1 (pid ${pid}): ${moved}, 1 left`)
+  // On a busy machine the reload returns before all have gone over. The drain goes on, and the status shows it.
+  await until('the status shows them', async () =>
+    (await project.handoff('status', 'web')).stdout.includes(
+      `drain        generation 1 (pid ${pid}): ${moved}, 1 left`,
+    ),
+  )
   expect(await project.status('web')).toMatchObject({
     processes: [{ generation: 2 }, { pid, connections: 1, open: { http: 1 } }],
     handoffs: { fates: { handedOver: { http: 3, websocket: 2 }, drained: {} } },
