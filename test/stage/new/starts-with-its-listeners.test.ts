@@ -219,8 +219,9 @@ test('what an old process sent before it died goes before what was inherited', a
   const next = place.generation({}, inheriting([inherited.fd, key]))
   const started = next.handoff.start()
   const offer = listener({ key })
-  await old.send([offer, old.rendezvous])
-  await next.reaches('adopt')
+  const peer = await old.offer([offer, old.rendezvous])
+  peer.say({ type: 'listeners', first: 0 }, [offer.fd])
+  await peer.hear('ack')
   old.die()
   await started
   await until('the inherited one is closed', () => !isOpen(inherited.inode))
