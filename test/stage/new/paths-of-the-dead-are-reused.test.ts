@@ -1,10 +1,10 @@
 // What a killed process leaves in the file system, and what is not ours to remove.
 
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { expect, test } from 'vitest'
-import { tryLockDirectory } from '../../../packages/handoff/src/io/files/lock.ts'
+import { tryLockName } from '../../../packages/handoff/src/io/files/lock.ts'
 import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { ask } from '../support/clients.ts'
@@ -36,15 +36,24 @@ test('what is no socket stays where the rendezvous should be', async () => {
   expect(generation.system.exits).toEqual([])
 })
 
-test('of two processes that begin at the very same moment one is told so', async () => {
+test('of two processes that bind one path at the very same moment one is refused', async () => {
   const place = openPlace()
-  const other = tryLockDirectory(place.directory)
+  const other = tryLockName(`${place.rendezvous}.bind`)
   await expect(place.generation().handoff.start()).rejects.toMatchObject({
     code: 'ERR_HANDOFF_BUSY',
   })
   other?.release()
   const { generation } = await place.serve()
   expect(generation.handoff.generation).toBe(1)
+})
+
+test('a process that binds another path in the same directory is no obstacle', async () => {
+  const place = openPlace()
+  const other = tryLockName(place.path('rendezvous-2.sock.bind'))
+  const { generation } = await place.serve()
+  expect(generation.handoff.generation).toBe(1)
+  expect(existsSync(`${place.rendezvous}.bind`)).toBe(false)
+  other?.release()
 })
 
 test('a Unix path without a server is replaced', async () => {

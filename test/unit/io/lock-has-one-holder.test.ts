@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tryLock, tryLockDirectory } from '../../../packages/handoff/src/io/files/lock.ts'
+import { tryLock } from '../../../packages/handoff/src/io/files/lock.ts'
 import { descriptors, hasProc } from '../../support/process-facts.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
 
@@ -19,15 +19,6 @@ test('a second taker gets undefined until the first one releases', () => {
   expect(tryLock(path)).toBeUndefined()
   second?.release()
   expect(existsSync(path)).toBe(true)
-})
-
-test('a directory can be locked without a file', () => {
-  const directory = scratchDirectory()
-  const lock = tryLockDirectory(directory)
-  expect(lock).toBeDefined()
-  expect(tryLockDirectory(directory)).toBeUndefined()
-  lock?.release()
-  tryLockDirectory(directory)?.release()
 })
 
 test.runIf(hasProc)('the lock holds against other processes, and is not inherited', () => {

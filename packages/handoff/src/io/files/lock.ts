@@ -1,4 +1,4 @@
-// Locks files and directories, until the holder releases the lock or ends.
+// Locks files, until the holder releases the lock or ends.
 
 import { closeSync, constants, openSync } from 'node:fs'
 import { check, loadNative, WOULD_BLOCK } from '../native/addon.ts'
@@ -49,18 +49,6 @@ function inode(path: string): bigint | undefined {
 function create(path: string): bigint | undefined {
   closeSync(openSync(path, 'a', 0o600))
   return inode(path)
-}
-
-/**
- * Takes the exclusive lock on a directory. Leaves no file behind.
- *
- * @returns undefined if another process holds the lock.
- * @throws a system error: `ENOENT`, `ENOTDIR`, `EACCES`.
- * @internal
- */
-export function tryLockDirectory(path: string): Lock | undefined {
-  const { O_RDONLY, O_DIRECTORY } = constants
-  return lockDescriptor(openSync(path, O_RDONLY | O_DIRECTORY), path)
 }
 
 /** Owns the descriptor. */

@@ -1,6 +1,6 @@
 // The rendezvous socket: checks its path, binds it for all generations, hands it on, removes it.
 
-import { type BigIntStats, rmdirSync, unlinkSync } from 'node:fs'
+import { type BigIntStats, rmdirSync, rmSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { encode } from '../../protocol/codec.ts'
 import { type ManifestEntry, rendezvousKey } from '../../protocol/manifest.ts'
@@ -8,7 +8,7 @@ import { HandoffError } from '../../terms/errors.ts'
 import { UnixAcceptor } from '../channel/unix-acceptor.ts'
 import { connectUnix, peerCredentials } from '../channel/unix-socket.ts'
 import { statOfPath } from '../files/file-stat.ts'
-import { tryLockDirectory } from '../files/lock.ts'
+import { tryLockName } from '../files/lock.ts'
 import { bindUnix } from '../listeners/bind-socket.ts'
 import { removeKept } from '../listeners/kept-paths.ts'
 import { unlinkOwn } from '../listeners/socket-path.ts'
@@ -103,7 +103,9 @@ export class Rendezvous {
    */
   static bind(path: string, trust: Trust, handlers: RendezvousHandlers): Rendezvous {
     checkPath(path, trust)
-    const lock = tryLockDirectory(dirname(path))
+    // Of this path, not of the directory: workers bind theirs beside it at the same moment.
+    const lockPath = `${path}.bind`
+    const lock = tryLockName(lockPath)
     if (lock === undefined) throw busy(path)
     try {
       const left = connectRendezvous(path, trust)
@@ -125,6 +127,7 @@ export class Rendezvous {
       }
       return new Rendezvous(entry, fd, handlers)
     } finally {
+      rmSync(lockPath, { force: true })
       lock.release()
     }
   }
