@@ -80,6 +80,7 @@ test('children of the program, from its first line on, are no part of it', async
   const [, json = ''] = await run.output.waitFor(/^child (.*)/)
   // A number, for the program and what it starts: it makes nobody a worker.
   expect(JSON.parse(json)).toEqual({ names: ['HANDOFF_WORKER'], execArgv: [] })
+  await run.says(/generation 1 .* serves on/)
   const [process] = (await project.status('web')).processes
   expect(process?.listeners).toEqual([`tcp:127.0.0.1:${port}`])
 })

@@ -107,6 +107,6 @@ asRoot.each([
   const project = makeProject({ 'server.mjs': server })
   const args = ['--name', 'web', '--ready-timeout', '600', 'server.mjs']
   const run = project.run(args, { PORT: String(await freePort()) })
-  await run.says(/uid 65534 may not go there; a server that gives up root must listen first/)
+  await run.says(/uid 65534 may not access it; a server that gives up root must listen first/)
   expect(await run.ended()).toBe(1)
 })
