@@ -1,6 +1,6 @@
 // Finds the file of the native core: the package's own build, or the prebuilt one for this platform.
 
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageFolder } from './package-folder.ts'
@@ -43,7 +43,7 @@ export function* addonPlaces(root = packageRoot()): Generator<string> {
  * @internal
  */
 export function isClone(root: string): boolean {
-  return basename(dirname(root)) === 'packages'
+  return basename(dirname(root)) === 'packages' && existsSync(join(root, '../../binding.gyp'))
 }
 
 /**
