@@ -41,9 +41,9 @@ test('it goes on when the process of the supervisor before serves', async () => 
 
 test('it goes on when that process has failed', async () => {
   const { project, run, first, warming } = await supervisorDiesInAStart()
-  writeFileSync(join(project.path, 'go'), '')
   process.kill(warming, 'SIGKILL')
   await gone(warming)
+  writeFileSync(join(project.path, 'go'), '')
   await run.says(/generation 2 .* serves .*in place of generation 1/)
   expect(await ask(first.port)).toBe('one')
 })
