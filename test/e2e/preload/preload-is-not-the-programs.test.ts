@@ -96,7 +96,7 @@ test('port 0 and what HANDOFF_IGNORE names are left alone', async () => {
   const run = project.run(['--name', 'web', 'server.mjs', String(port)], {
     HANDOFF_IGNORE: ` ${ignored},/nowhere`,
   })
-  await run.listens()
+  await run.says(/generation 1 .* serves on/)
   const [process] = (await project.status('web')).processes
   expect(process?.listeners).toEqual([`tcp:127.0.0.1:${port}`])
   // The new process binds the ignored one itself, as every Node does.
