@@ -136,6 +136,22 @@ test('a take-back gives the service back, and the handoff counts as aborted', ()
   expect(registry.processes.get(10)?.stage).toBe('serving')
 })
 
+test('a take-back from a process that never reported that it serves undoes no handoff before', () => {
+  let registry = heard(second(), 20, 2, { type: 'stage', stage: 'drain', detail: '' })
+  expect(registry).toMatchObject({ serving: 20, completed: 1, aborted: 0 })
+  registry = reduce(registry, { type: 'exit', pid: 30 })
+  registry = heard(registry, 20, 2, {
+    type: 'taken-back',
+    connections: { back: 0, closed: 0 },
+    fates: noFates,
+    code: 'ERR_HANDOFF_PEER_GONE',
+    message: 'gone',
+    listeners,
+  })
+  expect(registry).toMatchObject({ serving: 20, completed: 1, aborted: 0 })
+  expect(registry.processes.get(20)?.stage).toBe('serving')
+})
+
 test('the word of the take-back may come before the end of the new process is known', () => {
   let registry = heard(second(), 10, 1, {
     type: 'taken-back',

@@ -63,6 +63,8 @@ function onEvent(registry: Registry, pid: number, event: HandoffEvent, at: numbe
     }
     case 'taken-back': {
       const next = patch(registry, pid, at, { ...known, listeners: event.listeners })
+      // The new process ended before it reported that it serves: its start counts as aborted, and no more.
+      if (registry.serving === pid) return serves(next, pid, null, at)
       // The handoff was counted as completed before.
       const undone = { ...next, completed: Math.max(0, next.completed - 1) }
       return ended(serves(undone, pid, null, at), { outcome: 'taken-back', ...reasonIn(event), at })
