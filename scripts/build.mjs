@@ -182,6 +182,7 @@ function asFunction(text) {
         ].join('\n'),
     )
     .replace(/\bimport\(("\.[^"]+")\)/g, 'new Promise((resolve) => resolve(require($1)))')
+    .replace(/\bimport\(("[^"]+")\)/g, 'importPackage($1)')
     .replace(/^export \{([^}]*)\};$/m, (_, names) => {
       const pairs = names.replaceAll(/(\w+) as (\w+)/g, '$2: $1')
       return `module.exports = {${pairs}};`

@@ -16,6 +16,7 @@ test('an edit shows at the next request', async () => {
   await run.says(/src\/server\.mjs changed: a new process starts/)
   await run.says(/generation 2 .* serves/)
   expect(await ask(port)).toBe('two')
+  expect(`${run.output}`).not.toContain('Warning')
 })
 
 test('an edit shows in all workers', async () => {

@@ -6,7 +6,7 @@
 const { readFileSync } = process.getBuiltinModule('node:fs')
 const { dirname, join } = process.getBuiltinModule('node:path')
 const { fileURLToPath } = process.getBuiltinModule('node:url')
-const { compileFunction, constants } = process.getBuiltinModule('node:vm')
+const { compileFunction } = process.getBuiltinModule('node:vm')
 
 /** What the code of a bundle gets beside itself; scripts/build.mjs writes what uses it. */
 export interface Loader {
@@ -27,9 +27,9 @@ interface Bundles {
   readonly held: Map<string, Buffer>
 }
 
-const parameters = ['module', 'require', 'bundleUrl', 'load', 'hold']
-/** What a bundle imports is a package. */
-const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+const parameters = ['module', 'require', 'bundleUrl', 'load', 'hold', 'importPackage']
+/** A compiled function cannot import by itself without a warning of Node.js. */
+const importPackage = (name: string) => import(name)
 
 /** @param url - of the folder of the bundles, without a slash at its end. */
 export function createLoader(url: string): Loader {
@@ -45,8 +45,8 @@ export function createLoader(url: string): Loader {
     const module = { exports: {} }
     const requires = (path: string) =>
       path.startsWith('.') ? load(join(dirname(name), path)) : process.getBuiltinModule(path)
-    const run = compileFunction(code, parameters, { filename, importModuleDynamically })
-    run(module, requires, filename, load, hold)
+    const run = compileFunction(code, parameters, { filename })
+    run(module, requires, filename, load, hold, importPackage)
     loaded.set(name, module.exports)
     return module.exports
   }
