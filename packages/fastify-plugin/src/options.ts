@@ -74,7 +74,11 @@ export function checkOptions(options: FastifyHandoffOptions): void {
     if (!Object.hasOwn(renamed, name)) continue
     throw invalid(`there is no option ${JSON.stringify(name)}`, `Use ${renamed[name]}.`)
   }
-  if (options.warmup !== undefined) checkWarmup(options.warmup)
+  const { warmup, healthCheck } = options
+  if (warmup !== undefined) checkWarmup(warmup)
+  if (healthCheck !== undefined && typeof healthCheck !== 'function') {
+    throw invalid(`healthCheck is ${String(healthCheck)}, not a function`)
+  }
 }
 
 function checkWarmup({ requests, count }: Warmup): void {

@@ -59,6 +59,7 @@ test.each([
   [{ rendezvous: '/run/a.sock' }, /there is no option "rendezvous"\. Use rendezvousPath\.$/],
   [{ warmupTimes: 7 }, /there is no option "warmupTimes"\. Use warmup: \{ requests, count \}\.$/],
   [{ warmup: ['/'] }, /warmup has no list of requests\. Write warmup: \{ requests:/],
+  [{ healthCheck: true }, /healthCheck is true, not a function/],
   [{ warmup: { requests: ['/'], count: -1 } }, /warmup\.count is -1, not a whole number from 0/],
 ])('the options %j are refused with or without a handoff', async (options, message) => {
   for (const enabled of [false, true]) {

@@ -63,6 +63,12 @@ test('an unknown option is an error that names the options; an old name names th
   )
 })
 
+test('an option of another type is an error that names its type', () => {
+  refused({ signals: 'x' }, {}, /signals is x, not a boolean/)
+  refused({ onEvent: 1 }, {}, /onEvent is 1, not a function/)
+  refused({ rendezvousPath: '' }, {}, /rendezvousPath is empty, not an absolute path/)
+})
+
 test('allowUids is a list of user ids', () => {
   expect(readSettings({}, {}).allowUids).toEqual([])
   expect(readSettings({ allowUids: [0, 33] }, {}).allowUids).toEqual([0, 33])

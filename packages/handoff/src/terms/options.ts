@@ -3,6 +3,7 @@
 import {
   type Check,
   checked,
+  flag,
   list,
   Mismatch,
   parsed,
@@ -156,8 +157,8 @@ export function readSettings(
     drainTimeoutMs: timeoutOf('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
     probationMs: timeoutOf('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
     allowUids: read('allowUids', options.allowUids ?? [], uids),
-    signals: options.signals ?? true,
-    onEvent: options.onEvent,
+    signals: read('signals', options.signals ?? true, flag),
+    onEvent: read('onEvent', options.onEvent, isListener),
   }
   dropVariables(env)
   return settings
@@ -241,13 +242,23 @@ const uids: Check<readonly number[]> = checked(
   (value) => Array.isArray(value) && value.every((uid) => Number.isInteger(uid) && uid >= 0),
 )
 
+const isListener: Check<HandoffOptions['onEvent']> = checked(
+  'a function',
+  (value) => value === undefined || typeof value === 'function',
+)
+
 function read<T>(name: string, value: unknown, check: Check<T>): T {
   try {
     return check(value, name)
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error
-    throw invalid(`${name} is ${String(value)}, not ${error.expected}`)
+    throw invalid(`${name} is ${shown(value)}, not ${error.expected}`)
   }
+}
+
+/** An empty text would leave a gap in the sentence. */
+function shown(value: unknown): string {
+  return value === '' ? 'empty' : String(value)
 }
 
 /** Options that have another name today. */
