@@ -7,6 +7,7 @@ import { Load } from '../../support/load/load.ts'
 import { UdpLoad } from '../../support/load/udp-load.ts'
 import { startRun } from '../../support/run.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
+import { until } from '../../support/until.ts'
 
 const ca = readFileSync(new URL('../../fixtures/tls/certificate.pem', import.meta.url))
 const HANDOFFS = 5
@@ -27,7 +28,15 @@ test(`https, http2, Unix and UDP servers of an unmodified program lose nothing i
     while (asking) pids.add(await text(net.connect(path)))
   })()
 
-  for (let i = 0; i < HANDOFFS; i++) await run.reloadWell()
+  const haveAnswered = (count: number) =>
+    until(`${count} processes have answered`, () =>
+      [pids, ...loads.map(({ tally }) => tally.pids)].every(({ size }) => size >= count),
+    )
+  await haveAnswered(1)
+  for (let i = 0; i < HANDOFFS; i++) {
+    await run.reloadWell()
+    await haveAnswered(i + 2)
+  }
 
   asking = false
   await asked
