@@ -65,8 +65,11 @@ test('a Unix path stays while generations change and goes at the real stop', asy
   const { ino } = lstatSync(path)
   const load = new Load({ socketPath: path })
 
-  for (let i = 0; i < 5; i++) await run.reload('--wait', 'exit')
-
+  for (let i = 1; i <= 5; i++) {
+    await load.answeredBy(i)
+    await run.reload('--wait', 'exit')
+  }
+  await load.answeredBy(6)
   const tally = await load.stop()
   expect(tally.failed, `${tally}`).toBe(0)
   expect(tally.pids.size, `${tally}`).toBe(6)
@@ -131,9 +134,12 @@ test('Fastify without a host keeps both addresses of localhost', async () => {
   const { port = 0 } = run.target
   const loads = ['127.0.0.1', '::1'].map((host) => new Load({ host, port }, { newConnection: 4 }))
 
-  for (let i = 0; i < 3; i++) await run.reloadWell()
-
+  for (let i = 1; i <= 3; i++) {
+    for (const load of loads) await load.answeredBy(i)
+    await run.reloadWell()
+  }
   for (const load of loads) {
+    await load.answeredBy(4)
     const tally = await load.stop()
     expect(tally.failed, `${tally}`).toBe(0)
     expect(tally.pids.size, `${tally}`).toBe(4)

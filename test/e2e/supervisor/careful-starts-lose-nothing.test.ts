@@ -17,7 +17,10 @@ test.each(['probe-first', 'health-first'])(
     const run = await startRun(fixture, { env })
     const loads = [new Load({ port }, { newConnection: 4, keepAlive: 2 })]
     if (START === 'health-first') loads.push(new Load({ port: health }, { newConnection: 2 }))
-    for (let i = 0; i < HANDOFFS; i++) await run.reloadWell()
+    for (let i = 1; i <= HANDOFFS; i++) {
+      for (const load of loads) await load.answeredBy(i)
+      await run.reloadWell()
+    }
     for (const load of loads) {
       await load.more(50)
       const tally = await load.stop()

@@ -64,6 +64,12 @@ export class Load {
     await until(`${requests} more requests`, () => this.tally.requests >= enough)
   }
 
+  /** Resolves when so many processes have answered: a handoff that follows at once may leave one unasked. */
+  async answeredBy(processes: number): Promise<void> {
+    const name = `answers of ${processes} processes`
+    await until(name, () => this.tally.pids.size >= processes)
+  }
+
   /** Begins no new request, lets those in flight end, and gives the tally. */
   async stop(): Promise<Tally> {
     this.#stopping = true

@@ -12,7 +12,11 @@ export async function expectNoLoss(
 ): Promise<void> {
   const load = new Load(run.target, everything, options)
 
-  for (let i = 0; i < handoffs; i++) await run.reloadWell()
+  for (let i = 1; i <= handoffs; i++) {
+    await load.answeredBy(i)
+    await run.reloadWell()
+  }
+  await load.answeredBy(handoffs + 1)
 
   const tally = await load.stop()
   expect(tally.failed, `${tally}`).toBe(0)
