@@ -128,7 +128,7 @@ function print({ what, args, bare, env = {}, isAimedAt = false }: Row): void {
 
 /** @returns the processor time of one run, in milliseconds. */
 function run(args: readonly string[], env: NodeJS.ProcessEnv): number {
-  // Node.js does not tell what a child has used; bash does, in milliseconds, as getrusage(2) has it.
+  // Node.js does not report the processor time of a child. bash does, in milliseconds: getrusage(2).
   const script = 'TIMEFORMAT="%3U %3S"; time "$@" >/dev/null 2>&1'
   const command = ['--norc', '-c', script, 'bash', process.execPath, ...args]
   const { stderr } = spawnSync('bash', command, { env: environment(env), encoding: 'utf8' })
