@@ -77,6 +77,15 @@ test('a process can take back until a later handoff begins, and whatever becomes
   expect(draining(third).map(({ pid }) => pid)).toEqual([20])
 })
 
+const takenBack = {
+  type: 'taken-back',
+  code: 'ERR_HANDOFF_PEER_GONE',
+  message: 'gone',
+  listeners,
+  connections: { back: 0, closed: 0 },
+  fates: noFates,
+} as const
+
 test('generations that have served are counted, gone or not; those that have not are not', () => {
   expect(emptyRegistry.youngest).toBe(0)
   const registry = second()
@@ -86,14 +95,7 @@ test('generations that have served are counted, gone or not; those that have not
   const gone = [10, 20, 30].reduce((all, pid) => reduce(all, { type: 'exit', pid }), failed)
   expect(gone).toMatchObject({ serving: undefined, youngest: 2 })
   // A take-back makes no number free: it was seen.
-  const back = heard(registry, 10, 1, {
-    type: 'taken-back',
-    code: 'ERR_HANDOFF_PEER_GONE',
-    message: 'gone',
-    listeners,
-    connections: { back: 0, closed: 0 },
-    fates: noFates,
-  })
+  const back = heard(registry, 10, 1, takenBack)
   expect(back).toMatchObject({ serving: 10, youngest: 2 })
 })
 
@@ -123,44 +125,23 @@ test('a take-back gives the service back, and the handoff counts as aborted', ()
   const lost = reduce(second(), { type: 'exit', pid: 20 })
   expect(lost.serving).toBeUndefined()
 
-  const registry = heard(lost, 10, 1, {
-    type: 'taken-back',
-    connections: { back: 0, closed: 0 },
-    fates: noFates,
-    code: 'ERR_HANDOFF_PEER_GONE',
-    message: 'gone',
-    listeners,
-  })
+  const registry = heard(lost, 10, 1, takenBack)
   expect(registry).toMatchObject({ serving: 10, completed: 0, aborted: 1 })
   expect(registry.last).toMatchObject({ outcome: 'taken-back', pid: 10, generation: 1 })
   expect(registry.processes.get(10)?.stage).toBe('serving')
 })
 
-test('a take-back from a process that never reported that it serves undoes no handoff before', () => {
+test('a new process that ends before it reports that it serves undoes no earlier handoff', () => {
   let registry = heard(second(), 20, 2, { type: 'stage', stage: 'drain', detail: '' })
   expect(registry).toMatchObject({ serving: 20, completed: 1, aborted: 0 })
   registry = reduce(registry, { type: 'exit', pid: 30 })
-  registry = heard(registry, 20, 2, {
-    type: 'taken-back',
-    connections: { back: 0, closed: 0 },
-    fates: noFates,
-    code: 'ERR_HANDOFF_PEER_GONE',
-    message: 'gone',
-    listeners,
-  })
+  registry = heard(registry, 20, 2, takenBack)
   expect(registry).toMatchObject({ serving: 20, completed: 1, aborted: 0 })
   expect(registry.processes.get(20)?.stage).toBe('serving')
 })
 
 test('the word of the take-back may come before the end of the new process is known', () => {
-  let registry = heard(second(), 10, 1, {
-    type: 'taken-back',
-    connections: { back: 0, closed: 0 },
-    fates: noFates,
-    code: 'ERR_HANDOFF_PEER_GONE',
-    message: 'gone',
-    listeners,
-  })
+  let registry = heard(second(), 10, 1, takenBack)
   registry = reduce(registry, { type: 'exit', pid: 20 })
   expect(registry.serving).toBe(10)
 })
