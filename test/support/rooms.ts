@@ -36,7 +36,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   // The two sides never import each other: they meet on the wire.
   old: {
-    has: 'stages of the old process: offer, send, drain, exit',
+    has: 'stages of the old process: offer, send, ramp, drain, exit',
     uses: 'talk generation connections io protocol terms',
   },
   new: {

@@ -22,7 +22,13 @@ interface EventBase {
 
 /** The fields of an event that depend on its type. */
 export type HandoffEventBody =
-  | { type: 'stage'; stage: Stage; detail: string }
+  | {
+      type: 'stage'
+      stage: Stage
+      detail: string
+      /** Of the stage `ramp`: how long both processes accept at most, in milliseconds. */
+      rampMs?: number
+    }
   | {
       type: 'serving'
       replaces: { pid: number; generation: number } | null

@@ -1,4 +1,16 @@
-// The eight stages of a handoff, four on each side.
+// The nine stages of a handoff, four of the new process and five of the old one.
 
-/** New side: discover, receive, adopt, ready. Old side: offer, send, drain, exit. */
-export type Stage = 'discover' | 'receive' | 'adopt' | 'ready' | 'offer' | 'send' | 'drain' | 'exit'
+/**
+ * New side: discover, receive, adopt, ready. Old side: offer, send, ramp, drain, exit. In `ramp` both
+ * processes accept. Not every handoff has one.
+ */
+export type Stage =
+  | 'discover'
+  | 'receive'
+  | 'adopt'
+  | 'ready'
+  | 'offer'
+  | 'send'
+  | 'ramp'
+  | 'drain'
+  | 'exit'

@@ -66,7 +66,7 @@ const listeners = list(text)
 
 /** The fields of each type of event. What has a default is absent from the reports of older releases. */
 const shapes: { readonly [T in HandoffEvent['type']]: Readonly<Record<string, Check<unknown>>> } = {
-  stage: { stage, detail: text },
+  stage: { stage, detail: text, rampMs: optional(amount) },
   serving: { listeners, replaces: nullable(processName) },
   aborted: { stage, ...reason, serving: text, peer: optional(count) },
   'taken-back': {

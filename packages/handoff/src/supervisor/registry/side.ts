@@ -9,6 +9,7 @@ const sides: Record<Stage, 'old' | 'new'> = {
   ready: 'new',
   offer: 'old',
   send: 'old',
+  ramp: 'old',
   drain: 'old',
   exit: 'old',
 }
