@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "descriptor.h"
 #endif
@@ -116,10 +117,25 @@ void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written) 
   }
 }
 
+void ReadSilenceOfEach(const int* fds, size_t count, int* silence_ms) {
+  constexpr uint32_t kLongest = std::numeric_limits<int>::max();
+  for (size_t i = 0; i < count; i++) {
+    tcp_info info;
+    silence_ms[i] = kUnknownSilence;
+    if (ReadInfo(fds[i], &info) < 0) continue;
+    silence_ms[i] = static_cast<int>(
+        std::min({info.tcpi_last_data_recv, info.tcpi_last_data_sent, kLongest}));
+  }
+}
+
 #else
 
 void ReadProgressOfEach(const int*, size_t count, double* read_and_written) {
   for (size_t i = 0; i < 2 * count; i++) read_and_written[i] = kUnknownProgress;
+}
+
+void ReadSilenceOfEach(const int*, size_t count, int* silence_ms) {
+  for (size_t i = 0; i < count; i++) silence_ms[i] = kUnknownSilence;
 }
 
 #endif

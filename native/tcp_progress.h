@@ -1,4 +1,5 @@
-// Reads how many bytes connections have carried, to find out whether they were used since.
+// Reads how many bytes connections have carried, to find out whether they were used since, and when
+// they were used last.
 #pragma once
 
 #include <stddef.h>
@@ -11,5 +12,11 @@ namespace handoff {
 // too fast.
 void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
 constexpr double kUnknownProgress = -1;
+
+// Fills in, for each of `count` connections, how many milliseconds ago data last came or went; of a
+// connection without data, how many milliseconds ago it was opened. kUnknownSilence if the system does
+// not report it.
+void ReadSilenceOfEach(const int* fds, size_t count, int* silence_ms);
+constexpr int kUnknownSilence = -1;
 
 }  // namespace handoff

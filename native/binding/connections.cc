@@ -33,6 +33,17 @@ Napi::Value ReadProgressJs(Info info) {
   });
 }
 
+// Fills milliseconds since data last came or went; -1 if unknown.
+Napi::Value ReadSilenceJs(Info info) {
+  Arguments in(info);
+  auto fds = in.Ints(0);
+  auto out = in.Ints(1, fds.count);
+  return Checked(info, in, [&] {
+    ReadSilenceOfEach(fds.data, fds.count, out.data);
+    return 0;
+  });
+}
+
 Napi::Value OpenReadinessJs(Info info) { return Result(info, OpenReadiness()); }
 
 Napi::Value AddToReadinessJs(Info info) {
@@ -64,6 +75,7 @@ void ExportConnections(Napi::Env env, Napi::Object exports) {
              {"dupEach", DupEachJs},
              {"findOther", FindOtherJs},
              {"readProgress", ReadProgressJs},
+             {"readSilence", ReadSilenceJs},
              {"openReadiness", OpenReadinessJs},
              {"addToReadiness", AddToReadinessJs},
              {"removeFromReadiness", RemoveFromReadinessJs},

@@ -215,3 +215,19 @@ TEST(watching_ends_before_the_first_that_cannot_be_watched) {
   int before[] = {-1};
   CHECK_EQ(AddEachToReadiness(set.get(), before, 1), -EBADF);
 }
+
+TEST(silence_begins_with_the_connection_and_with_each_byte) {
+  Tcp tcp;
+  Pair pair;
+  int fds[] = {tcp.server.get(), tcp.client.get(), pair.fds[0], tcp.listener.get(), -1};
+  int silence[5];
+  ReadSilenceOfEach(fds, 5, silence);
+#if defined(__linux__)
+  CHECK(silence[0] >= 0 && silence[0] < 1000);
+  CHECK(silence[1] >= 0 && silence[1] < 1000);
+#else
+  CHECK_EQ(silence[0], kUnknownSilence);
+#endif
+  CHECK_EQ(silence[2], kUnknownSilence);
+  CHECK_EQ(silence[4], kUnknownSilence);
+}

@@ -162,6 +162,7 @@ describe('the native core', () => {
     ['dupEach', [new Int32Array(2), new Int32Array(1)]],
     ['dupEach', [new Int32Array(2), shrunken(Int32Array)]],
     ['readProgress', [new Int32Array(2), new Float64Array(3)]],
+    ['readSilence', [new Int32Array(2), new Int32Array(1)]],
     ['takeReady', [0, new Int32Array(0)]],
   ]
   test.each(outputs)('%s refuses an array that is too short', (name, args) => {

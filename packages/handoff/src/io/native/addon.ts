@@ -57,6 +57,7 @@ export interface Native {
   dupEach(fds: Int32Array, dups: Int32Array): number
   findOther(fds: Int32Array, unixDomain: number): number
   readProgress(fds: Int32Array, progress: Float64Array): number
+  readSilence(fds: Int32Array, silence: Int32Array): number
   lock(fd: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
   openProcess(pid: number): number

@@ -31,6 +31,19 @@ export function findOther(fds: readonly number[], isUnix: boolean): number | und
   return fds[loadNative().findOther(descriptorArray(fds), isUnix ? 1 : 0)]
 }
 
+/**
+ * Asks the kernel how many milliseconds ago data last came or went on connections, or they were opened.
+ *
+ * @returns for each; undefined if the kernel does not report it: not Linux, or not TCP.
+ * @see tcp(7), TCP_INFO: tcpi_last_data_recv, tcpi_last_data_sent
+ * @internal
+ */
+export function readSilence(fds: readonly number[]): (number | undefined)[] {
+  const silence = new Int32Array(fds.length)
+  check(loadNative().readSilence(descriptorArray(fds), silence), 'getsockopt')
+  return Array.from(silence, (ms) => (ms < 0 ? undefined : ms))
+}
+
 /** Bytes that processes have read from a connection, and written to it, since it was opened. */
 export interface Progress {
   read: number

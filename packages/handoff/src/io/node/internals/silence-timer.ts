@@ -8,6 +8,8 @@ interface SilenceTimer {
   _destroyed: boolean
 }
 
+type Fields = Partial<SilenceTimer>
+
 /**
  * Reads the clock of these timers once, for many sockets.
  *
@@ -17,22 +19,47 @@ interface SilenceTimer {
  * (Node 20 to 26)
  */
 export function silenceLeft(): (socket: Socket) => number | undefined {
+  const read = timerReader()
+  return (socket) => {
+    const { timer, now } = read(socket)
+    if (timer === undefined || now === undefined) return undefined
+    // The socket has no timeout; or it has passed, and its listener left the socket open.
+    if (timer === null || timer._destroyed === true) return 0
+    const { _idleStart: start, _idleTimeout: after } = timer
+    if (typeof start !== 'number' || typeof after !== 'number') return undefined
+    return Math.max(1, Math.ceil(start + after - now))
+  }
+}
+
+/**
+ * As {@link silenceLeft}.
+ *
+ * @returns a function that returns how many milliseconds ago data last came or went on a socket;
+ * undefined if the socket has no timeout.
+ */
+export function silenceSoFar(): (socket: Socket) => number | undefined {
+  const read = timerReader()
+  return (socket) => {
+    const { timer, now } = read(socket)
+    const start = timer?._destroyed === true ? undefined : timer?._idleStart
+    return typeof start === 'number' && now !== undefined ? Math.max(0, now - start) : undefined
+  }
+}
+
+/** Returns a function that returns the timer of a socket, and the time that its clock shows. */
+function timerReader() {
   const clock = setTimeout(() => {}, 1)
-  const now = (clock as unknown as Partial<SilenceTimer>)._idleStart
+  const now = (clock as unknown as Fields)._idleStart
   clearTimeout(clock)
   let key: symbol | undefined
-  return (socket) => {
+  return (socket: Socket) => {
     if (key === undefined || !(key in socket)) {
       key = Object.getOwnPropertySymbols(socket).find(
         ({ description }) => description === 'timeout',
       )
     }
-    if (key === undefined || now === undefined) return undefined
-    const timer = (socket as unknown as Record<symbol, Partial<SilenceTimer> | null>)[key]
-    // The socket has no timeout; or it has passed, and its listener left the socket open.
-    if (timer === null || timer?._destroyed === true) return 0
-    const { _idleStart: start, _idleTimeout: after } = timer ?? {}
-    if (typeof start !== 'number' || typeof after !== 'number') return undefined
-    return Math.max(1, Math.ceil(start + after - now))
+    if (key === undefined) return { timer: undefined, now }
+    const timer = (socket as unknown as Record<symbol, Fields | null | undefined>)[key]
+    return { timer, now }
   }
 }
