@@ -13,6 +13,7 @@ import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.t
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
+import type { Pace } from '../moving/pace.ts'
 import { canRelease, dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
 import { isLeaving, markClosed } from '../tracking/end-reasons.ts'
 import type { KindCounter } from '../tracking/kind-counter.ts'
@@ -87,11 +88,11 @@ export class HttpMover implements ServerMover {
     this.#limit.start()
   }
 
-  take(limit: number): Departing[] {
-    const parked = this.parking.take(limit)
+  take(limit: number, pace?: Pace): Departing[] {
+    const parked = this.parking.take(limit, pace)
     if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
     if (this.#queue.size === 0) this.#fillQueue()
-    return this.#takeQueued(limit)
+    return this.#takeQueued(limit, pace)
   }
 
   stopTaking(): void {
@@ -187,9 +188,11 @@ export class HttpMover implements ServerMover {
     }
   }
 
-  #takeQueued(limit: number): Departing[] {
+  #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
     const mayGo = (socket: Socket) => canRelease(socket) && !this.#limit.isReached(socket)
-    const sockets = this.#queue.take(limit, mayGo)
+    const sockets = this.#queue.take(limit, mayGo, pace)
+    // Those that are left may wait for the pace for a while.
+    if (sockets.length === 0) this.#dropper.resume()
     const dups = dupForSending(sockets)
     if (dups.length < sockets.length) {
       // Drops free descriptors, and then this is called again.

@@ -1,9 +1,11 @@
 // Parks connections that were handed over and have been silent since: descriptors without JavaScript.
 
 import { close } from '../../io/native/descriptors.ts'
+import { readSilence } from '../../io/native/many-connections.ts'
 import { Readiness } from '../../io/native/readiness.ts'
 import type { System } from '../../io/system/system.ts'
 import type { Arriving, Parked } from '../moving/mover.ts'
+import { isBusy, type Pace } from '../moving/pace.ts'
 import { type HttpItem, isUnspoken } from './http-item.ts'
 
 /** Time between two checks for expired connections, in milliseconds. */
@@ -23,6 +25,10 @@ export interface ParkingHandlers {
 interface ParkedConnection extends Arriving<HttpItem> {
   /** Monotonic milliseconds. */
   expires: number
+  /** Since when it has been silent, in monotonic milliseconds: since it was parked, or longer. */
+  silentSince: number
+  /** Whether the kernel was asked since when. */
+  isSilenceKnown: boolean
 }
 
 /**
@@ -59,24 +65,41 @@ export class ParkedConnections implements Parked {
     for (const { fd, item, origin } of arriving) {
       const expires = item.idleMs === 0 ? Number.POSITIVE_INFINITY : now + item.idleMs
       this.#readiness.add(fd)
-      this.#parked.set(fd, { fd, item, origin, expires })
+      const silence = { silentSince: now, isSilenceKnown: false }
+      this.#parked.set(fd, { fd, item, origin, expires, ...silence })
     }
     this.#handlers.onCount(arriving.length)
     this.#scheduleSweep()
   }
 
-  /** Takes up to `limit` connections, with what is left of their time. The caller owns them. */
-  take(limit: number): Arriving<HttpItem>[] {
-    const taken: Arriving<HttpItem>[] = []
+  /**
+   * Takes up to `limit` connections, with what is left of their time. The caller owns them.
+   *
+   * @param pace - limits how many of them are busy.
+   */
+  take(limit: number, pace?: Pace): Arriving<HttpItem>[] {
     const now = this.#system.now()
-    for (const parked of this.#parked.values()) {
-      if (taken.length === limit) break
+    return this.#choose(limit, pace, now).map((parked) => {
       this.#remove(parked.fd)
       const { fd, item, origin, expires } = parked
       const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
-      taken.push({ fd, item: { ...item, idleMs }, origin })
+      return { fd, item: { ...item, idleMs }, origin }
+    })
+  }
+
+  #choose(limit: number, pace: Pace | undefined, now: number): ParkedConnection[] {
+    const chosen: ParkedConnection[] = []
+    const busy: ParkedConnection[] = []
+    for (const parked of this.#parked.values()) {
+      if (chosen.length === limit) break
+      if (pace !== undefined && isParkedBusy(parked, pace, now)) busy.push(parked)
+      else chosen.push(parked)
     }
-    return taken
+    for (const parked of busy) {
+      if (chosen.length === limit || pace?.admit() !== true) break
+      chosen.push(parked)
+    }
+    return chosen
   }
 
   close(): void {
@@ -127,4 +150,15 @@ export class ParkedConnections implements Parked {
     if (this.#parked.size > 0) this.#scheduleSweep()
     else if (size > 0) this.#handlers.onEmpty()
   }
+}
+
+/** Asks the kernel about a connection once, and only if it was parked a moment ago. */
+function isParkedBusy(parked: ParkedConnection, pace: Pace, now: number): boolean {
+  if (!isBusy(pace, now - parked.silentSince)) return false
+  if (!parked.isSilenceKnown) {
+    const [silentMs = 0] = readSilence([parked.fd])
+    parked.isSilenceKnown = true
+    parked.silentSince = Math.min(parked.silentSince, now - silentMs)
+  }
+  return isBusy(pace, now - parked.silentSince)
 }

@@ -2,6 +2,9 @@
 
 import type { Socket } from 'node:net'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import { isBusy, type Pace } from '../moving/pace.ts'
+import { silenceOf } from '../moving/silence.ts'
+import { isNew } from './http-item.ts'
 
 interface Resting {
   socket: Socket
@@ -16,37 +19,83 @@ interface Resting {
 export class RestingQueue {
   /** The next one is the last. */
   #queue: Resting[] = []
+  /** Busy connections that wait for the pace. */
+  #busy: Resting[] = []
 
   get size(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#busy.length
   }
 
   /** Replaces the connections in the queue. */
   fill(sockets: readonly Socket[]): void {
     this.#queue = sockets.map(resting)
+    this.#busy = []
   }
 
   clear(): void {
     this.#queue = []
+    this.#busy = []
   }
 
-  /** Takes up to `limit` connections that are still quiescent and that `filter` accepts. */
-  take(limit: number, filter: (socket: Socket) => boolean): Socket[] {
-    const sockets: Socket[] = []
-    while (sockets.length < limit) {
-      const next = this.#queue.pop()
-      if (next === undefined) break
-      const { socket, bytesRead } = next
-      if (socket.bytesRead !== bytesRead) continue
-      if (hasNoBytesInFlight(socket) && filter(socket)) sockets.push(socket)
+  /**
+   * Takes up to `limit` connections that are still quiescent and that `filter` accepts.
+   *
+   * @param pace - limits how many of them are busy. One without a request yet that is busy is not taken,
+   * since its client is about to speak, and leaves the queue.
+   */
+  take(limit: number, filter: (socket: Socket) => boolean, pace?: Pace): Socket[] {
+    const mayGo = (next: Resting) => isQuiescent(next) && filter(next.socket)
+    if (pace === undefined) {
+      this.#queue = this.#queue.concat(this.#busy.splice(0))
+      return takeFrom(this.#queue, limit, mayGo)
     }
-    return sockets
+    const taken: Socket[] = []
+    while (taken.length < limit && this.#queue.length > 0) {
+      taken.push(...this.#takeSilent(limit - taken.length, mayGo, pace))
+    }
+    this.#dropUsed(mayGo)
+    while (taken.length < limit && this.#busy.length > 0 && pace.admit()) {
+      taken.push(...takeFrom(this.#busy, 1, mayGo))
+      this.#dropUsed(mayGo)
+    }
+    return taken
   }
 
   /** Puts the connections that were taken last before the others, in the same order. */
   putBack(sockets: readonly Socket[]): void {
     this.#queue.push(...sockets.map(resting).reverse())
   }
+
+  /** Lets busy connections that are not quiescent any more leave the end of their queue. */
+  #dropUsed(mayGo: (next: Resting) => boolean): void {
+    for (let next = this.#busy.at(-1); next && !mayGo(next); next = this.#busy.at(-1)) {
+      this.#busy.pop()
+    }
+  }
+
+  #takeSilent(limit: number, mayGo: (next: Resting) => boolean, pace: Pace): Socket[] {
+    const sockets = takeFrom(this.#queue, limit, mayGo)
+    const silence = silenceOf(sockets)
+    return sockets.filter((socket, index) => {
+      const busy = isBusy(pace, silence[index])
+      if (busy && !isNew(socket)) this.#busy.push(resting(socket))
+      return !busy
+    })
+  }
+}
+
+function takeFrom(queue: Resting[], limit: number, mayGo: (next: Resting) => boolean): Socket[] {
+  const sockets: Socket[] = []
+  while (sockets.length < limit) {
+    const next = queue.pop()
+    if (next === undefined) break
+    if (mayGo(next)) sockets.push(next.socket)
+  }
+  return sockets
+}
+
+function isQuiescent({ socket, bytesRead }: Resting): boolean {
+  return socket.bytesRead === bytesRead && hasNoBytesInFlight(socket)
 }
 
 function resting(socket: Socket): Resting {

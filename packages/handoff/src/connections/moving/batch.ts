@@ -6,7 +6,9 @@ import { payloadLimitBytes } from '../../protocol/codec.ts'
 import { reasonOf } from '../../terms/errors.ts'
 import { clearReason } from '../tracking/end-reasons.ts'
 import type { Arriving, Departing } from './mover.ts'
+import { isBusy, type Pace } from './pace.ts'
 import { canRelease, dupForSending } from './release-socket.ts'
+import { silenceOf } from './silence.ts'
 
 /** Largest item in bytes of JSON: with one more of this size a batch still fits into a message. */
 const itemLimitBytes = payloadLimitBytes / 2 - 16_384
@@ -30,19 +32,21 @@ export interface Candidate {
  * @remarks The application was asked for its state, so the same socket cannot go on. A connection that
  * is not handed over after all arrives in this process again.
  * @param adopt - serves a connection again.
+ * @param pace - limits how many of them are busy.
  */
 export function fillBatch(
   candidates: Iterable<Candidate>,
   limit: number,
   adopt: (arriving: Arriving) => void,
+  pace?: Pace,
 ): Departing[] {
   const batch: Departing[] = []
   let bytes = 0
-  for (const candidate of candidates) {
+  for (const { candidate, mayGo } of byBusyness(candidates, pace)) {
     if (batch.length >= limit || bytes > itemLimitBytes) break
     let fd: number | undefined
     try {
-      if (!candidate.atRest() || !canRelease(candidate.socket)) continue
+      if (!candidate.atRest() || !canRelease(candidate.socket) || !mayGo()) continue
       ;[fd] = dupForSending([candidate.socket])
       // An ack of the other process frees descriptors; then this is called again.
       if (fd === undefined) break
@@ -58,6 +62,33 @@ export function fillBatch(
     }
   }
   return batch
+}
+
+const always = () => true
+
+/** Yields the candidates that have been silent for a while first, and then those that the pace may admit. */
+function* byBusyness(
+  candidates: Iterable<Candidate>,
+  pace: Pace | undefined,
+): Iterable<{ candidate: Candidate; mayGo: () => boolean }> {
+  if (pace === undefined) {
+    for (const candidate of candidates) yield { candidate, mayGo: always }
+    return
+  }
+  const all = [...candidates]
+  const silence = silenceOf(all.map(({ socket }) => socket))
+  const busy = all.filter((_, index) => isBusy(pace, silence[index]))
+  const isBusyOne = new Set(busy)
+  for (const candidate of all) if (!isBusyOne.has(candidate)) yield { candidate, mayGo: always }
+  let isFull = false
+  const mayGo = () => {
+    isFull = !pace.admit()
+    return !isFull
+  }
+  for (const candidate of busy) {
+    if (isFull) return
+    yield { candidate, mayGo }
+  }
 }
 
 /** Destroys the socket: a plain close(2), and no FIN while the dup is open. */

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Progress } from '../../io/native/many-connections.ts'
 import type { CountedKind } from '../../terms/fates.ts'
+import type { Pace } from './pace.ts'
 
 /** A quiescent connection on its way to another process. This process no longer reads from it. */
 export interface Departing {
@@ -59,8 +60,12 @@ export interface Mover {
   readonly kind: CountedKind
   /** Whether this process takes connections of this kind. */
   readonly adopts: boolean
-  /** Takes up to `limit` quiescent connections away from this process. */
-  take(limit: number): Departing[]
+  /**
+   * Takes up to `limit` quiescent connections away from this process.
+   *
+   * @param pace - limits how many of them are busy ones; those that have been silent for a while come first.
+   */
+  take(limit: number, pace?: Pace): Departing[]
   /**
    * Serves connections, and owns all of them from the call on.
    *

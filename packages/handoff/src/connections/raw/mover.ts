@@ -9,6 +9,7 @@ import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import { observeData } from '../moving/observe-data.ts'
 import type { Origins } from '../moving/origins.ts'
+import type { Pace } from '../moving/pace.ts'
 import type { Sockets } from '../tracking/socket-set.ts'
 
 /** How the connections of a server move. */
@@ -64,10 +65,10 @@ export class RawMover implements ServerMover {
     if (this.adopts) observeData(socket, this.#context.onQuiescent)
   }
 
-  take(limit: number): Departing[] {
+  take(limit: number, pace?: Pace): Departing[] {
     const hooks = this.#hooks
     if (hooks === undefined) return []
-    return fillBatch(this.#candidates(hooks), limit, (arriving) => this.adopt([arriving]))
+    return fillBatch(this.#candidates(hooks), limit, (arriving) => this.adopt([arriving]), pace)
   }
 
   adopt(arriving: readonly Arriving[]): void {

@@ -8,6 +8,7 @@ import { markAdopted } from '../moving/adopted-sockets.ts'
 import { type Candidate, fillBatch } from '../moving/batch.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
+import type { Pace } from '../moving/pace.ts'
 import { WebSocketConnection } from './connection.ts'
 import { closeCodes } from './frames.ts'
 import type { Agreement } from './handshake.ts'
@@ -57,8 +58,8 @@ export class WebSocketMover implements ServerMover {
     this.#deadlines.delete(socket)
   }
 
-  take(limit: number): Departing[] {
-    return fillBatch(this.#candidates(), limit, (arriving) => this.adopt([arriving]))
+  take(limit: number, pace?: Pace): Departing[] {
+    return fillBatch(this.#candidates(), limit, (arriving) => this.adopt([arriving]), pace)
   }
 
   adopt(arriving: readonly Arriving[]): void {

@@ -14,6 +14,7 @@ import { HandoffError } from '../../terms/errors.ts'
 import type { CountedKind } from '../../terms/fates.ts'
 import { batchesInFlight } from '../offer/listener-batches.ts'
 import { HandedOverConnections } from './handed-over.ts'
+import type { SlowStart } from './slow-start.ts'
 
 /** A batch in flight, and the mover that it came from. */
 interface Flight {
@@ -33,9 +34,11 @@ export class HandOver {
   /** Batches without an ack. Their descriptors are this process's. */
   readonly #inFlight: Flight[] = []
   readonly #handedOver = new HandedOverConnections()
+  #pace: SlowStart | undefined
   #acked = 0
   #scheduled = false
   #stopped = false
+  #caughtUp = false
 
   /** @param takes - the kinds of connections that the new process takes, by listener key. */
   constructor(
@@ -62,6 +65,15 @@ export class HandOver {
     return this.#stopped
   }
 
+  /**
+   * Whether every connection at rest has gone over and is acked: none waits for the slow start. False before
+   * the first look, a turn after {@link start}. Connections that read or answer a request still go over
+   * later, each as it comes to rest, and so do those that are accepted meanwhile.
+   */
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
   /** Whether HTTP connections behind this gate go over, so that they need no notice. */
   covers(gate: Gate): boolean {
     return this.kinds(gate).includes('http')
@@ -72,7 +84,15 @@ export class HandOver {
     return this.#moversOf(gate).map(({ kind }) => kind)
   }
 
-  start(): void {
+  /**
+   * Begins, whether the gates are open or shut. Call it once.
+   *
+   * @param pace - limits how many busy connections go over, until its end. Those that have been silent for a
+   * while go over immediately.
+   */
+  start(pace?: SlowStart): void {
+    this.#pace = pace
+    pace?.onChange(this.recheck)
     subscribe(responseFinished, this.recheck)
     // A response that the application ends because of the drain still looks as if it were finished.
     this.recheck()
@@ -153,7 +173,7 @@ export class HandOver {
 
   /** Looks for quiescent connections a turn later: a server is the last to learn that a response is finished. */
   readonly recheck = () => {
-    if (this.#scheduled || this.#stopped) return
+    if (this.#scheduled || this.#stopped || this.#mustWait) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -161,18 +181,26 @@ export class HandOver {
     })
   }
 
+  /** Whether another look is of no use: all that is left waits for a wider pace. */
+  get #mustWait(): boolean {
+    return this.#pace?.isWaiting === true && this.#pace.room <= 0
+  }
+
   #sendQuiescent(): void {
     if (this.#stopped) return
+    const pace = this.#pace?.ended === false ? this.#pace : undefined
+    pace?.beginLook()
     for (const gate of this.#holdings.gates) {
       for (const mover of this.#moversOf(gate)) {
         while (this.#inFlight.length < batchesInFlight) {
-          const batch = mover.take(descriptorLimit)
+          const batch = mover.take(descriptorLimit, pace)
           if (batch.length === 0) break
           this.#send(gate, { mover, batch, progress: readProgress(batch.map(({ fd }) => fd)) })
         }
       }
     }
-    if (this.#inFlight.length === 0) this.#onRest()
+    this.#caughtUp = this.#inFlight.length === 0 && pace?.isWaiting !== true
+    if (this.#caughtUp) this.#onRest()
   }
 
   #moversOf({ held, connections }: Gate): Mover[] {
