@@ -95,6 +95,13 @@ suite('a description', () => {
     expect(description.text.endsWith(detailOf(event))).toBe(true)
   })
 
+  test('says that a process in its ramp has never stopped', () => {
+    expect(describe({ ...described['taken-back'][0], stage: 'ramp' })).toEqual({
+      tone: 'bad',
+      text: 'generation 2 (pid 7) serves on alone: cannot serve: too late [ERR_HANDOFF_TIMEOUT]',
+    })
+  })
+
   test('names a process that has no generation yet', () => {
     const [event] = described.aborted
     expect(describe({ ...event, generation: 0, serving: 'none' }).text).toBe(
@@ -150,6 +157,15 @@ suite('the words are the same', () => {
     const shown = ['stage', 'serving', 'taken-back'].includes(event.type)
     expect(STATUS).toBe(shown ? text : undefined)
   })
+
+  test.each(['ramp', 'drain', 'exit'] as const)(
+    'of the service no more, of an old process in %s',
+    (stage) => {
+      const event = { ...described.stage[0], stage }
+      expect(notifyFields(event, false)).not.toHaveProperty('STATUS')
+      expect(notifyFields(event, true).STATUS).toBe(describe(event).text)
+    },
+  )
 
   test.each(cases)('in what the supervisor announces: $type', (event, { text }) => {
     const announced: string[] = []

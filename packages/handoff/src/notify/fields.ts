@@ -2,7 +2,7 @@
 
 import type { System } from '../io/system/system.ts'
 import type { NotifyFields } from '../protocol/notify.ts'
-import type { HandoffEvent } from '../terms/events.ts'
+import type { HandoffEvent, Stage } from '../terms/events.ts'
 import { describe } from '../words/describe.ts'
 
 /** @param isStopping - whether the service as a whole ends. */
@@ -15,10 +15,12 @@ export function notifyFields(event: HandoffEvent, isStopping: boolean): NotifyFi
   }
 }
 
+const isAfterCommit: ReadonlySet<Stage> = new Set(['ramp', 'drain', 'exit'])
+
 /** Whether `systemctl status` shows the event. After the commit it shows those of the new process. */
 function isOfService(event: HandoffEvent, isStopping: boolean): boolean {
   if (event.type !== 'stage') return event.type === 'serving' || event.type === 'taken-back'
-  return isStopping || (event.stage !== 'drain' && event.stage !== 'exit')
+  return isStopping || !isAfterCommit.has(event.stage)
 }
 
 /**

@@ -45,6 +45,8 @@ export type HandoffEventBody =
     }
   | {
       type: 'taken-back'
+      /** `ramp`: this process has never stopped accepting. */
+      stage?: Stage
       code: HandoffErrorCode
       message: string
       listeners: readonly string[]

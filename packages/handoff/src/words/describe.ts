@@ -25,6 +25,9 @@ export const servingText: Readonly<Record<Serving, string>> = {
   none: 'No process serves.',
 }
 
+/** The end of a ramp is not known: the old process hangs, or is stopped. */
+export const mayStillAccept = 'the old process has not reported that it stopped accepting'
+
 /**
  * Describes an event for a person: in a log, on a terminal, in a chat.
  *
@@ -64,7 +67,9 @@ function partsOf(event: HandoffEvent): Parts {
       return { tone: 'bad', subject: `${name} aborted the handoff `, detail }
     }
     case 'taken-back': {
-      const subject = `${name} has taken back and serves again: `
+      // In the ramp it had never stopped.
+      const what = event.stage === 'ramp' ? 'serves on alone' : 'has taken back and serves again'
+      const subject = `${name} ${what}: `
       return { tone: 'bad', subject, detail: `${event.message} [${event.code}]` }
     }
     case 'drained': {

@@ -70,6 +70,7 @@ const shapes: { readonly [T in HandoffEvent['type']]: Readonly<Record<string, Ch
   serving: { listeners, replaces: nullable(processName) },
   aborted: { stage, ...reason, serving: text, peer: optional(count) },
   'taken-back': {
+    stage: optional(stage),
     ...reason,
     listeners,
     connections: object({ back: count, closed: count }),
