@@ -38,6 +38,7 @@ test('in JSON it is one object a line, the last one the result', async () => {
     pid: second.pid,
     serving: 'new',
     servesAfterMs: expect.any(Number),
+    aloneAfterMs: expect.any(Number),
     old: {
       ...{ pid: first.pid, generation: 1, drained: true, connections: 0 },
       counts: { handedOver: 0, drained: 0, closed: 0, forced: 0 },

@@ -16,6 +16,8 @@ const status = { name: 'web' }
 async function openControl(): Promise<string> {
   const fleet = {
     status: () => status,
+    isRamping: false,
+    ramped: () => Promise.resolve(),
     reload: ({ change }: { change: object }) => {
       if ('entry' in change) throw new TypeError('nobody foresaw this')
       throw new HandoffError('ERR_HANDOFF_BUSY', 'cannot reload web: it is busy')

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type ReloadLine,
   reloadWithLines,
@@ -73,6 +73,17 @@ function reload(fake: ReturnType<typeof supervise>['fake'], waitForExit: boolean
     done: reloadWithLines(fleet as unknown as Fleet, { waitForExit, write }),
   }
 }
+
+const ramps: HandoffEvent = {
+  ...old,
+  type: 'stage',
+  stage: 'ramp',
+  detail: '',
+  rampMs: 2_000,
+  elapsedMs: 1,
+}
+const status = { listeners: [], connections: 1, open: {}, fates: noFates, elapsedMs: 1 }
+const drains: HandoffEvent = { ...old, ...status, type: 'status', stage: 'drain' }
 
 test.each([false, true])(
   'a take-back in the same moment as the commit fails the reload (waits: %s)',
@@ -173,4 +184,100 @@ test('when neither process is left, the reload has failed', async () => {
   expect(lines).toMatchObject([
     { type: 'result', ok: false, pid: null, generation: null, serving: 'none' },
   ])
+})
+
+describe('a reload with a ramp', () => {
+  test('ends when the old process has stopped accepting', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { fake, hear, listeners } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear(ramps)
+    await vi.advanceTimersByTimeAsync(1_900)
+    expect(lines.map(({ type }) => type)).toEqual(['stage'])
+    hear(drains)
+    await done
+    expect(lines.at(-1)).toMatchObject({ type: 'result', ok: true, pid: 20, servesAfterMs: 0 })
+    expect(lines.at(-1)).toMatchObject({ aloneAfterMs: 1_900, old: { connections: 1 } })
+    expect(listeners()).toBe(ofFleet)
+  })
+
+  test('knows of the ramp from a status, too', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { fake, hear } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear({ ...old, ...status, type: 'status', stage: 'ramp' })
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(lines.map(({ type }) => type)).toEqual(['status'])
+    hear({ ...old, type: 'stage', stage: 'drain', detail: '', elapsedMs: 1 })
+    hear(drains)
+    await done
+    expect(lines.at(-1)).toMatchObject({ ok: true, aloneAfterMs: 4_000 })
+  })
+
+  test('fails when the new process dies in it, and says that the old one never stopped', async () => {
+    const { fake, hear, end, listeners, takeBack } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear(ramps)
+    end(20)
+    await new Promise(setImmediate)
+    expect(lines.map(({ type }) => type)).toEqual(['stage'])
+    takeBack()
+    await done
+    expect(lines.at(-1)).toMatchObject({
+      ...{ type: 'result', ok: false, ...old, serving: 'old', code: 'ERR_HANDOFF_PEER_GONE' },
+      message:
+        'It is gone. The old process has never stopped accepting. Generation 1 (pid 10) serves on.',
+    })
+    expect(listeners()).toBe(ofFleet)
+  })
+
+  test('says nothing of the kind when the new process dies after it', async () => {
+    const { fake, hear, takeBack } = supervise()
+    const { lines, done } = reload(fake, true)
+    hear(ramps)
+    hear(drains)
+    takeBack()
+    await done
+    expect(lines.at(-1)).toMatchObject({ message: 'It is gone. Generation 1 (pid 10) serves on.' })
+  })
+
+  test('is not held for ever by an old process that hangs in it', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { fake, hear, listeners } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear(ramps)
+    await vi.advanceTimersByTimeAsync(6_999)
+    expect(lines.map(({ type }) => type)).toEqual(['stage'])
+    await vi.advanceTimersByTimeAsync(1)
+    await done
+    expect(lines.at(-1)).toMatchObject({ ok: true, pid: 20, aloneAfterMs: null })
+    expect(listeners()).toBe(ofFleet)
+  })
+
+  test('waits for the old process when the new one has ended, however long the ramp is over', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { fake, hear, end } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear(ramps)
+    await vi.advanceTimersByTimeAsync(5_000)
+    end(20)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(lines.map(({ type }) => type)).toEqual(['stage'])
+    end(10)
+    await done
+    expect(lines.at(-1)).toMatchObject({ ok: false, serving: 'none', pid: null })
+  })
+
+  test('ends when the old process has gone', async () => {
+    const { fake, hear, end } = supervise()
+    const { lines, done } = reload(fake, false)
+    hear(ramps)
+    end(10)
+    await done
+    expect(lines.at(-1)).toMatchObject({ ok: true, pid: 20, aloneAfterMs: expect.any(Number) })
+  })
 })

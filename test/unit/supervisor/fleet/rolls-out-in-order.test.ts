@@ -7,6 +7,7 @@ import type { StartRequest } from '../../../../packages/handoff/src/supervisor/w
 import type { Worker } from '../../../../packages/handoff/src/supervisor/worker/worker.ts'
 import type { WorkerEvents } from '../../../../packages/handoff/src/supervisor/worker/worker-events.ts'
 import type { HandoffEvent } from '../../../../packages/handoff/src/terms/events.ts'
+import { type Fates, noFates } from '../../../../packages/handoff/src/terms/fates.ts'
 
 /** A worker whose processes are told by hand: pid 10 × number, and 1 more at each start. */
 class FakeWorker {
@@ -16,8 +17,9 @@ class FakeWorker {
   readonly asked: StartRequest[] = []
   readonly log: string[]
   busy = false
-  serving: { pid: number; generation: number } | undefined
+  serving: { pid: number; generation: number; fates: Fates } | undefined
   starting: number | undefined
+  old: number | undefined
   place = 'held'
   #end: ((result: StartResult) => void) | undefined
 
@@ -25,7 +27,7 @@ class FakeWorker {
     this.number = number
     this.log = log
     this.rendezvous = `/run/rendezvous-${number}.sock`
-    this.serving = { pid: number * 10, generation: 1 }
+    this.serving = { pid: number * 10, generation: 1, fates: noFates }
   }
 
   start(request: StartRequest): Promise<StartResult> {
@@ -37,11 +39,28 @@ class FakeWorker {
     })
   }
 
-  async serve(): Promise<void> {
+  /** @param replaces - the old process, which lives until {@link old} is undefined. */
+  async serve(replaces: { pid: number; generation: number } | null = null): Promise<void> {
     const pid = this.starting ?? 0
-    this.serving = { pid, generation: 2 }
-    this.hear({ type: 'serving', replaces: null, listeners: [] })
-    this.#end?.({ ok: true, pid, generation: 2, listeners: [], replaces: null })
+    this.old = replaces?.pid
+    this.serving = { pid, generation: 2, fates: noFates }
+    this.hear({ type: 'serving', replaces, listeners: [] })
+    this.#end?.({ ok: true, pid, generation: 2, listeners: [], replaces })
+    await settled()
+  }
+
+  /** Serves, and its old process begins its ramp. */
+  async ramp(): Promise<void> {
+    const { serving } = this
+    await this.serve(serving ?? null)
+    this.hear({ type: 'stage', stage: 'ramp', detail: '', rampMs: 1_000 }, serving?.pid)
+    await settled()
+  }
+
+  /** The old process has stopped accepting, and has reported its connections. */
+  async stopOld(): Promise<void> {
+    const body = { listeners: [], connections: 1, open: {}, fates: noFates }
+    this.hear({ type: 'status', stage: 'drain', ...body }, this.old)
     await settled()
   }
 
@@ -57,7 +76,15 @@ class FakeWorker {
   }
 
   has(pid: number) {
-    return this.serving?.pid === pid
+    return this.serving?.pid === pid || this.old === pid
+  }
+
+  isProvenAlive() {
+    return true
+  }
+
+  killReason() {
+    return undefined
   }
 
   beginLeaving() {
@@ -206,4 +233,48 @@ test('a worker that cannot be replaced takes nobody in', async () => {
   expect(await rollout.done).toBe(false)
   expect(worker(2).place).toBe('held')
   expect(rollout.takeovers[0]?.failures.size).toBe(1)
+})
+
+test('the next worker starts when the ramp of the one before has ended, and the rollout ends with the last ramp', async () => {
+  const { rollout, worker, log } = rollOut({ others: 1 })
+  expect(rollout.isRamping).toBe(false)
+  await worker(1).ramp()
+  expect(log).toEqual(['start 1'])
+  expect(rollout.isRamping, 'worker 2 has yet to start').toBe(false)
+  await worker(1).stopOld()
+  expect(log).toEqual(['start 1', 'start 2'])
+  await worker(2).ramp()
+  let isDone = false
+  void rollout.done.then(() => {
+    isDone = true
+  })
+  await settled()
+  expect(isDone).toBe(false)
+  expect(rollout.isRamping).toBe(true)
+  await worker(2).stopOld()
+  expect(await rollout.done).toBe(true)
+})
+
+test('in parallel the ramps are, too', async () => {
+  const { rollout, worker, log } = rollOut({ others: 2, parallel: true })
+  await worker(1).ramp()
+  await worker(1).stopOld()
+  expect(log).toEqual(['start 1', 'start 2', 'start 3'])
+  await worker(2).ramp()
+  await worker(3).ramp()
+  expect(rollout.isRamping).toBe(true)
+  await worker(3).stopOld()
+  await worker(2).stopOld()
+  expect(await rollout.done).toBe(true)
+})
+
+test('when a new process dies in its ramp, the next worker is not tried', async () => {
+  const { rollout, worker, log } = rollOut({ others: 1 })
+  const old = worker(1).serving
+  await worker(1).ramp()
+  worker(1).serving = old
+  worker(1).hear({ type: 'taken-back', code: 'X', message: 'gone' }, old?.pid)
+  expect(await rollout.done).toBe(false)
+  expect(log).toEqual(['start 1'])
+  expect(rollout.renewed).toEqual([])
 })

@@ -111,6 +111,22 @@ test('the old process may tell its end before the new one tells that it serves',
   expect(draining(registry)).toEqual([])
 })
 
+test('an old process in its ramp could take back, and drains after it', () => {
+  let registry = reduce(first(), { type: 'spawned', pid: 20, at })
+  registry = heard(registry, 10, 1, { type: 'stage', stage: 'ramp', detail: '', rampMs: 2_000 })
+  expect(registry.serving).toBe(10)
+  registry = heard(registry, 20, 2, {
+    type: 'serving',
+    replaces: { pid: 10, generation: 1 },
+    listeners,
+  })
+  expect(registry).toMatchObject({ serving: 20, completed: 1 })
+  expect(registry.processes.get(10)?.stage).toBe('ramp')
+  expect(draining(registry)).toHaveLength(1)
+  registry = heard(registry, 10, 1, { type: 'stage', stage: 'drain', detail: '' })
+  expect(registry.processes.get(10)?.stage).toBe('drain')
+})
+
 test('an old process of an earlier supervisor is entered when it is replaced', () => {
   const registry = heard(emptyRegistry, 20, 2, {
     type: 'serving',

@@ -112,6 +112,16 @@ describe('a process that hangs', () => {
   test('between the commit and its first word is ended: the old one takes back', () => {
     const silent = { 20: 5_000 }
     expect(hungIn({ registry: committed, starting: 20, silent })).toEqual(['20 commit'])
+    const shares = registryOf(10, record(10, { stage: 'ramp' }), record(20, { servingSince: 0 }))
+    expect(hungIn({ registry: shares, starting: 20, silent })).toEqual(['20 commit'])
+  })
+
+  test('in the ramp of the old one is ended, however long the probation is over', () => {
+    const shares = registryOf(20, record(10, { stage: 'ramp' }), record(20, {}))
+    expect(hungIn({ registry: shares, silent: { 20: 5_000 }, now: 60_000 })).toEqual([
+      '20 probation',
+    ])
+    expect(hungIn({ registry: shares, silent: { 10: 60_000 }, now: 60_000 })).toEqual([])
   })
 
   test('before the commit is left to the ready timeout', () => {
@@ -215,6 +225,16 @@ describe('a drain has a deadline:', () => {
     const { expired } = begin()
     vi.advanceTimersByTime(36_000)
     expect(expired()).toEqual([[10, 36_000]])
+  })
+
+  test('it begins with the ramp: a process may hang there, too', () => {
+    const { drains, expired } = begin(3_000)
+    drains.update(registryOf(10, record(10, {})))
+    drains.update(registryOf(20, record(10, { stage: 'ramp' }), record(20, {})))
+    vi.advanceTimersByTime(8_999)
+    expect(expired()).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(expired()).toEqual([[10, 9_000]])
   })
 
   test('the process itself may ask for more, never for less', () => {

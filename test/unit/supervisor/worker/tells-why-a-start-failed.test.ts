@@ -147,15 +147,18 @@ test('a process that hangs after the commit has that as its reason', async () =>
   })
 })
 
-test('after the commit of the old process it has 10 s, however long its ready timeout is', () => {
-  const { start, kill } = begin(600_000)
-  start.onReport(own, joined)
-  start.onReport(old, event(old, { type: 'stage', stage: 'drain', detail: '' }))
-  vi.advanceTimersByTime(9_999)
-  expect(kill).not.toHaveBeenCalled()
-  vi.advanceTimersByTime(1)
-  expect(kill).toHaveBeenCalled()
-})
+test.each(['ramp', 'drain'] as const)(
+  'after the commit of the old process (%s) it has 10 s, however long its ready timeout is',
+  (stage) => {
+    const { start, kill } = begin(600_000)
+    start.onReport(own, joined)
+    start.onReport(old, event(old, { type: 'stage', stage, detail: '' }))
+    vi.advanceTimersByTime(9_999)
+    expect(kill).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(kill).toHaveBeenCalled()
+  },
+)
 
 test('an exception of another process is not its reason', async () => {
   const { start } = begin()

@@ -9,7 +9,8 @@ import { inodeAt } from '../../io/listeners/socket-path.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../../terms/errors.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { findPath, type Parameters, type Path, readParameters, schemas } from './control-request.ts'
-import { reloadWithLines } from './reload-lines.ts'
+import { type ReloadLine, reloadWithLines } from './reload-lines.ts'
+import { refusedResult } from './reload-result.ts'
 import { heartbeatHeader, heartbeatMs, sendHeartbeats } from './stream-heartbeat.ts'
 import { type Release, releaseOf, type Upgrade } from './upgrade.ts'
 
@@ -166,7 +167,17 @@ async function reload(
   response: ServerResponse,
   { wait, workers, parallel, drop, entry, cwd, node }: Parameters<'/reload'>,
 ): Promise<void> {
-  const done = reloadWithLines(fleet, {
+  const write = (line: ReloadLine) => {
+    // A client that does not read misses events, but not the result.
+    const isFull = response.writableLength > unreadLimitBytes
+    if (!isFull || line.type === 'result') response.write(`${JSON.stringify(line)}\n`)
+  }
+  const begin = () => {
+    if (response.headersSent) return
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
+    sendHeartbeats(response)
+  }
+  const options = {
     waitForExit: wait === 'exit',
     workers,
     parallel,
@@ -176,16 +187,22 @@ async function reload(
       ...(cwd !== undefined && { workingDirectory: cwd }),
       ...(node !== undefined && { node }),
     },
-    write: (line) => {
-      // A client that does not read misses events, but not the result.
-      const isFull = response.writableLength > unreadLimitBytes
-      if (!isFull || line.type === 'result') response.write(`${JSON.stringify(line)}\n`)
-    },
-  })
-  // The client learns now that the reload has begun.
-  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders()
-  sendHeartbeats(response)
-  await done
+    write,
+  }
+  if (fleet.isRamping) {
+    // The reload before ends first. The client learns that the supervisor lives.
+    begin()
+    await fleet.ramped()
+  }
+  try {
+    const done = reloadWithLines(fleet, options)
+    // The client learns now that the reload has begun.
+    begin()
+    await done
+  } catch (error) {
+    if (!response.headersSent || !(error instanceof HandoffError)) throw error
+    write(refusedResult(fleet.status(), error))
+  }
   response.end()
 }
 
@@ -198,7 +215,9 @@ async function upgrade(
   response: ServerResponse,
   parameters: Parameters<'/upgrade'>,
 ): Promise<void> {
-  const { release, begin } = await run.upgrade(releaseOf(parameters))
+  const to = releaseOf(parameters)
+  await run.fleet.ramped()
+  const { release, begin } = await run.upgrade(to)
   const write = promisify((line: object, written: () => void) =>
     response.write(`${JSON.stringify(line)}\n`, written),
   )

@@ -1,11 +1,12 @@
 // Makes the result of a reload, of one worker or of several.
 
-import type { HandoffErrorCode, Serving } from '../../terms/errors.ts'
+import type { HandoffError, HandoffErrorCode, Serving } from '../../terms/errors.ts'
 import { withSentence } from '../../words/sentence.ts'
 import type { DrainReport } from '../fleet/old-connections.ts'
 import type { Rollout } from '../fleet/rollout.ts'
 import { type Takeovers, takenBack } from '../fleet/takeovers.ts'
 import type { WorkerReload } from '../fleet/worker-reload.ts'
+import type { Status } from '../registry/run-status.ts'
 import type { StartResult } from '../registry/start-result.ts'
 import { withServing } from '../text/announcements.ts'
 import { codeText } from '../text/fleet-announcements.ts'
@@ -24,6 +25,11 @@ export interface ReloadResult {
   serving: Serving
   /** Milliseconds from the beginning of the reload until the new generation served. */
   servesAfterMs?: number
+  /**
+   * The same until the old process had stopped accepting, so that only the new one answers new connections; null
+   * if it has not reported that. Later than `servesAfterMs` by the ramp.
+   */
+  aloneAfterMs?: number | null
   /** What the old process has reported of its connections; null if nothing. */
   old?: DrainReport | null
   /** The result of each worker, if there are several. */
@@ -45,6 +51,7 @@ export interface WorkerResult {
   code?: HandoffErrorCode
   message?: string
   servesAfterMs?: number
+  aloneAfterMs?: number | null
   old?: DrainReport | null
   /** The worker to which it has handed over. */
   to?: number
@@ -56,6 +63,15 @@ export async function resultOf(rollout: Rollout, waitForExit: boolean): Promise<
   const [first] = ends
   if (first === undefined) throw new RangeError('a reload without a worker')
   return rollout.hasMany ? resultOfMany(rollout, ends) : resultOfOne(first)
+}
+
+/** The result of a reload that has waited its turn, and could not begin then. */
+export function refusedResult(
+  { generation, serving: pid }: Pick<Status, 'generation' | 'serving'>,
+  { code, message }: HandoffError,
+): ReloadResult & { atMs: number } {
+  const serving = pid === null ? 'none' : 'old'
+  return { type: 'result', ok: false, generation, pid, code, message, serving, atMs: 0 }
 }
 
 interface PartResult {
@@ -70,10 +86,10 @@ async function endOf(part: WorkerReload, waitForExit: boolean): Promise<PartResu
 }
 
 function resultOfOne({ part, confirmed, old }: PartResult): ReloadResult {
-  const { worker, servesAfterMs } = part
+  const { worker } = part
   if (confirmed.ok) {
     const { pid, generation } = confirmed
-    return { type: 'result', ok: true, generation, pid, serving: 'new', servesAfterMs, old }
+    return { type: 'result', ok: true, generation, pid, serving: 'new', ...timesOf(part), old }
   }
   const { failure, serving } = confirmed
   // During a stop no process serves on for long.
@@ -97,8 +113,11 @@ function resultOfMany(rollout: Rollout, ends: readonly PartResult[]): ReloadResu
   const failed = workers.find(({ code }) => code !== undefined)
   const head = { type: 'result', ...servesIn(first) } as const
   if (failed === undefined) {
-    const servesAfterMs = Math.max(...ends.map(({ part }) => part.servesAfterMs))
-    return { ...head, ok: true, serving: 'new', servesAfterMs, workers }
+    const times = ends.map(({ part }) => timesOf(part))
+    const servesAfterMs = Math.max(...times.map((time) => time.servesAfterMs))
+    const alone = times.map(({ aloneAfterMs }) => aloneAfterMs)
+    const aloneAfterMs = alone.some((ms) => ms === null) ? null : Math.max(...alone.map(Number))
+    return { ...head, ok: true, serving: 'new', servesAfterMs, aloneAfterMs, workers }
   }
   const renewed = workers.filter(isRenewed).map(({ worker }) => worker)
   const others = workers.filter((worker) => !isRenewed(worker) && worker.pid !== null)
@@ -123,11 +142,15 @@ function isRenewed({ outcome }: WorkerResult): boolean {
 }
 
 function started({ part, confirmed, old }: PartResult): WorkerResult {
-  const { worker, replaces, servesAfterMs } = part
+  const { worker, replaces } = part
   if (!confirmed.ok) return { ...unchanged(worker, 'failed'), ...confirmed.failure }
   const { pid, generation } = confirmed
   const outcome = replaces ? 'reloaded' : 'started'
-  return { worker: worker.number, outcome, generation, pid, servesAfterMs, old }
+  return { worker: worker.number, outcome, generation, pid, ...timesOf(part), old }
+}
+
+function timesOf({ servesAfterMs, aloneAfterMs }: WorkerReload) {
+  return { servesAfterMs, aloneAfterMs }
 }
 
 function leaving({ joiner, leaving, failures }: Takeovers): WorkerResult[] {

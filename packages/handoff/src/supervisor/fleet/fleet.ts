@@ -131,6 +131,16 @@ export class Fleet {
     return rollout
   }
 
+  /** Whether a reload is in its ramp, of which a further one waits for the end. */
+  get isRamping(): boolean {
+    return this.#rollout?.isRamping ?? false
+  }
+
+  /** Resolves when no reload is in its ramp. */
+  async ramped(): Promise<void> {
+    while (this.#rollout?.isRamping) await this.#rollout.done
+  }
+
   /**
    * Returns the state for the next release.
    *
@@ -150,7 +160,7 @@ export class Fleet {
     const { announce } = this.#options
     if (this.#isBusy) {
       this.#queuedReload = why
-      announce(say.reloadQueued(why))
+      announce(say.reloadQueued(why, this.isRamping))
     } else {
       announce(say.reloadBegins(why))
       try {
@@ -223,6 +233,9 @@ export class Fleet {
         this.#roster.announce(worker, line)
         this.#roster.removeIfLeft(worker)
       }
+    }
+    for (const { worker, serves, aloneAfterMs } of rollout.parts) {
+      if (ok && serves && aloneAfterMs === null) this.#roster.announce(worker, say.noEndOfRamp())
     }
     if (!ok && rollout.hasMany && this.#hasBeenReady && !this.#stopping) {
       this.#announceStopped(renewed)

@@ -11,7 +11,10 @@ export class Rollout {
   /** In the order in which they began. */
   readonly parts: WorkerReload[] = []
   readonly takeovers: Takeovers[] = []
-  /** Resolves when all starts have ended, with whether all new processes serve. */
+  /**
+   * Resolves when all starts and their ramps have ended, with whether all new processes serve. From then on only
+   * these answer new connections.
+   */
   readonly done: Promise<boolean>
   /** Whether all workers that served before run the new code, and new workers were started. */
   isComplete = false
@@ -39,6 +42,14 @@ export class Rollout {
   /** The numbers of the workers that run the new code, when the rollout is done. */
   get renewed(): number[] {
     return this.parts.filter(({ serves }) => serves).map(({ worker }) => worker.number)
+  }
+
+  /** Whether all new processes serve: an old one may still accept beside its new one until the end. */
+  get isRamping(): boolean {
+    const { others, entering } = this.plan
+    const hasStarted = this.parts.length === 1 + others.length + entering.length
+    const serve = this.parts.every(({ serves }) => serves)
+    return hasStarted && serve && this.takeovers.every(({ isSettled }) => isSettled)
   }
 
   /** Stops following the processes. */
@@ -75,7 +86,7 @@ export class Rollout {
   /**
    * @param isLast - whether no start follows. The next start waits until a take-back of this one is
    * unlikely.
-   * @returns whether the new process serves.
+   * @returns whether the new process serves, and the old one accepts no more.
    */
   async #start(worker: Worker, isLast: boolean): Promise<boolean> {
     // The worker may be repairing a crash right now.
@@ -92,7 +103,7 @@ export class Rollout {
       return false
     }
     await takeovers.settled
-    return isLast || (await part.confirm()).ok
+    return (await (isLast ? part.alone : part.confirm())).ok
   }
 
   /** Spreads surplus workers over all that stay: of N, worker k goes to ((k-1) mod N)+1. */

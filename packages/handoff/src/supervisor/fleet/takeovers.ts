@@ -34,7 +34,12 @@ export class Takeovers {
     return this.leaving.map(({ rendezvous }) => rendezvous)
   }
 
-  /** Resolves when each worker has handed over or has failed to. */
+  /** Whether each worker has handed over or has failed to. */
+  get isSettled(): boolean {
+    return this.#pending.length === 0
+  }
+
+  /** Resolves when {@link isSettled}. */
   get settled(): Promise<void> {
     return this.#settled.promise
   }

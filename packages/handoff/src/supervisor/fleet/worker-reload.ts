@@ -2,9 +2,11 @@
 
 import { HandoffError } from '../../terms/errors.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
-import type { Failure, StartResult } from '../registry/start-result.ts'
+import { withSentence } from '../../words/sentence.ts'
+import type { Failure, NotServed, Served, StartResult } from '../registry/start-result.ts'
 import type { StartRequest } from '../worker/start/start-options.ts'
 import type { Worker } from '../worker/worker.ts'
+import { OldAcceptance } from './old-acceptance.ts'
 import { type DrainReport, OldConnections } from './old-connections.ts'
 
 /**
@@ -12,6 +14,8 @@ import { type DrainReport, OldConnections } from './old-connections.ts'
  * connections at rest have; a process that is busy, or of an older release, may not.
  */
 const reportTimeoutMs = 1_000
+
+const neverStopped = 'The old process has never stopped accepting.'
 
 const bothEnded: StartResult = {
   ok: false,
@@ -28,12 +32,25 @@ export class WorkerReload {
   readonly replaces: boolean
   /** Resolves when the new process serves or has ended. */
   readonly result: Promise<StartResult>
+  /**
+   * Resolves when the old process has stopped accepting, so that only the new one answers new connections, or
+   * when the reload of this worker has failed. An old process that hangs is not waited for.
+   */
+  readonly alone: Promise<StartResult>
+  readonly #acceptance = new OldAcceptance()
   readonly #connections: OldConnections
   readonly #takeBacks = new Map<number, Failure>()
+  /** 0 if there is none, or if it is not known here. */
+  #oldPid = 0
   /** Whether the new process serves, as far as is known. */
   serves = false
   /** Milliseconds from the beginning of the whole reload until the new process served. */
   servesAfterMs = 0
+  /**
+   * The same until only the new process accepted connections; null if the old one has not reported that it
+   * stopped.
+   */
+  aloneAfterMs: number | null = null
 
   /**
    * Starts the new process.
@@ -43,42 +60,79 @@ export class WorkerReload {
   constructor(worker: Worker, request: StartRequest, began: number) {
     this.worker = worker
     this.replaces = worker.serving !== undefined
+    const elapsedMs = () => Math.round(performance.now() - began)
     this.result = start(worker, request).then((result) => {
       this.serves = result.ok
-      this.servesAfterMs = Math.round(performance.now() - began)
+      this.servesAfterMs = elapsedMs()
       return result
+    })
+    this.alone = this.result.then(async (result) => {
+      const end = await this.#untilAlone(result)
+      if (end.ok && !this.#mayAccept(end)) this.aloneAfterMs = elapsedMs()
+      return end
     })
     // From now on: an old process may take back before it is known as the old process.
     this.#connections = new OldConnections(worker.serving)
     worker.events.on('event', this.#onEvent)
   }
 
+  /** Whether the old process has accepted for a while beside the new one. */
+  get hasRamped(): boolean {
+    return this.#acceptance.hasRamped(this.#oldPid)
+  }
+
   /**
-   * Checks again whether the new process serves. Resolves when the old process has reported its
-   * connections, or has ended.
+   * Checks again whether the new process serves. Resolves when the old process has stopped accepting and has
+   * reported its connections, or has ended.
    *
    * @param waitForExit - whether to wait until the old process has ended in any case.
    */
   async confirm(waitForExit = false): Promise<StartResult> {
-    const result = await this.result
+    const result = await this.alone
     if (!result.ok) return result
-    const old = result.replaces?.pid
-    // Pid 0: the old process is not known here.
-    if (old === undefined || old === 0) return result
+    return await this.#wait(result, (old, isLate) => {
+      // If the new process hangs, the old one takes back, or is killed, within seconds.
+      const isAlive = this.worker.has(result.pid) && this.worker.isProvenAlive(result.pid)
+      const isEnough = this.#connections.isKnown(old) || isLate || this.aloneAfterMs === null
+      return isAlive && isEnough && !waitForExit
+    })
+  }
+
+  /** Waits until the old process accepts no more. */
+  async #untilAlone(result: StartResult): Promise<StartResult> {
+    if (!result.ok) return this.#withRamp(result)
+    this.#oldPid = result.replaces?.pid ?? 0
+    return await this.#wait(
+      result,
+      (old, isLate) => this.#acceptance.hasStopped(old) || (isLate && this.worker.has(result.pid)),
+      () => this.#acceptance.patienceMs(this.#oldPid),
+    )
+  }
+
+  /**
+   * Waits until the old process has ended, has taken back, or `isEnough`.
+   *
+   * @param patienceMs - after how many milliseconds it is late; asked again when they are over.
+   */
+  #wait(
+    result: Served,
+    isEnough: (old: number, isLate: boolean) => boolean,
+    patienceMs = () => reportTimeoutMs,
+  ): Promise<StartResult> {
     const { worker } = this
+    const old = result.replaces?.pid ?? 0
+    // Pid 0: the old process is not known here.
+    if (old === 0) return Promise.resolve(result)
+    const began = performance.now()
     let isLate = false
     const decide = (): StartResult | undefined => {
       const failure = this.#takeBacks.get(old)
       if (failure !== undefined) {
-        return { ok: false, failure: this.#explain(result.pid, failure), serving: 'old' }
+        const explained = this.#explain(result.pid, failure)
+        return this.#withRamp({ ok: false, failure: explained, serving: 'old' })
       }
-      if (worker.has(old)) {
-        // If the new process hangs, the old one takes back, or is killed, within seconds.
-        const isAlive = worker.has(result.pid) && worker.isProvenAlive(result.pid)
-        const isEnough = this.#connections.isKnown(old) || isLate
-        return isAlive && isEnough && !waitForExit ? result : undefined
-      }
-      return worker.serving === undefined ? bothEnded : result
+      if (!worker.has(old)) return worker.serving === undefined ? bothEnded : result
+      return isEnough(old, isLate) ? result : undefined
     }
     return new Promise((resolve) => {
       const check = () => {
@@ -88,13 +142,22 @@ export class WorkerReload {
         worker.events.off('event', check).off('exit', check).off('alive', check)
         resolve(decided)
       }
-      worker.events.on('event', check).on('exit', check).on('alive', check)
-      const timer = setTimeout(() => {
-        isLate = true
+      const expire = () => {
+        const leftMs = patienceMs() - (performance.now() - began)
+        isLate = leftMs <= 0
+        if (!isLate) timer = setTimeout(expire, leftMs)
         check()
-      }, reportTimeoutMs)
+      }
+      worker.events.on('event', check).on('exit', check).on('alive', check)
+      let timer = setTimeout(expire, patienceMs())
       check()
     })
+  }
+
+  /** Whether the old process may accept connections still, as far as is known. */
+  #mayAccept({ replaces }: Served): boolean {
+    const old = replaces?.pid ?? 0
+    return old !== 0 && this.worker.has(old) && !this.#acceptance.hasStopped(old)
   }
 
   /** What the old process has reported of its connections so far. */
@@ -114,7 +177,17 @@ export class WorkerReload {
       this.#takeBacks.set(pid, { code, message })
       this.serves = false
     }
+    this.#acceptance.onEvent(pid, event)
     this.#connections.onEvent(pid, event)
+  }
+
+  /** Adds that the handoff has failed in the ramp: it has cost nothing. */
+  #withRamp(result: NotServed): NotServed {
+    const old = this.#oldPid || (this.worker.serving?.pid ?? 0)
+    const isInRamp = this.#acceptance.hasRamped(old) && !this.#acceptance.hasStopped(old)
+    if (result.serving !== 'old' || !isInRamp) return result
+    const { code, message } = result.failure
+    return { ...result, failure: { code, message: withSentence(message, neverStopped) } }
   }
 
   /** Why the old process has taken back. It reports the end of the new process, and not its reason. */

@@ -45,7 +45,7 @@ export interface Moment {
 
 /**
  * Finds the processes that hang and on which the service depends:
- * - a process that serves, in its probation: the process before it takes back;
+ * - a process that serves, in its probation or its ramp: the process before it takes back;
  * - a process that serves, if there is a watchdog: it is started again;
  * - a new process after the commit, before it serves: the old one takes back;
  * - a process that has served, while none serves: it does not take back, and no other process can
@@ -70,10 +70,10 @@ export function findHung(
     const [old] = draining(registry)
     const lastsMs = old === undefined ? 0 : (probations.get(old.pid) ?? probationMs)
     const silentSince = now - (clock.silentMs(pid) ?? 0)
-    if (stage === 'drain') {
+    if (stage === 'ramp' || stage === 'drain') {
       // It has committed to the process that is starting, which has not reported that yet.
       if (starting !== undefined) judge(starting, 'commit', watchdogMs ?? silenceMs)
-    } else if (old !== undefined && silentSince <= servingSince + lastsMs) {
+    } else if (old?.stage === 'ramp' || (old && silentSince <= servingSince + lastsMs)) {
       judge(pid, 'probation', watchdogMs ?? silenceMs)
     } else {
       judge(pid, 'watchdog', watchdogMs ?? 0)

@@ -139,7 +139,7 @@ function replaced(registry: Registry, { pid, generation }: ProcessName, at: numb
   if (pid === 0) return registry
   const { stage = 'serving', servingSince = 0 } = registry.processes.get(pid) ?? {}
   // Its own report may have come first.
-  const isFurther = stage === 'drain' || stage === 'exit'
+  const isFurther = stage === 'ramp' || stage === 'drain' || stage === 'exit'
   return patch(registry, pid, at, {
     generation,
     stage: isFurther ? stage : 'drain',

@@ -3,7 +3,7 @@
 import { reasonOf, type Serving } from '../../terms/errors.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
 import { plural } from '../../terms/plural.ts'
-import { describe, servingText } from '../../words/describe.ts'
+import { describe, mayStillAccept, servingText } from '../../words/describe.ts'
 import { processName, withSentence } from '../../words/sentence.ts'
 import { defaultSilenceMs, type HungProcess } from '../processes/hung-processes.ts'
 import { type Exit, endText, isTermination } from '../registry/process-exit.ts'
@@ -30,8 +30,14 @@ export function reloadBegins(why: string): Announcement {
   return info(`${why}: a new process starts`)
 }
 
-export function reloadQueued(why: string): Announcement {
-  return info(`${why} during a start: another start follows`)
+/** The old process hangs in its ramp, or is stopped (SIGSTOP). The new one serves. */
+export function noEndOfRamp(): Announcement {
+  return bad(`${mayStillAccept}: it hangs, or is stopped. It accepts no more as soon as it goes on`)
+}
+
+/** @param isRamping - whether the start has ended, and the old process still accepts beside the new one. */
+export function reloadQueued(why: string, isRamping = false): Announcement {
+  return info(`${why} during a ${isRamping ? 'ramp' : 'start'}: another start follows`)
 }
 
 export function endsOldest(record: ProcessRecord, most: number): Announcement {

@@ -79,7 +79,7 @@ export class ProcessStart {
       this.#end({ ok: true, pid, generation, listeners, replaces: null })
     }
     // The old process has committed to it. Imports are left, which have 5 s, and the report that it serves.
-    if (!own && event.type === 'stage' && event.stage === 'drain') {
+    if (!own && event.type === 'stage' && (event.stage === 'ramp' || event.stage === 'drain')) {
       this.#deadline.set(committedMs + marginMs)
     }
     if (event.type === 'aborted' && (own || this.#isAboutThis(event))) this.#onAborted(own, event)

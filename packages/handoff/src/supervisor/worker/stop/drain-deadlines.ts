@@ -61,8 +61,11 @@ export class DrainDeadlines {
   }
 }
 
-/** Whether the process has served, and another one has served since. */
+/**
+ * Whether the process has served, and another one has served since. In its ramp the process still accepts, and
+ * may hang as well.
+ */
 function hasHandedOver({ serving }: Registry, record: ProcessRecord | undefined): boolean {
   if (record === undefined || record.pid === serving || record.servingSince === 0) return false
-  return record.stage === 'drain' || record.stage === 'exit'
+  return record.stage === 'ramp' || record.stage === 'drain' || record.stage === 'exit'
 }
