@@ -84,6 +84,18 @@ test('a status lines up', () => {
   `)
 })
 
+test('an old process in its ramp is said to accept still', () => {
+  const [serving, old] = status.processes as [ProcessStatus, ProcessStatus]
+  const withOld = (process: Partial<ProcessStatus>) =>
+    statusLines({ ...status, processes: [serving, { ...old, ...process }] }, plain, 80_000)
+  expect(withOld({ stage: 'ramp' })).toContain(
+    'ramp         generation 1 (pid 9) still accepts, beside the new process: 64 connections handed over (48 http, 16 websocket), 2 finished, 1 left',
+  )
+  expect(withOld({ stage: 'ramp', connections: 0, fates: noFates })).toContain(
+    'ramp         generation 1 (pid 9) still accepts, beside the new process',
+  )
+})
+
 test('a server whose event loop stands still does not count as one that simply serves', () => {
   const [serving, old] = status.processes as [ProcessStatus, ProcessStatus]
   const hangs: Status = { ...status, processes: [{ ...serving, silentMs: 12_000 }, old] }
@@ -212,6 +224,20 @@ test('the summary tells what has become of the connections of the old process', 
   expect(reloadSummary({ ...result, atMs: 150, servesAfterMs: 143, old: none }, plain)).toEqual([
     'generation 2 serves (pid 7) after 143 ms',
   ])
+})
+
+test.each<[number | null | undefined, string]>([
+  [1_402, 'generation 2 serves (pid 7) after 312 ms, alone after 1402 ms'],
+  [320, 'generation 2 serves (pid 7) after 312 ms'],
+  [undefined, 'generation 2 serves (pid 7) after 312 ms'],
+  [
+    null,
+    'generation 2 serves (pid 7) after 312 ms; the old process has not reported that it stopped accepting',
+  ],
+])('the summary says when the ramp ended: after %s ms', (aloneAfterMs, text) => {
+  const result = { type: 'result', ok: true, generation: 2, pid: 7, serving: 'new' } as const
+  const times = { servesAfterMs: 312, ...(aloneAfterMs !== undefined && { aloneAfterMs }) }
+  expect(reloadSummary({ ...result, ...times, atMs: 2_000 }, plain)).toEqual([text])
 })
 
 test('of several workers each process tells whose it is, and the head how many serve', () => {

@@ -9,7 +9,7 @@ import type { HandoffStatus, ProcessStatus, Status } from '../../supervisor/regi
 import { sideOf } from '../../supervisor/registry/side.ts'
 import type { HandoffEvent } from '../../terms/events.ts'
 import { countsOf, total } from '../../terms/fates.ts'
-import { detailOf } from '../../words/describe.ts'
+import { detailOf, mayStillAccept } from '../../words/describe.ts'
 import { drainedText, drainingText, kindsText } from '../../words/fates-text.ts'
 import { formatDuration } from './duration.ts'
 import type { Style } from './style.ts'
@@ -57,12 +57,23 @@ export function reloadSummary(given: ReloadResult & { atMs: number }, style: Sty
 }
 
 function servesText(
-  { generation, pid, servesAfterMs, old }: ReloadResult | WorkerResult,
+  { generation, pid, servesAfterMs, aloneAfterMs, old }: ReloadResult | WorkerResult,
   atMs: number,
 ): string {
-  const after = milliseconds(servesAfterMs ?? atMs)
+  const servedMs = servesAfterMs ?? atMs
+  const after = `${milliseconds(servedMs)}${aloneText(servedMs, aloneAfterMs)}`
   const connections = old ? connectionsText(old) : ''
   return `generation ${generation} serves (pid ${pid}) after ${after}${connections}`
+}
+
+/** A shorter ramp is not worth a word. */
+const briefRampMs = 100
+
+/** When the old process stopped accepting, unless that was when the new one began. */
+function aloneText(servesAfterMs: number, aloneAfterMs: number | null | undefined): string {
+  if (aloneAfterMs === null) return `; ${mayStillAccept}`
+  if (aloneAfterMs === undefined || aloneAfterMs - servesAfterMs < briefRampMs) return ''
+  return `, alone after ${milliseconds(aloneAfterMs)}`
 }
 
 /** What has become of the connections of the old process; empty if it had none. */
@@ -158,10 +169,15 @@ function generationsLine({ processes, maxGenerations }: Status): string[] {
     : []
 }
 
-/** The line of a process that drains, with its numbers so far. */
+/** The line of a process in its ramp or its drain, with its numbers so far. */
 function drainLine({ pid, generation, stage, connections, fates }: ProcessStatus): string[] {
-  const text = stage === 'drain' ? drainingText(fates, connections) : ''
-  return text === '' ? [] : [`drain        generation ${generation} (pid ${pid}): ${text}`]
+  const name = `generation ${generation} (pid ${pid})`
+  const text = drainingText(fates, connections)
+  if (stage === 'ramp') {
+    const soFar = text === '' ? '' : `: ${text}`
+    return [`ramp         ${name} still accepts, beside the new process${soFar}`]
+  }
+  return stage !== 'drain' || text === '' ? [] : [`drain        ${name}: ${text}`]
 }
 
 function fatesLine({ fates }: Status['handoffs']): string[] {
