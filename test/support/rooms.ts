@@ -74,11 +74,11 @@ export const floors: Readonly<Record<string, string>> = {
   supervisor:
     '. watch control fleet worker worker/start worker/stop place text processes registry program',
   preload: '. readiness',
-  process: '. listen',
+  process: '. listen warm-up',
   new: 'joining . connections state listeners',
   old: '. drain offer',
   connections: 'gate . tls http raw websocket moving tracking',
-  io: 'rendezvous listeners channel hooks system files node node/internals native',
+  io: 'rendezvous loopback listeners channel hooks system files node node/internals native',
 }
 
 /** Returns the names of the rooms that a room may use. */

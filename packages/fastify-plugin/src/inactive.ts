@@ -27,6 +27,7 @@ export const inactiveHandoff: Handoff = {
   interceptListen: () => undo,
   state: () => undo,
   onExit: () => undo,
+  async warmUp() {},
   async ready() {},
   abort(error) {
     throw inactive('abort the handoff', error)

@@ -11,7 +11,8 @@ import { joinHandoff } from './share.ts'
 import { warmUp } from './warmup.ts'
 import { optInRoutes, type WebSocketHandoff } from './websockets.ts'
 
-export type { FastifyHandoffOptions, Warmup, WarmupRequest } from './options.ts'
+export type { Warmup, WarmupRequest } from 'socket-handoff'
+export type { FastifyHandoffOptions } from './options.ts'
 export type { WebSocketHandoff } from './websockets.ts'
 
 declare module 'fastify' {
@@ -56,8 +57,7 @@ const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) =
 
   app.addHook('onListen', async () => {
     try {
-      // Clients of the first generation already wait: a warm-up would only delay them.
-      if (handoff.generation > 1 && warmup !== undefined) await warmUp(app, warmup)
+      if (warmup !== undefined) await warmUp(app, handoff, warmup)
       await checkHealth(app, healthCheck)
       share.ready()
     } catch (error) {

@@ -1,26 +1,7 @@
 // Options of the plugin: those of createHandoff, and what the plugin does before the app is ready.
 
-import type { FastifyInstance, InjectOptions } from 'fastify'
-import { HandoffError, type HandoffOptions } from 'socket-handoff'
-
-/** A path to GET, or a whole request. */
-export type WarmupRequest = string | InjectOptions
-
-/** Requests that a new process sends to itself before it is ready. */
-export interface Warmup {
-  /**
-   * The requests. They run through hooks and handlers without a socket, so choose requests that
-   * change nothing.
-   */
-  requests: readonly WarmupRequest[]
-  /**
-   * How many requests are sent in all, in turn: `requests[0]`, `requests[1]`, …
-   *
-   * @defaultValue 300: halved the p99 of the first two seconds after a handoff; 2,000 took off a
-   * quarter more.
-   */
-  count?: number
-}
+import type { FastifyInstance } from 'fastify'
+import { HandoffError, type HandoffOptions, type Warmup } from 'socket-handoff'
 
 export interface FastifyHandoffOptions extends HandoffOptions {
   /**
@@ -31,8 +12,8 @@ export interface FastifyHandoffOptions extends HandoffOptions {
    */
   enabled?: boolean
   /**
-   * Warms a new process up before it is ready, so that the first real request meets compiled code.
-   * The first generation is not warmed up.
+   * Requests that a new process sends to its own server, through real connections, before it is ready:
+   * see {@link Handoff.warmUp}. They log errors only.
    *
    * @defaultValue none: only the application knows which of its requests change nothing.
    */

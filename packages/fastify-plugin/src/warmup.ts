@@ -1,68 +1,57 @@
-// Sends requests to the app before it is ready, so that the first real one meets compiled code.
+// Warms the app up before it is ready, and keeps the requests of the warm-up out of its log.
 
-import { AsyncLocalStorage } from 'node:async_hooks'
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import type { Warmup, WarmupRequest } from './options.ts'
-
-const defaultCount = 300
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Handoff, Warmup } from 'socket-handoff'
 
 /**
- * Injects the requests in turn. Logs each one that fails, once: a failure does not abort the
- * handoff, since health is the health check's matter.
+ * Sends the requests through the server of the app. Those that fail are warnings.
  *
  * @remarks The requests log errors only. All other lines of the application's log appear as always.
  */
 export async function warmUp(
   app: FastifyInstance,
-  { requests, count = defaultCount }: Warmup,
+  handoff: Handoff,
+  warmup: Warmup,
 ): Promise<void> {
-  if (requests.length === 0) return
-  const failed = new Map<WarmupRequest, number>()
-  const quiet = quietRequests(app)
+  const undo = quietRequests(app)
   try {
-    for (let sent = 0; sent < count; sent++) {
-      const request = requests[sent % requests.length] as WarmupRequest
-      const { statusCode } = await quiet.run(() => inject(app, request))
-      if (statusCode >= 500) failed.set(request, statusCode)
-    }
+    await handoff.warmUp(app.server, warmup)
   } finally {
-    quiet.end()
+    undo()
   }
-  for (const [request, statusCode] of failed) {
-    app.log.warn({ request, statusCode }, 'handoff: a warm-up request failed')
-  }
-}
-
-/** Awaits here, since `app.inject` sends the request when its result is awaited. */
-async function inject(
-  app: FastifyInstance,
-  request: WarmupRequest,
-): Promise<LightMyRequestResponse> {
-  return await (typeof request === 'string' ? app.inject(request) : app.inject(request))
 }
 
 /**
- * Makes the loggers of requests that are sent within `run` log errors only. Fastify makes them by
- * `app.log.child`, whatever the order of routes and plugins.
+ * Makes the loggers of warm-up requests log errors only. Fastify makes them by `app.log.child` while the
+ * server emits `request`, whatever the order of routes and plugins.
+ *
+ * @remarks Not by AsyncLocalStorage: on Node.js 20 its first use slows the process down for good.
  */
-function quietRequests({ log }: FastifyInstance) {
-  const sending = new AsyncLocalStorage<true>()
+function quietRequests({ log, server }: FastifyInstance): () => void {
+  let isQuiet = false
+  const begin = ({ headers }: FastifyRequest['raw']) => {
+    isQuiet = headers['handoff-warmup'] !== undefined
+  }
+  const end = () => {
+    isQuiet = false
+  }
   const before = Object.getOwnPropertyDescriptor(log, 'child')
   const child = log.child
+  server.prependListener('request', begin)
+  server.on('request', end)
   log.child = (bindings, options) => {
-    const quiet = sending.getStore() === true && !isQuiet(options?.level ?? log.level)
-    return child.call(log, bindings, quiet ? { ...options, level: 'error' } : options)
+    const lower = isQuiet && logsMore(options?.level ?? log.level)
+    return child.call(log, bindings, lower ? { ...options, level: 'error' } : options)
   }
-  return {
-    run: <T>(send: () => Promise<T>) => sending.run(true, send),
-    end() {
-      if (before === undefined) Reflect.deleteProperty(log, 'child')
-      else Object.defineProperty(log, 'child', before)
-    },
+  return () => {
+    server.off('request', begin)
+    server.off('request', end)
+    if (before === undefined) Reflect.deleteProperty(log, 'child')
+    else Object.defineProperty(log, 'child', before)
   }
 }
 
-/** Whether a logger of the level logs no more than errors. */
-function isQuiet(level: unknown): boolean {
-  return level === 'error' || level === 'fatal' || level === 'silent'
+/** Whether a logger of the level logs more than errors. */
+function logsMore(level: unknown): boolean {
+  return level !== 'error' && level !== 'fatal' && level !== 'silent'
 }

@@ -27,6 +27,7 @@ export {
 } from './terms/events.ts'
 export type { CountedKind, DrainCounts, Fate, Fates, KindCounts } from './terms/fates.ts'
 export type { HandoffOptions } from './terms/options.ts'
+export type { Warmup, WarmupRequest } from './terms/warmup.ts'
 export { type Description, describe } from './words/describe.ts'
 
 // A program that imports this module controls its handoff itself; the preload hooks nothing then.

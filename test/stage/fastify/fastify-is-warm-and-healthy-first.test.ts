@@ -6,8 +6,9 @@ import { until } from '../../support/until.ts'
 import { ask } from '../support/clients.ts'
 import { anywhere, open, serves } from '../support/fastify-app.ts'
 import { openPlace } from '../support/place.ts'
+import { tls } from '../support/tls.ts'
 
-test('the warm-up is injected, as often as asked, and its requests log errors alone', async () => {
+test('the warm-up goes through the server, as often as asked, and logs errors alone', async () => {
   const place = openPlace()
   const { generation: old, server } = await place.serve()
   const { app, log } = open(place, {
@@ -17,8 +18,8 @@ test('the warm-up is injected, as often as asked, and its requests log errors al
   const stages = new Set<string>()
   app.post('/form', async () => 'ok')
   const levels = new Set<string>()
-  app.addHook('onRequest', async ({ method, url, log }) => {
-    asked.push(`${method} ${url}`)
+  app.addHook('onRequest', async ({ method, url, log, ip }) => {
+    asked.push(`${method} ${url} ${ip}`)
     levels.add(app.log.level)
     app.log.info('from elsewhere')
     log.info('from a request')
@@ -28,8 +29,8 @@ test('the warm-up is injected, as often as asked, and its requests log errors al
   await app.listen(anywhere)
   await serves(app)
   expect(asked).toEqual([
-    ...Array.from({ length: 3 }, () => ['GET /', 'POST /form']).flat(),
-    'GET /',
+    ...Array.from({ length: 3 }, () => ['GET / 127.0.0.1', 'POST /form 127.0.0.1']).flat(),
+    'GET / 127.0.0.1',
   ])
   expect(stages, 'of the old process meanwhile').toEqual(new Set(['send']))
   const said = (text: string) => log.filter(({ msg }) => msg === text).length
@@ -39,11 +40,12 @@ test('the warm-up is injected, as often as asked, and its requests log errors al
   expect([said('from elsewhere'), said('an error of a request')]).toEqual([7, 7])
   expect(levels).toEqual(new Set(['info']))
   expect(Object.hasOwn(app.log, 'child')).toBe(false)
+  expect(app.server.listenerCount('request')).toBe(1)
   await ask({ ...anywhere, port: (server.address() as AddressInfo).port })
   await until('a real request is logged', () => log.some(({ msg }) => msg === 'incoming request'))
 })
 
-test('300 times by default; not for the first generation', async () => {
+test('2,000 times by default; not for the first generation', async () => {
   const place = openPlace()
   const first = open(place, { warmup: { requests: ['/'] } })
   let count = 0
@@ -58,7 +60,23 @@ test('300 times by default; not for the first generation', async () => {
   second.app.addHook('onRequest', async () => void count++)
   await second.app.listen(anywhere)
   await serves(second.app)
-  expect(count).toBe(300)
+  expect(count).toBe(2_000)
+})
+
+test.each([
+  ['HTTPS', { https: tls }],
+  ['HTTP/2', { http2: true }],
+  ['HTTP/2 with TLS', { http2: true, https: tls }],
+])('a server of %s is warmed up as well, and logs nothing of it', async (_, options) => {
+  const place = openPlace()
+  await place.serve()
+  const { app, log } = open(place, { warmup: { requests: ['/'], count: 10 } }, options)
+  const hosts: string[] = []
+  app.addHook('onRequest', async ({ hostname }) => void hosts.push(hostname))
+  await app.listen(anywhere)
+  await serves(app)
+  expect(hosts).toEqual(Array.from({ length: 10 }, () => 'localhost'))
+  expect(log.filter(({ msg }) => /request/.test(msg))).toEqual([])
 })
 
 test('a warm-up request that fails is said once, and is no reason to abort', async () => {
@@ -70,7 +88,8 @@ test('a warm-up request that fails is said once, and is no reason to abort', asy
   })
   await app.listen(anywhere)
   await serves(app)
-  expect(said('a warm-up request failed')).toHaveLength(1)
+  expect(said('handoff: warm-up request GET /broken failed: status 500')).toHaveLength(1)
+  expect(said('no database')).toHaveLength(1)
 })
 
 test('the health check is asked, with the app', async () => {

@@ -16,6 +16,7 @@ function begin(rule: ReadyRule, missing: string[] = []) {
   const candidate = {
     listens: false,
     missing,
+    warmUp: vi.fn((): Promise<void> | undefined => undefined),
     ready: vi.fn(async () => {}),
     onMissing: vi.fn(),
   }
@@ -237,5 +238,69 @@ describe('a program that listens on nothing', () => {
     expect(ready).not.toHaveBeenCalled()
     whenReady.programReady()
     expect(ready).toHaveBeenCalledOnce()
+  })
+})
+
+describe('with a warm-up', () => {
+  /** A process whose warm-up ends when the test says so. */
+  function warming(rule: ReadyRule, missing: string[] = []) {
+    const begun = begin(rule, missing)
+    const { candidate } = begun
+    let end = () => {}
+    const warmed = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    candidate.warmUp.mockReturnValueOnce(warmed)
+    const endWarmUp = async () => {
+      end()
+      await warmed
+      await Promise.resolve()
+    }
+    return { ...begun, endWarmUp }
+  }
+
+  test('as soon as it has ended', async () => {
+    const { listen, ready, system, candidate, endWarmUp } = warming('listeners')
+    listen()
+    system.advance(60_000)
+    expect(candidate.warmUp).toHaveBeenCalledTimes(1)
+    expect(ready).not.toHaveBeenCalled()
+    await endWarmUp()
+    expect(ready).toHaveBeenCalledTimes(1)
+    expect(candidate.warmUp).toHaveBeenCalledTimes(1)
+  })
+
+  test('a listener that was closed meanwhile is waited for, and there is no second warm-up', async () => {
+    const { listen, close, ready, system, candidate, endWarmUp } = warming('listeners')
+    listen()
+    system.advance(quietMs)
+    close('a')
+    await endWarmUp()
+    system.advance(60_000)
+    expect(ready).not.toHaveBeenCalled()
+    listen()
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledTimes(1)
+    expect(candidate.warmUp).toHaveBeenCalledTimes(1)
+  })
+
+  test('a listen that is under way at its end is waited for', async () => {
+    const { listen, ready, system, whenReady, candidate, endWarmUp } = warming('listeners')
+    listen()
+    system.advance(quietMs)
+    whenReady.begin()
+    await endWarmUp()
+    expect(ready).not.toHaveBeenCalled()
+    whenReady.end(candidate)
+    system.advance(quietMs)
+    expect(ready).toHaveBeenCalledTimes(1)
+  })
+
+  test('a time of HANDOFF_READY does not begin again', async () => {
+    const { listen, ready, system, endWarmUp } = warming(30_000)
+    listen('a')
+    system.advance(30_000)
+    await endWarmUp()
+    expect(ready).toHaveBeenCalledTimes(1)
   })
 })

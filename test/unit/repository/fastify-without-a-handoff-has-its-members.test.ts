@@ -21,7 +21,7 @@ test('it has every member of a handoff', async () => {
   const members = Object.getOwnPropertyNames(HandoffProcess.prototype)
   const own = await inactive()
   for (const name of Object.keys(own)) expect(members).toContain(name)
-  expect(Object.keys(own)).toHaveLength(18)
+  expect(Object.keys(own)).toHaveLength(19)
 })
 
 test('its process is the first generation, and leads', async () => {

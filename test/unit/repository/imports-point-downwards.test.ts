@@ -176,7 +176,6 @@ test('the plugin knows the public surface alone', () => {
   expect([...new Set(targets)].sort()).toEqual([
     'fastify',
     'fastify-plugin',
-    'node:async_hooks',
     'node:events',
     'socket-handoff',
   ])

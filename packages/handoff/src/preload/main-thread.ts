@@ -25,6 +25,7 @@ import { receiveNotifications } from './program-notify-socket.ts'
 import { NoListenerTimer } from './readiness/no-listener-timer.ts'
 import { PreloadListens } from './readiness/preload-listens.ts'
 import { beginPreloads, isPreloading } from './readiness/preload-phase.ts'
+import { readWarmupPaths } from './readiness/warmup-paths.ts'
 import { readReadyRule, WhenReady } from './readiness/when-ready.ts'
 import { refuseForks, refuseListeners } from './refuse.ts'
 import { shareSignals } from './share-signals.ts'
@@ -52,6 +53,7 @@ export function preloadMainThread(
   beginPreloads(program.hasFlag(last))
   const ignored = readList(system.env.HANDOFF_IGNORE)
   const rule = readReadyRule(system.env.HANDOFF_READY)
+  const warmup = readWarmupPaths(system.env.HANDOFF_WARMUP)
   program.withholdFlags(isOurs)
   const takesNothing = ignored.has('*')
   if (isClusterWorker && takesNothing) return
@@ -68,6 +70,7 @@ export function preloadMainThread(
     whenReady,
     readList(variables.HANDOFF_DROP),
     ignored,
+    warmup,
   )
   const noListener = expectListen(variables, system, programHandoff)
   const claims = (where: Place) => {

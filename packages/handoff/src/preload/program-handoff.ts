@@ -9,6 +9,7 @@ import {
   listeningChildren,
   listeningPorts,
 } from '../io/listeners/listening-ports.ts'
+import { speaksHttp } from '../io/loopback/exchange.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { HandoffProcess } from '../process/handoff.ts'
 import type { DroppedPlaces } from './readiness/dropped-places.ts'
@@ -29,6 +30,9 @@ export class ProgramHandoff {
   readonly #whenReady: WhenReady
   readonly #dropped: DroppedPlaces
   readonly #ignored: DroppedPlaces
+  readonly #warmup: readonly string[]
+  /** The servers that are warmed up before this process is ready. */
+  readonly #cold = new Set<Server>()
   #handoff: HandoffProcess | Promise<HandoffProcess> | undefined
   #candidate: Candidate | undefined
 
@@ -37,17 +41,20 @@ export class ProgramHandoff {
    * listens when its `listen` returns.
    * @param dropped - listeners of the old process that the operator drops.
    * @param ignored - listeners that are not handed over.
+   * @param warmup - paths that a new process requests of its servers before it is ready.
    */
   constructor(
     create: () => HandoffProcess | Promise<HandoffProcess>,
     whenReady: WhenReady,
     dropped: DroppedPlaces = new Set(),
     ignored: DroppedPlaces = new Set(),
+    warmup: readonly string[] = [],
   ) {
     this.#create = create
     this.#whenReady = whenReady
     this.#dropped = dropped
     this.#ignored = ignored
+    this.#warmup = warmup
   }
 
   /** @param own - lets Node.js bind the server, and emit its own error if that fails. */
@@ -61,6 +68,7 @@ export class ProgramHandoff {
     })
     return this.#run(
       async (handoff) => {
+        if (this.#warmup.length > 0) this.#cold.add(server)
         if (!closed) await handoff.listenForProgram(server, options, own)
       },
       () => {
@@ -156,6 +164,7 @@ export class ProgramHandoff {
       get missing() {
         return [...places(), ...unservedPlaces(unserved())]
       },
+      warmUp: () => this.#warmUp(handoff),
       ready: () => {
         if (!handoff.listens && handoff.generation === 1)
           handoff.warn(noListenerText(elsewhere(handoff)))
@@ -165,6 +174,15 @@ export class ProgramHandoff {
       },
       onMissing: () => handoff.warn(`not ready yet: ${text() ?? 'a listener is missing'}`),
     }
+  }
+
+  #warmUp(handoff: HandoffProcess): Promise<void> | undefined {
+    const servers = [...this.#cold].filter((server) => server.listening && speaksHttp(server))
+    this.#cold.clear()
+    if (servers.length === 0 || !handoff.replaces) return undefined
+    const warmup = { requests: this.#warmup }
+    // All of them at the same time: they have one deadline.
+    return Promise.all(servers.map((server) => handoff.warmUp(server, warmup))).then(() => {})
   }
 
   #unservedPorts({ oldPid }: HandoffProcess): ListeningChild[] {

@@ -11,21 +11,25 @@ import type {
 } from '../connections/websocket/opted-in-servers.ts'
 import type { StateOptions } from '../generation/states.ts'
 import { interceptListen } from '../io/hooks/listen-hook.ts'
+import { speaksHttp } from '../io/loopback/exchange.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { System } from '../io/system/system.ts'
 import type { ExitHook } from '../old/exit.ts'
 import type { ManifestEntry } from '../protocol/manifest.ts'
 import { HandoffError } from '../terms/errors.ts'
 import type { Settings } from '../terms/options.ts'
+import { readWarmup, type Warmup } from '../terms/warmup.ts'
 import { Ending } from './ending.ts'
 import { Entry } from './entry.ts'
 import type { BindSocketOptions } from './listen/adopt-socket.ts'
 import type { HandoffMetrics } from './metrics.ts'
 import type { Handoff } from './public-handoff.ts'
+import { warmUp } from './warm-up/warm-up.ts'
 import { type Parts, wire } from './wiring.ts'
 
 export class HandoffProcess implements Handoff {
   readonly #settings: Settings
+  readonly #system: System
   readonly #parts: Parts
   readonly #ending: Ending
   readonly #entry: Entry
@@ -34,6 +38,7 @@ export class HandoffProcess implements Handoff {
   constructor(settings: Settings, system: System, onRelease: () => void = () => {}) {
     const world = { system, settings }
     this.#settings = settings
+    this.#system = system
     this.#parts = wire(settings, system, {
       gaveUp: (error) => this.#ending.endFailed(error),
       leave: () => void this.#ending.exit(),
@@ -174,6 +179,23 @@ export class HandoffProcess implements Handoff {
   /** Runs `undo` with the end of this handoff, if the process outlives it. */
   addUndo(undo: () => void): void {
     this.#ending.addUndo(undo)
+  }
+
+  async warmUp(server: Server, warmup: Warmup): Promise<void> {
+    const plan = readWarmup(warmup, this.#settings.readyTimeoutMs)
+    if (!speaksHttp(server)) {
+      throw new HandoffError(
+        'ERR_HANDOFF_INVALID_OPTION',
+        'cannot warm up: the server speaks no HTTP',
+        { help: 'Give a server of http, https or http2.' },
+      )
+    }
+    const { birth } = this.#parts
+    await warmUp(server, plan, {
+      system: this.#system,
+      mayGoOn: () => birth.state === 'adopt' && birth.oldMayLive,
+      onWarning: (message) => this.warn(message),
+    })
   }
 
   ready(): Promise<void> {

@@ -11,6 +11,7 @@ import type {
 import type { StateOptions } from '../generation/states.ts'
 import type { ListenOptions } from '../io/node/listen-arguments.ts'
 import type { ExitHook } from '../old/exit.ts'
+import type { Warmup } from '../terms/warmup.ts'
 import type { BindSocketOptions } from './listen/adopt-socket.ts'
 import type { HandoffMetrics } from './metrics.ts'
 
@@ -111,6 +112,19 @@ export interface Handoff {
    * @returns a function that undoes the call.
    */
   onExit(hook: ExitHook): () => void
+  /**
+   * Sends requests to a server of this process, through real connections, while the old process
+   * serves: call it before {@link Handoff.ready}, so that the first clients meet compiled code.
+   *
+   * @remarks Does nothing in a process that replaces no other: clients wait for it. It ends early when
+   * the old process ends. A request that fails, and a warm-up that cannot be done, is a `warning` event,
+   * and never fails the start. No connection of it counts in {@link Handoff.metrics}.
+   * @param server - an http, https or http2 server. It may listen or not.
+   * @returns when the requests have been answered, or `timeoutMs` is over.
+   * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION.
+   * @see docs/warm-up.md
+   */
+  warmUp(server: Server, warmup: Warmup): Promise<void>
   /**
    * Reports that this process can serve. Listeners that no server of this process uses are closed,
    * and the old process commits.

@@ -39,6 +39,8 @@ export interface Candidate {
   readonly listens: boolean
   /** Addresses of the old process on which this process has to listen and does not. */
   readonly missing: readonly string[]
+  /** Warms its servers up, if it has to. */
+  warmUp(): Promise<void> | undefined
   ready(): Promise<void>
   /** Called once for each set of listeners that is missing for a second. */
   onMissing(places: readonly string[]): void
@@ -53,6 +55,7 @@ export class WhenReady {
   /** Whether the program may serve without a listener. */
   #mayHaveNone = false
   #ended = false
+  #isWarm = false
   #pending: Timer | undefined
   #reported = ''
 
@@ -93,7 +96,7 @@ export class WhenReady {
     const candidate = this.#candidate
     if (candidate === undefined || this.#ended || this.#underWay > 0) return
     const { missing } = candidate
-    const mayServe = candidate.listens || this.#mayHaveNone
+    const mayServe = this.#mayServe(candidate)
     if (this.#rule === 'message') {
       if (this.#reportedReady && mayServe) this.#ready(candidate)
     } else if (missing.length === 0) {
@@ -126,6 +129,25 @@ export class WhenReady {
   }
 
   #ready(candidate: Candidate): void {
+    const warming = this.#isWarm ? undefined : candidate.warmUp()
+    this.#isWarm = true
+    if (warming === undefined) return this.#end(candidate)
+    const before = candidate.missing.join()
+    this.begin()
+    void warming.then(() => {
+      this.#underWay -= 1
+      // Meanwhile the program may have closed a listener, or begun to listen.
+      const isUnchanged = this.#underWay === 0 && candidate.missing.join() === before
+      if (isUnchanged && this.#mayServe(candidate)) this.#end(candidate)
+      else this.changed()
+    })
+  }
+
+  #mayServe({ listens }: Candidate): boolean {
+    return listens || this.#mayHaveNone
+  }
+
+  #end(candidate: Candidate): void {
     this.#ended = true
     // If `ready` rejects, the process logs the error and exits by itself.
     candidate.ready().catch(() => {})

@@ -76,7 +76,13 @@ export function generationFlags(execArgv: readonly string[], nodeOptions = ''): 
 }
 
 /** Variables of this package that are meant for the program, too. */
-const forPrograms = new Set(['HANDOFF_DIR', 'HANDOFF_DROP', 'HANDOFF_IGNORE', 'HANDOFF_READY'])
+const forPrograms = new Set([
+  'HANDOFF_DIR',
+  'HANDOFF_DROP',
+  'HANDOFF_IGNORE',
+  'HANDOFF_READY',
+  'HANDOFF_WARMUP',
+])
 
 function isForOther(name: string): boolean {
   return name.startsWith('HANDOFF_') && !forPrograms.has(name)
