@@ -73,6 +73,8 @@ export class RawMover implements ServerMover {
 
   adopt(arriving: readonly Arriving[]): void {
     adoptEach(arriving, (one) => this.#adopt(one))
+    // This process may itself be handing over: what has arrived at rest can go on.
+    this.#context.onQuiescent()
   }
 
   #adopt({ fd, item, origin }: Arriving): void {

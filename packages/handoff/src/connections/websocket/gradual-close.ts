@@ -21,11 +21,12 @@ export class GradualClose {
     this.#startedAt = system.now()
   }
 
-  /** Plans the close of a connection: immediately if its moment is over. */
+  /** Plans the close of a connection. One that comes late has what is left of the time. */
   add(connection: WebSocketConnection): void {
     this.#plan(connection, (fromMs, toMs, callback) => {
-      const at = this.#startedAt + fromMs + Math.random() * (toMs - fromMs)
-      const ms = Math.max(0, at - this.#system.now())
+      const from = Math.max(fromMs, this.#system.now() - this.#startedAt)
+      const at = this.#startedAt + from + Math.random() * Math.max(0, toMs - from)
+      const ms = at - this.#system.now()
       this.#timers.get(connection)?.cancel()
       this.#timers.set(connection, this.#system.timer(ms, callback, true))
     })

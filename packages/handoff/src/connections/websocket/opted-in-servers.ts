@@ -166,6 +166,8 @@ export class OptedInServers {
         connection.close(closeCodes.serviceRestart)
       }
       if (!socket.isPaused) request.socket.resume()
+      // This process may itself be handing over: what has arrived at rest can go on.
+      connection.onChange()
     })
   }
 }
