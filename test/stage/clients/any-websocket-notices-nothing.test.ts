@@ -132,3 +132,14 @@ test(
   },
   compareTimeoutMs,
 )
+
+test(
+  'the same holds if a handoff begins while the one before still drains',
+  async () => {
+    await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
+      check: isSameByKind,
+      overlap: true,
+    })
+  },
+  compareTimeoutMs,
+)

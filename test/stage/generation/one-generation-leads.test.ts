@@ -104,7 +104,7 @@ describe('with an older generation that still drains', () => {
     const { generation: first, finish } = await serveBusy(place, office)
     const second = await serve(place, office)
     const third = await serve(place, office)
-    second.system.advance(5_000)
+    void second.handoff.stop()
     expect(await second.exit()).toBe(0)
     await turn()
     expect(office.led).toEqual([first])
@@ -127,7 +127,7 @@ describe('with an older generation that still drains', () => {
     for (const index of [2, 0, 3, 1]) {
       expect(office.led).toEqual([busy[0]?.generation])
       busy[index]?.finish()
-      busy[index]?.generation.system.advance(5_000)
+      void busy[index]?.generation.handoff.stop()
       await busy[index]?.generation.exit()
       await turn()
     }

@@ -117,6 +117,7 @@ test('a process that is being replaced itself takes over from none', async () =>
     holdings: { rendezvous, gates: new Set() } as never,
     report: (event) => void events.push(event),
     takesConnections: () => true,
+    noMoreConnections: () => {},
     listenersChanged: () => {},
     serves: () => false,
   })

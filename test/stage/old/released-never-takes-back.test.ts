@@ -233,7 +233,7 @@ describe('with an old process that knows no mark', () => {
     const { generation: old, server } = await place.serve()
     let take = () => {}
     const releasing = new Promise<void>((resolve) => (take = resolve))
-    vi.spyOn(Birth.prototype, 'succeeded').mockReturnValueOnce(releasing)
+    vi.spyOn(Birth.prototype, 'releaseOld').mockReturnValueOnce(releasing)
     const peer = place.newPeer()
     peer.say({ type: 'hello', versions: [1], pid: 7 })
     await old.reaches('send')

@@ -209,6 +209,11 @@ export class OldPeer {
     this.#acceptor.close()
   }
 
+  /** Accepts no more: its rendezvous socket is the new process's. */
+  shut(): void {
+    this.#acceptor.close()
+  }
+
   /** Up to the manifest; `listeners` is everything on it. */
   async offer(listeners: readonly Offer[], generation = 7): Promise<Peer> {
     const peer = await this.peer()

@@ -121,7 +121,6 @@ async function withHandoffs(
         }
         const from = generation.events.length
         const next = await serve(place)
-        // With the next handoff it tells those that it still serves to connect again.
         if (!overlap) await generation.told('drained', from)
         generation = next.generation
         generations.push(generation)

@@ -22,6 +22,7 @@ export const letters = {
   abort: 'x',
   mark: 'k',
   rested: 't',
+  declined: 'n',
 } as const satisfies Partial<Record<MessageType, string>>
 
 const types = new Map<string, MessageType>(

@@ -32,6 +32,11 @@ export interface Release {
   readonly tables: Tables
   /** Whether handoffs have a mark. */
   readonly mark: boolean
+  /**
+   * Whether a drain ends at its deadline, at any time. If not, it ends when the older process has no
+   * connection left to pass on.
+   */
+  readonly deadlines: boolean
   /** Without a mark: whether a manifest waits until the release before it is in the kernel. */
   readonly waits: boolean
 }
@@ -130,6 +135,26 @@ export class Actor {
     say(after, 'new', letters.listeners)
   }
 
+  /** As `Succession`: connections that arrive are served here, or go on to the new process. */
+  get takesConnections(): boolean {
+    const { after, self } = this
+    if (beforeCommit.has(self.oldState)) return true
+    return handsOver.has(self.oldState) && after?.oldDeaf === false && !after.heardDeclined
+  }
+
+  /** As `Intake`: the old process may pass connections on, although it is released. */
+  get expectsConnections(): boolean {
+    const { before, hasBefore } = this
+    return hasBefore && before.newEnd === 'open' && !before.expectsNone
+  }
+
+  /** As `Intake`. */
+  decline(): void {
+    const { before, expectsConnections } = this
+    if (expectsConnections) say(before, 'old', letters.declined)
+    before.expectsNone = true
+  }
+
   /** The older processes that still live, and this one. */
   sendLives(): void {
     const { self, after, index, world } = this
@@ -159,6 +184,9 @@ export class Actor {
     if (!wasAlone && this.self.newState === 'alone') this.bindTheRest()
   }
 }
+
+const beforeCommit = new Set(['serving', 'offer', 'send', 'commit'])
+const handsOver = new Set(['drain', 'linger', 'released'])
 
 type Modelled = (actor: Actor, role: Role, handoff: number) => void
 
@@ -195,13 +223,16 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
   },
   'announce-serving': nothing,
   'take-connections': unknown,
-  'note-drained': nothing,
+  'note-drained': ({ before }) => {
+    before.expectsNone = true
+  },
   'send-release': ({ self, before, hasBefore }) => {
     if (self.released || !hasBefore) return
     self.released = true
     leave(before, 'new', 'released')
     say(before, 'old', letters.release)
   },
+  'send-declined': (actor) => actor.decline(),
   'give-up': (actor) => actor.end(),
   'await-hello': ({ self, index, world }, _, handoff) => {
     self.peer = handoff
@@ -222,7 +253,7 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
     after.markNew = 'sent'
     say(after, 'new', letters.mark)
   },
-  'release-old': (actor) => actor.dispatch('new', 'succeeded'),
+  'release-old': (actor) => actor.dispatch('new', actor.takesConnections ? 'succeeded' : 'stopped'),
   'send-manifest': (actor) => {
     const { self, release, before } = actor
     const stuck = before.toOld.outbox.includes(letters.release)
@@ -255,7 +286,10 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
   'note-adopted': unknown,
   'note-ended': unknown,
   'note-rested': nothing,
-  'stop-hand-over': nothing,
+  'release-hand-over': nothing,
+  'end-hand-over': ({ after }) => {
+    if (after !== undefined) after.heardDeclined = true
+  },
   'close-quiescent': nothing,
   'send-drained': ({ after }) => {
     if (after !== undefined && !after.oldDeaf) say(after, 'new', letters.drained)

@@ -102,7 +102,7 @@ function newSteps(actor: Actor): Step[] {
 }
 
 function oldSteps(actor: Actor): Step[] {
-  const { self, index, after, world, before } = actor
+  const { self, index, after, world, before, release } = actor
   const steps: Step[] = []
   if (after !== undefined && after.oldEnd === 'open') {
     if (after.toOld.kernel !== '') {
@@ -150,13 +150,17 @@ function oldSteps(actor: Actor): Step[] {
       }),
     )
   }
-  if (self.draining) {
+  const drains = release.deadlines || !(actor.takesConnections && actor.expectsConnections)
+  if (self.draining && drains) {
     steps.push(
       step(index, 'is drained', (of) => {
         of.self.draining = false
         of.dispatchOldAfterLook('drained')
       }),
     )
+  }
+  if (self.released && !actor.takesConnections && actor.expectsConnections) {
+    steps.push(step(index, 'declines connections', (of) => of.decline()))
   }
   if (self.leaving) steps.push(step(index, 'exits', (of) => of.end()))
   return steps

@@ -70,6 +70,10 @@ export interface Handoff {
   newDeaf: boolean
   /** The new process has filled the channel with `rested`. */
   filled: boolean
+  /** The new process expects no more connections: it has declined them, or the old one has none left. */
+  expectsNone: boolean
+  /** The old process has heard that the new one takes no more. */
+  heardDeclined: boolean
   /** The ends of the mark, and the words on it: bit 0 serves, bit 1 released, bit 2 aborted. */
   markOld: 'none' | 'held' | 'closed'
   markNew: 'none' | 'sent' | 'held' | 'closed'
@@ -125,6 +129,8 @@ const unconnected = (room: number): Handoff => ({
   oldDeaf: false,
   newDeaf: false,
   filled: false,
+  expectsNone: false,
+  heardDeclined: false,
   markOld: 'none',
   markNew: 'none',
   left: 0,
@@ -227,7 +233,8 @@ function keyOfHandoff(h: Handoff): string {
     +h.filled * 64 +
     h.left * 128 +
     h.seen * 1024
-  const ends = h.old + 1 + marks[h.markOld] * 8 + marks[h.markNew] * 32
+  const heard = +h.expectsNone + +h.heardDeclined * 2
+  const ends = h.old + 1 + marks[h.markOld] * 8 + marks[h.markNew] * 32 + heard * 128
   const { toNew, toOld } = h
   const pipes = `${toNew.kernel}<${toNew.outbox}>${toOld.kernel}<${toOld.outbox}`
   return String.fromCharCode(ends, flags) + pipes

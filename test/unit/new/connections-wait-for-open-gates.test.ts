@@ -32,6 +32,7 @@ function intake({ takesConnections = true, gate = undefined as Partial<Gate> | u
     gateOf: () => gate as Gate | undefined,
     gates: () => [],
     takesConnections: () => takesConnections,
+    noMoreConnections: () => {},
     send: async (message) => void sent.push(message),
     fail: (error) => void failures.push(error),
   })

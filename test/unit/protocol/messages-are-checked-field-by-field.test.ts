@@ -31,6 +31,7 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   state: { key: 'counter', when: 'commit', encoding: 'json', length: 70_000 },
   older: { processes: [{ pid: 7, generation: 3 }] },
   alive: {},
+  declined: {},
   rested: { rests: [{ number: 3, read: 90, written: 2 ** 40, item: { idleMs: 5_000 } }] },
   mark: {},
 }

@@ -8,9 +8,9 @@ import { effects, type Release, type Tables } from '../../support/model/processe
 // A busy machine takes longer; no test asserts a time.
 vi.setConfig({ testTimeout: 600_000 })
 
-const today: Release = { tables: table, mark: true, waits: false }
+const today: Release = { tables: table, mark: true, deadlines: true, waits: false }
 /** Peers that know no mark, as all did once: a release is a message like the others. */
-const withoutMark: Release = { tables: table, mark: false, waits: false }
+const withoutMark: Release = { tables: table, mark: false, deadlines: true, waits: false }
 
 const faults = Number(process.env.HANDOFF_MODEL_FAULTS ?? 1)
 const small = { processes: 3, faults: 1, room: 2 }
@@ -36,6 +36,10 @@ describe('no run has a fault', () => {
     expect(said(found)).toBe('no fault')
     expect(ends).toBeGreaterThan(0)
   })
+})
+
+test('a drained process that stays for the one before it stays no longer than that one', () => {
+  expect(said(explore({ ...today, deadlines: false }, small))).toBe('no fault')
 })
 
 describe('without the mark', () => {
@@ -96,10 +100,22 @@ describe('a table that is broken on purpose is found out, by a shortest run', ()
       'process 3 opens',
     ],
     [
-      'a release is not sent',
+      'a process with a successor sends no release',
       withCell('new', 'serving', 'succeeded', 'serving'),
+      'two processes serve',
+      'process 3 opens',
+    ],
+    [
+      'a process that stops sends no release',
+      withCell('new', 'serving', 'stopped', 'serving'),
       'nobody serves any more',
       'process 1 comes to the end of its probation: guard → exit',
+    ],
+    [
+      'connections are declined that were never released',
+      withCell('new', 'serving', 'stopped', 'serving', 'send-declined', 'send-release'),
+      'process 1 is sent declined in drain',
+      'process 1 reads declined',
     ],
     [
       'a released process takes back',
@@ -169,7 +185,7 @@ describe('a table that is broken on purpose is found out, by a shortest run', ()
     ],
   ]
   test.each(cases)('%s', (_, tables, what, last) => {
-    const { fault } = explore({ ...today, tables }, small)
+    const { fault } = explore({ ...today, tables }, { ...small, only: what })
     expect(fault?.what).toBe(what)
     if (last !== '') expect(fault?.trace.at(-1)).toBe(last)
   })

@@ -62,6 +62,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
     rests: fc.array(fc.record({ number: count, read: count, written: count, item: json })),
   }),
   mark: fc.constant({}),
+  declined: fc.constant({}),
 }
 
 /** Any message at all. */

@@ -216,7 +216,11 @@ describe('new process', () => {
 
   test('hangs up on an old process only when that has gone: until then it may not lead', () => {
     for (const event of ['abort', 'failure']) {
-      expect(find('new', 'serving', event)?.effects).toEqual(['send-release', 'turn-deaf'])
+      expect(find('new', 'serving', event)?.effects).toEqual([
+        'send-release',
+        'send-declined',
+        'turn-deaf',
+      ])
     }
     expect(find('new', 'serving', 'eof')?.effects).toEqual(['hang-up'])
   })

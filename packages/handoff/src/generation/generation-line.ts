@@ -9,6 +9,12 @@ import { HandoffError } from '../terms/errors.ts'
 
 type Process = Messages['older']['processes'][number]
 
+/**
+ * With more older processes than this, one that is drained does not stay for those before it. Each has
+ * the memory of a whole server.
+ */
+const mostAwaited = 5
+
 /** A message by which each process of the line passes on the older ones. */
 export interface Lives {
   message: { type: 'older' } & Messages['older']
@@ -41,6 +47,11 @@ export class GenerationLine {
   /** The older processes that still live. */
   get older(): Process[] {
     return [...this.#older.values()]
+  }
+
+  /** Whether so few older processes live that this one may stay for them, once it is drained. */
+  get mayAwaitOlder(): boolean {
+    return this.#older.size <= mostAwaited
   }
 
   /** Whether the old process has sent the older ones; one in another language may not. */

@@ -7,7 +7,7 @@ import { deferred } from '../terms/deferred.ts'
 import { type HandoffError, reasonOf } from '../terms/errors.ts'
 import type { Settings } from '../terms/options.ts'
 import { plural } from '../terms/plural.ts'
-import { Intake } from './connections/intake.ts'
+import { Intake, type PassingContext } from './connections/intake.ts'
 import { findOldProcess } from './discover.ts'
 import { InheritedListeners } from './listeners/inherited-listeners.ts'
 import { UnclaimedListeners } from './listeners/unclaimed-listeners.ts'
@@ -28,7 +28,7 @@ const commitTimeoutMs = 10_000
 const mostBlockedMs = 2_000
 
 /** What the new side asks of the process around it. */
-export interface BirthContext extends OpeningContext, StateImportsContext {
+export interface BirthContext extends OpeningContext, StateImportsContext, PassingContext {
   readonly settings: Settings
   readonly line: GenerationLine
   /** This process serves, or the old process has gone. */
@@ -45,7 +45,7 @@ export class Birth {
   readonly #imports: StateImports
   readonly #inheritance: InheritedListeners
   readonly #unclaimed: UnclaimedListeners
-  readonly #intake: Intake
+  readonly intake: Intake
   readonly #deadline: StartDeadline
   readonly #opening: Opening
   #served = false
@@ -53,30 +53,28 @@ export class Birth {
   constructor(context: BirthContext) {
     this.#context = context
     this.#imports = new StateImports(context)
-    const unclaimed = new UnclaimedListeners(context)
-    this.#unclaimed = unclaimed
-    this.#opening = new Opening(context, this.#imports, unclaimed)
+    this.#unclaimed = new UnclaimedListeners(context)
+    this.#opening = new Opening(context, this.#imports, this.#unclaimed)
     this.#inheritance = new InheritedListeners({
       ...context,
-      closeUnclaimed: () => unclaimed.close(),
+      closeUnclaimed: () => this.#unclaimed.close(),
     })
-    const { system, holdings, takesConnections } = context
-    this.#intake = new Intake({
-      gateOf: (key) => [...holdings.gates].find(({ held }) => held.receivedAs === key),
-      gates: () => holdings.busy,
-      takesConnections,
+    this.intake = new Intake({
+      ...context,
+      gateOf: (key) => [...context.holdings.gates].find(({ held }) => held.receivedAs === key),
+      gates: () => context.holdings.busy,
       send: (message) => this.#takeover.send(message),
       fail: (error) => this.#takeover.fail(error),
     })
     this.#takeover = new Takeover({
-      system,
-      accepts: ['older', 'state', 'alive'],
+      system: context.system,
+      accepts: ['older', 'state', 'alive', 'relay'],
       effects: this.#effects(),
-      receive: (entry, fd) => holdings.listeners.receive(entry, fd),
-      onManifest: (manifest) => this.#intake.begin(manifest),
+      receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),
+      onManifest: (manifest) => this.intake.begin(manifest),
       onState: (state) => this.#enter(state),
     })
-    this.#deadline = new StartDeadline(system, this.#takeover, this.#imports)
+    this.#deadline = new StartDeadline(context.system, this.#takeover, this.#imports)
   }
 
   get state(): NewState {
@@ -198,8 +196,8 @@ export class Birth {
    * @returns a promise if the old process cannot know it yet. It resolves when the kernel has the
    * message.
    */
-  succeeded(): Promise<void> | undefined {
-    this.#takeover.dispatch('succeeded')
+  releaseOld(why: 'succeeded' | 'stopped'): Promise<void> | undefined {
+    this.#takeover.dispatch(why)
     return this.#takeover.releasing
   }
 
@@ -228,21 +226,22 @@ export class Birth {
       },
       'announce-serving': () => this.#announce(),
       'take-connections': (message, descriptors) =>
-        this.#intake.take(message, descriptors, this.#opening.opened),
+        this.intake.take(message, descriptors, this.#opening.opened),
       'note-drained': ({ forced }) => {
+        this.intake.end()
         if (forced === 0) return
-        report({
-          type: 'warning',
-          message: `the old process closed ${plural(forced, 'connection')} at its drain deadline`,
-        })
+        const message = `the old process closed ${plural(forced, 'connection')} at its drain deadline`
+        report({ type: 'warning', message })
       },
       'send-release': () => {
-        this.#intake.endRests()
+        this.intake.endRests()
         this.#takeover.release()
       },
+      'send-declined': () => this.intake.decline(),
       'hang-up': () => {
-        this.#intake.endRests()
+        this.intake.endRests()
         this.#takeover.hangUp()
+        this.intake.end()
         this.#context.changed()
       },
       'give-up': () => this.#giveUp(),

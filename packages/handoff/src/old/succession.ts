@@ -168,7 +168,8 @@ export class Succession {
       'note-adopted': (message) => this.#attempt(() => retirement.handOver?.noteAdopted(message)),
       'note-ended': (message) => retirement.handOver?.noteEnded(message),
       'note-rested': (message) => this.#attempt(() => retirement.handOver?.noteRested(message)),
-      'stop-hand-over': () => retirement.stopHandOver(),
+      'release-hand-over': () => retirement.releaseHandOver(this.#offering?.accepts('relay')),
+      'end-hand-over': () => this.#endHandOver(),
       'close-quiescent': () => retirement.closeQuiescent(),
       'send-drained': (counts) => void successor.peer?.send(drainedMessage(counts)),
       'take-back': () => {
@@ -217,7 +218,8 @@ export class Succession {
       case 'abort':
         return this.#end('abort', this.#endReason.fromPeer(message))
       case 'release':
-        return this.#runner.dispatch('release')
+      case 'declined':
+        return this.#runner.dispatch(message.type)
       default:
         this.#runner.dispatch(message.type, message)
     }

@@ -81,7 +81,7 @@ export class Ending {
     succession.close()
     if (succession.state !== 'serving') return
     birth.fail(stoppingError('cannot serve: the application closed'))
-    birth.succeeded()
+    birth.releaseOld('stopped')
     leadership.end()
     line.end() // No younger process waits for it.
     holdings.endListening(true)

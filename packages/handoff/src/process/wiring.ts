@@ -106,10 +106,13 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   })
   const ticketKeys = new ReceivedTicketKeys()
   states.defineOwn('handoff:ticket-keys', ticketKeyState(holdings.gates, ticketKeys))
-  const takesConnections = () => succession.takesConnections
+  const passing = {
+    takesConnections: () => succession.takesConnections,
+    noMoreConnections: () => succession.checkDrained(),
+  }
   const birth = new Birth({
     ...shared,
-    takesConnections,
+    ...passing,
     changed: () => {
       leadership.check()
       holdings.closeVacated()
@@ -118,7 +121,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   })
   const joinings = new Joinings({
     ...shared,
-    takesConnections,
+    ...passing,
     listenersChanged: () => {
       manager.follow()
       holdings.closeVacated()
@@ -135,9 +138,12 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     },
     progress: () => reporter.reportStatus(),
     releaseOld: () => {
-      const releasing = [birth.succeeded() ?? [], ...joinings.succeeded()].flat()
+      const why = succession.takesConnections ? 'succeeded' : 'stopped'
+      const releasing = [birth.releaseOld(why) ?? [], ...joinings.releaseOld(why)].flat()
       return releasing.length === 0 ? undefined : Promise.all(releasing)
     },
+    expectsConnections: () =>
+      line.mayAwaitOlder && (birth.intake.expectsMore || joinings.expectsMore),
     whenAddressFree: () => manager.settled(),
     ended: (peer, error) => {
       if (error !== undefined) holdings.listeners.keepPaths()

@@ -41,6 +41,7 @@ export const messageTypes = {
   rested: 16,
   mark: 17,
   alive: 18,
+  declined: 21,
 } as const
 
 export type MessageType = keyof typeof messageTypes
@@ -115,6 +116,11 @@ export interface Messages {
   mark: Record<never, never>
   /** old → new, after the commit: do you still answer? new → old: yes. It changes no state. */
   alive: Record<never, never>
+  /**
+   * new → old, after a release: I take no more connections. I have not touched those that I have not
+   * acked.
+   */
+  declined: Record<never, never>
 }
 
 export interface RestMessage {
@@ -179,6 +185,7 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
   }),
   mark: object({}),
   alive: object({}),
+  declined: object({}),
 }
 
 /**

@@ -54,10 +54,11 @@ export const newTable = {
     connections: go('serving', 'take-connections'),
     drained: go('serving', 'note-drained'),
     succeeded: go('serving', 'send-release'),
+    stopped: go('serving', 'send-release', 'send-declined'),
     // The old process broke the protocol after its commit. It must not take back, but it still lives:
     // the channel stays open until it ends.
-    abort: go('serving', 'send-release', 'turn-deaf'),
-    failure: go('serving', 'send-release', 'turn-deaf'),
+    abort: go('serving', 'send-release', 'send-declined', 'turn-deaf'),
+    failure: go('serving', 'send-release', 'send-declined', 'turn-deaf'),
     eof: go('serving', 'hang-up'),
   },
   aborted: {},

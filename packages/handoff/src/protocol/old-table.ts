@@ -70,7 +70,7 @@ export const oldTable = {
     died: go('drain'),
     drained: go('guard', 'send-drained'),
     probation: go('linger'),
-    release: go('released', 'stop-hand-over', 'end-listening'),
+    release: go('released', 'release-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
     // The new process is alive and serves, but it broke the protocol: it keeps the listeners.
@@ -96,12 +96,13 @@ export const oldTable = {
     // This process does not leave now: it waits for the end of the channel, as on probation.
     died: go('drain'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
-    release: go('released', 'stop-hand-over', 'end-listening'),
+    release: go('released', 'release-hand-over', 'end-listening'),
     abort: go('serving', 'hang-up', 'take-back'),
     eof: go('serving', 'hang-up', 'take-back'),
     failure: go('released', 'turn-deaf', 'end-listening'),
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
+  // The new process passes on what it still takes.
   released: {
     adopted: go('released', 'note-adopted'),
     ended: go('released', 'note-ended'),
@@ -110,6 +111,7 @@ export const oldTable = {
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
     release: go('released'),
+    declined: go('released', 'end-hand-over'),
     abort: go('released', 'turn-deaf'),
     failure: go('released', 'turn-deaf'),
     eof: go('released', 'hang-up'),
@@ -129,6 +131,7 @@ export const oldTable = {
     failure: go('exit', 'turn-deaf'),
     eof: go('exit', 'hang-up'),
     release: go('exit'),
+    declined: go('exit'),
     stop: go('exit'),
   },
 } satisfies Table<OldState, OldEvent>

@@ -12,7 +12,7 @@ export type OldState =
   | 'drain' // committed; on probation, connections still open
   | 'guard' // committed and drained; on probation
   | 'linger' // committed; probation is over, connections still open
-  | 'released' // a later handoff began: nothing to take back, connections still open
+  | 'released' // a later handoff began: nothing to take back, connections still open or to pass on
   | 'stopping' // no successor: connections still open
   | 'exit'
 
@@ -34,7 +34,8 @@ export type NewEvent =
   | 'failure' // the application failed, or the old process broke the protocol
   | 'timeout'
   | 'eof'
-  | 'succeeded' // this process has a successor, or stops gracefully
+  | 'succeeded' // this process has a successor: it passes on what the old process still serves
+  | 'stopped' // this process stops gracefully, without a successor
 
 export type OldEvent =
   | 'connect'
@@ -55,6 +56,7 @@ export type OldEvent =
   | 'drained' // no connection is left
   | 'probation' // its time is over
   | 'release' // message, or word on the mark: a later handoff began
+  | 'declined' // message: the new process takes no more connections
   | 'stop' // the operator stops this process
 
 /** What an event does in a state: the next state, and the effects in their order. */

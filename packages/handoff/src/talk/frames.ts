@@ -17,7 +17,18 @@ const received = {
     'abort',
     'alive',
   ],
-  old: ['hello', 'ack', 'ready', 'adopted', 'ended', 'rested', 'release', 'abort', 'alive'],
+  old: [
+    'hello',
+    'ack',
+    'ready',
+    'adopted',
+    'ended',
+    'rested',
+    'release',
+    'declined',
+    'abort',
+    'alive',
+  ],
 } as const satisfies Record<Role, readonly MessageType[]>
 
 /** The types of the messages that a side receives. */

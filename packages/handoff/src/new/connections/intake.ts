@@ -6,13 +6,19 @@ import type { Message, Messages } from '../../protocol/messages.ts'
 import { adoptConnections } from './adopt-connections.ts'
 import { Arrivals } from './arrivals.ts'
 
-export interface IntakeContext {
-  /** Returns the gate with the connections behind this listener, by the old process's key. */
-  gateOf(key: string): Gate | undefined
-  /** Returns the gates whose connections are reported to the old process. */
-  gates(): Iterable<Gate>
+/** What the process around it does with connections. */
+export interface PassingContext {
   /** Whether connections can still be served here, or go on to a successor. */
   takesConnections(): boolean
+  /** The old process passes no more connections on. */
+  noMoreConnections(): void
+}
+
+export interface IntakeContext extends PassingContext {
+  /** Returns the gate with the connections behind this listener, by the old process's key. */
+  gateOf(key: string): Gate | undefined
+  /** Returns the gates whose connections are reported to the old process. Absent: none. */
+  gates?(): Iterable<Gate>
   /** Resolves when the kernel has the message, or the old process is dead. */
   send(message: Message): Promise<void>
   fail(error: unknown): void
@@ -22,6 +28,10 @@ export class Intake {
   readonly #context: IntakeContext
   readonly #arrivals: Arrivals
   #received = 0
+  /** Whether the old process passes connections on after its release, too. */
+  #relays = false
+  #declined = false
+  #ended = false
 
   constructor(context: IntakeContext) {
     this.#context = context
@@ -31,9 +41,16 @@ export class Intake {
     })
   }
 
-  /** Reads from the manifest whether the old process wants to know where connections come to rest. */
-  begin({ accepts }: Messages['manifest']): void {
-    this.#arrivals.reportsRests = accepts?.includes('rested') ?? false
+  /** Reads from the manifest what the old process knows of connections. */
+  begin({ accepts = [] }: Messages['manifest']): void {
+    const { gates } = this.#context
+    this.#arrivals.reportsRests = gates !== undefined && accepts.includes('rested')
+    this.#relays = accepts.includes('declined')
+  }
+
+  /** Whether the old process may pass connections on, although it is released. */
+  get expectsMore(): boolean {
+    return this.#relays && !this.#declined && !this.#ended
   }
 
   /**
@@ -46,7 +63,8 @@ export class Intake {
     const { gateOf, takesConnections, send, fail } = this.#context
     opened.then(
       () => {
-        if (!takesConnections()) return closeAll(descriptors)
+        if (!takesConnections()) this.decline()
+        if (this.#declined) return closeAll(descriptors)
         this.#received += descriptors.length
         void send({ type: 'adopted', received: this.#received })
         try {
@@ -59,9 +77,27 @@ export class Intake {
     )
   }
 
+  /**
+   * Takes no more connections: the released old process serves them to their end. It serves those again
+   * that have no ack.
+   */
+  decline(): void {
+    if (this.#declined) return
+    if (this.expectsMore) void this.#context.send({ type: 'declined' })
+    this.#declined = true
+    this.#context.noMoreConnections()
+  }
+
   /** Ends the reports: the old process does not take back any more. */
   endRests(): void {
     this.#arrivals.reportsRests = false
-    for (const { connections } of this.#context.gates()) connections?.stopRestReports()
+    for (const { connections } of this.#context.gates?.() ?? []) connections?.stopRestReports()
+  }
+
+  /** The old process has no connection left, or its channel has ended. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#context.noMoreConnections()
   }
 }

@@ -9,7 +9,7 @@ import { newStageOf } from '../../talk/stage-of.ts'
 import { deferred } from '../../terms/deferred.ts'
 import { reasonOf } from '../../terms/errors.ts'
 import type { HandoffEventBody } from '../../terms/events.ts'
-import { Intake } from '../connections/intake.ts'
+import { Intake, type PassingContext } from '../connections/intake.ts'
 import { findOldProcess } from '../discover.ts'
 import { Takeover, type TakeoverEffects } from '../takeover.ts'
 import { JoinedListeners } from './joined-listeners.ts'
@@ -17,12 +17,10 @@ import { JoinedListeners } from './joined-listeners.ts'
 /** How long it may take, in milliseconds: no program boots meanwhile, on either side. */
 const joinTimeoutMs = 10_000
 
-export interface JoiningContext {
+export interface JoiningContext extends PassingContext {
   readonly system: System
   readonly holdings: Holdings
   report(event: HandoffEventBody): void
-  /** Whether connections can still be served here, or go on to a successor. */
-  takesConnections(): boolean
   /** The listeners of this process have changed. */
   listenersChanged(): void
 }
@@ -37,26 +35,26 @@ export class Joining {
   readonly #takeover: Takeover
   readonly #ended = deferred<void>()
   readonly #listeners: JoinedListeners
-  readonly #intake: Intake
+  /** Takes connections from the other process. */
+  readonly intake: Intake
   #opened: Promise<void> = Promise.resolve()
 
   constructor(context: JoiningContext, rendezvous: string) {
     this.#context = context
     this.#rendezvous = rendezvous
     this.#listeners = new JoinedListeners(context.holdings)
-    this.#intake = new Intake({
+    this.intake = new Intake({
+      ...context,
       gateOf: (key) => this.#listeners.gateOf(key),
-      gates: () => [],
-      takesConnections: () => context.takesConnections(),
       send: (message) => this.#takeover.send(message),
       fail: (error) => this.#takeover.fail(error),
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: ['alive'],
+      accepts: ['alive', 'relay'],
       effects: this.#effects(),
       receive: (entry, fd) => this.#listeners.receive(entry, fd),
-      onManifest: () => {},
+      onManifest: (manifest) => this.intake.begin(manifest),
       onState: (state) => this.#enter(state),
     })
   }
@@ -79,9 +77,9 @@ export class Joining {
     return this.#ended.promise
   }
 
-  /** As {@link Birth.succeeded}: the other process need not take back any more. */
-  succeeded(): Promise<void> | undefined {
-    this.#takeover.dispatch('succeeded')
+  /** As {@link Birth.releaseOld}: the other process need not take back any more. */
+  releaseOld(why: 'succeeded' | 'stopped'): Promise<void> | undefined {
+    this.#takeover.dispatch(why)
     return this.#takeover.releasing
   }
 
@@ -114,12 +112,14 @@ export class Joining {
       },
       'announce-serving': () => this.#announce(),
       'take-connections': (message, descriptors) =>
-        this.#intake.take(message, descriptors, this.#opened),
-      'note-drained': () => {},
+        this.intake.take(message, descriptors, this.#opened),
+      'note-drained': () => this.intake.end(),
       'send-release': () => this.#takeover.release(),
+      'send-declined': () => this.intake.decline(),
       'hang-up': () => {
         this.#takeover.hangUp()
         if (this.#takeover.state === 'serving') this.#endRendezvous()
+        this.intake.end()
         this.#context.listenersChanged()
       },
       'give-up': () => this.#giveUp(),

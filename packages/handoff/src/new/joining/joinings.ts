@@ -43,9 +43,14 @@ export class Joinings {
     for (const joining of this.#joinings) joining.fail(stopping())
   }
 
-  /** As {@link Joining.succeeded}, for each of them. */
-  succeeded(): Promise<void>[] {
-    return this.#joinings.flatMap((joining) => joining.succeeded() ?? [])
+  /** As {@link Intake.expectsMore}, of any of them. */
+  get expectsMore(): boolean {
+    return this.#joinings.some(({ intake }) => intake.expectsMore)
+  }
+
+  /** As {@link Joining.releaseOld}, for each of them. */
+  releaseOld(why: 'succeeded' | 'stopped'): Promise<void>[] {
+    return this.#joinings.flatMap((joining) => joining.releaseOld(why) ?? [])
   }
 }
 

@@ -9,6 +9,8 @@ import type { DrainCounts, Fates } from '../../terms/fates.ts'
 import { HandOver } from './hand-over.ts'
 
 export interface DrainHandlers {
+  /** Whether an older process may still pass connections on to this one. */
+  expectsConnections(): boolean
   /** No connection is left. */
   onDrained(fates: Fates): void
   /** The connections that were quiescent at the start have gone over. */
@@ -24,6 +26,7 @@ export class Drain {
   readonly #undoNotices: (() => void)[] = []
   #handOver: HandOver | undefined
   #deadline: Timer | undefined
+  #mayWait = true
   #ended = false
 
   constructor(holdings: Holdings, system: System, timeoutMs: number, handlers: DrainHandlers) {
@@ -55,11 +58,22 @@ export class Drain {
     if (handOver === undefined) this.#handlers.onRest()
   }
 
-  /** Call this when a gate has no connection left or was closed, or when connections went over. */
+  /**
+   * Call this when a gate has no connection left or was closed, when connections went over, or when no
+   * more of them come from older processes.
+   */
   check(): void {
     if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
+    const mayWait = this.#mayWait && this.#handOver?.stopped === false
+    if (mayWait && this.#handlers.expectsConnections()) return
     this.#end()
     this.#handlers.onDrained(this.#holdings.fates.latestDrain)
+  }
+
+  /** Ends with the last connection here, whatever older processes may still pass on: this process stops. */
+  stopWaiting(): void {
+    this.#mayWait = false
+    this.check()
   }
 
   /** Passes no further connections to the new process: the rest finishes here. */

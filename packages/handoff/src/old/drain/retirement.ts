@@ -14,6 +14,8 @@ import { TakeBack, type TakeBackContext } from './take-back.ts'
 export interface RetirementContext extends TakeBackContext {
   readonly system: System
   readonly settings: Settings
+  /** Whether an older process may still pass connections on to this one. */
+  expectsConnections(): boolean
   /** Every quiescent connection has gone over: the supervisor may want a new status. */
   progress(): void
 }
@@ -62,10 +64,11 @@ export class Retirement {
 
   /** Begins to drain. Without a peer there is no successor. */
   drain(peer: Peer<'old'> | undefined): void {
-    const { holdings, system, settings, report, progress } = this.#context
+    const { holdings, system, settings, report, progress, expectsConnections } = this.#context
     const detail = `${plural(holdings.connections, 'connection')} to finish`
     report({ type: 'stage', stage: 'drain', detail })
     this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, {
+      expectsConnections,
       onDrained: (fates) => {
         const counts = countsOf(fates)
         report({ type: 'drained', counts, fates })
@@ -82,19 +85,25 @@ export class Retirement {
     this.#drain?.check()
   }
 
-  /** No further connections go over: what is left finishes here. */
-  stopHandOver(): void {
-    this.#drain?.stopHandOver()
+  /**
+   * The new process has a successor, or stops.
+   *
+   * @param relays - whether it passes connections on. If not, what is left finishes here.
+   */
+  releaseHandOver(relays = false): void {
+    if (!relays) this.#drain?.stopHandOver()
   }
 
-  /** As {@link stopHandOver}; what the new process has not acked is served here again. */
+  /** No further connections go over. What the new process has not acked is served here again. */
   endHandOver(): void {
     this.#drain?.endHandOver()
   }
 
+  /** This process stops. */
   closeQuiescent(): void {
     const { holdings, settings } = this.#context
     for (const gate of holdings.gates) gate.connections?.closeQuiescent(settings.drainTimeoutMs)
+    this.#drain?.stopWaiting()
   }
 
   /** The new process died after the commit: this one accepts again, on the same queues. */

@@ -117,7 +117,7 @@ export class Offering {
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
     const sending = new ListenerBatches(this.#peer, offered, this.#handlers.onError)
     this.#sending = sending
-    sending.sendManifest({ version: this.#version, ...this.#self, accepts: ['rested'] })
+    sending.sendManifest({ version: this.#version, ...this.#self, accepts: ['rested', 'declined'] })
     if (!this.#accepts.has('mark')) this.#sendLives()
     // The other half of the time is for the new process to boot.
     this.#export('start', settings.readyTimeoutMs / 2, () => sending.sendListeners())
