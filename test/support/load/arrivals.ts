@@ -1,27 +1,33 @@
-// New connections at a steady rate, as long as the server keeps up at all.
+// New connections at a steady rate, whether or not the earlier ones were answered.
+//
+// The time of each counts from the moment in which it was due. A client that waits for the server before
+// it begins the next request would leave out the very requests that wait longest.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { send, type Target } from './send.ts'
 import type { Tally } from './tally.ts'
 
-/** How far apart the looks at the clock are: those that are due by then begin together. */
-const LOOK_MS = 5
-
-/**
- * Most that are under way at a time: fewer than a listener queues (Node's backlog of 511). A server
- * without enough processor time accepts more slowly than they come (libuv accepts one connection in
- * a turn of its loop), and what overflows the queue the kernel drops, handoff or not.
- */
-const UNDER_WAY_LIMIT = 400
+export interface ArrivalOptions {
+  perSecond: number
+  /**
+   * Most that are under way at a time. A server without enough processor time accepts more slowly than
+   * connections come, and what overflows its queue (511 in Node.js) the kernel drops, handoff or not.
+   */
+  limit: number
+  /** A request without a whole reply after so many milliseconds has failed. */
+  deadlineMs: number
+}
 
 export class Arrivals {
   /** How many were not begun since too many were under way. */
   heldBack = 0
+  /** For each request, how many milliseconds after it was due this process began it. */
+  readonly lateMs: number[] = []
   readonly #running: Promise<void>
   #stopping = false
 
-  constructor(target: Target, perSecond: number, tally: Tally) {
-    this.#running = this.#run(target, perSecond, tally)
+  constructor(target: Target, options: ArrivalOptions, tally: Tally) {
+    this.#running = this.#run(target, options, tally)
   }
 
   /** Begins no more, and lets those under way end. */
@@ -30,22 +36,27 @@ export class Arrivals {
     await this.#running
   }
 
-  async #run(target: Target, perSecond: number, tally: Tally): Promise<void> {
+  async #run(target: Target, options: ArrivalOptions, tally: Tally): Promise<void> {
+    const { perSecond, limit, deadlineMs } = options
+    if (perSecond === 0) return
     const underWay = new Set<Promise<void>>()
     const startedAt = performance.now()
-    for (let begun = 0; !this.#stopping; await pause(LOOK_MS)) {
-      const due = ((performance.now() - startedAt) / 1000) * perSecond
-      for (; begun < due; begun++) {
-        if (underWay.size >= UNDER_WAY_LIMIT) {
+    const dueAt = (index: number) => startedAt + (index * 1000) / perSecond
+    for (let next = 0; !this.#stopping; ) {
+      for (; dueAt(next) <= performance.now(); next++) {
+        if (underWay.size >= limit) {
           this.heldBack++
           continue
         }
-        const request = send(target, { path: '/', text: 'hello\n' }).then((reply) => {
-          tally.add('arriving', reply)
+        const due = dueAt(next)
+        this.lateMs.push(performance.now() - due)
+        const request = send(target, { path: '/', text: 'hello\n', deadlineMs }).then((reply) => {
+          tally.add('arriving', { ...reply, ms: performance.now() - due })
           underWay.delete(request)
         })
         underWay.add(request)
       }
+      await pause(dueAt(next) - performance.now())
     }
     await Promise.all(underWay)
   }

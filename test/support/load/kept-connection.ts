@@ -92,8 +92,10 @@ export class KeptConnection {
     this.usedBy = /^x-pid: (\d+)/im.exec(head)?.[1]
     if (!head.startsWith('HTTP/1.1 200 ')) this.#settle('non2xx', head)
     else if (body !== expectedBody) this.#settle('wrongBody', `${head}\n${body}`)
-    else if (/^connection: close/im.test(head)) this.#settle('dismissed', head)
-    else this.#settle('ok')
+    else if (/^connection: close/im.test(head)) {
+      this.#settle('dismissed', head)
+      this.#break('closed by `Connection: close`') // The client closes too, and sends nothing more.
+    } else this.#settle('ok')
   }
 
   #settle(kind: Kind, detail = ''): void {

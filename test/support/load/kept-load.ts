@@ -97,9 +97,17 @@ export class KeptLoad {
     const random = seeded(seed + index)
     while (!this.#stopping) {
       await pause(random() * thinkMs)
-      if (client.now.ended !== undefined) client.now = await this.#open()
-      const { now } = client
       const startedAt = performance.now()
+      if (client.now.ended !== undefined) {
+        const opened = await this.#open().catch((error: unknown) => `${error}`)
+        if (typeof opened === 'string') {
+          const ms = performance.now() - startedAt
+          tally.add('kept', { kind: 'refused', detail: opened, pid: undefined, ms })
+          continue
+        }
+        client.now = opened
+      }
+      const { now } = client
       const { usedBy, answeredAt } = now
       const { kind, detail } = await now.ask()
       const ms = performance.now() - startedAt

@@ -12,6 +12,8 @@ export interface Target {
   port?: number
   socketPath?: string
   ca?: string | Buffer
+  /** Of each request that has no deadline of its own. One minute: far beyond the longest reply (2 s) on a busy machine. */
+  deadlineMs?: number
 }
 
 export interface Request {
@@ -28,7 +30,6 @@ export interface Request {
   text?: string
   /** The reply must name its SHA-256 in `x-sha256`, and have it. */
   checkSha256?: boolean
-  /** One minute: far beyond the longest reply (2 s) on a busy machine. */
   deadlineMs?: number
 }
 
@@ -73,7 +74,7 @@ export function send(target: Target, request: Request): Promise<Reply> {
     const options = { ...target, host: target.host ?? '127.0.0.1', method, headers, path, agent }
     const outgoing = target.ca === undefined ? http.request(options) : https.request(options)
 
-    const deadlineMs = request.deadlineMs ?? 60_000
+    const deadlineMs = request.deadlineMs ?? target.deadlineMs ?? 60_000
     const deadline = setTimeout(() => {
       end('timeout', `no whole reply in ${deadlineMs} ms (status ${reply.status || 'none'})`)
       outgoing.destroy()

@@ -15,6 +15,8 @@ export interface WebSocketOptions {
   pace?: Pace
   /** What may excuse an end. */
   death?: Death
+  /** Whether a client opens another connection after an end that nothing excused. */
+  reopens?: boolean
 }
 
 export class WebSocketLoad {
@@ -45,7 +47,13 @@ export class WebSocketLoad {
   #stopping = false
 
   private constructor(options: WebSocketOptions) {
-    this.#options = { hosts: ['127.0.0.1'], pace: usualPace, death: new Death(), ...options }
+    this.#options = {
+      hosts: ['127.0.0.1'],
+      pace: usualPace,
+      death: new Death(),
+      reopens: false,
+      ...options,
+    }
   }
 
   static async start(options: WebSocketOptions): Promise<WebSocketLoad> {
@@ -118,14 +126,16 @@ export class WebSocketLoad {
     const { begunAt, usedBy, ended, echoes, holes } = client
     if (!this.#options.death.excuses({ begunAt, usedBy })) {
       this.closed++
-      this.#lost.add(index)
       this.failures.push(`WebSocket ${index}, last used by ${usedBy}: ${ended}`)
-      return
+      if (!this.#options.reopens) this.#lost.add(index)
+      if (!this.#options.reopens || this.#stopping) return
+      add(this.#past, echoes)
+    } else {
+      this.cut++
+      if (this.#stopping) return
+      // The last messages went with the process; none before them may be missing.
+      add(this.#past, { ...echoes, lost: holes })
     }
-    this.cut++
-    if (this.#stopping) return
-    // The last messages went with the process; none before them may be missing.
-    add(this.#past, { ...echoes, lost: holes })
     this.#opening = this.#opening
       .then(() => this.#open(index))
       .catch((error) => {

@@ -17,7 +17,7 @@ export class WholeLoadClient {
   #calls = 0
 
   private constructor() {
-    this.#child = fork(entry, { execArgv: ['--import', 'tsx'] })
+    this.#child = fork(entry, { execArgv: ['--import', 'tsx'], serialization: 'advanced' })
     this.#exited = once(this.#child, 'exit')
     this.#child.on('message', (result: Result) => {
       this.#waiting.get(result.id)?.(result)

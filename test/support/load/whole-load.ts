@@ -5,6 +5,7 @@ import { Death } from './death.ts'
 import type { Echoes, Pace } from './echo-client.ts'
 import { KeptLoad } from './kept-load.ts'
 import { Load, type Mix } from './load.ts'
+import { type Recorded, Recorder } from './recorder.ts'
 import { send, type Target } from './send.ts'
 import { Tally } from './tally.ts'
 import { WebSocketLoad } from './websocket-load.ts'
@@ -22,8 +23,16 @@ export interface WholeOptions {
   pace: Pace
   /** New connections a second. */
   arriving: number
+  /** Most new connections under way at a time. */
+  arrivingLimit: number
+  /** A new connection without an answer after so many milliseconds has failed. */
+  deadlineMs: number
   /** Long requests under way at a time, of each kind. */
   long: Mix
+  /** Whether a WebSocket that was closed is opened again. */
+  reopens: boolean
+  /** Whether the report has the times of each request. */
+  records: boolean
 }
 
 /** As the promise names it. */
@@ -35,6 +44,11 @@ export const wholeOptions: WholeOptions = {
   webSockets: 16,
   pace: { everyMs: 50 },
   arriving: 200,
+  // Fewer than a listener queues.
+  arrivingLimit: 400,
+  deadlineMs: 60_000,
+  reopens: false,
+  records: false,
   long: { slow: 8, download: 2, upload: 2, slowReader: 1 },
 }
 
@@ -64,6 +78,9 @@ export interface Kept {
 export interface Report {
   requests: number
   failed: number
+  /** Of those: answered with `Connection: close`, and without an answer until the deadline. */
+  dismissed: number
+  timeouts: number
   /** Requests that were under way in a process that was killed. */
   cut: number
   kept: Kept
@@ -74,6 +91,12 @@ export interface Report {
   heldBack: number
   /** Of the requests on kept connections. */
   durationsMs: number[]
+  /** For each new connection, how many milliseconds after it was due the client began it. */
+  lateMs: number[]
+  /** Share of one core that the process of the clients used. */
+  busy: number
+  /** If the options asked for it. */
+  recorded: Recorded | undefined
   /** The processes that answered. */
   pids: string[]
   /** Each failure in words, with the counts by kind: the message of a test. */
@@ -90,6 +113,8 @@ export class WholeLoad {
   readonly #webSockets: WebSocketLoad
   readonly #long: Load
   readonly #arrivals: Arrivals
+  readonly #startedAt = performance.now()
+  readonly #cpuBefore = process.cpuUsage()
 
   private constructor(
     target: Target,
@@ -110,13 +135,21 @@ export class WholeLoad {
     this.#resting = parts.resting
     this.#webSockets = parts.webSockets
     this.#long = new Load(target, options.long, { tally: this.#tally, restMs: 0 })
-    this.#arrivals = new Arrivals(target, options.arriving, this.#tally)
+    this.#arrivals = new Arrivals(
+      target,
+      {
+        perSecond: options.arriving,
+        limit: options.arrivingLimit,
+        deadlineMs: options.deadlineMs,
+      },
+      this.#tally,
+    )
   }
 
   static async start(target: Target, options: WholeOptions): Promise<WholeLoad> {
-    const { seed, thinkMs, pace } = options
+    const { seed, thinkMs, pace, reopens } = options
     const death = new Death()
-    const tally = new Tally(death.judge)
+    const tally = new (options.records ? Recorder : Tally)(death.judge)
     const common = { target, tally, death }
     const kept = await KeptLoad.start({ ...common, seed, count: options.kept, thinkMs })
     const resting = await KeptLoad.start({
@@ -126,7 +159,8 @@ export class WholeLoad {
       thinkMs: restingThinkMs,
     })
     const port = target.port ?? 0
-    const webSockets = await WebSocketLoad.start({ port, count: options.webSockets, pace, death })
+    const count = options.webSockets
+    const webSockets = await WebSocketLoad.start({ port, count, pace, death, reopens })
     return new WholeLoad(target, options, { death, tally, kept, resting, webSockets })
   }
 
@@ -168,6 +202,7 @@ export class WholeLoad {
 
   #report(failures: string[]): Report {
     const { requests, failed } = this.#tally
+    const { user, system } = process.cpuUsage(this.#cpuBefore)
     const [kept, resting, webSockets, tally] = [
       this.#kept,
       this.#resting,
@@ -177,6 +212,8 @@ export class WholeLoad {
     return {
       requests,
       failed,
+      dismissed: tally.total('dismissed'),
+      timeouts: tally.total('timeout'),
       cut: tally.total('cut'),
       kept: { opened: this.#options.kept, ...countsOf(kept) },
       resting: { opened: this.#options.resting, ...countsOf(resting) },
@@ -184,6 +221,9 @@ export class WholeLoad {
       echoes: webSockets.echoes,
       heldBack: this.#arrivals.heldBack,
       durationsMs: kept.durationsMs,
+      lateMs: this.#arrivals.lateMs,
+      busy: (user + system) / 1000 / (performance.now() - this.#startedAt),
+      recorded: tally instanceof Recorder ? tally.recorded : undefined,
       pids: [...new Set([...tally.pids.keys(), ...webSockets.pids])],
       text: [`${tally}`, ...kept.failures, ...resting.failures, ...failures].join('\n'),
     }
