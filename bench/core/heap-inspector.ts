@@ -1,9 +1,8 @@
 // The heap of another Node.js process, by the inspector that SIGUSR1 opens in it.
 
-import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
-import { until } from '../test/support/until.ts'
+import { until } from '../../test/support/until.ts'
 
 /** All objects of one kind. */
 export interface HeapRow {
@@ -41,8 +40,7 @@ export class HeapInspector {
     socket.on('message', (data) => this.#take(JSON.parse(String(data)) as Answer))
   }
 
-  static async open({ pid }: ChildProcess): Promise<HeapInspector> {
-    if (pid === undefined) throw new Error('the process has not been started')
+  static async open(pid: number): Promise<HeapInspector> {
     process.kill(pid, 'SIGUSR1')
     const url = await until('an inspector', () => address())
     const socket = new WebSocket(url)

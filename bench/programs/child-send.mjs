@@ -1,4 +1,4 @@
-// The way of Node itself: child.send(message, socket). Started by bench/passing.ts, as both sides:
+// The way of Node itself: child.send(message, socket). Started by bench/suites/passing.ts, as both sides:
 // the parent accepts COUNT connections, sends each to a child, and prints milliseconds to its last ack.
 
 import { fork } from 'node:child_process'

@@ -1,5 +1,5 @@
-// The client of bench/workers.ts: in C, so that most of both cores is left to the servers.
-// Usage: ask PORT kept|new CONNECTIONS WARM_UP_MS MS. Each connection asks again as soon as it has
+// The client of bench/load/ask.ts: in C, so that most of both cores is left to the servers.
+// Usage: ask PORT kept|new CONNECTIONS WARM_UP_REQUESTS WARM_UP_MS MS. Each connection asks again as soon as it has
 // a whole reply; `new` connects anew for that. Prints what came after the warm-up as one line of
 // JSON.
 

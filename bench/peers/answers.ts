@@ -1,0 +1,35 @@
+// Waits for answers of a server, and for those of another process of it.
+
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { send } from '../../test/support/load/send.ts'
+import { until } from '../../test/support/until.ts'
+
+/** Resolves with the process that answers at a port (its `x-pid` header), once one does. */
+export function answers(port: number, deadlineMs = 20_000): Promise<string> {
+  return until(`an answer at port ${port}`, () => answeredBy(port), deadlineMs)
+}
+
+/** Triggers, and resolves when a process answers that is not the one that answered before. */
+export async function untilReplaced(port: number, trigger: () => unknown): Promise<void> {
+  const before = await answers(port)
+  await trigger()
+  await until(
+    `an answer of the next generation at port ${port}`,
+    async () => (await answers(port)) !== before,
+    60_000,
+  )
+}
+
+/** Sends a signal to a child and resolves when it has exited. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill(signal)
+  await exited
+}
+
+async function answeredBy(port: number): Promise<string | false> {
+  const { kind, pid } = await send({ port }, { path: '/', deadlineMs: 5_000 })
+  return kind === 'ok' && pid !== undefined ? pid : false
+}

@@ -1,0 +1,65 @@
+// Results as a table of text, and as one of Markdown.
+
+import type { Column } from '../core/suite.ts'
+import type { Figure, Row, SuiteResults } from './results.ts'
+
+/** The table as a terminal shows it: right-aligned figures, with their range if there are several runs. */
+export function textTable({ columns, summary }: SuiteResults): string {
+  return align(cells(columns, summary, true)).join('\n')
+}
+
+export function markdownTable(
+  { columns, summary }: SuiteResults,
+  keys?: readonly string[],
+): string {
+  const shown = keys === undefined ? columns : columns.filter(({ key }) => keys.includes(key))
+  const [head = [], ...rows] = cells(shown, summary, false)
+  const lines = [head, head.map((_, index) => (index < labels(summary) ? '---' : '---:')), ...rows]
+  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n')
+}
+
+function cells(columns: readonly Column[], rows: readonly Row[], withRange: boolean): string[][] {
+  const used = columns.filter(({ key }) => rows.some(({ figures }) => figures[key] !== undefined))
+  const hasCases = labels(rows) === 2
+  const head = used.map(({ label, unit }) => (unit === '' ? label : `${label} (${unit})`))
+  return [
+    [...(hasCases ? ['case'] : []), 'subject', ...head],
+    ...rows.map(({ case: name, subject, runs, figures }) => [
+      ...(hasCases ? [name] : []),
+      subject,
+      ...used.map((column) => cell(column, figures[column.key], withRange && runs > 1)),
+    ]),
+  ]
+}
+
+/** How many columns name the row. */
+function labels(rows: readonly Row[]): number {
+  return rows.some(({ case: name }) => name !== '') ? 2 : 1
+}
+
+function cell({ digits, summary }: Column, figure: Figure | undefined, withRange: boolean): string {
+  if (figure === undefined) return '–'
+  const text = number(figure.value, digits)
+  if (!withRange || summary !== 'median') return text
+  return `${text} [${number(figure.min, digits)}–${number(figure.max, digits)}]`
+}
+
+function number(value: number, digits: number): string {
+  return value.toLocaleString('en', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  })
+}
+
+function align(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, index) =>
+    Math.max(...rows.map((row) => row[index]?.length ?? 0)),
+  )
+  return rows.map((row) =>
+    row
+      .map((text, index) =>
+        index === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[index] ?? 0),
+      )
+      .join('  '),
+  )
+}

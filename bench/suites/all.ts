@@ -1,0 +1,26 @@
+// All suites, in the order in which they run.
+
+import type { Suite } from '../core/suite.ts'
+import { arrivals } from './arrivals.ts'
+import { backToBack } from './back-to-back.ts'
+import { crash } from './crash.ts'
+import { disturbance } from './disturbance.ts'
+import { memory } from './memory.ts'
+import { nothingIsLost } from './nothing-is-lost.ts'
+import { passing } from './passing.ts'
+import { steady } from './steady.ts'
+import { workers } from './workers.ts'
+import { workersReload } from './workers-reload.ts'
+
+export const suites: readonly Suite[] = [
+  disturbance,
+  arrivals,
+  backToBack,
+  crash,
+  nothingIsLost,
+  steady,
+  workers,
+  workersReload,
+  passing,
+  memory,
+]
