@@ -33,7 +33,7 @@ async function run(
   try {
     return await healthCheck(app)
   } catch (error) {
-    throw unhealthy(`failed: ${error instanceof Error ? error.message : String(error)}`, error)
+    throw unhealthy(`failed: ${String(error)}`, error)
   }
 }
 

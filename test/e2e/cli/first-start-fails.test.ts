@@ -27,6 +27,32 @@ test.each([
   expect(project.processes()).toEqual([])
 })
 
+test.each([
+  ['a hook', '', 'throw new RangeError("no database")', 'RangeError: no database'],
+  [
+    'the health check',
+    '{ healthCheck: () => { throw new RangeError("no database") } }',
+    '',
+    'the health check failed: RangeError: no database',
+  ],
+])('of a Fastify app with the plugin, %s that throws is named like any other', async (...given) => {
+  const [, options, hook, reason] = given
+  const project = makeProject({
+    'server.mjs': `import Fastify from 'fastify'
+import handoff from 'fastify-socket-handoff'
+const app = Fastify()
+await app.register(handoff, ${options || '{}'})
+app.addHook('onReady', async () => { ${hook} })
+await app.listen({ host: '127.0.0.1', port: 0 })
+`,
+  })
+  const { exitCode, stderr } = await project.handoff('run', 'server.mjs')
+  const place = join(project.path, 'server.mjs')
+  const text = `cannot start server\\.mjs \\(pid \\d+\\): ${reason} \\(${place}:[45]\\)\\.`
+  expect(stderr.split('\n').at(-1)).toMatch(new RegExp(`^handoff: ${text}`))
+  expect(exitCode).toBe(1)
+})
+
 test('an error of listen is the reason, too', async () => {
   const source = serverReplying('').replace('port: 0', 'port: 1e9')
   const project = makeProject({ 'server.mjs': source })

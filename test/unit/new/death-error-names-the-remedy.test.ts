@@ -13,7 +13,11 @@ function listenError(code: string, port?: number) {
 const dies = (error: unknown, serving: 'old' | 'none' = 'old') =>
   errorOfDeath({ code: 1, exception: { error } }, undefined, serving)
 
-test('an error of another kind is told as it is', () => {
+test('an error of another kind is told as it is, with the place where it was thrown', () => {
+  const place = expect.stringMatching(
+    /cannot take over: RangeError: far \(\/.*remedy\.test\.ts:\d+\)/,
+  )
+  expect(dies(new RangeError('far')).message).toEqual(place)
   expect(dies(listenError('EACCES')).message).not.toContain('listens there')
   expect(dies(new Error('no database'))).toMatchObject({ code: 'ERR_HANDOFF_APP_FAILED' })
 })

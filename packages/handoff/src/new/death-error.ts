@@ -3,6 +3,7 @@
 import { holderOfPort } from '../io/listeners/listening-ports.ts'
 import type { Death } from '../io/system/system.ts'
 import { handoffError, newAction } from '../talk/failures.ts'
+import { describeException } from '../terms/describe-exception.ts'
 import { type HandoffError, reasonOf, type Serving } from '../terms/errors.ts'
 
 /**
@@ -24,7 +25,7 @@ export function errorOfDeath(
   }
   return exception === undefined
     ? handoffError('ERR_HANDOFF_EXITED', `it exited with code ${code}`, situation, extras)
-    : handoffError('ERR_HANDOFF_APP_FAILED', reasonOf(cause), situation, extras)
+    : handoffError('ERR_HANDOFF_APP_FAILED', describeException(cause), situation, extras)
 }
 
 /** Whether it is Node.js's own error of a listen or a bind. */

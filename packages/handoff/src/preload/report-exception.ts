@@ -5,7 +5,7 @@ import { isMainThread } from 'node:worker_threads'
 import { keepReachable, sendDatagram } from '../io/channel/datagram.ts'
 import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { exceptionField, formatNotify, wordsField } from '../protocol/notify.ts'
-import { describeException } from './describe-exception.ts'
+import { describeException } from '../terms/describe-exception.ts'
 import { recordStderr, StderrTail } from './stderr-tail.ts'
 
 // createHandoff reads the variable later, and removes it.

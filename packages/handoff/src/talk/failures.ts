@@ -1,5 +1,6 @@
 // Makes the errors of one handoff: each names its stage, and which process serves.
 
+import { describeException, withPlace } from '../terms/describe-exception.ts'
 import {
   HandoffError,
   type HandoffErrorCode,
@@ -63,13 +64,19 @@ export class Failures {
     return handoffError(code, reason, this.#situation(), extras)
   }
 
-  /** Returns the error with stage and serving process, which one of a channel or an application lacks. */
+  /**
+   * Returns the error with stage and serving process, which one of a channel or an application lacks. One of the
+   * application gets the place where it was thrown.
+   */
   place(error: unknown): HandoffError {
     if (!(error instanceof HandoffError)) {
-      return this.make(this.#unknown, reasonOf(error), { cause: error })
+      const isKnown = error instanceof Error && this.#unknown === 'ERR_HANDOFF_APP_FAILED'
+      const reason = isKnown ? describeException(error) : reasonOf(error)
+      return this.make(this.#unknown, reason, { cause: error })
     }
     const here = this.#situation()
     const { code, reason, stage = here.stage, serving = here.serving, cause } = error
-    return new HandoffError(code, reason, { stage, serving, cause })
+    const what = code === 'ERR_HANDOFF_UNHEALTHY' ? withPlace(reason, cause) : reason
+    return new HandoffError(code, what, { stage, serving, cause })
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Exit } from '../../../../packages/handoff/src/supervisor/registry/process-exit.ts'
 import { ProcessStart } from '../../../../packages/handoff/src/supervisor/worker/start/process-start.ts'
+import type { HandoffErrorCode } from '../../../../packages/handoff/src/terms/errors.ts'
 import type {
   HandoffEvent,
   HandoffEventBody,
@@ -28,7 +29,7 @@ function event(pid: number, body: HandoffEventBody): { event: HandoffEvent } {
   return { event: { ...body, pid, generation: 2, elapsedMs: 1 } as HandoffEvent }
 }
 
-function aborted(pid: number, code: 'ERR_HANDOFF_UNHEALTHY' | 'ERR_HANDOFF_PEER_GONE') {
+function aborted(pid: number, code: HandoffErrorCode) {
   const message = `said by ${pid}`
   return event(pid, { type: 'aborted', stage: 'ready', code, message, serving: 'old' })
 }
@@ -105,7 +106,7 @@ test('one that was killed may have been about to listen', async () => {
   expect(message).not.toContain('listens')
 })
 
-test('an exception says more than an exit, the word of the process more than its exception', async () => {
+test('an exception says more than an exit, and than that the program aborted', async () => {
   const { start } = begin()
   start.onReport(own, { exception: 'SyntaxError: x' })
   expect(await failureAfter(start, exited)).toMatchObject({
@@ -116,8 +117,37 @@ test('an exception says more than an exit, the word of the process more than its
   const { start: other } = begin()
   other.onReport(own, { exception: 'SyntaxError: x' })
   other.onReport(own, aborted(own, 'ERR_HANDOFF_UNHEALTHY'))
-  expect(await failureAfter(other, exited)).toEqual({
+  expect(await failureAfter(other, exited)).toMatchObject({ code: 'ERR_HANDOFF_APP_FAILED' })
+})
+
+test('the reason of the program gets the entry and the pid, whatever its process calls it', async () => {
+  const { start } = begin()
+  const { event: unhealthy } = aborted(own, 'ERR_HANDOFF_UNHEALTHY')
+  const message = 'cannot serve: the health check failed: RangeError: no database (/srv/db.js:3)'
+  start.onReport(own, { event: { ...unhealthy, message } as HandoffEvent })
+  start.onReport(old, aborted(old, 'ERR_HANDOFF_UNHEALTHY'))
+  expect(await failureAfter(start, exited)).toEqual({
     code: 'ERR_HANDOFF_UNHEALTHY',
+    message:
+      'cannot start server.js (pid 20): the health check failed: RangeError: no database (/srv/db.js:3). See the output of the new process.',
+  })
+})
+
+test('that a process exits says less than the exit', async () => {
+  const { start } = begin()
+  start.onReport(own, aborted(own, 'ERR_HANDOFF_EXITED'))
+  start.onReport(old, aborted(old, 'ERR_HANDOFF_EXITED'))
+  start.onReport(own, { lastOutput: 'last on stderr: no database' })
+  const { message } = await failureAfter(start, exited)
+  expect(message).toContain('exited with code 3 before it served; last on stderr: no database')
+})
+
+test('any other abort says most', async () => {
+  const { start } = begin()
+  start.onReport(own, { exception: 'SyntaxError: x' })
+  start.onReport(own, aborted(own, 'ERR_HANDOFF_LISTENER_MISSING'))
+  expect(await failureAfter(start, exited)).toEqual({
+    code: 'ERR_HANDOFF_LISTENER_MISSING',
     message: `said by ${own}`,
   })
 })

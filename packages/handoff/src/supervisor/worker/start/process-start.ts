@@ -24,6 +24,18 @@ export interface ProcessStartOptions {
   kill(): void
 }
 
+/** Aborts of which the reason comes from the program: the process does not name itself. */
+const fromProgram: ReadonlySet<HandoffErrorCode> = new Set([
+  'ERR_HANDOFF_APP_FAILED',
+  'ERR_HANDOFF_UNHEALTHY',
+])
+
+/** Aborts that say less than how the process ended. */
+const leastRanks: { readonly [code in HandoffErrorCode]?: number } = {
+  ERR_HANDOFF_PEER_GONE: 0,
+  ERR_HANDOFF_EXITED: 0,
+}
+
 /** A failure. Of several about the same end, that of the highest rank says most. */
 interface Explanation {
   readonly rank: number
@@ -64,7 +76,7 @@ export class ProcessStart {
   onReport(pid: number, { event, exception, lastOutput, extendMs }: Report): void {
     const own = pid === this.pid
     if (own && lastOutput !== undefined) this.#lastOutput = lastOutput
-    if (own && exception !== undefined) this.#fail(3, 'ERR_HANDOFF_APP_FAILED', exception)
+    if (own && exception !== undefined) this.#fail(4, 'ERR_HANDOFF_APP_FAILED', exception)
     if (own && extendMs !== undefined) this.#deadline.extend(extendMs + marginMs)
     if (event === undefined) return
     if (own && event.type === 'stage') this.#hasReported = true
@@ -87,7 +99,7 @@ export class ProcessStart {
 
   /** The process hangs after the commit, and is killed. */
   onHung(reason: string): void {
-    this.#fail(5, 'ERR_HANDOFF_TIMEOUT', `it ${reason}, and was killed`)
+    this.#fail(6, 'ERR_HANDOFF_TIMEOUT', `it ${reason}, and was killed`)
   }
 
   /** Takes note of the end of the process. */
@@ -121,8 +133,13 @@ export class ProcessStart {
       return
     }
     // The old process sees any end as a peer that has gone. How the process ended says more.
-    const rank = own ? 4 : event.code === 'ERR_HANDOFF_PEER_GONE' ? 0 : 2
-    this.#explain({ rank, failure: { code: event.code, message: event.message } })
+    // The same holds of an exit, and of an exception as the supervisor hears of it.
+    const { code, message } = event
+    if (own && fromProgram.has(code)) this.#fail(3, code, message.replace(/^cannot [^:]+: /, ''))
+    else {
+      const rank = leastRanks[code] ?? (own ? 5 : 2)
+      this.#explain({ rank, failure: { code, message } })
+    }
     if (own) this.#serving = event.serving
     this.#hasReported = true
     // The process exits by itself, unless it hangs.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeException } from '../../../packages/handoff/src/preload/describe-exception.ts'
+import { describeException } from '../../../packages/handoff/src/terms/describe-exception.ts'
 
 function error(name: string, message: string, stack: string): Error {
   return Object.assign(new Error(message), { name, stack })

@@ -8,8 +8,12 @@ const longest = 1000
 /** Returns a line such as `SyntaxError: Unexpected token ';' (/srv/web/server.js:3)`. */
 export function describeException(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(`uncaught ${thrownText(error)}`)
-  const place = placeIn(error)
-  const text = `${error.name}: ${error.message}`
+  return withPlace(`${error.name}: ${error.message}`, error)
+}
+
+/** Appends the place where an exception was thrown to a text about it, unless the text has it or none is known. */
+export function withPlace(text: string, error: unknown): string {
+  const place = error instanceof Error ? placeIn(error) : undefined
   return oneLine(place === undefined || text.includes(place) ? text : `${text} (${place})`)
 }
 

@@ -1,7 +1,7 @@
 // A program may throw what is no error: the supervisor shows it as Node.js does.
 
 import { expect, test } from 'vitest'
-import { describeException } from '../../../packages/handoff/src/preload/describe-exception.ts'
+import { describeException } from '../../../packages/handoff/src/terms/describe-exception.ts'
 
 test.each([
   [{ a: 1 }, 'uncaught { a: 1 }'],
