@@ -17,6 +17,7 @@ function begin(rule: ReadyRule, missing: string[] = []) {
     listens: false,
     missing,
     warmUp: vi.fn((): Promise<void> | undefined => undefined),
+    mayProbe: true,
     ready: vi.fn(async () => {}),
     onMissing: vi.fn(),
   }
@@ -79,6 +80,15 @@ describe('by its listeners', () => {
     timers.shift()?.()
     expect(ready).toHaveBeenCalledOnce()
     whenReady.changed()
+  })
+
+  test('almost immediately if its servers are no probes', () => {
+    const { listen, candidate, ready, system } = begin('listeners')
+    candidate.mayProbe = false
+    listen()
+    expect(ready).not.toHaveBeenCalled()
+    system.advance(quietMs / 20)
+    expect(ready).toHaveBeenCalledOnce()
   })
 
   test('a probe that listens, closes and listens again is not taken for ready', () => {

@@ -165,6 +165,9 @@ export class ProgramHandoff {
         return [...places(), ...unservedPlaces(unserved())]
       },
       warmUp: () => this.#warmUp(handoff),
+      get mayProbe() {
+        return handoff.mayProbe
+      },
       ready: () => {
         if (!handoff.listens && handoff.generation === 1)
           handoff.warn(noListenerText(elsewhere(handoff)))

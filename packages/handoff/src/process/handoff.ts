@@ -83,6 +83,14 @@ export class HandoffProcess implements Handoff {
     return [...this.#parts.holdings.gates].some(({ held }) => held.refusal === undefined)
   }
 
+  /**
+   * Whether a server here may only probe its port. The servers of a replacement that answer HTTP requests do
+   * not: libraries that look for a free port listen with a server of `node:net`.
+   */
+  get mayProbe(): boolean {
+    return !this.replaces || [...this.#parts.holdings.gates].some((gate) => !gate.answersRequests)
+  }
+
   /** Listeners that came to this process, and that no server here has claimed. */
   get unclaimed(): readonly ManifestEntry[] {
     return this.#parts.holdings.listeners.unclaimed

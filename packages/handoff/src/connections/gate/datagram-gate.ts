@@ -10,6 +10,7 @@ import type { Gate, GateHandlers } from './gate.ts'
 /** A datagram is a whole conversation: a datagram socket has no connections. */
 export class DatagramGate implements Gate {
   readonly held: HeldListener
+  readonly answersRequests = false
   readonly #socket: Socket
   #closed = false
 

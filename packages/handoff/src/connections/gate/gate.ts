@@ -12,6 +12,8 @@ export interface Gate {
    * connections, and those of a second listener are behind the gate of the first one.
    */
   readonly connections?: ServerConnections
+  /** Whether the server has a listener for HTTP requests. */
+  readonly answersRequests: boolean
   /**
    * Accepts from the listener, for the first time or again.
    *

@@ -28,6 +28,10 @@ export class JoinedGate implements Gate {
     return this.#held
   }
 
+  get answersRequests(): boolean {
+    return this.joins.answersRequests
+  }
+
   /** Connections get the options with which the server itself would accept them. */
   async open(held?: HeldListener): Promise<void> {
     this.#held = held ?? this.#held

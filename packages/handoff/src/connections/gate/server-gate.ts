@@ -63,6 +63,10 @@ export class ServerGate implements Gate {
     return this.#held
   }
 
+  get answersRequests(): boolean {
+    return this.#server.listenerCount('request') > 0
+  }
+
   get #address(): ReturnType<typeof addressOf> {
     return this.#path ?? addressOf(this.held.entry)
   }

@@ -11,12 +11,14 @@ import { longestMs, numberOf } from '../../terms/options.ts'
 export type ReadyRule = 'listeners' | 'message' | number
 
 /**
- * The listeners count if they do not change for this many turns of the event loop, `turnMs` apart. A
- * program that probes a port (get-port, detect-port, portfinder) closes its listener within one or two
- * turns. Turns are counted, not time, so that a long computation does not shorten the wait.
+ * The listeners count if they do not change for this many turns of the event loop. A program that probes a
+ * port (get-port, detect-port, portfinder) closes its listener within one or two turns. Turns are counted,
+ * not time, so that a long computation does not shorten the wait.
  */
 const quietTurns = 5
-const turnMs = 10
+/** The time between two turns, in milliseconds: for servers that may be probes, and for those that are none. */
+const probeTurnMs = 10
+const sureTurnMs = 1
 
 /** How long a listener may be missing before a warning, in milliseconds. */
 const warnAfterMs = 1_000
@@ -41,6 +43,8 @@ export interface Candidate {
   readonly missing: readonly string[]
   /** Warms its servers up, if it has to. */
   warmUp(): Promise<void> | undefined
+  /** Whether a server may only probe its port. */
+  readonly mayProbe: boolean
   ready(): Promise<void>
   /** Called once for each set of listeners that is missing for a second. */
   onMissing(places: readonly string[]): void
@@ -109,6 +113,7 @@ export class WhenReady {
   }
 
   #waitForQuiet(candidate: Candidate, turns: number): void {
+    const turnMs = candidate.mayProbe ? probeTurnMs : sureTurnMs
     this.#pending = this.#timer(turnMs, () => {
       if (turns > 1) this.#waitForQuiet(candidate, turns - 1)
       else this.#ready(candidate)
