@@ -263,6 +263,7 @@ const files = await Promise.all([
   bundle(server),
   bundle(command),
   compile('packages/handoff', 'preload/first.cts', commonjs),
+  compile('packages/handoff', 'preload/write-code-cache.cts', commonjs),
 ])
 write(join(handoff, 'dist'), new Map(files.flat()))
 const plugin = await compile('packages/fastify-plugin', 'index.ts', { format: 'esm' })

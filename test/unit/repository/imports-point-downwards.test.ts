@@ -151,7 +151,7 @@ test('one file alone is the door to clock, environment, signals, spawn and exit'
   // The environment that index.ts and the run directory read comes from outside, as an argument.
   // A timer that never runs tells the time by which Node ends silent sockets.
   const given =
-    /startHandoff\(options, process\.env\)|const socket = process\.env\.NOTIFY_SOCKET|env: NodeJS\.ProcessEnv = process\.env|const clock = setTimeout/
+    /startHandoff\(options, process\.env\)|const (socket|cache) = process\.env\.(NOTIFY_SOCKET|HANDOFF_CODE_CACHE)|env: NodeJS\.ProcessEnv = process\.env|const clock = setTimeout/
   const lines = linesWith(world, 'io/system/system.ts').filter((line) => !given.test(line))
   expect(lines.filter(ofProcesses)).toEqual([])
 })

@@ -3,10 +3,11 @@
 // Neither `require` nor `import` does it: `require.cache` is the program's, a server that listens cannot wait for
 // `import`, and both cost more time than most of the code. Each door of the package has a copy of this file.
 
+import { compileBundle } from './compile-bundle.ts'
+
 const { readFileSync } = process.getBuiltinModule('node:fs')
 const { dirname, join } = process.getBuiltinModule('node:path')
 const { fileURLToPath } = process.getBuiltinModule('node:url')
-const { compileFunction } = process.getBuiltinModule('node:vm')
 
 /** What the code of a bundle gets beside itself; scripts/build.mjs writes what uses it. */
 export interface Loader {
@@ -25,16 +26,17 @@ interface Bundles {
   readonly loaded: Map<string, unknown>
   /** The code of those that are loaded later. */
   readonly held: Map<string, Buffer>
+  /** The folder of compiled code, as the supervisor has set it for the process. */
+  readonly cache: string | undefined
 }
 
-const parameters = ['module', 'require', 'bundleUrl', 'load', 'hold', 'importPackage']
 /** A compiled function cannot import by itself without a warning of Node.js. */
 const importPackage = (name: string) => import(name)
 
 /** @param url - of the folder of the bundles, without a slash at its end. */
 export function createLoader(url: string): Loader {
   const folder = fileURLToPath(url)
-  const { loaded, held } = bundlesOf(folder)
+  const { loaded, held, cache } = bundlesOf(folder)
 
   function load(name: string): unknown {
     if (loaded.has(name)) return loaded.get(name)
@@ -45,7 +47,7 @@ export function createLoader(url: string): Loader {
     const module = { exports: {} }
     const requires = (path: string) =>
       path.startsWith('.') ? load(join(dirname(name), path)) : process.getBuiltinModule(path)
-    const run = compileFunction(code, parameters, { filename })
+    const run = compileBundle(code, name, filename, cache)
     run(module, requires, filename, load, hold, importPackage)
     loaded.set(name, module.exports)
     return module.exports
@@ -66,7 +68,9 @@ function bundlesOf(folder: string): Bundles {
   const shared: Record<symbol, Bundles | undefined> = Object.getPrototypeOf(globalThis)
   const known = shared[key]
   if (known !== undefined) return known
-  const value: Bundles = { loaded: new Map(), held: new Map() }
+  // A process that loads the package later finds no variable any more: terms/options.ts.
+  const cache = process.env.HANDOFF_CODE_CACHE
+  const value: Bundles = { loaded: new Map(), held: new Map(), cache }
   Object.defineProperty(shared, key, { value })
   return value
 }

@@ -12,6 +12,7 @@ import { prepareUpgrade, type Release } from './control/upgrade.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { Service } from './fleet/service.ts'
 import { handleOperatorSignals } from './operator-signals.ts'
+import { CodeCache } from './place/code-cache.ts'
 import { RunFiles } from './place/run-files.ts'
 import { lockSupervisor, resumeLock } from './place/supervisor-lock.ts'
 import { findEntry } from './program/entry.ts'
@@ -91,6 +92,11 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
       kill: (code) => fleet.kill(code),
     })
     undo.push(ignoreSignals, () => fleet.close())
+    const codeCache = new CodeCache(directory)
+    undo.push(() => codeCache.close())
+    fleet.events.on('event', (_, __, { type }) => {
+      if (type === 'serving') codeCache.onServing(fleet.program)
+    })
     const upgrade = (to: Release) =>
       prepareUpgrade(to, {
         name,
@@ -110,7 +116,8 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
     })
 
     if (resumed === undefined) fleet.start()
-    else announce(say.upgraded(resumed.release, release))
+    else codeCache.onServing(fleet.program)
+    if (resumed !== undefined) announce(say.upgraded(resumed.release, release))
     if (watch) {
       // The server starts meanwhile, and serves without a watcher, too.
       const { inForce = program } = resumed?.workers[0] ?? {}

@@ -102,6 +102,7 @@ const ownVariables = [
   'HANDOFF_DROP',
   'HANDOFF_IDLE',
   'HANDOFF_FIRST_MODULE',
+  'HANDOFF_CODE_CACHE',
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
 ] as const

@@ -42,6 +42,7 @@ test('a process gets its two sockets, and nothing of a previous owner', () => {
     HANDOFF_STATUS_INTERVAL_MS: '1000',
     HANDOFF_WORKER: '2',
     NODE_COMPILE_CACHE: '/run/x/web/compile-cache',
+    HANDOFF_CODE_CACHE: '/run/x/web/code-cache',
   })
 })
 
@@ -63,6 +64,16 @@ test('a compile cache of the operator is left alone', () => {
     NODE_COMPILE_CACHE: '/c',
   })
 })
+
+test.each([{ NODE_DISABLE_COMPILE_CACHE: '1' }, { NODE_V8_COVERAGE: '/c' }])(
+  'with %o nothing compiled is kept',
+  (variables) => {
+    const env = generationEnvironment(variables, 1, directory, {})
+    expect(Object.keys(env).filter((name) => name.endsWith('_CACHE'))).toEqual(
+      Object.keys(variables).filter((name) => name.endsWith('_CACHE')),
+    )
+  },
+)
 
 test('flags of node are passed on', () => {
   expect(generationFlags(['--enable-source-maps'], '--max-old-space-size=100')).toEqual([

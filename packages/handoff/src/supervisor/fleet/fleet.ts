@@ -3,7 +3,7 @@
 import type { EventEmitter } from 'node:events'
 import { deferred } from '../../terms/deferred.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import type { ProgramChange } from '../program/program.ts'
+import type { Program, ProgramChange } from '../program/program.ts'
 import { now } from '../registry/clock.ts'
 import type { ProcessRecord } from '../registry/registry.ts'
 import type { Status } from '../registry/run-status.ts'
@@ -83,6 +83,11 @@ export class Fleet {
   /** Resolves with the exit code of the run when every process has ended. */
   get ended(): Promise<number> {
     return this.#ended.promise
+  }
+
+  /** The program in force. */
+  get program(): Program {
+    return this.#roster.first.program
   }
 
   status(): Status {

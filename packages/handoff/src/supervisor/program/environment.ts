@@ -24,9 +24,27 @@ const stale = [...processVariables, 'NOTIFY_SOCKET', 'WATCHDOG_USEC']
 /** How often a process reports its connections. */
 const statusIntervalMs = 1000
 
-/** The directory in which the generations keep compiled code. */
+/** The directory in which Node.js keeps the compiled code of the program. */
 export function compileCache(directory: RunDirectory): string {
   return join(directory.path, 'compile-cache')
+}
+
+/** The directory in which the supervisor keeps the compiled code of this package: code-cache.ts. */
+export function codeCache(directory: RunDirectory): string {
+  return join(directory.path, 'code-cache')
+}
+
+/**
+ * Both, unless the operator has switched them off. Code from a cache makes the coverage of V8 less precise.
+ *
+ * @see https://nodejs.org/api/module.html#module-compile-cache
+ */
+function caches(env: NodeJS.ProcessEnv, directory: RunDirectory): NodeJS.ProcessEnv {
+  if (env.NODE_DISABLE_COMPILE_CACHE === '1' || env.NODE_V8_COVERAGE) return {}
+  return {
+    NODE_COMPILE_CACHE: compileCache(directory),
+    HANDOFF_CODE_CACHE: codeCache(directory),
+  }
 }
 
 /** @param directory - of this worker. */
@@ -42,7 +60,7 @@ export function generationEnvironment(
   return {
     // A new process boots beside live traffic: compiled code costs it less.
     // Read by Node >= 22.1: https://nodejs.org/api/cli.html#node_compile_cachedir
-    NODE_COMPILE_CACHE: compileCache(directory),
+    ...caches(env, directory),
     ...clean,
     HANDOFF_WORKER: String(worker),
     HANDOFF_RENDEZVOUS: directory.rendezvous,
