@@ -117,7 +117,7 @@ function summaryOf(columns: readonly Column[], samples: readonly Sample[]): Row[
 /** Writes a file of results as a whole: a run that is ended leaves the last one. */
 export function writeResults(file: string, results: Results): void {
   mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(`${file}.part`, `${JSON.stringify(results, rounded, 1)}\n`)
+  writeFileSync(`${file}.part`, `${compact(JSON.stringify(results, rounded, 1))}\n`)
   renameSync(`${file}.part`, file)
 }
 
@@ -135,6 +135,13 @@ export function continueResults(file: string): Results {
 
 function isFigure(value: number | undefined | null): value is number {
   return typeof value === 'number' && !Number.isNaN(value)
+}
+
+/** Puts an array of numbers, and an object of plain values, on one line. */
+function compact(json: string): string {
+  return json.replaceAll(/([[{])\n\s*([^[\]{}]*?)\n\s*([\]}])/g, (_, open, inner: string, close) =>
+    [open, inner.replaceAll(/\s*\n\s*/g, ' '), close].join(''),
+  )
 }
 
 /** Six digits are more than any figure is worth. */

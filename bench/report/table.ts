@@ -13,9 +13,21 @@ export function markdownTable(
   keys?: readonly string[],
 ): string {
   const shown = keys === undefined ? columns : columns.filter(({ key }) => keys.includes(key))
-  const [head = [], ...rows] = cells(shown, summary, false)
-  const lines = [head, head.map((_, index) => (index < labels(summary) ? '---' : '---:')), ...rows]
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n')
+  return markdown(cells(shown, summary, false), labels(summary))
+}
+
+/** A table of Markdown, padded; so many columns from the left are text. */
+export function markdown(rows: readonly (readonly string[])[], texts: number): string {
+  const widths = widthsOf(rows)
+  const line = (row: readonly string[]) =>
+    `| ${row.map((text, index) => pad(text, widths[index] ?? 0, index < texts)).join(' | ')} |`
+  const rule = widths.map((width, index) => '-'.repeat(width - (index < texts ? 0 : 1)))
+  const [head = [], ...others] = rows
+  return [
+    line(head),
+    `| ${rule.map((dashes, index) => (index < texts ? dashes : `${dashes}:`)).join(' | ')} |`,
+    ...others.map(line),
+  ].join('\n')
 }
 
 function cells(columns: readonly Column[], rows: readonly Row[], withRange: boolean): string[][] {
@@ -52,14 +64,18 @@ function number(value: number, digits: number): string {
 }
 
 function align(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, index) =>
-    Math.max(...rows.map((row) => row[index]?.length ?? 0)),
-  )
+  const widths = widthsOf(rows)
   return rows.map((row) =>
-    row
-      .map((text, index) =>
-        index === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[index] ?? 0),
-      )
-      .join('  '),
+    row.map((text, index) => pad(text, widths[index] ?? 0, index === 0)).join('  '),
   )
+}
+
+function widthsOf(rows: readonly (readonly string[])[]): number[] {
+  return (rows[0] ?? []).map((_, index) =>
+    Math.max(3, ...rows.map((row) => row[index]?.length ?? 0)),
+  )
+}
+
+function pad(text: string, width: number, isText: boolean): string {
+  return isText ? text.padEnd(width) : text.padStart(width)
 }

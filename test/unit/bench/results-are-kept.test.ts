@@ -101,6 +101,11 @@ test('tables show units, ranges and what was not measured', () => {
     ].join('\n'),
   )
   expect(markdownTable(own, ['steps'])).toBe(
-    '| subject | steps (ms) |\n| --- | ---: |\n| us | 20.0 |\n| them | 1,234.6 |',
+    [
+      '| subject | steps (ms) |',
+      '| ------- | ---------: |',
+      '| us      |       20.0 |',
+      '| them    |    1,234.6 |',
+    ].join('\n'),
   )
 })
