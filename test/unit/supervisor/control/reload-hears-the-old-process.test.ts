@@ -27,6 +27,7 @@ function supervise() {
   const fake = {
     serving: { pid: 20, generation: 2 } as { pid: number; generation: number } | undefined,
     has: (pid: number) => alive.has(pid),
+    registry: { processes: new Map() },
     isProvenAlive: (_: number) => true,
     killReason: (_: number): string | undefined => undefined,
     number: 1,

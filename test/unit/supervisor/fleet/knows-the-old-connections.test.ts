@@ -20,7 +20,7 @@ test('a status of the drain tells how far it is, and the end of the drain how it
   connections.onEvent(old, status('serving', 3, noFates))
   expect(connections.of(old)).toBeUndefined()
   connections.onEvent(old, status('drain', 1, handedOver(2)))
-  expect(connections.isKnown(old)).toBe(true)
+  expect(connections.isKnown(old, [])).toBe(true)
   expect(connections.of(old)).toMatchObject({
     drained: false,
     connections: 1,
@@ -39,8 +39,17 @@ test('a status of the drain tells how far it is, and the end of the drain how it
 test('where nothing is left, the end of the drain is worth waiting for', () => {
   const connections = new OldConnections(undefined)
   connections.onEvent(old, status('drain', 0, handedOver(2)))
-  expect(connections.isKnown(old)).toBe(false)
+  expect(connections.isKnown(old, [])).toBe(false)
   expect(connections.of(old)).toMatchObject({ connections: 0, fates: handedOver(2) })
+})
+
+test('the end is not waited for while an older process lives: it may pass connections on', () => {
+  const connections = new OldConnections(undefined)
+  connections.onEvent(old, { ...status('drain', 0, handedOver(2)), generation: 3 })
+  expect(connections.isKnown(old, [{ generation: 0 }, { generation: 3 }, { generation: 4 }])).toBe(
+    false,
+  )
+  expect(connections.isKnown(old, [{ generation: 2 }, { generation: 3 }])).toBe(true)
 })
 
 test('what it handed over before this reload, and took back, does not count', () => {

@@ -79,6 +79,8 @@ class FakeWorker {
     return this.serving?.pid === pid || this.old === pid
   }
 
+  readonly registry = { processes: new Map() }
+
   isProvenAlive() {
     return true
   }

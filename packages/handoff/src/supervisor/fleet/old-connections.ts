@@ -45,10 +45,18 @@ export class OldConnections {
     })
   }
 
-  /** Whether the process has reported that it has drained, or how many connections are left. */
-  isKnown(pid: number): boolean {
+  /**
+   * Whether the process has reported that it has drained, or how many connections are left. With none left
+   * it drains on if an older process lives, which may pass connections on to it.
+   *
+   * @param processes - those of its worker.
+   */
+  isKnown(pid: number, processes: Iterable<Pick<ProcessRecord, 'generation'>>): boolean {
     const report = this.of(pid)
-    return report !== undefined && (report.drained || report.connections > 0)
+    if (report === undefined) return false
+    const isOlder = ({ generation }: Pick<ProcessRecord, 'generation'>) =>
+      generation > 0 && generation < report.generation
+    return report.drained || report.connections > 0 || [...processes].some(isOlder)
   }
 
   of(pid: number): DrainReport | undefined {

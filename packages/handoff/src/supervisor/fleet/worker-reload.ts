@@ -93,7 +93,9 @@ export class WorkerReload {
     return await this.#wait(result, (old, isLate) => {
       // If the new process hangs, the old one takes back, or is killed, within seconds.
       const isAlive = this.worker.has(result.pid) && this.worker.isProvenAlive(result.pid)
-      const isEnough = this.#connections.isKnown(old) || isLate || this.aloneAfterMs === null
+      const { processes } = this.worker.registry
+      const isKnown = this.#connections.isKnown(old, processes.values())
+      const isEnough = isKnown || isLate || this.aloneAfterMs === null
       return isAlive && isEnough && !waitForExit
     })
   }
