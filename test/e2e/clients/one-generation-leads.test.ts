@@ -130,6 +130,8 @@ test('a process that is started after a crash does not lead beside an older one 
   const finish = await hold(run)
   const second = await next(run)
   const third = await next(run)
+  // It would stay for the connections of the first, and take back.
+  process.kill(second, 'SIGTERM')
   await gone(second)
   const from = run.output.lines.length
   process.kill(third, 'SIGKILL')

@@ -33,6 +33,8 @@ test.skipIf(!hasProc)(
     process.kill(first, 'SIGSTOP')
     await load.more(requestsThatFill)
     const third = await next()
+    // It would stay for the connections of the first.
+    process.kill(second, 'SIGTERM')
     await gone(second)
     process.kill(first, 'SIGCONT')
 
