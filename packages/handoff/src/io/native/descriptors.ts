@@ -50,7 +50,13 @@ export function isDescriptor(value: unknown): value is number {
  * @internal
  */
 export function descriptorArray(values: readonly number[]): Int32Array {
-  return Int32Array.from(values, (value) => (isDescriptor(value) ? value : -1))
+  // Int32Array.from calls an iterator and a function for each: that is a tenth of the time of a handoff.
+  const descriptors = new Int32Array(values.length)
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]
+    descriptors[index] = isDescriptor(value) ? value : -1
+  }
+  return descriptors
 }
 
 /**

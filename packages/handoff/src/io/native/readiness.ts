@@ -32,7 +32,7 @@ export class Readiness {
   add(fd: number): void {
     this.#size += 1
     this.#added.push(fd)
-    if (this.#added.length === 1) queueMicrotask(() => this.#watchAdded())
+    if (this.#added.length === 1) process.nextTick(() => this.#watchAdded())
   }
 
   /** Removes a descriptor. Call this before its close. */
@@ -62,6 +62,7 @@ export class Readiness {
 
   /** Reports immediately those that are ready by now. A late event loop would report them only later. */
   poll(): void {
+    this.#watchAdded()
     while (this.#open !== undefined && this.#take(this.#open.set) === batch);
   }
 

@@ -2,7 +2,7 @@
 
 import { HandoffError } from '../../terms/errors.ts'
 import { check, loadNative, WOULD_BLOCK } from './addon.ts'
-import { close, isDescriptor } from './descriptors.ts'
+import { close, descriptorArray } from './descriptors.ts'
 
 /** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
 const MAX_DESCRIPTORS = 253
@@ -51,15 +51,13 @@ export function toDescriptors(values: readonly number[]): Int32Array {
       `cannot send ${values.length} descriptors: the kernel allows ${MAX_DESCRIPTORS} on a message`,
     )
   }
-  for (const value of values) {
-    // An Int32Array would make 0 of another value, which is stdin.
-    if (isDescriptor(value)) continue
-    throw new HandoffError(
-      'ERR_HANDOFF_INVALID_OPTION',
-      `cannot send descriptor ${String(value)}: it is not a number from 0`,
-    )
-  }
-  return Int32Array.from(values)
+  const descriptors = descriptorArray(values)
+  const odd = descriptors.indexOf(-1)
+  if (odd < 0) return descriptors
+  throw new HandoffError(
+    'ERR_HANDOFF_INVALID_OPTION',
+    `cannot send descriptor ${String(values[odd])}: it is not a number from 0`,
+  )
 }
 
 /**

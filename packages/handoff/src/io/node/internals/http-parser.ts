@@ -28,6 +28,17 @@ export function upgradeBeingMade(socket: Socket): IncomingMessage | undefined {
   return (incoming as { upgrade?: unknown }).upgrade === true ? incoming : undefined
 }
 
+/**
+ * Removes a connection from the list that its server has of its HTTP/1.1 connections, which Node.js would do
+ * when the socket closes. Does nothing if this Node.js does not have the method.
+ *
+ * @see src/node_http_parser.cc `Parser::Remove` (Node 20 to 26)
+ */
+export function unlistConnection(socket: Socket): void {
+  const { parser } = socket as unknown as { parser?: { remove?: unknown } | null }
+  if (typeof parser?.remove === 'function') parser.remove()
+}
+
 function latestRequest(socket: Socket): IncomingMessage | undefined {
   const { parser } = socket as unknown as { parser?: { incoming?: unknown } | null }
   const incoming = parser?.incoming
