@@ -16,6 +16,8 @@ const count = Number(process.env.CONNECTIONS ?? 10_000)
 const rounds = Number(process.env.HANDOFFS ?? 3)
 /** How long the busy client waits between two requests: without a pause it takes a core's half. */
 const thinkMs = Number(process.env.THINK_MS ?? 0)
+/** Flags of Node.js for the servers, such as `--cpu-prof`. */
+const flags = process.env.FLAGS?.split(' ') ?? []
 const host = '127.0.0.1'
 /**
  * Ports of one source address are few, and those of a run before are not free for a minute
@@ -37,9 +39,8 @@ class Generation {
   #waiting: (() => void)[] = []
 
   constructor() {
-    this.child = spawn(process.execPath, ['--import', 'tsx', server, join(directory, 'r.sock')], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const args = [...flags, '--import', 'tsx', server, join(directory, 'r.sock')]
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.exited = once(this.child, 'close')
     this.child.once('close', () => {
       this.#gone = true

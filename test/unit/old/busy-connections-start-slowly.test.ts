@@ -92,6 +92,7 @@ test('the allowance doubles: it counts those that have gone over', async () => {
     await turn()
     gone.push(sent.flat().length)
     ack()
+    await turn()
     caughtUp.push(hand.caughtUp)
     pace.widen()
   }
@@ -107,6 +108,7 @@ test('connections are not looked at while all of them wait for the pace', async 
   hand.start(pace)
   await turn()
   ack()
+  await turn()
   const before = looks()
   hand.recheck()
   await turn()
@@ -129,6 +131,7 @@ test('the end of the slow start lifts the limit', async () => {
   expect(sent.flat().length).toBe(8)
   expect(pace.room).toBe(Number.POSITIVE_INFINITY)
   ack()
+  await turn()
   expect(hand.caughtUp).toBe(true)
 })
 
@@ -138,6 +141,7 @@ test('a hand-over has not caught up while a batch has no ack', async () => {
   await turn()
   expect(hand.caughtUp).toBe(false)
   ack()
+  await turn()
   expect(hand.caughtUp).toBe(true)
 })
 

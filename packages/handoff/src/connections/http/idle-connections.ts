@@ -22,17 +22,35 @@ export interface SortedConnections {
 /**
  * Sorts connections by whether they wait for a request now.
  *
- * @remarks `closeIdleConnections()` destroys exactly those that wait for a request. `destroy` is
- * shadowed meanwhile, for all connections of the server, so that it only names them. All of this
- * happens within one tick, and no code of the application runs in it.
  * @param sockets - the connections to sort.
- * @param others - all other connections of the server, which must not be destroyed.
+ * @param others - all other connections of the server.
  */
 export function sortConnections(
   server: Server,
   sockets: Iterable<Socket>,
   others: Iterable<Socket> = [],
 ): SortedConnections {
+  const idle = idleConnections(server) ?? closableConnections(server, sockets, others)
+  const sorted: SortedConnections = { resting: [], busy: [] }
+  for (const socket of sockets) {
+    if (idle.has(socket) || isSilent(socket)) sorted.resting.push(socket)
+    else sorted.busy.push(socket)
+  }
+  return sorted
+}
+
+/**
+ * Returns the connections that the server's own public method would close as idle.
+ *
+ * @remarks `closeIdleConnections()` destroys exactly those that wait for a request. `destroy` is
+ * shadowed meanwhile, for all connections of the server, so that it only names them. All of this
+ * happens within one tick, and no code of the application runs in it.
+ */
+function closableConnections(
+  server: Server,
+  sockets: Iterable<Socket>,
+  others: Iterable<Socket>,
+): Set<Socket> {
   const named = new Set<Socket>()
   const name = function (this: Socket) {
     named.add(this)
@@ -53,19 +71,14 @@ export function sortConnections(
   } finally {
     for (const restore of undo.reverse()) restore()
   }
-  const sorted: SortedConnections = { resting: [], busy: [] }
-  for (const socket of sockets) {
-    const rests = named.has(socket) || isSilent(socket)
-    ;(rests ? sorted.resting : sorted.busy).push(socket)
-  }
-  return sorted
+  return named
 }
 
 /**
  * Returns those of the used connections that are between two requests now.
  *
- * @remarks As {@link sortConnections}, but fit for a thousand calls a second: a change of the prototype
- * costs all other code that uses sockets three times the processor time then.
+ * @remarks Fit for a thousand calls a second: without the server's list there are none, since a change of the
+ * prototype costs all other code that uses sockets three times the processor time then.
  * @param used - connections on which at least one request was answered.
  */
 export function restingAmong(server: Server, used: ReadonlySet<Socket>): Socket[] {

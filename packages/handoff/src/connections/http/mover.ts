@@ -6,7 +6,7 @@ import { close } from '../../io/native/descriptors.ts'
 import { readProgress } from '../../io/native/many-connections.ts'
 import { countSocketless } from '../../io/node/internals/connection-count.ts'
 import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
-import { requestBeingRead } from '../../io/node/internals/http-parser.ts'
+import { requestBeingRead, unlistConnection } from '../../io/node/internals/http-parser.ts'
 import { silenceLeft } from '../../io/node/internals/silence-timer.ts'
 import type { System } from '../../io/system/system.ts'
 import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
@@ -14,11 +14,12 @@ import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
-import { canRelease, dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
+import { canRelease, dupForSending, stopReading } from '../moving/release-socket.ts'
 import { isLeaving, markClosed } from '../tracking/end-reasons.ts'
 import type { KindCounter } from '../tracking/kind-counter.ts'
 import type { Sockets } from '../tracking/socket-set.ts'
 import { closeParkedWith } from './close-parked.ts'
+import { type DepartingHandlers, DepartingSocket } from './departing-socket.ts'
 import { type HttpItem, idleMs, isNew, readHttpItem, unspokenMs } from './http-item.ts'
 import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
 import { ParkedConnections } from './parked-connections.ts'
@@ -55,6 +56,18 @@ export class HttpMover implements ServerMover {
   readonly #awaited = new WeakSet<IncomingMessage>()
   /** How many connections were sent and not acked: they may be the other process's. */
   #leaving = 0
+  readonly #departing: DepartingHandlers = {
+    onGone: (socket) => {
+      this.#leaving -= 1
+      unlistConnection(socket)
+      this.#dropper.drop(socket)
+      this.#context.forget(socket)
+    },
+    onBack: () => {
+      this.#leaving -= 1
+    },
+    park: (fd, item) => this.parking.park([{ fd, item }]),
+  }
   #detached = false
   #stopClosingParked: (() => void) | undefined
 
@@ -189,52 +202,31 @@ export class HttpMover implements ServerMover {
   }
 
   #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
-    const mayGo = (socket: Socket) => canRelease(socket) && !this.#limit.isReached(socket)
-    const sockets = this.#queue.take(limit, mayGo, pace)
+    const mayGo = (socket: Socket) => !this.#limit.isReached(socket) && canRelease(socket)
+    const resting = this.#queue.take(limit, mayGo, pace)
     // Those that are left may wait for the pace for a while.
-    if (sockets.length === 0) this.#dropper.resume()
-    const dups = dupForSending(sockets)
-    if (dups.length < sockets.length) {
+    if (resting.length === 0) this.#dropper.resume()
+    const dups = dupForSending(resting.map(({ socket }) => socket))
+    if (dups.length < resting.length) {
       // Drops free descriptors, and then this is called again.
-      this.#queue.putBack(sockets.splice(dups.length))
+      this.#queue.putBack(resting.splice(dups.length))
       this.#dropper.resume()
     }
+    this.#leaving += resting.length
     const left = silenceLeft()
-    return sockets.map((socket, index) =>
-      this.#depart(socket, dups[index] as number, this.#itemOf(socket, left(socket))),
-    )
+    return resting.map(({ socket, bytesRead }, index) => {
+      stopReading(socket)
+      const item = this.#itemOf(socket, bytesRead === 0, left(socket))
+      return new DepartingSocket(socket, dups[index] as number, item, this.#departing)
+    })
   }
 
-  #itemOf(socket: Socket, left: number | undefined): HttpItem {
+  #itemOf(socket: Socket, isUnread: boolean, left: number | undefined): HttpItem {
     const requests = this.#limit.requestsOf(socket)
-    if (isNew(socket) && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
+    if (isUnread && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
     const item: HttpItem = { idleMs: idleMs(this.#server, left) }
     if (requests !== undefined) item.requests = requests
     return item
-  }
-
-  #depart(socket: Socket, fd: number, item: HttpItem): Departing {
-    stopReading(socket)
-    this.#leaving += 1
-    return {
-      fd,
-      item,
-      complete: () => {
-        this.#leaving -= 1
-        this.#dropper.drop(socket)
-        this.#context.forget(socket)
-      },
-      serveAgain: () => {
-        this.#leaving -= 1
-        if (socket.destroyed) {
-          // A timer or the application destroyed the socket on its way. The client did not see that.
-          this.parking.park([{ fd, item }])
-        } else {
-          close(fd)
-          resumeReading(socket)
-        }
-      },
-    }
   }
 
   #fillQueue(): void {
@@ -262,7 +254,7 @@ export class HttpMover implements ServerMover {
     return resting.map((socket, index) => ({
       socket,
       progress: progress[index],
-      item: this.#itemOf(socket, left(socket)),
+      item: this.#itemOf(socket, isNew(socket), left(socket)),
     }))
   }
 

@@ -22,9 +22,10 @@ export interface ParkingHandlers {
   onEmpty(): void
 }
 
+/** A literal with all fields: thousands of them arrive at a process whose heap is small. */
 interface ParkedConnection extends Arriving<HttpItem> {
   /** Monotonic milliseconds. */
-  expires: number
+  readonly expires: number
   /** Since when it has been silent, in monotonic milliseconds: since it was parked, or longer. */
   silentSince: number
   /** Whether the kernel was asked since when. */
@@ -65,8 +66,8 @@ export class ParkedConnections implements Parked {
     for (const { fd, item, origin } of arriving) {
       const expires = item.idleMs === 0 ? Number.POSITIVE_INFINITY : now + item.idleMs
       this.#readiness.add(fd)
-      const silence = { silentSince: now, isSilenceKnown: false }
-      this.#parked.set(fd, { fd, item, origin, expires, ...silence })
+      const parked = { fd, item, origin, expires, silentSince: now, isSilenceKnown: false }
+      this.#parked.set(fd, parked)
     }
     this.#handlers.onCount(arriving.length)
     this.#scheduleSweep()

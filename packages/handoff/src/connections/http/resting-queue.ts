@@ -4,12 +4,11 @@ import type { Socket } from 'node:net'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { isBusy, type Pace } from '../moving/pace.ts'
 import { silenceOf } from '../moving/silence.ts'
-import { isNew } from './http-item.ts'
 
-interface Resting {
-  socket: Socket
+export interface RestingSocket {
+  readonly socket: Socket
   /** The connection stays quiescent as long as nothing more is read. */
-  bytesRead: number
+  readonly bytesRead: number
 }
 
 /**
@@ -18,9 +17,9 @@ interface Resting {
  */
 export class RestingQueue {
   /** The next one is the last. */
-  #queue: Resting[] = []
+  #queue: RestingSocket[] = []
   /** Busy connections that wait for the pace. */
-  #busy: Resting[] = []
+  #busy: RestingSocket[] = []
 
   get size(): number {
     return this.#queue.length + this.#busy.length
@@ -28,13 +27,12 @@ export class RestingQueue {
 
   /** Replaces the connections in the queue. */
   fill(sockets: readonly Socket[]): void {
-    this.#queue = sockets.map(resting)
+    this.#queue = sockets.map((socket) => ({ socket, bytesRead: socket.bytesRead }))
     this.#busy = []
   }
 
   clear(): void {
-    this.#queue = []
-    this.#busy = []
+    this.fill([])
   }
 
   /**
@@ -43,13 +41,13 @@ export class RestingQueue {
    * @param pace - limits how many of them are busy. One without a request yet that is busy is not taken,
    * since its client is about to speak, and leaves the queue.
    */
-  take(limit: number, filter: (socket: Socket) => boolean, pace?: Pace): Socket[] {
-    const mayGo = (next: Resting) => isQuiescent(next) && filter(next.socket)
+  take(limit: number, filter: (socket: Socket) => boolean, pace?: Pace): RestingSocket[] {
+    const mayGo = (next: RestingSocket) => isQuiescent(next) && filter(next.socket)
     if (pace === undefined) {
-      this.#queue = this.#queue.concat(this.#busy.splice(0))
+      if (this.#busy.length > 0) this.#queue = this.#queue.concat(this.#busy.splice(0))
       return takeFrom(this.#queue, limit, mayGo)
     }
-    const taken: Socket[] = []
+    const taken: RestingSocket[] = []
     while (taken.length < limit && this.#queue.length > 0) {
       taken.push(...this.#takeSilent(limit - taken.length, mayGo, pace))
     }
@@ -62,42 +60,42 @@ export class RestingQueue {
   }
 
   /** Puts the connections that were taken last before the others, in the same order. */
-  putBack(sockets: readonly Socket[]): void {
-    this.#queue.push(...sockets.map(resting).reverse())
+  putBack(taken: readonly RestingSocket[]): void {
+    this.#queue.push(...taken.toReversed())
   }
 
   /** Lets busy connections that are not quiescent any more leave the end of their queue. */
-  #dropUsed(mayGo: (next: Resting) => boolean): void {
+  #dropUsed(mayGo: (next: RestingSocket) => boolean): void {
     for (let next = this.#busy.at(-1); next && !mayGo(next); next = this.#busy.at(-1)) {
       this.#busy.pop()
     }
   }
 
-  #takeSilent(limit: number, mayGo: (next: Resting) => boolean, pace: Pace): Socket[] {
-    const sockets = takeFrom(this.#queue, limit, mayGo)
-    const silence = silenceOf(sockets)
-    return sockets.filter((socket, index) => {
+  #takeSilent(limit: number, mayGo: (next: RestingSocket) => boolean, pace: Pace): RestingSocket[] {
+    const resting = takeFrom(this.#queue, limit, mayGo)
+    const silence = silenceOf(resting.map(({ socket }) => socket))
+    return resting.filter((next, index) => {
       const busy = isBusy(pace, silence[index])
-      if (busy && !isNew(socket)) this.#busy.push(resting(socket))
+      if (busy && next.bytesRead > 0) this.#busy.push(next)
       return !busy
     })
   }
 }
 
-function takeFrom(queue: Resting[], limit: number, mayGo: (next: Resting) => boolean): Socket[] {
-  const sockets: Socket[] = []
-  while (sockets.length < limit) {
+function takeFrom(
+  queue: RestingSocket[],
+  limit: number,
+  mayGo: (next: RestingSocket) => boolean,
+): RestingSocket[] {
+  const taken: RestingSocket[] = []
+  while (taken.length < limit) {
     const next = queue.pop()
     if (next === undefined) break
-    if (mayGo(next)) sockets.push(next.socket)
+    if (mayGo(next)) taken.push(next)
   }
-  return sockets
+  return taken
 }
 
-function isQuiescent({ socket, bytesRead }: Resting): boolean {
+function isQuiescent({ socket, bytesRead }: RestingSocket): boolean {
   return socket.bytesRead === bytesRead && hasNoBytesInFlight(socket)
-}
-
-function resting(socket: Socket): Resting {
-  return { socket, bytesRead: socket.bytesRead }
 }

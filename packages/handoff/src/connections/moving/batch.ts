@@ -13,6 +13,12 @@ import { silenceOf } from './silence.ts'
 /** Largest item in bytes of JSON: with one more of this size a batch still fits into a message. */
 const itemLimitBytes = payloadLimitBytes / 2 - 16_384
 
+/**
+ * How many connections a batch has at most. Each takes about 0.1 ms in both processes, and other clients
+ * wait meanwhile.
+ */
+export const batchSize = 50
+
 /** A connection that is quiescent, as far as this process knows without the application. */
 export interface Candidate {
   readonly socket: Socket

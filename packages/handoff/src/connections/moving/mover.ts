@@ -66,6 +66,8 @@ export interface Mover {
    * @param pace - limits how many of them are busy ones; those that have been silent for a while come first.
    */
   take(limit: number, pace?: Pace): Departing[]
+  /** How many connections one batch has at most, if it has to be small. */
+  readonly batchSize?: number
   /**
    * Serves connections, and owns all of them from the call on.
    *

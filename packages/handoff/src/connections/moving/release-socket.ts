@@ -36,7 +36,8 @@ export function resumeReading(socket: Socket): void {
  * @returns as many as this process has room for, from the first on.
  */
 export function dupForSending(sockets: readonly Socket[]): number[] {
+  if (sockets.length === 0) return []
   const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
-  for (const socket of sockets.slice(0, dups.length)) markLeaving(socket)
+  for (const [index, socket] of sockets.entries()) if (index < dups.length) markLeaving(socket)
   return dups
 }

@@ -12,8 +12,10 @@ import { silenceSoFar } from '../../io/node/internals/silence-timer.ts'
  * @returns undefined for a connection without a timeout that is not TCP, or not on Linux.
  */
 export function silenceOf(sockets: readonly Socket[]): (number | undefined)[] {
-  const silence = readSilence(sockets.map((socket) => descriptorOf(socket) ?? -1))
-  if (!silence.includes(undefined)) return silence
-  const byTimer = silenceSoFar()
-  return sockets.map((socket, index) => silence[index] ?? byTimer(socket))
+  // Their timers cost less than the kernel. Not each socket has one.
+  const silence = sockets.map(silenceSoFar())
+  const without = sockets.filter((_, index) => silence[index] === undefined)
+  if (without.length === 0) return silence
+  const byKernel = readSilence(without.map((socket) => descriptorOf(socket) ?? -1)).values()
+  return silence.map((ms) => (ms === undefined ? byKernel.next().value : ms))
 }

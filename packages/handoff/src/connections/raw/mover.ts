@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
 import { markAdopted } from '../moving/adopted-sockets.ts'
-import { type Candidate, fillBatch } from '../moving/batch.ts'
+import { batchSize, type Candidate, fillBatch } from '../moving/batch.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import { observeData } from '../moving/observe-data.ts'
@@ -41,6 +41,7 @@ interface Item {
 
 export class RawMover implements ServerMover {
   readonly kind = 'raw'
+  readonly batchSize = batchSize
   readonly #server: Server
   readonly #context: Context
   /** Connections that cannot move: their state could not be exported. */

@@ -5,7 +5,7 @@ import type { System, Timer } from '../../io/system/system.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
 import { markAdopted } from '../moving/adopted-sockets.ts'
-import { type Candidate, fillBatch } from '../moving/batch.ts'
+import { batchSize, type Candidate, fillBatch } from '../moving/batch.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
@@ -34,6 +34,7 @@ interface Context {
 
 export class WebSocketMover implements ServerMover {
   readonly kind = 'websocket'
+  readonly batchSize = batchSize
   readonly #server: Server
   readonly #webSockets: WebSockets
   readonly #servers: OptedInServers

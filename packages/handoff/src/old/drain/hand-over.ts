@@ -12,9 +12,17 @@ import type { Messages } from '../../protocol/messages.ts'
 import type { Peer } from '../../talk/peer.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import type { CountedKind } from '../../terms/fates.ts'
-import { batchesInFlight } from '../offer/listener-batches.ts'
 import { HandedOverConnections } from './handed-over.ts'
 import type { SlowStart } from './slow-start.ts'
+
+/**
+ * How many batches may be in flight at most. With two, both processes wait for each other for a third of
+ * the time. There are fewer if the kernel takes no more: see {@link isLimit}.
+ */
+const mostInFlight = 8
+
+/** How many batches are sent in one turn of the event loop: one takes 1 to 3 ms, and clients wait meanwhile. */
+const batchesInTurn = 2
 
 /** A batch in flight, and the mover that it came from. */
 interface Flight {
@@ -35,6 +43,7 @@ export class HandOver {
   readonly #inFlight: Flight[] = []
   readonly #handedOver = new HandedOverConnections()
   #pace: SlowStart | undefined
+  #window = mostInFlight
   #acked = 0
   #scheduled = false
   #stopped = false
@@ -125,7 +134,7 @@ export class HandOver {
     flight.batch.forEach((departing, index) => {
       this.#handedOver.add(flight.mover, departing, flight.progress[index])
     })
-    this.#sendQuiescent()
+    this.#schedule()
     this.#onChange()
   }
 
@@ -173,7 +182,11 @@ export class HandOver {
 
   /** Looks for quiescent connections a turn later: a server is the last to learn that a response is finished. */
   readonly recheck = () => {
-    if (this.#scheduled || this.#stopped || this.#mustWait) return
+    if (!this.#mustWait) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -190,12 +203,15 @@ export class HandOver {
     if (this.#stopped) return
     const pace = this.#pace?.ended === false ? this.#pace : undefined
     pace?.beginLook()
+    let batches = 0
     for (const gate of this.#holdings.gates) {
       for (const mover of this.#moversOf(gate)) {
-        while (this.#inFlight.length < batchesInFlight) {
-          const batch = mover.take(descriptorLimit, pace)
+        while (this.#inFlight.length < this.#window) {
+          const batch = mover.take(mover.batchSize ?? descriptorLimit, pace)
           if (batch.length === 0) break
           this.#send(gate, { mover, batch, progress: readProgress(batch.map(({ fd }) => fd)) })
+          batches += 1
+          if (batches === batchesInTurn) return this.#schedule()
         }
       }
     }
@@ -225,8 +241,18 @@ export class HandOver {
     if (index < 0) return
     this.#inFlight.splice(index, 1)
     serveAgain(flight)
-    this.#onError(error)
+    // An ack makes room, and then they go over.
+    if (isLimit(error) && this.#inFlight.length > 0) this.#window = this.#inFlight.length
+    else this.#onError(error)
   }
+}
+
+/**
+ * Whether the kernel takes no more descriptors for now: an unprivileged user may have no more than
+ * RLIMIT_NOFILE in flight (unix(7)).
+ */
+function isLimit(error: Error): boolean {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ETOOMANYREFS'
 }
 
 function descriptorsOf({ batch }: Flight): number[] {

@@ -13,10 +13,10 @@ export interface Offered {
 }
 
 /**
- * How many batches may be in flight, of listeners or of connections. An unprivileged user may have no
+ * How many batches may be in flight. An unprivileged user may have no
  * more than RLIMIT_NOFILE descriptors in flight (ETOOMANYREFS, unix(7)), and more gain nothing.
  */
-export const batchesInFlight = 2
+const batchesInFlight = 2
 
 export class ListenerBatches {
   readonly #peer: Peer<'old'>

@@ -1,0 +1,46 @@
+// An HTTP/1.1 connection on its way to another process, which still has a socket here.
+
+import type { Socket } from 'node:net'
+import { close } from '../../io/native/descriptors.ts'
+import type { Departing } from '../moving/mover.ts'
+import { resumeReading } from '../moving/release-socket.ts'
+import type { HttpItem } from './http-item.ts'
+
+export interface DepartingHandlers {
+  /** The other process has the connection. */
+  onGone(socket: Socket): void
+  /** The connection stays here. */
+  onBack(): void
+  /** The connection stays here, and its socket was destroyed. Owns the descriptor. */
+  park(fd: number, item: HttpItem): void
+}
+
+/** There are thousands, so that a closure for each method would be too much. */
+export class DepartingSocket implements Departing {
+  readonly fd: number
+  readonly item: HttpItem
+  readonly #socket: Socket
+  readonly #handlers: DepartingHandlers
+
+  constructor(socket: Socket, fd: number, item: HttpItem, handlers: DepartingHandlers) {
+    this.fd = fd
+    this.item = item
+    this.#socket = socket
+    this.#handlers = handlers
+  }
+
+  complete(): void {
+    this.#handlers.onGone(this.#socket)
+  }
+
+  serveAgain(): void {
+    this.#handlers.onBack()
+    if (this.#socket.destroyed) {
+      // A timer or the application destroyed the socket on its way. The client did not see that.
+      this.#handlers.park(this.fd, this.item)
+    } else {
+      close(this.fd)
+      resumeReading(this.#socket)
+    }
+  }
+}
