@@ -9,7 +9,7 @@ import { logEvent } from './log.ts'
 import { checkOptions, type FastifyHandoffOptions, handoffOptionsOf } from './options.ts'
 import { joinHandoff } from './share.ts'
 import { warmUp } from './warmup.ts'
-import { optInRoutes, type WebSocketHandoff } from './websockets.ts'
+import { checkRoute, optInRoutes, type WebSocketHandoff } from './websockets.ts'
 
 export type { Warmup, WarmupRequest } from 'socket-handoff'
 export type { FastifyHandoffOptions } from './options.ts'
@@ -38,7 +38,8 @@ declare module 'fastify' {
 }
 
 const plugin: FastifyPluginAsync<FastifyHandoffOptions> = async (app, options) => {
-  checkOptions(options)
+  await checkOptions(options)
+  app.addHook('onRoute', checkRoute)
   const { warmup, healthCheck, enabled = isConfigured(options) } = options
   if (!enabled) {
     app.decorate('handoff', inactiveHandoff)

@@ -44,16 +44,24 @@ const renamed: Readonly<Record<string, string>> = {
   warmupTimes: 'warmup: { requests, count }',
 }
 
+const optionNames = [...Object.keys(handoffOptions), 'enabled', 'warmup', 'healthCheck']
+
+/** How many letters may differ in a name that is taken for a mistake. */
+const mostDifferent = 2
+/** A shorter beginning of a name may mean anything. */
+const leastLetters = 4
+
 /**
- * Checks the plugin's own options. Fastify and @fastify/autoload pass options of their own, so
- * unknown names are allowed.
+ * Checks the plugin's own options. A name that is near to one of them is a mistake. Others are allowed: Fastify,
+ * its command line and @fastify/autoload pass options of their own to every plugin.
  *
  * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
  */
-export function checkOptions(options: FastifyHandoffOptions): void {
+export async function checkOptions(options: FastifyHandoffOptions): Promise<void> {
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(renamed, name)) continue
-    throw invalid(`there is no option ${JSON.stringify(name)}`, `Use ${renamed[name]}.`)
+    const meant = optionNames.includes(name) ? undefined : await optionMeantBy(name)
+    if (meant === undefined) continue
+    throw invalid(`there is no option ${JSON.stringify(name)}`, `Use ${meant}.`)
   }
   const { warmup, healthCheck } = options
   if (warmup !== undefined) checkWarmup(warmup)
@@ -62,12 +70,31 @@ export function checkOptions(options: FastifyHandoffOptions): void {
   }
 }
 
-function checkWarmup({ requests, count }: Warmup): void {
+/** Returns the option that is probably meant by an unknown name; undefined if none is near. */
+async function optionMeantBy(name: string): Promise<string | undefined> {
+  if (Object.hasOwn(renamed, name)) return renamed[name]
+  const { closestMatch } = await import('leven')
+  const small = name.toLowerCase()
+  const known = new Map(optionNames.map((option) => [option.toLowerCase(), option]))
+  const begun = [...known.keys()].find(
+    (option) => small.length >= leastLetters && option.startsWith(small),
+  )
+  const near = begun ?? closestMatch(small, [...known.keys()], { maxDistance: mostDifferent })
+  return near === undefined ? undefined : known.get(near)
+}
+
+function checkWarmup(warmup: Warmup): void {
+  const { requests, count, ...others } = Object(warmup) as Warmup
   if (!Array.isArray(requests)) {
     throw invalid(
       'warmup has no list of requests',
       'Write warmup: { requests: [...], count: 300 }.',
     )
+  }
+  const [other] = Object.keys(others)
+  if (other !== undefined) {
+    const help = 'The options are requests, count.'
+    throw invalid(`there is no option ${JSON.stringify(`warmup.${other}`)}`, help)
   }
   if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
     throw invalid(`warmup.count is ${String(count)}, not a whole number from 0`)

@@ -1,7 +1,12 @@
 // Lets the WebSockets of @fastify/websocket routes move to the new process.
 
 import type { FastifyInstance, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
-import type { Handoff, WebSocketLike, WebSocketServerLike } from 'socket-handoff'
+import {
+  type Handoff,
+  HandoffError,
+  type WebSocketLike,
+  type WebSocketServerLike,
+} from 'socket-handoff'
 
 /** The `ws` type of the @fastify/websocket that is installed. */
 type RouteSocket = FastifyInstance extends { websocketServer: { clients: Set<infer S> } }
@@ -21,6 +26,38 @@ export interface WebSocketHandoff {
   export?(socket: RouteSocket, request: FastifyRequest): unknown
   /** Receives, after the route's handler, the state that the old process exported. */
   import?(socket: RouteSocket, request: FastifyRequest, state: unknown): void
+}
+
+const hookNames = {
+  atRest: true,
+  export: true,
+  import: true,
+} as const satisfies Record<keyof WebSocketHandoff, true>
+
+/**
+ * Checks the option `handoff` of a route.
+ *
+ * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION
+ */
+export function checkRoute({ url, handoff }: RouteOptions): void {
+  if (handoff === undefined || typeof handoff === 'boolean') return
+  if (typeof handoff !== 'object' || handoff === null) {
+    throw invalid(url, `handoff is ${String(handoff)}, not true, false or an object`)
+  }
+  for (const [name, hook] of Object.entries(handoff)) {
+    if (!Object.hasOwn(hookNames, name)) {
+      const help = `The options are ${Object.keys(hookNames).join(', ')}.`
+      throw invalid(url, `there is no option ${JSON.stringify(`handoff.${name}`)}`, help)
+    }
+    if (hook !== undefined && typeof hook !== 'function') {
+      throw invalid(url, `handoff.${name} is ${String(hook)}, not a function`)
+    }
+  }
+}
+
+function invalid(url: string, reason: string, help?: string): HandoffError {
+  const what = `cannot add the route ${url}: ${reason}`
+  return new HandoffError('ERR_HANDOFF_INVALID_OPTION', what, help === undefined ? {} : { help })
 }
 
 type RawRequest = FastifyRequest['raw']

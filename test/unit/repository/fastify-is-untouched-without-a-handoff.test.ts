@@ -3,7 +3,7 @@
 import net from 'node:net'
 import Fastify from 'fastify'
 import handoff, { fastifySocketHandoff } from 'fastify-socket-handoff'
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
@@ -58,6 +58,15 @@ test('the plugin is exported by name and as the default', () => {
 test.each([
   [{ rendezvous: '/run/a.sock' }, /there is no option "rendezvous"\. Use rendezvousPath\.$/],
   [{ warmupTimes: 7 }, /there is no option "warmupTimes"\. Use warmup: \{ requests, count \}\.$/],
+  [{ drainTimeout: 1 }, /there is no option "drainTimeout"\. Use drainTimeoutMs\.$/],
+  [{ healthcheck: () => true }, /there is no option "healthcheck"\. Use healthCheck\.$/],
+  [{ warmUp: { requests: ['/'] } }, /there is no option "warmUp"\. Use warmup\.$/],
+  [{ probatoinMs: 1 }, /there is no option "probatoinMs"\. Use probationMs\.$/],
+  [
+    { warmup: { requests: ['/'], times: 2 } },
+    /no option "warmup.times"\. The options are requests, count/,
+  ],
+  [{ warmup: 1 }, /warmup has no list of requests/],
   [{ warmup: ['/'] }, /warmup has no list of requests\. Write warmup: \{ requests:/],
   [{ healthCheck: true }, /healthCheck is true, not a function/],
   [{ warmup: { requests: ['/'], count: -1 } }, /warmup\.count is -1, not a whole number from 0/],
@@ -70,8 +79,42 @@ test.each([
   }
 })
 
-test("options of Fastify's own are no mistake", async () => {
-  const app = open({ enabled: true, prefix: '/', logLevel: 'warn' })
+describe.each([true, false])('the option of a route (enabled: %s)', (enabled) => {
+  test.each([
+    [
+      { atrest: () => true },
+      /no option "handoff\.atrest"\. The options are atRest, export, import\.$/,
+    ],
+    [{ export: 1 }, /handoff\.export is 1, not a function/],
+    ['yes', /handoff is yes, not true, false or an object/],
+    [null, /handoff is null, not true/],
+  ])('is not %j', async (option, message) => {
+    const app = open({ enabled })
+    await app.after()
+    const handler = () => 'no'
+    const add = () => app.get('/no', { handoff: option as never }, handler)
+    expect(add).toThrow(
+      expect.objectContaining({
+        code: 'ERR_HANDOFF_INVALID_OPTION',
+        message: expect.stringMatching(message),
+      }),
+    )
+  })
+
+  test('is a switch or hooks', async () => {
+    const app = open({ enabled })
+    await app.after()
+    const handler = () => 'yes'
+    for (const [index, option] of [true, false, undefined, {}, { atRest: () => true }].entries()) {
+      app.get(`/${index}`, { handoff: option as never }, handler)
+    }
+    await app.ready()
+  })
+})
+
+test("options of Fastify's own, of its command line and of other plugins are no mistake", async () => {
+  const others = { port: 3000, watch: true, options: {}, lang: 'en', dir: '/srv' }
+  const app = open({ enabled: true, prefix: '/', logLevel: 'warn', ...others })
   await app.ready()
   expect(app.handoff.active).toBe(true)
 })

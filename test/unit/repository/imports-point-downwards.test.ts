@@ -176,6 +176,7 @@ test('the plugin knows the public surface alone', () => {
   expect([...new Set(targets)].sort()).toEqual([
     'fastify',
     'fastify-plugin',
+    'leven',
     'node:events',
     'socket-handoff',
   ])
