@@ -122,6 +122,30 @@ describe.each(['adopt', 'ready'])('in %s, the new process gives up when', (stage
   })
 })
 
+test('a program that forgets ready is told so', async () => {
+  const { old, next, started } = begin()
+  await (progress.adopt as (typeof progress)[string])(old, next)
+  next.system.advance(1_000)
+  await gaveUp(next, started, 'adopt', 'ERR_HANDOFF_TIMEOUT')
+  const message =
+    'cannot take over: the program was not ready within 1 s: it has not called handoff.ready()'
+  expect(next.all('aborted')).toMatchObject([{ message }])
+  expect(next.system.warnings.join()).toContain(
+    'Call it when the program can serve (the Fastify plugin does so after listen and healthCheck)',
+  )
+})
+
+test('a program of which the preload decides when it is ready need not call it', async () => {
+  const { old, next, started } = begin()
+  await (progress.adopt as (typeof progress)[string])(old, next)
+  next.handoff.explainDelay(() => undefined)
+  next.system.advance(1_000)
+  await gaveUp(next, started, 'adopt', 'ERR_HANDOFF_TIMEOUT')
+  expect(next.all('aborted')[0]?.message).toBe(
+    'cannot take over: the program was not ready within 1 s',
+  )
+})
+
 test('a listen that failed is told as what it was, when the process ends by it', async () => {
   const { old, next } = begin()
   const taken = listener()

@@ -12,8 +12,11 @@ export class StartDeadline {
   readonly #system: System
   readonly #takeover: Takeover
   readonly #imports: StateImports
-  /** Returns why the application is not ready yet, if it knows. */
-  explainDelay: () => string | undefined = () => undefined
+  /**
+   * Returns why the application is not ready yet, if it knows. Undefined if the application itself calls
+   * `ready`.
+   */
+  explainDelay: (() => string | undefined) | undefined
   /** Checks, before the old process gives up, whether a listener is missing. */
   #missingCheck: Timer | undefined
 
@@ -43,13 +46,16 @@ export class StartDeadline {
     if (state === 'discover') return this.#takeover.unanswered('answer', ms)
     if (state === 'receive') return this.#takeover.unanswered('send its listeners', ms)
     const reason = `the program was not ready within ${ms / 1000} s`
-    return failures.make('ERR_HANDOFF_TIMEOUT', reason)
+    if (this.explainDelay !== undefined) return failures.make('ERR_HANDOFF_TIMEOUT', reason)
+    return failures.make('ERR_HANDOFF_TIMEOUT', `${reason}: it has not called handoff.ready()`, {
+      help: 'Call it when the program can serve (the Fastify plugin does so after listen and healthCheck), or raise readyTimeoutMs.',
+    })
   }
 
   /** Fails the start of an application that does not listen on all that it has to. */
   #failIfMissing(): void {
     const { state, failures } = this.#takeover
-    const missing = state === 'adopt' ? this.explainDelay() : undefined
+    const missing = state === 'adopt' ? this.explainDelay?.() : undefined
     if (missing === undefined) return
     this.#takeover.fail(failures.make('ERR_HANDOFF_LISTENER_MISSING', missing))
   }
