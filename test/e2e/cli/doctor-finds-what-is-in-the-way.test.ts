@@ -25,8 +25,20 @@ test('a server that runs well has nothing in the way, and nothing is left behind
 
   const { exitCode, stdout } = await project.handoff('doctor')
   expect(exitCode).toBe(0)
+  expect(stdout.replace(/\n {9}/g, ' ')).toContain(
+    `ok       ${project.runs} is private; the name of a run`,
+  )
   expect(stdout).toMatch(/^ok {7}the native core loads$/m)
   expect(stdout).toMatch(/^no problem found$/m)
+})
+
+test('without an entry the run is that of the package here', async () => {
+  const project = makeProject({ 'package.json': '{ "name": "@shop/web" }' })
+  const { stdout } = await project.handoff('doctor')
+  expect(stdout.replace(/\n {9}/g, ' ')).toContain(
+    `${join(project.runs, 'web')} is private; socket`,
+  )
+  expect(readdirSync(project.runs)).toEqual([])
 })
 
 test('an entry that cannot start is a problem', async () => {

@@ -87,7 +87,13 @@ test('a queue for datagrams below the default of the kernel is a note', () => {
   expect(checkDatagramQueue({ datagramQueue: undefined })).toEqual([])
 })
 
-const place = { path: '/run/h/web', socketBytes: 26, limitBytes: 107, trouble: undefined }
+const place = {
+  path: '/run/h/web',
+  runs: '/run/h',
+  socketBytes: 26,
+  limitBytes: 107,
+  trouble: undefined,
+}
 
 test('a run directory that cannot be used is a problem', () => {
   expect(checkRunDirectory({ place }).what).toContain('26 of 107 bytes')
@@ -96,6 +102,14 @@ test('a run directory that cannot be used is a problem', () => {
     why: trouble.reason,
     remedy: trouble.help,
   })
+})
+
+test('without a run the directory of all runs is judged', () => {
+  const all = { ...place, path: '/run/h', socketBytes: 22 }
+  expect(checkRunDirectory({ place: all }).what).toBe(
+    '/run/h is private; the name of a run there may have up to 64 letters',
+  )
+  expect(checkRunDirectory({ place: { ...all, socketBytes: 86 } }).what).toContain('up to 20')
 })
 
 test('a directory that others may not find is a note', () => {

@@ -2,7 +2,7 @@
 
 import { isAnswered } from '../../io/channel/trusted-socket.ts'
 import { findRunDirectory, runNames, runsDirectory } from '../../io/rendezvous/run-directory.ts'
-import { packageDirectory, packageName } from '../../supervisor/program/entry.ts'
+import { packageNameHere } from '../../supervisor/program/entry.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { Client } from './client.ts'
 
@@ -14,7 +14,7 @@ import { Client } from './client.ts'
  */
 export function findRun(name: string | undefined): Client {
   if (name !== undefined) return clientOf(name)
-  const here = packageHere()
+  const here = packageNameHere()
   const { names: running, refusal } = namesAnswering('control')
   const found = here !== undefined && running.includes(here) ? here : running[0]
   if (found === undefined) {
@@ -47,11 +47,6 @@ export function findRun(name: string | undefined): Client {
 function clientOf(name: string): Client {
   const { directory, owner } = findRunDirectory(name)
   return new Client(name, directory, owner)
-}
-
-function packageHere(): string | undefined {
-  const directory = packageDirectory(process.cwd())
-  return directory === undefined ? undefined : packageName(directory)
 }
 
 /** Returns the runs that answer, and why one could not be asked: it may belong to another user. */

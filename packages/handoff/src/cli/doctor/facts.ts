@@ -10,14 +10,17 @@ import {
   runsDirectory,
   unusable,
 } from '../../io/rendezvous/run-directory.ts'
+import { packageNameHere } from '../../supervisor/program/entry.ts'
 import { type EntryFacts, entryFacts } from './entry-facts.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 import { type UnitFacts, unitFacts } from './unit-facts.ts'
 
-/** The directory of the sockets of a run. */
+/** The directory of the sockets of a run, or of all runs if no run is known. */
 export interface PlaceFacts {
   readonly path: string
-  /** The longest path of a socket in it. */
+  /** Of all runs. */
+  readonly runs: string
+  /** The longest path of a socket in it; of the directory of all runs without the name of a run. */
   readonly socketBytes: number
   readonly limitBytes: number
   readonly trouble: Trouble | undefined
@@ -53,7 +56,8 @@ export function gatherFacts(entry: string | undefined): Facts {
     addonTrouble: troubleOf(loadNative),
     openFiles: openFilesLimit(textOf('/proc/self/limits')),
     datagramQueue: numberIn(textOf('/proc/sys/net/unix/max_dgram_qlen')),
-    place: placeFacts(found?.name ?? 'server'),
+    // As the other commands find the run.
+    place: placeFacts(found?.name ?? packageNameHere()),
     unit: unitFacts(process.env, textOf('/proc/self/cgroup')),
     entry: found,
   }
@@ -70,13 +74,15 @@ export function openFilesLimit(limits: string | undefined): number | undefined {
 }
 
 /** Tries the directory as `handoff run` does, and removes directories that it has created. */
-function placeFacts(name: string): PlaceFacts {
-  const path = join(runsDirectory(), name)
-  const missing = missingLevels(path)
-  const trouble = troubleOf(() => tryToWrite(openRunDirectory(name)))
+function placeFacts(name: string | undefined): PlaceFacts {
+  const runs = runsDirectory()
+  const tried = name ?? `doctor-${process.pid}`
+  const missing = missingLevels(join(runs, tried))
+  const trouble = troubleOf(() => tryToWrite(openRunDirectory(tried)))
   for (const directory of missing) if (existsSync(directory)) rmdirSync(directory)
+  const path = name === undefined ? runs : join(runs, name)
   const socketBytes = Buffer.byteLength(join(path, 'rendezvous.sock'))
-  return { path, socketBytes, limitBytes: pathLimitBytes, trouble }
+  return { path, runs, socketBytes, limitBytes: pathLimitBytes, trouble }
 }
 
 /** Writes a page: a full or read-only file system refuses it. */

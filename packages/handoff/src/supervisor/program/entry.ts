@@ -89,6 +89,12 @@ export function packageName(directory: string): string | undefined {
   }
 }
 
+/** Returns the name of the package of the working directory, which names its run. */
+export function packageNameHere(): string | undefined {
+  const directory = packageDirectory(process.cwd())
+  return directory === undefined ? undefined : packageName(directory)
+}
+
 /** Returns the nearest directory upwards that has a package.json. */
 export function packageDirectory(from: string): string | undefined {
   for (let directory = from; ; directory = dirname(directory)) {
@@ -99,14 +105,17 @@ export function packageDirectory(from: string): string | undefined {
   }
 }
 
+/** How long the name of a run may be. */
+export const mostLetters = 64
+
 /** Returns whether a name can be a directory: one plain path segment. */
 export function isName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(name)
+  return name.length <= mostLetters && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)
 }
 
 function sanitise(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '')
-  return plain.slice(0, 64) || 'server'
+  return plain.slice(0, mostLetters) || 'server'
 }
 
 function loaderFor(path: string, node: string): string[] {
