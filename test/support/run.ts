@@ -126,13 +126,14 @@ export class Run {
     return startedWith(MARK, this.mark)
   }
 
-  /** Stops by `handoff stop`, and fails the test if a process or a file is left. */
+  /** Stops by `handoff stop`, and fails the test if a process, a file or a directory is left. */
   async stop(): Promise<void> {
     const ended = once(this.supervisor, 'close')
     const { exitCode, stderr } = await cli(['stop', this.name], this.#env)
     expect(exitCode, `${stderr}\n${this.output}`).toBe(0)
     expect((await ended)[0], `${this.output}`).toBe(0)
     this.expectNothingLeft()
+    expect(readdirSync(this.directory), 'the directory of the run').toEqual([])
   }
 
   /** Fails the test if a process of this run lives or a file of it is there. */

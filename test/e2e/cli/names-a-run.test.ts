@@ -101,7 +101,7 @@ test('a stop leaves no file, and the name is free when it returns', async () => 
     const run = project.run(['--name', 'web', 'server.mjs'])
     await run.listens()
     expect((await project.handoff('stop', 'web')).exitCode).toBe(0)
-    expect(readdirSync(join(project.runs, 'web'))).toEqual([])
+    expect(readdirSync(project.runs)).toEqual([])
     expect(await run.ended()).toBe(0)
   }
 })

@@ -6,15 +6,15 @@ import { removeStaleSocket } from '../io/listeners/bind-request.ts'
 import { takeInherited } from '../io/listeners/inherited-variables.ts'
 import { removeKept } from '../io/listeners/kept-paths.ts'
 import { closeOnExecAboveStdio } from '../io/native/descriptors.ts'
-import { openRunDirectory, type RunDirectory } from '../io/rendezvous/run-directory.ts'
+import { type RunDirectory, removeRunDirectory } from '../io/rendezvous/run-directory.ts'
 import { Control } from './control/control.ts'
 import { prepareUpgrade, type Release } from './control/upgrade.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { Service } from './fleet/service.ts'
 import { handleOperatorSignals } from './operator-signals.ts'
 import { CodeCache } from './place/code-cache.ts'
+import { openPlace, resumePlace } from './place/open-place.ts'
 import { RunFiles } from './place/run-files.ts'
-import { lockSupervisor, resumeLock } from './place/supervisor-lock.ts'
 import { findEntry } from './program/entry.ts'
 import { compileCache, type Timeouts } from './program/environment.ts'
 import type { Program } from './program/program.ts'
@@ -53,13 +53,14 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   if (resumed !== undefined) makeDescriptorsPrivate(options.announce)
   // The entry of a resumed run may be missing: the next reload reports that.
   if (resumed === undefined) findEntry(program.entry, program.workingDirectory)
-  const directory = openRunDirectory(name)
-  const lock = resumed
-    ? resumeLock(name, directory.lock, resumed.lock)
-    : lockSupervisor(name, directory.lock)
+  const { directory, lock } = resumed ? resumePlace(name, resumed.lock) : openPlace(name)
   let answerStops = () => {}
   // Runs from the last one to the first: a client of `stop` may run the same name again immediately.
-  const undo: (() => unknown)[] = [() => answerStops(), () => lock.release()]
+  const undo: (() => unknown)[] = [
+    () => answerStops(),
+    () => removeRunDirectory(directory),
+    () => lock.release(),
+  ]
   try {
     undo.push(() => removeLeftFiles(directory))
     // Left by a run of which all processes were killed.

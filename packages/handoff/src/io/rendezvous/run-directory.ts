@@ -1,6 +1,6 @@
 // The directory of one run, with all of its files. No other user can enter it.
 
-import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, type Stats, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
@@ -125,6 +125,15 @@ export function runNames(env: NodeJS.ProcessEnv = process.env): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw denied(join(runsDirectory(env), 'name'), error)
+  }
+}
+
+/** Removes the directory of a run that has ended, unless files or servers without a supervisor are left in it. */
+export function removeRunDirectory({ path }: RunDirectory): void {
+  try {
+    rmdirSync(path)
+  } catch {
+    // It is not empty, or another process has removed it.
   }
 }
 
