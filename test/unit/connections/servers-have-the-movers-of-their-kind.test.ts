@@ -14,6 +14,7 @@ import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
 function connectionsOf(server: Server, optIns = new OptIns(() => {})): ServerConnections {
   const connections = new ServerConnections(server, realSystem, optIns, {
     fates: new FateCounter(),
+    onAccepted: () => {},
     onEmpty: () => {},
     onQuiescent: () => {},
     onWarning: () => {},

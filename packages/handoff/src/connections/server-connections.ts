@@ -23,6 +23,8 @@ import { WebSockets } from './websocket/websockets.ts'
 
 export interface ConnectionsHandlers {
   readonly fates: FateCounter
+  /** Called when the server has accepted a connection itself. */
+  onAccepted(): void
   /** Called when the last connection has ended. */
   onEmpty(): void
   /** Called when a connection may have become quiescent. */
@@ -72,6 +74,7 @@ export class ServerConnections {
     this.#observing = this.#movers.filter(({ onConnection }) => onConnection !== undefined)
     this.#stopObserving = observeServer(server, {
       onConnection: (socket) => this.#track(socket),
+      onAccepted: () => handlers.onAccepted(),
       onEnd: (socket) => this.#end(socket),
       onSession: (session, transport) => this.#trackSession(session, transport),
       onUpgrade: (request, socket) => {

@@ -2,10 +2,12 @@
 
 import net, { type Server, type Socket } from 'node:net'
 import { listenOnDescriptor } from '../../io/hooks/listen-hook.ts'
+import { AcceptBurst } from '../../io/listeners/accept-burst.ts'
 import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import { close, dup } from '../../io/native/descriptors.ts'
 import { acceptOptions } from '../../io/node/internals/accept-options.ts'
 import { isFull, moveConnection } from '../../io/node/internals/connection-count.ts'
+import type { System } from '../../io/system/system.ts'
 import { emitConnection } from '../moving/adopt-socket.ts'
 import type { Gate } from './gate.ts'
 
@@ -14,12 +16,14 @@ export class JoinedGate implements Gate {
   /** The gate of the server's own listener. */
   readonly joins: Gate
   readonly #server: Server
+  readonly #system: System
   #held: HeldListener
   /** Accepts from the listener while the gate is open, and passes the connections on. */
   #acceptor: Server | undefined
 
-  constructor(server: Server, joins: Gate, held: HeldListener) {
+  constructor(server: Server, joins: Gate, held: HeldListener, system: System) {
     this.#server = server
+    this.#system = system
     this.joins = joins
     this.#held = held
   }
@@ -38,7 +42,11 @@ export class JoinedGate implements Gate {
     if (this.#acceptor !== undefined) return
     const acceptor = net.createServer(acceptOptions(this.#server))
     this.#acceptor = acceptor
-    acceptor.on('connection', (socket) => this.#pass(acceptor, socket))
+    const burst = new AcceptBurst(acceptor, this.#system)
+    acceptor.on('connection', (socket) => {
+      this.#pass(acceptor, socket)
+      burst.onAccepted()
+    })
     const fd = dup(this.#held.fd)
     await new Promise<void>((resolve, reject) => {
       const onError = (error: Error) => {

@@ -1,6 +1,7 @@
 // Opens and shuts a net.Server (http, https, http2 alike) without an event in the program.
 
 import type { Server } from 'node:net'
+import { AcceptBurst } from '../../io/listeners/accept-burst.ts'
 import type { HeldListener } from '../../io/listeners/held-listener.ts'
 import {
   installInertHandle,
@@ -29,6 +30,7 @@ export class ServerGate implements Gate {
   readonly #server: Server
   readonly #backlog: number
   readonly #handlers: GateHandlers
+  readonly #system: System
   #held: HeldListener | undefined
   #path: string | undefined
   #state: State = 'new'
@@ -43,8 +45,11 @@ export class ServerGate implements Gate {
     this.#server = server
     this.#backlog = backlog
     this.#handlers = handlers
+    this.#system = system
+    const burst = new AcceptBurst(server, system)
     this.connections = new ServerConnections(server, system, optIns, {
       fates: handlers.fates,
+      onAccepted: () => burst.onAccepted(),
       onEmpty: () => handlers.onEmpty(this),
       onQuiescent: () => handlers.onQuiescent(this),
       onWarning: (message) => handlers.onWarning(message),
@@ -96,7 +101,7 @@ export class ServerGate implements Gate {
 
   /** Returns a gate for one more listener of the same server. */
   join(held: HeldListener): JoinedGate {
-    return new JoinedGate(this.#server, this, held)
+    return new JoinedGate(this.#server, this, held, this.#system)
   }
 
   /** Leaves the server as it was: it could not listen. */

@@ -21,6 +21,8 @@ const connectionAccepted = 'net.server.socket'
 export interface ServerObserver {
   /** The server has a new connection, and its `connection` listeners have run. */
   onConnection(socket: Socket): void
+  /** The server itself has accepted the connection of the last `onConnection`. */
+  onAccepted(): void
   /** A connection was destroyed, and has emitted `close`. */
   onEnd(socket: Socket): void
   /** An HTTP/2 session is made, before the server emits `session`. */
@@ -95,7 +97,10 @@ function observersOf(socket: Socket): ServerObserver[] | undefined {
 
 function onAccepted(message: unknown): void {
   const { socket } = message as { socket: Socket }
-  for (const observer of observersOf(socket) ?? []) observer.onConnection(socket)
+  for (const observer of observersOf(socket) ?? []) {
+    observer.onConnection(socket)
+    observer.onAccepted()
+  }
 }
 
 /**
