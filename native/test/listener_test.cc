@@ -71,6 +71,22 @@ TEST(tcp_v4_listens) {
   CHECK(Reaches(AF_INET, facts.port));
 }
 
+TEST(queue_of_a_tcp_listener_is_seen_and_accepted) {
+  Owned listener(ListenTcp("127.0.0.1", 0, kPlain, 16));
+  int port = FactsOf(listener.get()).port;
+  CHECK_EQ(WaitReadable(listener.get(), 0), 0);
+  CHECK_EQ(Accept(listener.get()), -EAGAIN);
+  for (int i = 0; i < 2; ++i) CHECK(Reaches(AF_INET, port));
+  for (int i = 0; i < 2; ++i) {
+    CHECK_EQ(WaitReadable(listener.get(), 1000), 1);
+    Owned connection(Accept(listener.get()));
+    CHECK(connection.get() >= 0);
+    CHECK_EQ(fcntl(connection.get(), F_GETFD), FD_CLOEXEC);
+    CHECK(fcntl(connection.get(), F_GETFL) & O_NONBLOCK);
+  }
+  CHECK_EQ(WaitReadable(listener.get(), 0), 0);
+}
+
 #if defined(__linux__)
 namespace {
 
