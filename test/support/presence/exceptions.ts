@@ -75,6 +75,11 @@ export const exceptions: readonly Exception[] = [
     ],
   },
   {
+    text: 'Clients that wait in the queue of a server are accepted several in a turn of the event loop: all but the first in a tick (`process.nextTick`), as `async_hooks` and the lower end of a stack show.',
+    programs: ['queue-accepted.cjs'],
+    hidden: [[/^resource .*\n/gm, '']],
+  },
+  {
     text: '`process.getActiveResourcesInfo()` shows a timer of socket-handoff for some milliseconds after a `listen`.',
     programs: ['process-resources.cjs'],
     // Before that, closed files of the module loader.
