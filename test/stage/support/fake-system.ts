@@ -1,5 +1,6 @@
 // A process's world under the test's control: its clock, environment, signals, children and end.
 
+import type { LoopMeter } from '../../../packages/handoff/src/io/system/loop-meter.ts'
 import type {
   Death,
   Spawned,
@@ -25,6 +26,10 @@ export class FakeSystem implements System {
   env: NodeJS.ProcessEnv = {}
   inspected = false
   command = { file: '/usr/bin/node', flags: [] as string[], args: ['server.js'] }
+  /** How late the event loop is. */
+  loopDelay = { meanMs: 0, mostMs: 0 }
+  /** How many meters of the event loop run. */
+  loopMeters = 0
   readonly warnings: string[] = []
   readonly exits: number[] = []
   readonly children: FakeChild[] = []
@@ -39,6 +44,14 @@ export class FakeSystem implements System {
 
   monotonicUsec(): bigint {
     return BigInt(Math.round(this.#now * 1000))
+  }
+
+  measureLoop(): LoopMeter {
+    this.loopMeters += 1
+    const stop = () => {
+      this.loopMeters -= 1
+    }
+    return { take: () => this.loopDelay, stop }
   }
 
   timer(ms: number, callback: () => void): Timer {

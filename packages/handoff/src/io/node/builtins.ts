@@ -29,6 +29,9 @@ export const builtins = {
   get https() {
     return getBuiltinModule('node:https')
   },
+  get perfHooks() {
+    return getBuiltinModule('node:perf_hooks')
+  },
   get tls() {
     return getBuiltinModule('node:tls')
   },

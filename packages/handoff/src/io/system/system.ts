@@ -7,6 +7,7 @@ import { printable } from '../../protocol/printable.ts'
 import { longestMs } from '../../terms/options.ts'
 import { guardPaths } from '../files/unlink-hook.ts'
 import { hiddenListeners } from '../node/hidden-listeners.ts'
+import { type LoopMeter, startLoopMeter } from './loop-meter.ts'
 
 export interface Timer {
   cancel(): void
@@ -44,6 +45,8 @@ export interface System {
   monotonicUsec(): bigint
   /** Calls back once after `ms`, however long. Keeps the process alive unless `background`. */
   timer(ms: number, callback: () => void, background?: boolean): Timer
+  /** Begins to measure how late the event loop of this process is. */
+  measureLoop(): LoopMeter
   onSignal(
     signals: readonly NodeJS.Signals[],
     listener: (signal: NodeJS.Signals) => void,
@@ -117,6 +120,7 @@ export const realSystem: System = {
   // libuv reads CLOCK_MONOTONIC: uv_hrtime.
   monotonicUsec: () => process.hrtime.bigint() / 1000n,
   timer: startTimer,
+  measureLoop: startLoopMeter,
   onSignal: signalListener(false),
   onDeath(listener) {
     let exception: { error: unknown } | undefined
