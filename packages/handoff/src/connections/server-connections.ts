@@ -94,6 +94,11 @@ export class ServerConnections {
     return this.#movers.reduce((sum, { parking }) => sum + (parking?.size ?? 0), this.#sockets.size)
   }
 
+  /** How many connections this process has served as sockets so far. */
+  get accepted(): number {
+    return this.#sockets.added
+  }
+
   /** The same by kind, without those that are on their way to another process. */
   get kinds(): KindCounts {
     const open = this.#movers.reduce((sum, { leaving = 0 }) => sum - leaving, this.count)

@@ -69,6 +69,11 @@ export class Holdings {
     return this.busy.reduce((sum, { connections }) => sum + (connections?.count ?? 0), 0)
   }
 
+  /** How many connections the servers behind the gates have had so far. */
+  get accepted(): number {
+    return this.busy.reduce((sum, { connections }) => sum + (connections?.accepted ?? 0), 0)
+  }
+
   /** Open connections by kind, without those that another process has by now. */
   get kinds(): KindCounts {
     return this.busy.reduce((sum, gate) => addKinds(sum, gate.connections?.kinds ?? {}), {})
@@ -113,10 +118,14 @@ export class Holdings {
 
   /** Answers at the old process's rendezvous socket, if one was received, else at its own. */
   takeRendezvous(received: { entry: ManifestEntry; fd: number } | undefined): void {
-    if (received !== undefined) {
-      this.#rendezvous = Rendezvous.adopt(received.entry, received.fd, this.#handlers)
-    }
+    this.holdRendezvous(received)
     this.#rendezvous?.open()
+  }
+
+  /** Keeps the old process's rendezvous socket, and does not answer there yet. */
+  holdRendezvous(received: { entry: ManifestEntry; fd: number } | undefined): void {
+    if (received === undefined) return
+    this.#rendezvous = Rendezvous.adopt(received.entry, received.fd, this.#handlers)
   }
 
   /** Lets all gates accept: the old process has committed. */

@@ -129,7 +129,7 @@ export class ServerGate implements Gate {
    * and cuts what is still to be sent. It also stops the check of header timeouts.
    */
   shut(): void {
-    if (this.closed) return
+    if (this.closed || this.#state === 'shut') return
     this.#state = 'shut'
     installInertHandle(this.#server, { onClose: () => this.#onClose(), address: this.#address })
   }

@@ -12,17 +12,25 @@ import {
 export class FateCounter {
   #fates = noFates
   #before = noFates
+  #hasBegun = false
   #isCounting = false
 
-  /** This process stops accepting: every end of a connection counts from now on. */
-  start(): void {
-    if (this.#isCounting) return
-    this.#isCounting = true
+  /** Connections begin to go over. Others end as usual, and do not count yet. */
+  begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
     this.#before = this.#fates
   }
 
-  /** This process accepts again: connections come and go as usual. */
+  /** This process stops accepting: every end of a connection counts from now on. */
+  start(): void {
+    this.begin()
+    this.#isCounting = true
+  }
+
+  /** This process accepts alone again: connections come and go as usual. */
   stop(): void {
+    this.#hasBegun = false
     this.#isCounting = false
   }
 
@@ -40,7 +48,7 @@ export class FateCounter {
     return this.#fates
   }
 
-  /** The fates since this process last stopped accepting. */
+  /** The fates since the last commit of this process, or its stop. */
   get latestDrain(): Fates {
     return fatesSince(this.#before, this.#fates)
   }

@@ -53,15 +53,22 @@ export class SocketSet implements Sockets {
   /** The indices of sockets that are in another set as well. */
   readonly #shared = new Map<Socket, number>()
   #size = 0
+  #added = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** How many sockets were added so far. */
+  get added(): number {
+    return this.#added
   }
 
   add(socket: Socket): void {
     if (this.has(socket)) return
     this.#put(socket, this.#size)
     this.#size += 1
+    this.#added += 1
   }
 
   has(socket: Socket): boolean {
