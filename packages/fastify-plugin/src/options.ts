@@ -33,6 +33,7 @@ const handoffOptions = {
   readyTimeoutMs: true,
   drainTimeoutMs: true,
   probationMs: true,
+  rampMs: true,
   allowUids: true,
   signals: true,
   onEvent: true,

@@ -45,6 +45,15 @@ export interface HandoffOptions {
    */
   probationMs?: number
   /**
+   * How long this process and its successor accept connections side by side, at most, in milliseconds.
+   * The ramp ends as soon as the new process is as quick as the old one was. 0: none. It takes place
+   * only if both processes want it, the old one has no datagram socket, and no state is exported at
+   * the commit.
+   *
+   * @defaultValue 3_000
+   */
+  rampMs?: number
+  /**
    * Further user ids that this process trusts, beside its own and root: it hands over to their
    * processes, and takes over from their directories and rendezvous sockets. With at least one id
    * the rendezvous socket has mode 0666.
@@ -82,6 +91,8 @@ export interface Settings {
   readyTimeoutMs: number
   drainTimeoutMs: number
   probationMs: number
+  /** How long both processes accept at most, after the commit. 0: not at all. */
+  rampMs: number
   allowUids: readonly number[]
   signals: boolean
   onEvent: ((event: HandoffEvent) => void) | undefined
@@ -98,6 +109,7 @@ const ownVariables = [
   'HANDOFF_READY_TIMEOUT_MS',
   'HANDOFF_DRAIN_TIMEOUT_MS',
   'HANDOFF_PROBATION_MS',
+  'HANDOFF_RAMP_MS',
   'HANDOFF_JOINS',
   'HANDOFF_DROP',
   'HANDOFF_IDLE',
@@ -123,7 +135,7 @@ export function readSettings(
   checkKnown(options)
   const variables = readVariables(env, pid)
   const timeoutOf = (
-    option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs',
+    option: 'readyTimeoutMs' | 'drainTimeoutMs' | 'probationMs' | 'rampMs',
     variable: (typeof ownVariables)[number],
     fallback: number,
   ): number => {
@@ -157,6 +169,7 @@ export function readSettings(
     readyTimeoutMs: timeoutOf('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
     drainTimeoutMs: timeoutOf('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
     probationMs: timeoutOf('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
+    rampMs: timeoutOf('rampMs', 'HANDOFF_RAMP_MS', 3_000),
     allowUids: read('allowUids', options.allowUids ?? [], uids),
     signals: read('signals', options.signals ?? true, flag),
     onEvent: read('onEvent', options.onEvent, isListener),
@@ -270,6 +283,7 @@ const optionNames = {
   readyTimeoutMs: true,
   drainTimeoutMs: true,
   probationMs: true,
+  rampMs: true,
   allowUids: true,
   signals: true,
   onEvent: true,
