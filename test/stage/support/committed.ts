@@ -1,6 +1,7 @@
 // An old process after its commit, in each of the states in which it can take back.
 
 import type { Server } from 'node:net'
+import { expect } from 'vitest'
 import type { HandoffOptions } from '../../../packages/handoff/src/terms/options.ts'
 import { whereIs } from './clients.ts'
 import type { NewPeer } from './peers.ts'
@@ -19,15 +20,18 @@ export interface Committed {
 export interface CommitOptions extends HandoffOptions {
   /** Whether the new process knows the mark; it then serves when it says so there. */
   mark?: boolean
+  /** What else it knows. */
+  accepts?: readonly string[]
 }
 
 async function commit(busy: boolean, options: CommitOptions): Promise<Committed> {
-  const { mark = false, ...settings } = options
+  const { mark = false, accepts = [], ...settings } = options
   const place = openPlace()
   const { generation: old, server } = await place.serve(settings)
   const request = busy ? await old.inFlight(whereIs(server)) : undefined
   const peer = place.newPeer()
   if (mark) peer.accepts.push('mark')
+  peer.accepts.push(...accepts)
   await peer.takeOver()
   return { place, old, server, peer, request }
 }
@@ -49,5 +53,13 @@ export async function inLinger(options: CommitOptions = {}): Promise<Committed> 
   const committed = await inDrain(options)
   if (options.mark) committed.peer.leave('serves')
   committed.old.system.advance(5_000)
+  return committed
+}
+
+/** Both processes accept. A request is in flight, so that the ramp does not end by itself. */
+export async function inRamp(options: CommitOptions = {}): Promise<Committed> {
+  const accepts = ['ramp', ...(options.accepts ?? [])]
+  const committed = await commit(true, { rampMs: 3_000, mark: true, ...options, accepts })
+  expect(committed.old.handoff.metrics().stage).toBe('ramp')
   return committed
 }

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest'
 import { bindTcp } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
 import { close, describe } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import type { HandoffErrorCode } from '../../../packages/handoff/src/terms/errors.ts'
+import type { HandoffOptions } from '../../../packages/handoff/src/terms/options.ts'
 import type { Offer } from './peers.ts'
 import { type Generation, openPlace, type Place } from './place.ts'
 
@@ -25,9 +26,9 @@ export function offerOf(fd: number, entry: Partial<Offer['entry']> = {}): Offer 
   return { entry: { key, protocol: 'tcp', address, port, ipv6Only, ...entry }, fd }
 }
 
-export function begin(place: Place = openPlace()) {
+export function begin(place: Place = openPlace(), options: HandoffOptions = {}) {
   const old = place.oldPeer()
-  const next = place.generation({ readyTimeoutMs: 1_000 })
+  const next = place.generation({ readyTimeoutMs: 1_000, ...options })
   const started = next.handoff.start()
   started.catch(() => {})
   return { place, old, next, started }

@@ -135,7 +135,9 @@ export class Place {
 
   /** A process that has not begun. */
   generation(options: HandoffOptions = {}, env?: NodeJS.ProcessEnv): Generation {
-    const generation = new Generation({ rendezvousPath: this.rendezvous, ...options }, env)
+    // Most tests are of a handoff without a ramp: the old process stops accepting at the commit.
+    const fixed = { rendezvousPath: this.rendezvous, rampMs: 0 }
+    const generation = new Generation({ ...fixed, ...options }, env)
     this.#generations.push(generation)
     return generation
   }

@@ -23,14 +23,20 @@ export const letters = {
   mark: 'k',
   rested: 't',
   declined: 'n',
-} as const satisfies Partial<Record<MessageType, string>>
+  pace: 'p',
+  ramped: 'z',
+  // It is `committed`, with a field.
+  shared: 's',
+} as const satisfies Partial<Record<MessageType | 'shared', string>>
 
-const types = new Map<string, MessageType>(
-  Object.entries(letters).map(([type, letter]) => [letter, type as MessageType]),
+type Letter = keyof typeof letters | 'older'
+
+const types = new Map<string, Letter>(
+  Object.entries(letters).map(([type, letter]) => [letter, type as Letter]),
 )
 
 /** The message of a letter. */
-export function typeOf(letter: string): MessageType {
+export function typeOf(letter: string): Letter {
   return types.get(letter) ?? 'older'
 }
 

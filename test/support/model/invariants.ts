@@ -1,5 +1,6 @@
 // What must hold in every world, after every step, and at the end of every run.
 
+import { serves } from '../../../packages/handoff/src/protocol/machine.ts'
 import { isHeld, wasAborted, wasReleased } from './channels.ts'
 import type { Step } from './steps.ts'
 import type { Process, World } from './world.ts'
@@ -38,8 +39,17 @@ function two({ processes }: World): string | undefined {
     if ((lines & (1 << process.line)) !== 0) return 'two processes of one line lead'
     lines |= 1 << process.line
   }
-  if (accept > 1) return 'two processes serve'
+  if (accept > 1 && !(accept === 2 && processes.some(isRamp))) return 'two processes serve'
   return answer > 1 ? 'two processes answer at the rendezvous socket' : undefined
+}
+
+/** Whether this process accepts beside its successor, as it may in one state alone. */
+function isRamp(
+  { accepts, oldState, peer }: Process,
+  _: number,
+  processes: readonly Process[],
+): boolean {
+  return accepts && oldState === 'ramp' && processes[peer]?.accepts === true
 }
 
 const letGo = new Set(['released', 'stopping', 'exit'])
@@ -72,13 +82,13 @@ function lost(before: World, step: Step, after: World): string | undefined {
     : 'nobody serves any more'
 }
 
-const keeps = new Set(['serving', 'offer', 'send', 'commit', 'drain', 'guard', 'linger'])
+const keeps = new Set(['serving', 'offer', 'send', 'commit', 'ramp', 'drain', 'guard', 'linger'])
 
 function isKept(world: World): boolean {
   return world.processes.some((process, index) => {
     const { life, stopped, listeners, newState, oldState, peer } = process
     if (life !== 'alive' || stopped || !listeners) return false
-    if (newState === 'serving') {
+    if (serves(newState)) {
       const handoff = world.handoffs[peer]
       return keeps.has(oldState) && !(handoff !== undefined && wasReleased(handoff))
     }

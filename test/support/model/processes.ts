@@ -217,7 +217,14 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
   'close-unclaimed': nothing,
   'send-ready': ({ before }) => say(before, 'old', letters.ready),
   'import-state': nothing,
-  'take-rendezvous': nothing,
+  // It answers when its gates are open. At the end of a ramp they are, unless it stops.
+  'take-rendezvous': ({ self }) => {
+    if (self.accepts) self.answers = true
+  },
+  'hold-rendezvous': nothing,
+  'end-pace': ({ before }) => {
+    before.paces = false
+  },
   open: ({ self }) => {
     self.opening = true
   },
@@ -265,6 +272,16 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
     self.accepts = false
     self.answers = false
   },
+  'shut-rendezvous': ({ self }) => {
+    self.answers = false
+  },
+  // It lasts as long as the state does.
+  'start-ramp': nothing,
+  'note-pace': nothing,
+  'note-served': nothing,
+  'send-ramped': ({ after }) => {
+    if (after !== undefined) say(after, 'new', letters.ramped)
+  },
   'export-state': ({ self }) => {
     self.exporting = true
   },
@@ -275,7 +292,8 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
   },
   'send-committed': ({ self, after }) => {
     self.exporting = false
-    if (after !== undefined) say(after, 'new', letters.committed)
+    const letter = self.oldState === 'ramp' ? letters.shared : letters.committed
+    if (after !== undefined) say(after, 'new', letter)
   },
   'start-probation': ({ self }) => {
     self.probation = true

@@ -4,6 +4,7 @@
 // go on, and so every such pause at every moment is among the runs. Deadlines have no length here: one
 // that runs may end at any time.
 
+import { serves } from '../../../packages/handoff/src/protocol/machine.ts'
 import {
   canFlush,
   closeOldEnd,
@@ -14,6 +15,7 @@ import {
   isRendezvousHeld,
   leave,
   letters,
+  say,
   take,
   typeOf,
 } from './channels.ts'
@@ -89,6 +91,9 @@ function newSteps(actor: Actor): Step[] {
     )
   }
   if (self.opening) steps.push(step(index, 'opens', open))
+  if (before.paces && before.newEnd === 'open') {
+    steps.push(step(index, 'reports its pace', reportPace))
+  }
   const fills = self.served && !self.released && !before.filled && before.oldEnd === 'open'
   if (fills && before.newEnd === 'open' && before.toOld.outbox === '') {
     steps.push(
@@ -106,7 +111,12 @@ function oldSteps(actor: Actor): Step[] {
   const steps: Step[] = []
   if (after !== undefined && after.oldEnd === 'open') {
     if (after.toOld.kernel !== '') {
-      steps.push(step(index, `reads ${typeOf(after.toOld.kernel[0] ?? '')}`, readAsOld))
+      const type = typeOf(after.toOld.kernel[0] ?? '')
+      steps.push(step(index, `reads ${type}`, readAsOld))
+      // Whether a handoff has a ramp is for both processes to want; none has one without a mark.
+      if (type === 'ready' && release.mark) {
+        steps.push(step(index, 'reads ready, for a ramp', (of) => readAsOld(of, 'share')))
+      }
     } else if (after.newEnd === 'closed') {
       steps.push(
         step(index, 'reads the end of the channel', (of) => of.dispatchOldAfterLook('eof')),
@@ -138,6 +148,11 @@ function oldSteps(actor: Actor): Step[] {
   if (self.manifestWaits && !before.toOld.outbox.includes(letters.release)) {
     steps.push(step(index, 'sends its manifest', (of) => of.sendManifest()))
   }
+  if (self.oldState === 'ramp') {
+    steps.push(
+      step(index, 'comes to the end of its ramp', (of) => of.dispatchOldAfterLook('ramped')),
+    )
+  }
   if (self.exporting) {
     steps.push(step(index, 'has exported', (of) => of.dispatch('old', 'exported')))
     steps.push(step(index, 'cannot export', (of) => of.dispatchOldAfterLook('failure')))
@@ -166,7 +181,7 @@ function oldSteps(actor: Actor): Step[] {
   return steps
 }
 
-const serving = new Set(['drain', 'guard', 'linger'])
+const serving = new Set(['ramp', 'drain', 'guard', 'linger'])
 
 function faults(actor: Actor): Step[] {
   const { self, index, world, hasBefore } = actor
@@ -183,12 +198,11 @@ function faults(actor: Actor): Step[] {
   if (newDeadlines.has(self.newState)) {
     fault('fails', (of) => of.dispatch('new', 'failure'))
   }
-  if (self.newState === 'serving' && !self.stopped)
-    fault('is stopped by the operator', stop, 'stop')
+  if (serves(self.newState) && !self.stopped) fault('is stopped by the operator', stop, 'stop')
   if (serving.has(self.oldState)) {
     fault('is told nonsense by the new process', (of) => of.dispatchOldAfterLook('failure'))
   }
-  if (self.newState === 'serving' && hasBefore && actor.before.newEnd === 'open') {
+  if (serves(self.newState) && hasBefore && actor.before.newEnd === 'open') {
     fault('is told nonsense by the old process', (of) => of.dispatch('new', 'failure'))
   }
   return steps
@@ -206,13 +220,18 @@ function accept(actor: Actor): void {
   actor.dispatch('old', 'connect', Number(first))
 }
 
+function reportPace({ before }: Actor): void {
+  before.paces = false
+  say(before, 'old', letters.pace)
+}
+
 function flushAsNew({ before }: Actor): void {
   flush(before.toOld)
 }
 
 /** The gates are open; unless this process was stopped meanwhile. */
 function open(actor: Actor): void {
-  const { self, before } = actor
+  const { self, before, world } = actor
   self.opening = false
   if (self.stopped) {
     self.listeners = false
@@ -220,8 +239,9 @@ function open(actor: Actor): void {
     return
   }
   self.accepts = true
-  self.answers = true
+  self.answers = self.newState !== 'sharing'
   self.served = true
+  before.paces = world.paces && self.newState === 'sharing'
   leave(before, 'new', 'serves')
 }
 
@@ -244,7 +264,8 @@ function readAsNew(actor: Actor): void {
   actor.dispatch('new', type as 'manifest')
 }
 
-function readAsOld(actor: Actor): void {
+/** @param as - the event, where it is not the message itself. */
+function readAsOld(actor: Actor, as?: 'share'): void {
   const { after, self } = actor
   if (after === undefined) return
   const type = typeOf(take(after.toOld))
@@ -254,7 +275,7 @@ function readAsOld(actor: Actor): void {
     actor.world.broken = `process ${actor.index + 1} is sent ${type} in ${self.oldState}`
     return
   }
-  actor.dispatch('old', type as 'ack')
+  actor.dispatch('old', as ?? (type as 'ack'))
 }
 
 /** What the kernel, and each process that is told by it, does at once after a step. */

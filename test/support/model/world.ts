@@ -74,6 +74,8 @@ export interface Handoff {
   expectsNone: boolean
   /** The old process has heard that the new one takes no more. */
   heardDeclined: boolean
+  /** The new process may report its pace, once: more would do nothing but fill the channel. */
+  paces: boolean
   /** The ends of the mark, and the words on it: bit 0 serves, bit 1 released, bit 2 aborted. */
   markOld: 'none' | 'held' | 'closed'
   markNew: 'none' | 'sent' | 'held' | 'closed'
@@ -89,6 +91,7 @@ export interface World {
   queue: string
   /** How many more faults may happen. */
   faults: number
+  readonly paces: boolean
   /** Set where honest processes break the protocol, or the model is asked for what it does not know. */
   broken: string
 }
@@ -131,6 +134,7 @@ const unconnected = (room: number): Handoff => ({
   filled: false,
   expectsNone: false,
   heardDeclined: false,
+  paces: false,
   markOld: 'none',
   markNew: 'none',
   left: 0,
@@ -145,10 +149,12 @@ export interface Bounds {
   readonly faults: number
   /** Messages that the kernel holds in each direction of a channel. */
   readonly room: number
+  /** Whether new processes report their pace in a ramp: that does nothing but take room. */
+  readonly paces?: boolean
 }
 
 /** The first process serves and leads; the others are not started yet. */
-export function initialWorld({ processes, faults, room }: Bounds): World {
+export function initialWorld({ processes, faults, room, paces = false }: Bounds): World {
   const first: Process = {
     ...unborn,
     life: 'alive',
@@ -170,6 +176,7 @@ export function initialWorld({ processes, faults, room }: Bounds): World {
     handoffs: Array.from({ length: processes }, () => unconnected(room)),
     queue: '',
     faults,
+    paces,
     broken: '',
   }
 }
@@ -183,7 +190,7 @@ export function copyFor(world: World, by: number): World {
     const handoff = handoffs[of] as Handoff
     handoffs[of] = { ...handoff, toNew: { ...handoff.toNew }, toOld: { ...handoff.toOld } }
   }
-  return { processes, handoffs, queue: world.queue, faults: world.faults, broken: world.broken }
+  return { ...world, processes, handoffs }
 }
 
 const enders = { open: 0, closing: 1, closed: 2 } as const
@@ -232,7 +239,8 @@ function keyOfHandoff(h: Handoff): string {
     +h.newDeaf * 32 +
     +h.filled * 64 +
     h.left * 128 +
-    h.seen * 1024
+    h.seen * 1024 +
+    +h.paces * 8192
   const heard = +h.expectsNone + +h.heardDeclined * 2
   const ends = h.old + 1 + marks[h.markOld] * 8 + marks[h.markNew] * 32 + heard * 128
   const { toNew, toOld } = h

@@ -17,7 +17,7 @@ const news = (words: MarkWord[], more: Partial<MarkNews> = {}): MarkNews => ({
 const death = { ended: true }
 
 describe('an old process', () => {
-  test.each(['serving', 'offer', 'commit', 'drain', 'guard', 'linger'] as const)(
+  test.each(['serving', 'offer', 'commit', 'ramp', 'drain', 'guard', 'linger'] as const)(
     'in %s reads the words first, and without an event too',
     (state) => {
       const read = news(['serves', 'released'])
@@ -30,7 +30,17 @@ describe('an old process', () => {
     expect(oldEventsAfterMark('drain', 'eof', news(['aborted']))).toEqual(['eof'])
   })
 
-  test.each(['drain', 'guard', 'linger'] as const)(
+  test('in a ramp accepts on until the new one serves, and if that is dead', () => {
+    expect(oldEventsAfterMark('ramp', 'ramped', news([], { serves: false }))).toEqual([])
+    expect(oldEventsAfterMark('ramp', 'ramped', news([], death))).toEqual([])
+    expect(oldEventsAfterMark('ramp', 'ramped', news(['released'], death))).toEqual([
+      'release',
+      'ramped',
+    ])
+    expect(oldEventsAfterMark('ramp', 'ramped', noMark)).toEqual(['ramped'])
+  })
+
+  test.each(['ramp', 'drain', 'guard', 'linger'] as const)(
     'in %s does not end its probation before the new one serves, nor once it is dead',
     (state) => {
       expect(oldEventsAfterMark(state, 'probation', news([], { serves: false }))).toEqual([])
@@ -69,9 +79,12 @@ describe('a new process', () => {
     expect(newEventsAfterMark('ready', 'eof', news(['serves', 'released']))).toEqual(['eof'])
   })
 
-  test('that serves is not stopped by an abort that comes too late', () => {
-    expect(newEventsAfterMark('serving', 'eof', news(['aborted']))).toEqual(['eof'])
-  })
+  test.each(['serving', 'sharing'] as const)(
+    'in %s is not stopped by an abort that comes too late',
+    (state) => {
+      expect(newEventsAfterMark(state, 'eof', news(['aborted']))).toEqual(['eof'])
+    },
+  )
 
   test('waits for the end of the channel if the old one died after ready', () => {
     expect(newEventsAfterMark('ready', 'timeout', news([], death))).toEqual([])

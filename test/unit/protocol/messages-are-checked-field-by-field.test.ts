@@ -32,6 +32,8 @@ const samples: Record<MessageType, Record<string, unknown>> = {
   older: { processes: [{ pid: 7, generation: 3 }] },
   alive: {},
   declined: {},
+  pace: { meanUs: 800, mostUs: 4_200 },
+  ramped: {},
   rested: { rests: [{ number: 3, read: 90, written: 2 ** 40, item: { idleMs: 5_000 } }] },
   mark: {},
 }

@@ -25,9 +25,9 @@ describe('no run has a fault', () => {
     ['three generations', { processes: 3, faults, room: 2 }],
     [
       'two generations, and as many faults as processes and one more',
-      { processes: 2, faults: 3, room: 2 },
+      { processes: 2, faults: 3, room: 2, paces: true },
     ],
-    ['channels with room for one message', { processes: 3, faults: 0, room: 1 }],
+    ['channels with room for one message', { processes: 3, faults: 0, room: 1, paces: true }],
     ['channels with room for all', { processes: 3, faults: 0, room: 20 }],
   ])('%s: %o', (_, search) => {
     const found = explore(today, search)
@@ -146,6 +146,30 @@ describe('a table that is broken on purpose is found out, by a shortest run', ()
       withCell('old', 'send', 'ready', 'commit', 'export-state'),
       'two processes serve',
       'process 2 opens',
+    ],
+    [
+      'the old process goes on accepting after a ramp',
+      withCell('old', 'ramp', 'ramped', 'drain', 'start-drain', 'start-probation', 'send-ramped'),
+      'two processes serve',
+      'process 1 comes to the end of its ramp: ramp → drain',
+    ],
+    [
+      'a new process does not wait for the end of the ramp',
+      withCell('new', 'ready', 'shared', 'serving', 'import-state', 'take-rendezvous', 'open'),
+      'process 2 is sent ramped in serving',
+      'process 2 reads ramped',
+    ],
+    [
+      'the old process stops its ramp, and does not report it',
+      withCell('old', 'ramp', 'ramped', 'drain', 'shut', 'start-drain', 'start-probation'),
+      'process 2 is sent drained in sharing',
+      'process 2 reads drained',
+    ],
+    [
+      'the old process does not take back in a ramp',
+      withCell('old', 'ramp', 'eof', 'released', 'hang-up', 'shut', 'start-drain', 'end-listening'),
+      'nobody serves any more',
+      'process 1 reads the end of the channel: ramp → released',
     ],
     [
       'an abort at the commit does not reopen',

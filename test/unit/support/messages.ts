@@ -44,7 +44,7 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   listeners: fc.record({ first: count }),
   ack: fc.record({ received: count }),
   ready: fc.record({ claimed: fc.array(text), takes: fc.dictionary(text, fc.array(text)) }),
-  committed: fc.constant({}),
+  committed: fc.record({ ramp: fc.boolean() }, { requiredKeys: [] }),
   drained: fc.record({ drained: count, handedOver: count, forced: count }),
   release: fc.constant({}),
   abort: reason,
@@ -58,6 +58,8 @@ export const arbitraryMessages: { [T in MessageType]: fc.Arbitrary<Messages[T]> 
   ),
   older: fc.record({ processes: fc.array(fc.record({ pid: count, generation: count })) }),
   alive: fc.constant({}),
+  pace: fc.record({ meanUs: count, mostUs: count }),
+  ramped: fc.constant({}),
   rested: fc.record({
     rests: fc.array(fc.record({ number: count, read: count, written: count, item: json })),
   }),

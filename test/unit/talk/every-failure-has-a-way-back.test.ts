@@ -91,25 +91,49 @@ describe('old process', () => {
 
   test('tells the new one that it may accept only when every value is exported', () => {
     const telling = rows.filter(({ effects }) => effects.includes('send-committed'))
-    expect(telling.map(({ state, event }) => `${state} ${event}`)).toEqual(['commit exported'])
+    expect(telling.map(({ state, event }) => `${state} ${event}`)).toEqual([
+      'send share',
+      'commit exported',
+    ])
+    // Before a ramp nothing is exported.
+    expect(find('old', 'send', 'share')?.effects).not.toContain('export-state')
   })
 
-  test.each(['drain', 'guard', 'linger'])('in %s, the death of the new one takes back', (state) => {
-    expect(find('old', state, 'eof')).toMatchObject({ to: 'serving' })
-    expect(find('old', state, 'eof')?.effects).toContain('take-back')
-  })
+  test.each(['ramp', 'drain', 'guard', 'linger'])(
+    'in %s, the death of the new one takes back',
+    (state) => {
+      expect(find('old', state, 'eof')).toMatchObject({ to: 'serving' })
+      expect(find('old', state, 'eof')?.effects).toContain('take-back')
+    },
+  )
 
   test('takes back only what it has not let go', () => {
     const states = rows.filter(({ effects }) => effects.includes('take-back')).map((r) => r.state)
-    expect([...new Set(states)].sort()).toEqual(['drain', 'guard', 'linger'])
+    expect([...new Set(states)].sort()).toEqual(['drain', 'guard', 'linger', 'ramp'])
     for (const { effects } of rows) {
       if (effects.includes('take-back')) expect(effects).not.toContain('end-listening')
     }
   })
 
-  test('stops accepting only at the commit and at a stop', () => {
+  test('stops accepting only at the commit, at a stop and at the end of a ramp', () => {
     const shutting = rows.filter(({ effects }) => effects.includes('shut'))
-    expect(new Set(shutting.map(({ event }) => event))).toEqual(new Set(['ready', 'stop']))
+    const others = shutting.filter(({ state }) => state !== 'ramp')
+    expect(new Set(others.map(({ event }) => event))).toEqual(new Set(['ready', 'stop']))
+    const stays = rows.filter(({ state, effects }) => state === 'ramp' && !effects.includes('shut'))
+    for (const { to } of stays) expect(['ramp', 'serving']).toContain(to)
+  })
+
+  test('answers no peer from the commit on, with a ramp or without one', () => {
+    expect(find('old', 'send', 'share')).toMatchObject({
+      to: 'ramp',
+      effects: ['shut-rendezvous', 'send-committed', 'start-probation', 'start-ramp'],
+    })
+  })
+
+  test.each(['ramped', 'release', 'stop'])('reports that a ramp has ended by %s', (event) => {
+    const { effects = [] } = find('old', 'ramp', event) ?? {}
+    expect(effects.indexOf('shut')).toBeGreaterThanOrEqual(0)
+    expect(effects.indexOf('shut')).toBeLessThan(effects.indexOf('send-ramped'))
   })
 
   test('commits in this order: shut, then exported, then told', () => {
@@ -126,7 +150,10 @@ describe('old process', () => {
   test('probation begins at the commit, and anew when the new process accepts', () => {
     const begins = rows.filter(({ effects }) => effects.includes('start-probation'))
     expect(begins.map(({ state, event }) => `${state} ${event}`)).toEqual([
+      'send share',
       'commit exported',
+      'ramp served',
+      'ramp ramped',
       'drain served',
       'guard served',
     ])
@@ -141,7 +168,7 @@ describe('old process', () => {
   })
 
   test('hangs up on a new process that lives only where that cannot serve', () => {
-    const committed = ['drain', 'guard', 'linger', 'released', 'exit']
+    const committed = ['ramp', 'drain', 'guard', 'linger', 'released', 'exit']
     const living = rows.filter(
       ({ role, state, event }) =>
         role === 'old' && committed.includes(state) && event === 'failure',
@@ -199,28 +226,36 @@ describe('new process', () => {
   })
 
   test('opens before it says that it serves, wherever it begins to', () => {
+    const serving = ['serving', 'sharing']
     const begins = rows.filter(
-      (row) => row.role === 'new' && row.state !== 'serving' && row.to === 'serving',
+      ({ role, state, to }) => role === 'new' && !serving.includes(state) && serving.includes(to),
     )
     expect(begins.length).toBeGreaterThan(0)
-    for (const { effects } of begins) {
-      expect(effects.slice(-3)).toEqual(['take-rendezvous', 'open', 'announce-serving'])
+    for (const { to, effects } of begins) {
+      const socket = to === 'sharing' ? 'hold-rendezvous' : 'take-rendezvous'
+      expect(effects.slice(-3)).toEqual([socket, 'open', 'announce-serving'])
     }
   })
 
   test('never stops serving: no event leads out of serving', () => {
-    for (const row of rows.filter(({ role, state }) => role === 'new' && state === 'serving')) {
-      expect(row.to).toBe('serving')
+    for (const { role, state, to } of rows) {
+      if (role !== 'new') continue
+      if (state === 'serving') expect(to).toBe('serving')
+      if (state === 'sharing') expect(['sharing', 'serving']).toContain(to)
     }
+  })
+
+  test('answers its own successor only once the old one accepts no more', () => {
+    const leads = rows.filter(({ state, to }) => state === 'sharing' && to === 'serving')
+    expect(leads.map(({ event }) => event)).toEqual(['ramped', 'eof'])
+    for (const { effects } of leads) expect(effects.at(-1)).toBe('take-rendezvous')
   })
 
   test('hangs up on an old process only when that has gone: until then it may not lead', () => {
     for (const event of ['abort', 'failure']) {
-      expect(find('new', 'serving', event)?.effects).toEqual([
-        'send-release',
-        'send-declined',
-        'turn-deaf',
-      ])
+      const effects = ['send-release', 'send-declined', 'turn-deaf']
+      expect(find('new', 'serving', event)?.effects).toEqual(effects)
+      expect(find('new', 'sharing', event)?.effects).toEqual(['end-pace', ...effects])
     }
     expect(find('new', 'serving', 'eof')?.effects).toEqual(['hang-up'])
   })
@@ -248,7 +283,8 @@ describe.each(roles)('%s process', (role) => {
   })
 
   test('nobody waits for ever: time ends every wait for the peer', () => {
-    const byTime = role === 'new' ? ['timeout'] : ['timeout', 'probation', 'drained']
+    const byTime =
+      role === 'new' ? ['timeout', 'ramped'] : ['timeout', 'probation', 'drained', 'ramped']
     const resting = [...final[role], 'serving']
     for (const state of statesOf(role).filter((name) => !resting.includes(name))) {
       const exits = own.filter((row) => row.state === state && byTime.includes(row.event))

@@ -1,17 +1,19 @@
 // The new side as a whole: runs its table from discover to serving.
 
 import type { GenerationLine } from '../generation/generation-line.ts'
-import type { NewState } from '../protocol/machine.ts'
+import { type NewState, serves } from '../protocol/machine.ts'
 import { newStageOf } from '../talk/stage-of.ts'
 import { deferred } from '../terms/deferred.ts'
 import { type HandoffError, reasonOf } from '../terms/errors.ts'
 import type { Settings } from '../terms/options.ts'
 import { plural } from '../terms/plural.ts'
+import type { Stage } from '../terms/stage.ts'
 import { Intake, type PassingContext } from './connections/intake.ts'
 import { findOldProcess } from './discover.ts'
 import { InheritedListeners } from './listeners/inherited-listeners.ts'
 import { UnclaimedListeners } from './listeners/unclaimed-listeners.ts'
 import { Opening, type OpeningContext } from './opening.ts'
+import { PaceReports } from './pace-reports.ts'
 import { readyMessage } from './ready-message.ts'
 import { stageEvent } from './stage-event.ts'
 import { StartDeadline } from './start-deadline.ts'
@@ -26,6 +28,9 @@ const commitTimeoutMs = 10_000
  * few for its answer, if it does not hang; signals and timers of the program wait as long.
  */
 const mostBlockedMs = 2_000
+
+/** The messages of later releases that this process knows, with a ramp or without one. */
+const accepts = ['older', 'state', 'alive', 'relay']
 
 /** What the new side asks of the process around it. */
 export interface BirthContext extends OpeningContext, StateImportsContext, PassingContext {
@@ -42,12 +47,14 @@ export class Birth {
   readonly #takeover: Takeover
   readonly #adopting = deferred<void>()
   readonly #serving = deferred<void>()
+  readonly #unshared = deferred<void>()
   readonly #imports: StateImports
   readonly #inheritance: InheritedListeners
   readonly #unclaimed: UnclaimedListeners
   readonly intake: Intake
   readonly #deadline: StartDeadline
   readonly #opening: Opening
+  readonly #pace: PaceReports
   #served = false
 
   constructor(context: BirthContext) {
@@ -68,17 +75,33 @@ export class Birth {
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: ['older', 'state', 'alive', 'relay'],
+      accepts: [...accepts, ...(context.settings.rampMs > 0 ? ['ramp'] : [])],
       effects: this.#effects(),
       receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),
       onManifest: (manifest) => this.intake.begin(manifest),
       onState: (state) => this.#enter(state),
     })
+    this.#pace = new PaceReports(context.system, (message) => void this.#takeover.send(message))
     this.#deadline = new StartDeadline(context.system, this.#takeover, this.#imports)
   }
 
   get state(): NewState {
     return this.#takeover.state
+  }
+
+  /** The stage of this process until it serves. */
+  get stage(): Stage {
+    return newStageOf(this.state)
+  }
+
+  /** Whether the old process, if there is one, has committed. */
+  get begun(): boolean {
+    return serves(this.state)
+  }
+
+  /** Resolves when no old process accepts beside this one. */
+  get unshared(): Promise<void> {
+    return this.#unshared.promise
   }
 
   /** Sets what explains why this process is not ready yet; it returns undefined if nothing does. */
@@ -187,7 +210,7 @@ export class Birth {
 
   /** Aborts this process, for the application or the operator. Does nothing once it serves. */
   fail(error: unknown): void {
-    if (this.state !== 'serving') this.#takeover.fail(error)
+    if (!this.begun) this.#takeover.fail(error)
   }
 
   /**
@@ -219,6 +242,7 @@ export class Birth {
         const take = () => holdings.takeRendezvous(this.#takeover.received?.takeRendezvous())
         void this.#imports.after(take)
       },
+      'hold-rendezvous': () => holdings.holdRendezvous(this.#takeover.received?.takeRendezvous()),
       open: () => {
         this.#takeover.clearDeadline()
         this.#takeover.unref()
@@ -233,6 +257,7 @@ export class Birth {
         const message = `the old process closed ${plural(forced, 'connection')} at its drain deadline`
         report({ type: 'warning', message })
       },
+      'end-pace': () => this.#pace.end(),
       'send-release': () => {
         this.intake.endRests()
         this.#takeover.release()
@@ -263,6 +288,7 @@ export class Birth {
         report({ type: 'serving', replaces: this.replaces, listeners: holdings.places })
         this.#served = true
         this.#takeover.markServing()
+        if (this.state === 'sharing') this.#pace.begin()
         this.#serving.resolve()
         this.#context.changed()
       },
@@ -281,6 +307,7 @@ export class Birth {
     const event = stageEvent(state, this.#takeover.manifest)
     if (event !== undefined) report(event)
     if (state === 'adopt' || state === 'alone') this.#adopting.resolve()
+    if (state === 'serving') this.#unshared.resolve()
   }
 
   #giveUp(error = this.#takeover.error): void {

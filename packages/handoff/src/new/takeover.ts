@@ -212,10 +212,16 @@ export class Takeover {
         this.#error = errorFromPeer(message, { stage: this.failures.stage, serving: 'old' })
         return this.dispatch(message.type)
       case 'committed':
-        return this.dispatch('committed')
+        return this.dispatch(this.#isShared(message) ? 'shared' : 'committed')
+      case 'ramped':
+        return this.dispatch('ramped')
       default:
         this.#runner.dispatch(message.type, message, descriptors)
     }
+  }
+
+  #isShared({ ramp }: Messages['committed']): boolean {
+    return ramp === true && this.#options.accepts.includes('ramp')
   }
 
   #dispatchAfterMark(event: 'eof' | 'timeout'): void {

@@ -1,6 +1,7 @@
-// The event that the old side reports when a state is entered.
+// The events that the old side reports when a state is entered.
 
 import type { OldState } from '../protocol/machine.ts'
+import type { HandoffError } from '../terms/errors.ts'
 import type { HandoffEventBody } from '../terms/events.ts'
 import { plural } from '../terms/plural.ts'
 
@@ -23,4 +24,19 @@ export function stageEvent(
     default:
       return undefined
   }
+}
+
+/**
+ * Returns the event for a handoff that was aborted before the commit.
+ *
+ * @param before - the state in which that happened.
+ * @param peer - the pid of the new process.
+ */
+export function abortedEvent(
+  before: OldState,
+  { code, reason }: HandoffError,
+  peer: number,
+): HandoffEventBody {
+  const stage = before === 'offer' ? 'offer' : 'send'
+  return { type: 'aborted', stage, code, message: reason, serving: 'old', peer }
 }

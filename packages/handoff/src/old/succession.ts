@@ -12,29 +12,15 @@ import type { HandoffError } from '../terms/errors.ts'
 import type { ProcessStage } from '../terms/events.ts'
 import { drainedMessage } from './drain/drain.ts'
 import { Probation } from './drain/probation.ts'
-import { Retirement, type RetirementContext } from './drain/retirement.ts'
+import { committedMessage, Ramp } from './drain/ramp.ts'
+import { Retirement } from './drain/retirement.ts'
 import { EndReason } from './end-reason.ts'
-import { Offering, type OfferingContext } from './offer/offering.ts'
+import { Offering } from './offer/offering.ts'
 import { chooseVersion } from './offer/peer-checks.ts'
-import { Successor, type SuccessorContext } from './offer/successor.ts'
+import { Successor } from './offer/successor.ts'
 import { helloTimeoutMs, refuse } from './offer/waiting-peers.ts'
-import { stageEvent } from './stage-event.ts'
-
-/** What the old side asks of the process around it. */
-export interface SuccessionContext extends OfferingContext, RetirementContext, SuccessorContext {
-  /**
-   * Releases the generation before this one: it need not take back any more.
-   *
-   * @returns a promise if it cannot know that yet: it resolves when it will.
-   */
-  releaseOld(): Promise<unknown> | undefined
-  /** The handoff with this peer has ended: committed, or aborted with its reason. */
-  ended(peer: number, error?: HandoffError): void
-  /** The new process has not answered for so long since its commit. */
-  silent(peer: number, ms: number): void
-  /** The end: exit hooks, then exit. */
-  leave(): void
-}
+import { abortedEvent, stageEvent } from './stage-event.ts'
+import type { SuccessionContext } from './succession-context.ts'
 
 export class Succession {
   readonly #context: SuccessionContext
@@ -43,6 +29,7 @@ export class Succession {
   readonly #retirement: Retirement
   readonly #successor: Successor
   readonly #probation: Probation
+  readonly #ramp: Ramp
   #offering: Offering | undefined
   #releasing: Promise<unknown> | undefined
 
@@ -77,9 +64,13 @@ export class Succession {
       onSilent: (ms) => context.silent(this.#successor.pid, ms),
       readMark: () => {
         this.#receiveWords(this.#successor.readMark())
-        return this.state === 'drain' || this.state === 'guard'
+        return this.state === 'ramp' || this.state === 'drain' || this.state === 'guard'
       },
       onEnd: () => this.#dispatchAfterMark('probation'),
+    })
+    this.#ramp = new Ramp(context, {
+      handOver: () => this.#retirement.handOver,
+      onEnd: () => this.#dispatchAfterMark('ramped'),
     })
     this.#runner = new Runner('old', 'serving', this.#effects(), (to, from) =>
       this.#enter(to, from),
@@ -119,7 +110,8 @@ export class Succession {
 
   /** Whether connections that arrive here can be served, or go on to the new process. */
   get takesConnections(): boolean {
-    return this.isBeforeCommit || this.#retirement.handOver?.stopped === false
+    const { state, isBeforeCommit } = this
+    return isBeforeCommit || state === 'ramp' || this.#retirement.handOver?.stopped === false
   }
 
   /** Call this when a connection behind a gate may have become quiescent. */
@@ -153,12 +145,18 @@ export class Succession {
         successor.peer?.clearDeadline()
         retirement.shut(ready)
       },
+      'shut-rendezvous': (ready) => retirement.shutRendezvous(ready),
       'export-state': () => this.#offering?.exportAtCommit(() => this.#runner.dispatch('exported')),
       'send-committed': () => {
         retirement.commit()
-        void successor.peer?.send({ type: 'committed' })
+        successor.peer?.clearDeadline()
+        void successor.peer?.send(committedMessage(this.state))
         this.#context.ended(successor.pid)
       },
+      'start-ramp': () => retirement.ramp(successor.peer, this.#ramp.begin()),
+      'note-served': () => this.#ramp.noteServed(),
+      'note-pace': (message) => this.#ramp.notePace(message),
+      'send-ramped': () => void successor.peer?.send({ type: 'ramped' }),
       reopen: () => retirement.reopen(),
       'start-probation': () => {
         const answers = this.#offering?.accepts('alive') === true
@@ -220,6 +218,10 @@ export class Succession {
       case 'release':
       case 'declined':
         return this.#runner.dispatch(message.type)
+      case 'ready': {
+        const ramps = this.#offering?.accepts('ramp') === true && this.#ramp.isPossible
+        return this.#runner.dispatch(ramps ? 'share' : 'ready', message)
+      }
       default:
         this.#runner.dispatch(message.type, message)
     }
@@ -245,15 +247,17 @@ export class Succession {
 
   #enter(state: OldState, before: OldState): void {
     this.#reportStage(state)
+    this.#ramp.follow(state)
+    if (before === 'ramp' || (before === 'commit' && state === 'drain')) {
+      const error = state === 'serving' ? this.#endReason.error : undefined
+      this.#context.replaced(this.#successor.pid, error)
+    }
     if (!canAbort(before) || (state !== 'serving' && state !== 'stopping')) return
-    const error = this.#endReason.error
-    const { code, reason } = error
-    const stage = before === 'offer' ? 'offer' : 'send'
+    const { error } = this.#endReason
     const { pid } = this.#successor
-    const { report, ended } = this.#context
-    report({ type: 'aborted', stage, code, message: reason, serving: 'old', peer: pid })
+    this.#context.report(abortedEvent(before, error, pid))
     this.#offering = undefined
-    ended(pid, error)
+    this.#context.ended(pid, error)
   }
 
   #reportStage(state: OldState): void {

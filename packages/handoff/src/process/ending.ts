@@ -61,7 +61,7 @@ export class Ending {
     this.#stopping ??= deferred<never>()
     reporter.extend(this.#settings.drainTimeoutMs)
     joinings.stop()
-    if (birth.state === 'serving' || birth.replaces === null) {
+    if (birth.begun || birth.replaces === null) {
       manager.stopping()
       succession.stop()
     } else {

@@ -10,7 +10,7 @@ import { type HandoffMetrics, metricsOf } from './metrics.ts'
 
 /** The two sides of this process. Events may come before both of them exist. */
 export interface Sides {
-  readonly birth: Pick<Birth, 'state' | 'generation'>
+  readonly birth: Pick<Birth, 'begun' | 'stage' | 'generation'>
   readonly succession: Pick<Succession, 'state' | 'stage'>
 }
 
@@ -57,8 +57,6 @@ export class SelfReport {
 
   #stage(): ProcessStage {
     const { birth, succession } = this.#sides()
-    const { state } = birth
-    if (state === 'alone' || state === 'aborted') return 'adopt'
-    return state === 'serving' ? succession.stage : state
+    return birth.begun ? succession.stage : birth.stage
   }
 }

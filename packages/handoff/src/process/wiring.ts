@@ -49,14 +49,16 @@ export interface Endings {
 
 export function wire(settings: Settings, system: System, { gaveUp, leave }: Endings): Parts {
   const generation = () => birth.generation
-  const serves = () => birth.state === 'serving' && succession.state === 'serving'
+  const serves = () => birth.begun && succession.state === 'serving'
   const report = (event: HandoffEventBody) => {
     self.event(event)
     if (event.type === 'serving' || event.type === 'taken-back') reporter.showLife()
-    if (event.type === 'stage' && succession.state === 'drain') reporter.drains(settings)
+    if (event.type === 'stage' && event.stage === 'drain' && succession.state !== 'stopping') {
+      reporter.drains(settings)
+    }
     if (event.type === 'serving') {
       manager.begin(birth.unclaimed)
-      void joinings.run(settings.joins)
+      void birth.unshared.then(() => joinings.run(settings.joins))
     }
     if (event.type === 'taken-back') {
       reporter.staysOn()
@@ -74,7 +76,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   /** Whether a path must not be removed: it leads to another generation, unless this process serves. */
   const holdsBack = (path: string) => {
     if (!holdings.paths.has(path)) return false
-    const begun = birth.state === 'serving' || birth.state === 'alone'
+    const begun = birth.begun || birth.state === 'alone'
     const { state, isBeforeCommit } = succession
     const accepts = begun && state !== 'commit' && isBeforeCommit
     const owns = (accepts && !holdings.listeners.hasReceivedAt(path)) || state === 'stopping'
@@ -92,7 +94,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   })
   // Before the commit the old process can serve on. After it there is no way back.
   const states = new States((error) => {
-    if (birth.state === 'serving') onWarning(error.reason)
+    if (birth.begun) onWarning(error.reason)
     else birth.fail(error)
   })
   const shared = { system, settings, holdings, report, states, line }
@@ -149,9 +151,10 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
       if (error !== undefined) holdings.listeners.keepPaths()
       self.handoffEnded(error === undefined ? 'completed' : 'aborted')
       if (error === undefined) manager.succeeded()
-      restart.handoffEnded(peer, error)
+      if (error !== undefined) restart.handoffEnded(peer, error)
       leadership.check()
     },
+    replaced: (peer, error) => restart.handoffEnded(peer, error),
     silent: (peer, ms) => {
       if (!restart.killHung(peer)) return
       onWarning(

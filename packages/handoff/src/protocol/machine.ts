@@ -4,9 +4,10 @@
 // as the old process of the next. The table does not know sockets, clocks or promises: a runner
 // feeds it events and carries out the effects, in their order.
 //
-// Four rules carry the whole design:
-//   - Before `commit` the old process has never stopped accepting, and until `drain` no other process
-//     has begun to accept: every failure leads to `serving`.
+// Five rules carry the whole design:
+//   - Before `commit` the old process has never stopped accepting, and until `ramp` or `drain` no other
+//     process has begun to accept: every failure leads to `serving`.
+//   - In `ramp`, and in no other state, two processes accept. The old one has never stopped.
 //   - The end of the channel is the death of the peer, since no other process holds that end. So a new
 //     process whose old one died goes on alone, and an old process whose new one died takes back.
 //     A process that has no use for a living peer ignores it instead of hanging up.
@@ -27,7 +28,14 @@ import type {
   Transition,
 } from './transitions.ts'
 
-export type { NewEvent, NewState, OldEvent, OldState, Role } from './transitions.ts'
+export {
+  type NewEvent,
+  type NewState,
+  type OldEvent,
+  type OldState,
+  type Role,
+  serves,
+} from './transitions.ts'
 
 export interface Roles {
   new: { state: NewState; event: NewEvent }

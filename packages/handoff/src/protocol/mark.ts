@@ -5,7 +5,13 @@
 // byte on a socket pair of its own. It is written immediately and never waited for. The other side
 // reads the mark, without waiting, before it acts on the end of the channel or on its own deadline.
 
-import type { NewEvent, NewState, OldEvent, OldState } from './transitions.ts'
+import {
+  type NewEvent,
+  type NewState,
+  type OldEvent,
+  type OldState,
+  serves,
+} from './transitions.ts'
 
 /** What can be left on the mark, and its byte. */
 export const markBytes = {
@@ -44,14 +50,14 @@ const wordEvents = {
 export type OldMarkEvent = 'served' | 'release' | 'died'
 
 /** In these states an old process can take back. */
-const mayTakeBackIn: ReadonlySet<OldState> = new Set(['drain', 'guard', 'linger'])
+const mayTakeBackIn: ReadonlySet<OldState> = new Set(['ramp', 'drain', 'guard', 'linger'])
 
 /**
  * Returns the events that an old process acts on if `event` comes and the mark says this. A word
  * comes before the event, so a released process never takes back. A process that may take back does
  * not leave because its time is over, or because its last connection has ended, if the new process
  * has died: it waits for the end of the channel. Its time is not over before the new process serves,
- * however long that takes.
+ * however long that takes, and neither is a ramp.
  */
 export function oldEventsAfterMark<E extends OldEvent>(
   state: OldState,
@@ -63,7 +69,8 @@ export function oldEventsAfterMark<E extends OldEvent>(
   const died = ended && mayTakeBack
   if (died && event === 'drained') events.push('died')
   const isTooEarly = mayTakeBack && (died || !serves)
-  if (event !== undefined && !(event === 'probation' && isTooEarly)) events.push(event)
+  const waits = event === 'probation' || event === 'ramped'
+  if (event !== undefined && !(waits && isTooEarly)) events.push(event)
   return events
 }
 
@@ -77,7 +84,7 @@ export function newEventsAfterMark<E extends NewEvent>(
   event: E,
   { words, ended }: MarkNews,
 ): (E | 'abort')[] {
-  const events: (E | 'abort')[] = state === 'serving' ? [] : eventsOf(wordEvents.new, words)
+  const events: (E | 'abort')[] = serves(state) ? [] : eventsOf(wordEvents.new, words)
   const died = ended && !events.includes('abort') && state === 'ready'
   if (!(event === 'timeout' && died)) events.push(event)
   return events

@@ -4,6 +4,7 @@ import {
   asObject,
   type Check,
   count,
+  flag,
   list,
   Mismatch,
   object,
@@ -41,6 +42,8 @@ export const messageTypes = {
   rested: 16,
   mark: 17,
   alive: 18,
+  pace: 19,
+  ramped: 20,
   declined: 21,
 } as const
 
@@ -49,7 +52,7 @@ export type MessageType = keyof typeof messageTypes
 export interface Messages {
   /**
    * new → old: may I take over? `accepts` names the messages of later releases that I know. They are
-   * sent to no other process.
+   * sent to no other process. `ramp` among them: I know ramps, and want one.
    */
   hello: { versions: number[]; pid: number; accepts?: string[] }
   /** old → new: no, and why. */
@@ -74,8 +77,8 @@ export interface Messages {
    * connections that I take, by key (absent: none).
    */
   ready: { claimed: string[]; takes: Record<string, string[]> }
-  /** old → new: I accept no more. */
-  committed: Record<never, never>
+  /** old → new: I accept no more; or, if `ramp` is true, not much longer. */
+  committed: { ramp?: boolean }
   /** old → new: no connection is left here. */
   drained: { drained: number; handedOver: number; forced: number }
   /** new → old: I have a successor, or stop: do not take back any more. */
@@ -121,6 +124,13 @@ export interface Messages {
    * acked.
    */
   declined: Record<never, never>
+  /**
+   * new → old, in a ramp: how late the timers of my event loop were since the last one, in the mean
+   * and at most, in microseconds.
+   */
+  pace: { meanUs: number; mostUs: number }
+  /** old → new, at the end of a ramp: I accept no more. */
+  ramped: Record<never, never>
 }
 
 export interface RestMessage {
@@ -171,7 +181,7 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
   listeners: object({ first: count }),
   ack: object({ received: count }),
   ready: object({ claimed: list(text), takes: withDefault(record(list(text)), {}) }),
-  committed: object({}),
+  committed: object({ ramp: optional(flag) }),
   drained: object({ drained: count, handedOver: withDefault(count, 0), forced: count }),
   release: object({}),
   abort: reason,
@@ -186,6 +196,8 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
   mark: object({}),
   alive: object({}),
   declined: object({}),
+  pace: object({ meanUs: count, mostUs: count }),
+  ramped: object({}),
 }
 
 /**

@@ -37,6 +37,7 @@ export const newTable = {
   ready: {
     state: go('ready', 'take-state'),
     committed: go('serving', 'import-state', 'take-rendezvous', 'open', 'announce-serving'),
+    shared: go('sharing', 'import-state', 'hold-rendezvous', 'open', 'announce-serving'),
     abort: go('aborted', 'hang-up', 'give-up'),
     failure: go('aborted', 'send-abort', 'hang-up', 'give-up'),
     timeout: go('aborted', 'send-abort', 'hang-up', 'give-up'),
@@ -49,6 +50,17 @@ export const newTable = {
     ready: go('serving', 'close-unclaimed', 'take-rendezvous', 'open', 'announce-serving'),
     failure: go('aborted', 'give-up'),
     timeout: go('aborted', 'give-up'),
+  },
+  // The old process accepts still. A successor of this one has to wait: three would accept, or two while
+  // a state is exported.
+  sharing: {
+    connections: go('sharing', 'take-connections'),
+    ramped: go('serving', 'end-pace', 'take-rendezvous'),
+    stopped: go('sharing', 'end-pace', 'send-release', 'send-declined'),
+    // Until its end only the old process knows whether it accepts.
+    abort: go('sharing', 'end-pace', 'send-release', 'send-declined', 'turn-deaf'),
+    failure: go('sharing', 'end-pace', 'send-release', 'send-declined', 'turn-deaf'),
+    eof: go('serving', 'end-pace', 'hang-up', 'take-rendezvous'),
   },
   serving: {
     connections: go('serving', 'take-connections'),

@@ -37,6 +37,7 @@ export const oldTable = {
     connect: go('send', 'refuse-busy'),
     ack: go('send', 'send-next'),
     ready: go('commit', 'shut', 'export-state'),
+    share: go('ramp', 'shut-rendezvous', 'send-committed', 'start-probation', 'start-ramp'),
     abort: go('serving', 'hang-up'),
     failure: go('serving', 'send-abort', 'hang-up'),
     timeout: go('serving', 'send-abort', 'hang-up'),
@@ -61,10 +62,36 @@ export const oldTable = {
       'start-drain',
     ),
   },
+  // Both processes accept. A death of the new one costs no client anything: this one has never stopped.
+  ramp: {
+    adopted: go('ramp', 'note-adopted'),
+    ended: go('ramp', 'note-ended'),
+    rested: go('ramp', 'note-rested'),
+    pace: go('ramp', 'note-pace'),
+    served: go('ramp', 'start-probation', 'note-served'),
+    died: go('ramp'),
+    // Probation begins anew when the new process serves alone.
+    probation: go('ramp'),
+    ramped: go('drain', 'shut', 'start-drain', 'start-probation', 'send-ramped'),
+    release: go(
+      'released',
+      'shut',
+      'start-drain',
+      'send-ramped',
+      'release-hand-over',
+      'end-listening',
+    ),
+    abort: go('serving', 'hang-up', 'take-back'),
+    eof: go('serving', 'hang-up', 'take-back'),
+    failure: go('released', 'turn-deaf', 'shut', 'start-drain', 'end-listening'),
+    stop: go('released', 'shut', 'start-drain', 'send-ramped', 'close-quiescent', 'end-listening'),
+  },
   drain: {
     adopted: go('drain', 'note-adopted'),
     ended: go('drain', 'note-ended'),
     rested: go('drain', 'note-rested'),
+    // Sent before the end of the ramp was known there.
+    pace: go('drain'),
     // Probation begins anew when the new process accepts, and does not end before that (mark.ts).
     served: go('drain', 'start-probation'),
     died: go('drain'),
@@ -80,6 +107,7 @@ export const oldTable = {
   guard: {
     ended: go('guard', 'note-ended'),
     rested: go('guard', 'note-rested'),
+    pace: go('guard'),
     served: go('guard', 'start-probation'),
     died: go('guard'),
     probation: go('exit', 'end-listening', 'leave'),
@@ -93,6 +121,7 @@ export const oldTable = {
     adopted: go('linger', 'note-adopted'),
     ended: go('linger', 'note-ended'),
     rested: go('linger', 'note-rested'),
+    pace: go('linger'),
     // This process does not leave now: it waits for the end of the channel, as on probation.
     died: go('drain'),
     drained: go('exit', 'send-drained', 'end-listening', 'leave'),
@@ -107,6 +136,7 @@ export const oldTable = {
     adopted: go('released', 'note-adopted'),
     ended: go('released', 'note-ended'),
     rested: go('released'),
+    pace: go('released'),
     served: go('released'),
     drained: go('exit', 'send-drained', 'leave'),
     probation: go('released'),
@@ -126,6 +156,7 @@ export const oldTable = {
   exit: {
     ended: go('exit'),
     rested: go('exit'),
+    pace: go('exit'),
     served: go('exit'),
     abort: go('exit', 'turn-deaf'),
     failure: go('exit', 'turn-deaf'),

@@ -2,13 +2,22 @@
 
 export type Role = 'new' | 'old'
 
-export type NewState = 'discover' | 'receive' | 'adopt' | 'ready' | 'alone' | 'serving' | 'aborted'
+export type NewState =
+  | 'discover'
+  | 'receive'
+  | 'adopt'
+  | 'ready' // the commit is awaited
+  | 'alone' // no old process
+  | 'sharing' // accepts, and the old process does so still
+  | 'serving'
+  | 'aborted'
 
 export type OldState =
   | 'serving' // no handoff is under way
   | 'offer' // a peer connected, its hello is awaited
   | 'send' // the listeners are on their way; the new process boots
   | 'commit' // accepts no more; what the application hands over is exported
+  | 'ramp' // committed; both processes accept until the new one is as quick
   | 'drain' // committed; on probation, connections still open
   | 'guard' // committed and drained; on probation
   | 'linger' // committed; probation is over, connections still open
@@ -28,8 +37,10 @@ export type NewEvent =
   | 'complete' // every descriptor of the manifest has arrived and was checked
   | 'ready' // the application reports that it can serve
   | 'committed' // message
+  | 'shared' // message `committed`, of an old process that accepts still
   | 'connections' // message: a batch of quiescent connections
   | 'drained' // message
+  | 'ramped' // message: the old process accepts no more
   | 'abort' // message, or word on the mark: the old process gave up
   | 'failure' // the application failed, or the old process broke the protocol
   | 'timeout'
@@ -43,6 +54,7 @@ export type OldEvent =
   | 'refuse' // the peer may not take over: its uid or its versions
   | 'ack' // message
   | 'ready' // message
+  | 'share' // message `ready`, where the handoff has a ramp
   | 'exported' // the new process has every value of the application
   | 'abort' // message: the new process gave up
   | 'failure' // the new process broke the protocol, or sending failed
@@ -51,6 +63,8 @@ export type OldEvent =
   | 'adopted' // message: a batch of connections has arrived
   | 'ended' // message: connections that went over are closed
   | 'rested' // message: connections that went over are quiescent again
+  | 'pace' // message: how late the event loop of the new process is
+  | 'ramped' // the new process is as quick, or the time of the ramp is over
   | 'served' // word on the mark: the new process accepts
   | 'died' // end of the mark: the new process is dead, and the end of the channel will come
   | 'drained' // no connection is left
@@ -58,6 +72,11 @@ export type OldEvent =
   | 'release' // message, or word on the mark: a later handoff began
   | 'declined' // message: the new process takes no more connections
   | 'stop' // the operator stops this process
+
+/** Whether a process serves in this state of its birth, alone or beside the old process. */
+export function serves(state: NewState): boolean {
+  return state === 'serving' || state === 'sharing'
+}
 
 /** What an event does in a state: the next state, and the effects in their order. */
 export interface Transition<State extends string, Effect extends string = string> {

@@ -14,13 +14,14 @@ type CarriedToNew =
   | 'connections'
   | 'drained'
 
-type CarriedToOld = 'hello' | 'ack' | 'ready' | 'adopted' | 'ended' | 'rested'
+type CarriedToOld = 'hello' | 'ack' | 'ready' | 'adopted' | 'ended' | 'rested' | 'pace'
 
 /** What comes with an event of each role. An event that is not named here carries nothing. */
 export interface Details {
   new: { readonly [E in CarriedToNew]: MessageOf<E> }
   old: { readonly [E in CarriedToOld]: MessageOf<E> } & {
     readonly connect: Peer<'old'>
+    readonly share: MessageOf<'ready'>
     readonly drained: DrainCounts
   }
 }

@@ -6,7 +6,7 @@ import type { Stage } from '../terms/stage.ts'
 /** Returns the stage in which something fails in this state of the new side. */
 export function newStageOf(state: NewState): Stage {
   if (state === 'alone' || state === 'aborted') return 'adopt'
-  return state === 'serving' ? 'ready' : state
+  return state === 'serving' || state === 'sharing' ? 'ready' : state
 }
 
 /** Returns the stage of the old side; `serving` outside of any handoff. */
@@ -15,6 +15,7 @@ export function oldStageOf(state: OldState): Stage | 'serving' {
     case 'serving':
     case 'offer':
     case 'send':
+    case 'ramp':
     case 'exit':
       return state
     case 'commit':

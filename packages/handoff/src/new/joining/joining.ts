@@ -114,6 +114,9 @@ export class Joining {
       'take-connections': (message, descriptors) =>
         this.intake.take(message, descriptors, this.#opened),
       'note-drained': () => this.intake.end(),
+      // This process does not ask for a ramp.
+      'hold-rendezvous': () => {},
+      'end-pace': () => {},
       'send-release': () => this.#takeover.release(),
       'send-declined': () => this.intake.decline(),
       'hang-up': () => {

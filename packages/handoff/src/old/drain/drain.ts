@@ -7,6 +7,7 @@ import type { Message, Messages } from '../../protocol/messages.ts'
 import type { Peer } from '../../talk/peer.ts'
 import type { DrainCounts, Fates } from '../../terms/fates.ts'
 import { HandOver } from './hand-over.ts'
+import type { SlowStart } from './slow-start.ts'
 
 export interface DrainHandlers {
   /** Whether an older process may still pass connections on to this one. */
@@ -27,6 +28,8 @@ export class Drain {
   #handOver: HandOver | undefined
   #deadline: Timer | undefined
   #mayWait = true
+  /** Whether this process has stopped accepting. */
+  #begun = false
   #ended = false
 
   constructor(holdings: Holdings, system: System, timeoutMs: number, handlers: DrainHandlers) {
@@ -41,6 +44,12 @@ export class Drain {
     return this.#handOver
   }
 
+  /** Passes connections to the new process while the gates are open. What does not move stays as it is. */
+  ramp(peer: Peer<'old'>, takes: Messages['ready']['takes'], slowStart: SlowStart): void {
+    this.#handOver = this.#handOverTo(peer, takes)
+    this.#handOver.start(slowStart)
+  }
+
   /**
    * Begins, once the gates are shut. Quiescent connections go to the new process if it takes any;
    * without a successor they are closed.
@@ -48,12 +57,15 @@ export class Drain {
    * @param takes - the kinds of connections that the new process takes, by listener key.
    */
   start(peer: Peer<'old'> | undefined, takes: Messages['ready']['takes'] | undefined): void {
-    const handOver = peer && takes && this.#handOverTo(peer, takes)
+    this.#begun = true
+    const ramped = this.#handOver
+    const handOver = ramped ?? (peer && takes && this.#handOverTo(peer, takes))
     this.#handOver = handOver
-    this.#giveNotice((gate) => !handOver?.covers(gate))
+    const moving = handOver?.stopped === false ? handOver : undefined
+    this.#giveNotice((gate) => !moving?.covers(gate))
     if (handOver !== undefined) this.#dismiss(handOver)
     this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
-    handOver?.start()
+    if (ramped === undefined) handOver?.start()
     this.check()
     if (handOver === undefined) this.#handlers.onRest()
   }
@@ -63,7 +75,8 @@ export class Drain {
    * more of them come from older processes.
    */
   check(): void {
-    if (this.#ended || this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
+    if (!this.#begun || this.#ended) return
+    if (this.#holdings.connections > 0 || (this.#handOver?.pending ?? 0) > 0) return
     const mayWait = this.#mayWait && this.#handOver?.stopped === false
     if (mayWait && this.#handlers.expectsConnections()) return
     this.#end()
@@ -81,7 +94,7 @@ export class Drain {
     const handOver = this.#handOver
     if (handOver === undefined || this.#ended) return
     handOver.stop()
-    this.#giveNotice((gate) => handOver.covers(gate))
+    if (this.#begun) this.#giveNotice((gate) => handOver.covers(gate))
   }
 
   /** As {@link stopHandOver}, since the channel has ended. */

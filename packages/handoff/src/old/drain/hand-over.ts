@@ -83,6 +83,16 @@ export class HandOver {
     return this.#caughtUp
   }
 
+  /** How many connections of the kinds that go over are still here. */
+  get left(): number {
+    let left = 0
+    for (const gate of this.#holdings.gates) {
+      const counts = gate.connections?.kinds ?? {}
+      for (const kind of this.kinds(gate)) left += counts[kind] ?? 0
+    }
+    return left
+  }
+
   /** Whether HTTP connections behind this gate go over, so that they need no notice. */
   covers(gate: Gate): boolean {
     return this.kinds(gate).includes('http')

@@ -9,6 +9,7 @@ import type { Settings } from '../../terms/options.ts'
 import { plural } from '../../terms/plural.ts'
 import { Drain } from './drain.ts'
 import type { HandOver } from './hand-over.ts'
+import type { SlowStart } from './slow-start.ts'
 import { TakeBack, type TakeBackContext } from './take-back.ts'
 
 export interface RetirementContext extends TakeBackContext {
@@ -39,17 +40,25 @@ export class Retirement {
     return this.#drain?.handOver
   }
 
+  /** Accepts no more peers, and keeps what the new process reported. Clients are still accepted. */
+  shutRendezvous(ready: Messages['ready']): void {
+    const { rendezvous, fates } = this.#context.holdings
+    fates.begin()
+    rendezvous?.shut()
+    this.#ready = ready
+  }
+
   /**
    * Stops accepting.
    *
-   * @param ready - what the new process reported, if there is one.
+   * @param ready - what the new process reported, if there is one and it is not known yet.
    */
   shut(ready: Messages['ready'] | undefined): void {
     const { rendezvous, gates, fates } = this.#context.holdings
     fates.start()
     rendezvous?.shut()
     for (const gate of gates) gate.shut()
-    this.#ready = ready
+    if (ready !== undefined) this.#ready = ready
   }
 
   /** Accepts again: the handoff aborts before the commit. */
@@ -62,12 +71,26 @@ export class Retirement {
     if (this.#ready !== undefined) this.#takeBack.drop(new Set(this.#ready.claimed))
   }
 
+  /** Begins to pass connections to the new process, beside which this one accepts still. */
+  ramp(peer: Peer<'old'> | undefined, slowStart: SlowStart): void {
+    const { holdings, settings, report } = this.#context
+    const detail = `both processes accept, ${plural(holdings.connections, 'connection')} here`
+    report({ type: 'stage', stage: 'ramp', detail, rampMs: settings.rampMs })
+    if (peer !== undefined) this.#prepareDrain().ramp(peer, this.#ready?.takes ?? {}, slowStart)
+  }
+
   /** Begins to drain. Without a peer there is no successor. */
   drain(peer: Peer<'old'> | undefined): void {
-    const { holdings, system, settings, report, progress, expectsConnections } = this.#context
+    const { holdings, report } = this.#context
     const detail = `${plural(holdings.connections, 'connection')} to finish`
     report({ type: 'stage', stage: 'drain', detail })
-    this.#drain = new Drain(holdings, system, settings.drainTimeoutMs, {
+    this.#prepareDrain().start(peer, this.#ready?.takes)
+  }
+
+  /** Returns the drain under way, or a new one. */
+  #prepareDrain(): Drain {
+    const { holdings, system, settings, report, progress, expectsConnections } = this.#context
+    this.#drain ??= new Drain(holdings, system, settings.drainTimeoutMs, {
       expectsConnections,
       onDrained: (fates) => {
         const counts = countsOf(fates)
@@ -77,7 +100,7 @@ export class Retirement {
       onRest: () => progress(),
       onWarning: (message) => report({ type: 'warning', message }),
     })
-    this.#drain.start(peer, this.#ready?.takes)
+    return this.#drain
   }
 
   /** Ends the drain if no connection is left. */

@@ -33,6 +33,7 @@ export class TakeBack {
       const { held } = gate
       if (claimed.has(held.entry.key) || held.entry.protocol === 'udp') continue
       this.#dropped.add(gate)
+      gate.shut()
       holdings.drop(held, { unlink: true })
     }
   }

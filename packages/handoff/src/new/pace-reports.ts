@@ -1,0 +1,48 @@
+// Stage ramp, new side: reports to the old process how late the event loop of this one is.
+
+import type { LoopMeter } from '../io/system/loop-meter.ts'
+import type { System, Timer } from '../io/system/system.ts'
+import type { MessageOf } from '../protocol/messages.ts'
+
+/** Time between two reports, in milliseconds. */
+const intervalMs = 50
+
+export class PaceReports {
+  readonly #system: Pick<System, 'timer' | 'measureLoop'>
+  readonly #send: (message: MessageOf<'pace'>) => void
+  #meter: LoopMeter | undefined
+  #timer: Timer | undefined
+
+  constructor(
+    system: Pick<System, 'timer' | 'measureLoop'>,
+    send: (message: MessageOf<'pace'>) => void,
+  ) {
+    this.#system = system
+    this.#send = send
+  }
+
+  begin(): void {
+    this.#meter = this.#system.measureLoop()
+    this.#wait()
+  }
+
+  end(): void {
+    this.#timer?.cancel()
+    this.#meter?.stop()
+    this.#meter = undefined
+  }
+
+  #wait(): void {
+    this.#timer = this.#system.timer(intervalMs, () => this.#report(), true)
+  }
+
+  #report(): void {
+    this.#wait()
+    const { meanMs = 0, mostMs = 0 } = this.#meter?.take() ?? {}
+    this.#send({ type: 'pace', meanUs: microseconds(meanMs), mostUs: microseconds(mostMs) })
+  }
+}
+
+function microseconds(ms: number): number {
+  return Math.round(ms * 1_000)
+}

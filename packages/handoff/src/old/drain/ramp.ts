@@ -1,0 +1,135 @@
+// Stage ramp, old side: decides how long both processes accept, and how many connections go over meanwhile.
+
+import type { Holdings } from '../../generation/holdings.ts'
+import type { States } from '../../generation/states.ts'
+import type { LoopMeter } from '../../io/system/loop-meter.ts'
+import type { System, Timer } from '../../io/system/system.ts'
+import type { OldState } from '../../protocol/machine.ts'
+import type { MessageOf, Messages } from '../../protocol/messages.ts'
+import type { Settings } from '../../terms/options.ts'
+import type { HandOver } from './hand-over.ts'
+import { PaceJudge } from './pace-judge.ts'
+import { SlowStart } from './slow-start.ts'
+
+/** A new process whose last report is older hangs, or is far from quick, in milliseconds. */
+const mostSilentMs = 500
+
+export interface RampContext {
+  readonly system: Pick<System, 'timer' | 'now' | 'measureLoop'>
+  readonly settings: Pick<Settings, 'rampMs'>
+  readonly holdings: Pick<Holdings, 'gates' | 'connections' | 'accepted'>
+  readonly states: Pick<States, 'exportsAt'>
+}
+
+export interface RampHandlers {
+  /** Passes connections to the new process. */
+  handOver(): Pick<HandOver, 'pending' | 'left' | 'stopped'> | undefined
+  /** The ramp ends. It goes on if the new process has not begun to serve, or has died. */
+  onEnd(): void
+}
+
+export class Ramp {
+  readonly #context: RampContext
+  readonly #handlers: RampHandlers
+  #meter: LoopMeter | undefined
+  /** How many connections this process had accepted when the handoff began. */
+  #acceptedBefore = 0
+  #judge: PaceJudge | undefined
+  #slowStart: SlowStart | undefined
+  #deadline: Timer | undefined
+  #reportedAt = Number.NEGATIVE_INFINITY
+  #isOver = false
+
+  constructor(context: RampContext, handlers: RampHandlers) {
+    this.#context = context
+    this.#handlers = handlers
+  }
+
+  /**
+   * Whether both processes may accept for a while. A datagram must reach one process alone, and so must a
+   * request after a state of the application was exported.
+   */
+  get isPossible(): boolean {
+    const { settings, holdings, states } = this.#context
+    if (settings.rampMs === 0 || states.exportsAt('commit').length > 0) return false
+    return [...holdings.gates].every(({ held }) => held.entry.protocol !== 'udp')
+  }
+
+  /** The old side has entered this state. */
+  follow(state: OldState): void {
+    if (state === 'send') this.#measure()
+    else if (state !== 'ramp') this.#stop()
+  }
+
+  /** A handoff that may have a ramp begins: measures this process while it serves alone. */
+  #measure(): void {
+    const { system, settings, holdings } = this.#context
+    if (settings.rampMs === 0) return
+    this.#meter = system.measureLoop()
+    this.#acceptedBefore = holdings.accepted
+  }
+
+  /** Both processes accept from now on. Returns what limits the connections that go over. */
+  begin(): SlowStart {
+    const { system, settings } = this.#context
+    this.#judge = new PaceJudge(this.#meter?.take())
+    this.#endMeter()
+    const slowStart = new SlowStart()
+    this.#slowStart = slowStart
+    this.#reportedAt = Number.NEGATIVE_INFINITY
+    this.#isOver = false
+    this.#deadline = system.timer(settings.rampMs, () => {
+      this.#isOver = true
+      // A process that hangs cannot serve alone: its next report, or its end, ends the ramp.
+      if (system.now() - this.#reportedAt <= mostSilentMs) this.#handlers.onEnd()
+    })
+    return slowStart
+  }
+
+  /** The new process accepts. */
+  noteServed(): void {
+    if (this.#isIdle) this.#handlers.onEnd()
+  }
+
+  /** The new process has reported how late its event loop is. */
+  notePace({ meanUs, mostUs }: Messages['pace']): void {
+    this.#reportedAt = this.#context.system.now()
+    const isGood = this.#judge?.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 })
+    const isQuick = this.#judge?.isQuick === true && !this.#isHeldBack
+    if (isGood) this.#slowStart?.widen()
+    if (this.#isOver || isQuick || this.#isIdle) this.#handlers.onEnd()
+  }
+
+  /** Whether nothing can show how quick the new process is: no client has come, and none is here. */
+  get #isIdle(): boolean {
+    const { accepted, connections } = this.#context.holdings
+    const pending = this.#handlers.handOver()?.pending ?? 0
+    return connections === 0 && accepted === this.#acceptedBefore && pending === 0
+  }
+
+  /** Whether the new process does not have all connections yet that it could have. */
+  get #isHeldBack(): boolean {
+    const handOver = this.#handlers.handOver()
+    if (handOver === undefined || handOver.stopped || this.#slowStart === undefined) return false
+    return handOver.left > this.#slowStart.room
+  }
+
+  /** Lets all connections go over that may. */
+  #stop(): void {
+    this.#endMeter()
+    this.#deadline?.cancel()
+    this.#slowStart?.end()
+    this.#slowStart = undefined
+    this.#judge = undefined
+  }
+
+  #endMeter(): void {
+    this.#meter?.stop()
+    this.#meter = undefined
+  }
+}
+
+/** Returns the message that the new process may accept. In a ramp this process accepts still. */
+export function committedMessage(state: OldState): MessageOf<'committed'> {
+  return { type: 'committed', ...(state === 'ramp' && { ramp: true }) }
+}
