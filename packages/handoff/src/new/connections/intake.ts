@@ -17,8 +17,8 @@ export interface PassingContext {
 export interface IntakeContext extends PassingContext {
   /** Returns the gate with the connections behind this listener, by the old process's key. */
   gateOf(key: string): Gate | undefined
-  /** Returns the gates whose connections are reported to the old process. Absent: none. */
-  gates?(): Iterable<Gate>
+  /** Returns the gates whose connections are reported to the old process. */
+  gates(): Iterable<Gate>
   /** Resolves when the kernel has the message, or the old process is dead. */
   send(message: Message): Promise<void>
   fail(error: unknown): void
@@ -41,10 +41,13 @@ export class Intake {
     })
   }
 
-  /** Reads from the manifest what the old process knows of connections. */
-  begin({ accepts = [] }: Messages['manifest']): void {
-    const { gates } = this.#context
-    this.#arrivals.reportsRests = gates !== undefined && accepts.includes('rested')
+  /**
+   * Reads from the manifest what the old process knows of connections.
+   *
+   * @param reportsRests - whether this process reports where they come to rest.
+   */
+  begin({ accepts = [] }: Messages['manifest'], reportsRests = true): void {
+    this.#arrivals.reportsRests = reportsRests && accepts.includes('rested')
     this.#relays = accepts.includes('declined')
   }
 
@@ -91,7 +94,7 @@ export class Intake {
   /** Ends the reports: the old process does not take back any more. */
   endRests(): void {
     this.#arrivals.reportsRests = false
-    for (const { connections } of this.#context.gates?.() ?? []) connections?.stopRestReports()
+    for (const { connections } of this.#context.gates()) connections?.stopRestReports()
   }
 
   /** The old process has no connection left, or its channel has ended. */

@@ -46,6 +46,7 @@ export class Joining {
     this.intake = new Intake({
       ...context,
       gateOf: (key) => this.#listeners.gateOf(key),
+      gates: () => [],
       send: (message) => this.#takeover.send(message),
       fail: (error) => this.#takeover.fail(error),
     })
@@ -54,7 +55,7 @@ export class Joining {
       accepts: ['alive', 'relay'],
       effects: this.#effects(),
       receive: (entry, fd) => this.#listeners.receive(entry, fd),
-      onManifest: (manifest) => this.intake.begin(manifest),
+      onManifest: (manifest) => this.intake.begin(manifest, false),
       onState: (state) => this.#enter(state),
     })
   }
