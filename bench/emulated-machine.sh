@@ -3,7 +3,7 @@
 # read-only but for an empty /tmp: where more descriptors may be open than here. Several times slower,
 # so that it shows that something holds, never how long it takes.
 #
-#   bench/emulated-machine.sh 'CONNECTIONS=50000 THINK_MS=20 node --import tsx bench/idle-connections.ts'
+#   bench/emulated-machine.sh 'npm run bench -- connections --connections 50000 --think 20 --busy'
 #
 # As root on Debian (amd64), with qemu-system-x86, busybox-static and cpio. Its kernel is Debian's, from
 # apt, and is not installed.

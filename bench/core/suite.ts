@@ -62,6 +62,24 @@ export interface Suite<Names extends string = string> {
   check?(samples: readonly Sample[]): string[]
 }
 
+/**
+ * Returns the samples of one run of one subject; none, and a line that says why, if it fails. The others are
+ * measured all the same, and the exit code is 1.
+ */
+export async function attempt(
+  subject: string,
+  progress: Progress,
+  run: () => Promise<Sample>,
+): Promise<Sample[]> {
+  try {
+    return [await run()]
+  } catch (error) {
+    progress.line(`✗ ${subject}: ${error instanceof Error ? error.message : error}`)
+    process.exitCode = 1
+    return []
+  }
+}
+
 /** Gives a suite its type, with the names of its options. */
 export function defineSuite<Names extends string>(suite: Suite<Names>): Suite {
   return suite as unknown as Suite

@@ -77,6 +77,11 @@ export class MeasuredLoad {
     return pause(ms)
   }
 
+  /** Ends the clients, whatever they are doing. */
+  async dispose(): Promise<void> {
+    await Promise.all([this.#arriving.dispose(), this.#kept.dispose()])
+  }
+
   /** Lets all that is under way end. */
   async stop(): Promise<Reports> {
     const [arriving, kept] = await Promise.all([this.#arriving.stop(), this.#kept.stop()])

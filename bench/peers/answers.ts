@@ -2,8 +2,12 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { send } from '../../test/support/load/send.ts'
 import { until } from '../../test/support/until.ts'
+
+const DEADLINE_MS = 60_000
+const AGAIN_MS = 100
 
 /** Resolves with the process that answers at a port (its `x-pid` header), once one does. */
 export function answers(port: number, deadlineMs = 20_000): Promise<string> {
@@ -17,8 +21,19 @@ export async function untilReplaced(port: number, trigger: () => unknown): Promi
   await until(
     `an answer of the next generation at port ${port}`,
     async () => (await answers(port)) !== before,
-    60_000,
+    DEADLINE_MS,
   )
+}
+
+/** As {@link untilReplaced}, with a peer that refuses a reload for some time after the last one. */
+export async function untilTakenAndReplaced(port: number, trigger: () => unknown): Promise<void> {
+  const before = await answers(port)
+  const endsAt = performance.now() + DEADLINE_MS
+  while ((await answers(port)) === before) {
+    if (performance.now() > endsAt) throw new Error(`cannot reload the server at port ${port}`)
+    await trigger()
+    await pause(AGAIN_MS)
+  }
 }
 
 /** Sends a signal to a child and resolves when it has exited. */

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../test/support/free-port.ts'
-import { answers, end, untilReplaced } from './answers.ts'
+import { answers, end, untilTakenAndReplaced } from './answers.ts'
 import type { Peer } from './peer.ts'
 import { which } from './which.ts'
 
@@ -39,7 +39,8 @@ export const tableflip: Peer = {
     return {
       port,
       trigger,
-      reload: () => untilReplaced(port, trigger),
+      // tableflip refuses to upgrade as long as the process before the last one drains.
+      reload: () => untilTakenAndReplaced(port, trigger),
       async stop() {
         process.kill(Number(await answers(port)), 'SIGKILL')
         await end(child, 'SIGKILL')

@@ -3,6 +3,8 @@
 import type { Suite } from '../core/suite.ts'
 import { arrivals } from './arrivals.ts'
 import { backToBack } from './back-to-back.ts'
+import { bootCost } from './boot-cost.ts'
+import { connections } from './connections.ts'
 import { crash } from './crash.ts'
 import { disturbance } from './disturbance.ts'
 import { memory } from './memory.ts'
@@ -18,6 +20,8 @@ export const suites: readonly Suite[] = [
   backToBack,
   crash,
   nothingIsLost,
+  connections,
+  bootCost,
   steady,
   workers,
   workersReload,

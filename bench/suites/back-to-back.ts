@@ -1,9 +1,10 @@
 // Reloads back to back under load: new connections without an answer, and connections that were closed.
 
 import { largest, percentile } from '../core/statistics.ts'
-import { column, defineSuite } from '../core/suite.ts'
+import { attempt, type Context, column, defineSuite, type Sample } from '../core/suite.ts'
 import { losses } from '../load/losses.ts'
 import { answeredOf, MeasuredLoad, usualClients } from '../load/measured-load.ts'
+import type { Peer } from '../peers/peer.ts'
 
 const WARM_UP_MS = 2_000
 
@@ -33,23 +34,9 @@ export const backToBack = defineSuite<'reloads' | 'runs'>({
     for (let run = 1; run <= options.runs; run++)
       for (const peer of peers) {
         progress.step(`${peer.name}, run ${run} of ${options.runs}`)
-        const server = await peer.start(resources)
-        try {
-          const load = await MeasuredLoad.start(server.port, usualClients, run)
-          await load.run(WARM_UP_MS)
-          const from = performance.now()
-          for (let reload = 1; reload <= options.reloads; reload++) {
-            progress.detail(`${peer.name}: reload ${reload} of ${options.reloads}`)
-            await server.reload()
-          }
-          const reload = (performance.now() - from) / options.reloads
-          const reports = await load.stop()
-          const times = answeredOf(reports.arriving.recorded, 'arriving').map(({ ms }) => ms)
-          const figures = { newP99: percentile(times, 99), worst: largest(times), reload }
-          yield { subject: peer.name, run, figures: { ...losses(reports), ...figures } }
-        } finally {
-          await server.stop()
-        }
+        yield* await attempt(peer.name, progress, () =>
+          measure(peer, run, options.reloads, { progress, resources }),
+        )
       }
   },
   check: (samples) =>
@@ -59,6 +46,33 @@ export const backToBack = defineSuite<'reloads' | 'runs'>({
         ({ figures }) => `handoff: ${loss(figures)} requests, messages or connections were lost`,
       ),
 })
+
+async function measure(
+  peer: Peer,
+  run: number,
+  reloads: number,
+  { progress, resources }: Pick<Context, 'progress' | 'resources'>,
+): Promise<Sample> {
+  const server = await peer.start(resources)
+  let load: MeasuredLoad | undefined
+  try {
+    load = await MeasuredLoad.start(server.port, usualClients, run)
+    await load.run(WARM_UP_MS)
+    const from = performance.now()
+    for (let reload = 1; reload <= reloads; reload++) {
+      progress.detail(`${peer.name}: reload ${reload} of ${reloads}`)
+      await server.reload()
+    }
+    const reload = (performance.now() - from) / reloads
+    const reports = await load.stop()
+    const times = answeredOf(reports.arriving.recorded, 'arriving').map(({ ms }) => ms)
+    const figures = { newP99: percentile(times, 99), worst: largest(times), reload }
+    return { subject: peer.name, run, figures: { ...losses(reports), ...figures } }
+  } finally {
+    await load?.dispose()
+    await server.stop()
+  }
+}
 
 function loss({
   lost = 0,

@@ -5,7 +5,7 @@ import { Load } from '../../test/support/load/load.ts'
 import { alive, gone } from '../../test/support/process-facts.ts'
 import { until } from '../../test/support/until.ts'
 import { largest } from '../core/statistics.ts'
-import { column, defineSuite, type Sample } from '../core/suite.ts'
+import { attempt, column, defineSuite, type Sample } from '../core/suite.ts'
 import { answers } from '../peers/answers.ts'
 import { appCommand } from '../peers/app/app.ts'
 import { startHandoff } from '../peers/handoff.ts'
@@ -55,14 +55,16 @@ export const crash = defineSuite<Names>({
     for (let run = 1; run <= options.crashes; run++)
       for (const { name, start } of subjects) {
         progress.step(`${name}, ${run} of ${options.crashes}`)
-        const server = await start(resources)
         // Peers run one process.
         const processes = own.some((one) => one.name === name) ? options.workers : 1
-        try {
-          yield await measure(name, run, server.port, options.clients, processes)
-        } finally {
-          await server.stop()
-        }
+        yield* await attempt(name, progress, async () => {
+          const server = await start(resources)
+          try {
+            return await measure(name, run, server.port, options.clients, processes)
+          } finally {
+            await server.stop()
+          }
+        })
       }
   },
   check: (samples) =>

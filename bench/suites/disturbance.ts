@@ -9,7 +9,14 @@ import {
   percentile,
   type Window,
 } from '../core/statistics.ts'
-import { type Context, column, defineSuite, type Sample, type Suite } from '../core/suite.ts'
+import {
+  attempt,
+  type Context,
+  column,
+  defineSuite,
+  type Sample,
+  type Suite,
+} from '../core/suite.ts'
 import { losses } from '../load/losses.ts'
 import {
   answeredOf,
@@ -80,7 +87,9 @@ export function disturbanceOf({ clients, ...words }: Kind): Suite {
         // Peers take turns, so that what else the machine does falls on all of them.
         for (const peer of peers) {
           progress.step(`${peer.name}, run ${run} of ${options.runs}`)
-          yield await measure(peer, run, options.reloads, clients, { progress, resources })
+          yield* await attempt(peer.name, progress, () =>
+            measure(peer, run, options.reloads, clients, { progress, resources }),
+          )
         }
       }
     },
@@ -95,8 +104,9 @@ async function measure(
   { progress, resources }: Pick<Context, 'progress' | 'resources'>,
 ): Promise<Sample> {
   const server = await peer.start(resources)
+  let load: MeasuredLoad | undefined
   try {
-    const load = await MeasuredLoad.start(server.port, clients, run)
+    load = await MeasuredLoad.start(server.port, clients, run)
     await load.run(WARM_UP_MS)
     const triggers: number[] = []
     for (let reload = 1; reload <= reloads; reload++) {
@@ -108,6 +118,7 @@ async function measure(
     }
     return { subject: peer.name, run, ...figuresOf(await load.stop(), triggers) }
   } finally {
+    await load?.dispose()
     await server.stop()
   }
 }

@@ -1,4 +1,4 @@
-// The server of bench/idle-connections.ts: prints its events, a line each.
+// The server of bench/peers/generation.ts: prints its events, a line each.
 
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,0 +1,81 @@
+// One generation of a server without `handoff run`, and the events that it prints.
+
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { HandoffEvent } from 'socket-handoff'
+import type { Resources } from '../core/resources.ts'
+
+const program = fileURLToPath(new URL('../programs/idle-server.ts', import.meta.url))
+/** Flags of Node.js for the server, such as `--cpu-prof`. */
+const flags = process.env.FLAGS?.split(' ') ?? []
+
+export class Generation {
+  readonly exited: Promise<unknown>
+  readonly #child: ChildProcess
+  readonly #events: HandoffEvent[] = []
+  #port: number | undefined
+  #isGone = false
+  #waiting: (() => void)[] = []
+
+  /** Starts it; generations with one directory hand over to each other. */
+  constructor(resources: Resources, directory: string) {
+    const args = [...flags, '--import', 'tsx', program, join(directory, 'r.sock')]
+    this.#child = resources.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.exited = once(this.#child, 'close')
+    this.#child.once('close', () => {
+      this.#isGone = true
+      this.#wake()
+    })
+    if (this.#child.stdout === null) throw new Error('cannot read its output: it has none.')
+    createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      const message = JSON.parse(line)
+      if (message.port === undefined) this.#events.push(message)
+      else this.#port = message.port
+      this.#wake()
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  port(): Promise<number> {
+    return this.#until(() => this.#port)
+  }
+
+  /** Resolves with its first event of a type. */
+  event(type: HandoffEvent['type']): Promise<HandoffEvent> {
+    return this.#until(() => this.#events.find((event) => event.type === type))
+  }
+
+  /** Resolves with the stage that begins at the commit: the ramp, or the drain if there is none. */
+  commit(): Promise<HandoffEvent> {
+    const stages = ['ramp', 'drain']
+    return this.#until(() =>
+      this.#events.find(
+        (event) => event.type === 'stage' && 'stage' in event && stages.includes(event.stage),
+      ),
+    )
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM')
+    await this.exited
+  }
+
+  async #until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find()
+      if (found !== undefined) return found
+      if (this.#isGone) throw new Error(`server ${this.pid} ended before it reported that`)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
