@@ -104,7 +104,9 @@ export class HttpMover implements ServerMover {
   take(limit: number, pace?: Pace): Departing[] {
     const parked = this.parking.take(limit, pace)
     if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
-    if (this.#queue.size === 0) this.#fillQueue()
+    const queued = this.#takeQueued(limit, pace)
+    if (queued.length > 0 || this.#queue.size > 0) return queued
+    this.#fillQueue()
     return this.#takeQueued(limit, pace)
   }
 
@@ -205,7 +207,10 @@ export class HttpMover implements ServerMover {
     const mayGo = (socket: Socket) => !this.#limit.isReached(socket) && canRelease(socket)
     const resting = this.#queue.take(limit, mayGo, pace)
     // Those that are left may wait for the pace for a while.
-    if (resting.length === 0) this.#dropper.resume()
+    if (resting.length === 0) {
+      this.#dropper.resume()
+      return []
+    }
     const dups = dupForSending(resting.map(({ socket }) => socket))
     if (dups.length < resting.length) {
       // Drops free descriptors, and then this is called again.

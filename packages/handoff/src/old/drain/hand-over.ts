@@ -46,6 +46,7 @@ export class HandOver {
   #window = mostInFlight
   #acked = 0
   #scheduled = false
+  #started = false
   #stopped = false
   #caughtUp = false
 
@@ -110,6 +111,7 @@ export class HandOver {
    * while go over immediately.
    */
   start(pace?: SlowStart): void {
+    this.#started = true
     this.#pace = pace
     pace?.onChange(this.recheck)
     subscribe(responseFinished, this.recheck)
@@ -196,7 +198,7 @@ export class HandOver {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return
+    if (this.#scheduled || this.#stopped || !this.#started) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false

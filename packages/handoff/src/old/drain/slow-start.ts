@@ -15,7 +15,7 @@ const firstAllowance = 2
  * and so on. Connections that have been silent for longer need no allowance.
  */
 export class SlowStart implements Pace {
-  readonly busyMs = busyMs
+  readonly busyMs: number = busyMs
   #allowance = firstAllowance
   #gone = 0
   #isWaiting = false
