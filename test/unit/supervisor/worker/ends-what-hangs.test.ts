@@ -49,7 +49,7 @@ interface Case {
 
 function hungIn({ registry = probation, silent, now = 14_000, starting, ...more }: Case) {
   const { watchdogMs, probationMs } = more
-  const probations = new Map(probationMs === undefined ? [] : [[10, probationMs]])
+  const probations = new Map(probationMs === undefined ? [] : [[10, 10_000 + probationMs]])
   const signs = { silentMs: (pid: number) => silent[pid] }
   const moment = { registry, starting, now, probations }
   return findHung(signs, { watchdogMs, silenceMs: 5_000, probationMs: 5_000 }, moment).map(

@@ -39,7 +39,7 @@ export interface Moment {
   readonly starting: number | undefined
   /** By `now` of clock.ts. */
   readonly now: number
-  /** By pid, what old processes have reported of their probation. */
+  /** By pid, until when old processes can take back as they report, by the same clock. */
   readonly probations: ReadonlyMap<number, number>
 }
 
@@ -68,12 +68,12 @@ export function findHung(
   if (record !== undefined) {
     const { pid, stage, servingSince } = record
     const [old] = draining(registry)
-    const lastsMs = old === undefined ? 0 : (probations.get(old.pid) ?? probationMs)
+    const takesBackUntil = probations.get(old?.pid ?? 0) ?? servingSince + probationMs
     const silentSince = now - (clock.silentMs(pid) ?? 0)
     if (stage === 'ramp' || stage === 'drain') {
       // It has committed to the process that is starting, which has not reported that yet.
       if (starting !== undefined) judge(starting, 'commit', watchdogMs ?? silenceMs)
-    } else if (old?.stage === 'ramp' || (old && silentSince <= servingSince + lastsMs)) {
+    } else if (old?.stage === 'ramp' || (old && silentSince <= takesBackUntil)) {
       judge(pid, 'probation', watchdogMs ?? silenceMs)
     } else {
       judge(pid, 'watchdog', watchdogMs ?? 0)

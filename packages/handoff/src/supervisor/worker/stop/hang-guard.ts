@@ -34,6 +34,7 @@ export class HangGuard {
   readonly #limits: SilenceLimits
   readonly #silence = new SilenceClock()
   readonly #drains: DrainDeadlines
+  /** By pid, until when old processes can take back, by `now` of clock.ts. */
   readonly #probations = new Map<number, number>()
   /** By pid, why processes are killed, such as `sent no report for 5 s`. */
   readonly #killed = new Map<number, string>()
@@ -77,7 +78,7 @@ export class HangGuard {
     this.#silence.onReport(pid, report)
     this.#drains.update(this.#options.registry())
     if (extendMs !== undefined) this.#drains.extend(pid, extendMs)
-    if (probationMs !== undefined) this.#probations.set(pid, probationMs)
+    if (probationMs !== undefined) this.#probations.set(pid, now() + probationMs)
   }
 
   /** A process has ended. The registry has it no more. */
