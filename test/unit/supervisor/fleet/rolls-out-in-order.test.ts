@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Plan } from '../../../../packages/handoff/src/supervisor/fleet/plan.ts'
 import { Rollout } from '../../../../packages/handoff/src/supervisor/fleet/rollout.ts'
 import type { StartResult } from '../../../../packages/handoff/src/supervisor/registry/start-result.ts'
@@ -279,4 +279,19 @@ test('when a new process dies in its ramp, the next worker is not tried', async 
   expect(await rollout.done).toBe(false)
   expect(log).toEqual(['start 1'])
   expect(rollout.renewed).toEqual([])
+})
+
+test('surplus workers have their time after the ramp of the worker that takes over from them', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { rollout, worker } = rollOut({ leaving: [2] })
+  await worker(1).ramp()
+  // 15 s, and a ramp of 1 s.
+  vi.advanceTimersByTime(15_999)
+  await settled()
+  expect(worker(2).place).toBe('leaving')
+  vi.advanceTimersByTime(1)
+  await settled()
+  expect(worker(2).place).toBe('held')
+  expect(rollout.takeovers[0]?.failures.size).toBe(1)
 })

@@ -7,7 +7,10 @@ import { sideOf } from '../registry/side.ts'
 import type { Failure } from '../registry/start-result.ts'
 import type { Worker } from '../worker/worker.ts'
 
-/** A process gives itself ten seconds for each worker (new/joining/joining.ts). This is for a process that hangs. */
+/**
+ * A process gives itself ten seconds for each worker (new/joining/joining.ts), after the ramp of its own old
+ * process. This is for a process that hangs.
+ */
 const timeoutMs = 15_000
 
 /** Follows the process that `joiner` is about to start. Make it before the start. */
@@ -19,6 +22,8 @@ export class Takeovers {
   readonly #pending: Worker[]
   readonly #settled = deferred<void>()
   #pid: number | undefined
+  /** How long the ramp of the old process of `joiner` lasts at most. */
+  #rampMs = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(joiner: Worker, leaving: readonly Worker[]) {
@@ -53,6 +58,7 @@ export class Takeovers {
   readonly #onEvent = (pid: number, event: HandoffEvent): void => {
     const { starting, serving } = this.joiner
     if (pid === starting && pid === serving?.pid) this.#begin(pid)
+    if (event.type === 'stage' && event.stage === 'ramp') this.#extend(event.rampMs ?? 0)
     if (pid !== this.#pid) return
     if (event.type === 'joined') this.#onJoined(event.from, event)
     if (event.type === 'aborted' && sideOf(event.stage) === 'new') {
@@ -71,8 +77,18 @@ export class Takeovers {
     if (this.#pid !== undefined) return
     this.#pid = pid
     for (const worker of this.#pending) worker.beginLeaving()
-    const ms = timeoutMs * this.#pending.length
-    this.#timer = setTimeout(() => this.fail(timedOut(pid, ms)), ms)
+    this.#setTimer()
+  }
+
+  #extend(rampMs: number): void {
+    this.#rampMs = rampMs
+    if (this.#timer !== undefined) this.#setTimer()
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer)
+    const ms = this.#rampMs + timeoutMs * this.leaving.length
+    this.#timer = setTimeout(() => this.fail(timedOut(this.#pid ?? 0, ms)), ms)
   }
 
   #onJoined(from: ProcessName, to: ProcessName): void {
