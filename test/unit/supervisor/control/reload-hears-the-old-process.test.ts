@@ -250,7 +250,7 @@ describe('a reload with a ramp', () => {
     const { fake, hear, listeners } = supervise()
     const { lines, done } = reload(fake, false)
     hear(ramps)
-    await vi.advanceTimersByTimeAsync(6_999)
+    await vi.advanceTimersByTimeAsync(11_999)
     expect(lines.map(({ type }) => type)).toEqual(['stage'])
     await vi.advanceTimersByTimeAsync(1)
     await done
@@ -264,7 +264,7 @@ describe('a reload with a ramp', () => {
     const { fake, hear, end } = supervise()
     const { lines, done } = reload(fake, false)
     hear(ramps)
-    await vi.advanceTimersByTimeAsync(5_000)
+    await vi.advanceTimersByTimeAsync(10_000)
     end(20)
     await vi.advanceTimersByTimeAsync(3_000)
     expect(lines.map(({ type }) => type)).toEqual(['stage'])

@@ -2,8 +2,11 @@
 
 import type { HandoffEvent } from '../../terms/events.ts'
 
-/** A process ends its ramp by itself. This margin is for a process that hangs. */
-const marginMs = 5_000
+/**
+ * A process ends its ramp by itself. This margin is for an old process that hangs, and for the death of a new one
+ * that does: it is killed after 5 s of silence, and the old one takes back.
+ */
+const marginMs = 10_000
 /** How long a process may take to report a stage after the new process has reported that it serves. */
 const reportMs = 1_000
 
