@@ -59,6 +59,12 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
       duration,
     )
     .option(
+      '--ramp <time>',
+      'time in which the old and the new process accept side by side, at most; 0: none ' +
+        "(default: the server's own, 3s; with --watch 0)",
+      duration,
+    )
+    .option(
       '--watchdog <time>',
       'a server that sends no report for this time is killed and starts again; 0: never ' +
         '(default: 5s, and only in the probation after a reload)',

@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly readyTimeout?: number
   readonly drainTimeout?: number
   readonly probation?: number
+  readonly ramp?: number
   readonly watchdog?: number
   readonly maxGenerations?: number
   /** Flags of node for the program. */
@@ -43,6 +44,8 @@ export async function run(first: string, rest: string[], options: RunOptions): P
     readyTimeout,
     drainTimeout,
     probation,
+    // An edit must show at the next request.
+    ramp = options.watch ? 0 : undefined,
     watchdog,
   } = options
   return supervise({
@@ -58,6 +61,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
       ...(probation !== undefined && { probationMs: probation }),
+      ...(ramp !== undefined && { rampMs: ramp }),
       ...(watchdog !== undefined && { watchdogMs: watchdog }),
       ...(options.watch && { silenceMs: watchSilenceMs }),
     },

@@ -10,6 +10,8 @@ export interface Timeouts {
   readonly readyTimeoutMs?: number
   readonly drainTimeoutMs?: number
   readonly probationMs?: number
+  /** How long the old and the new process accept side by side at most; 0: not at all. */
+  readonly rampMs?: number
   /** How long a process that serves may report nothing; 0: no limit. For the supervisor. */
   readonly watchdogMs?: number
   /** How long a new process may report nothing in its probation, without a watchdog. For the supervisor. */
@@ -52,7 +54,7 @@ export function generationEnvironment(
   env: NodeJS.ProcessEnv,
   worker: number,
   directory: RunDirectory,
-  { readyTimeoutMs, drainTimeoutMs, probationMs }: Timeouts,
+  { readyTimeoutMs, drainTimeoutMs, probationMs, rampMs }: Timeouts,
 ): NodeJS.ProcessEnv {
   const clean = Object.fromEntries(
     Object.entries(env).filter(([name]) => !stale.includes(name) && !isForOther(name)),
@@ -69,6 +71,7 @@ export function generationEnvironment(
     ...(readyTimeoutMs !== undefined && { HANDOFF_READY_TIMEOUT_MS: String(readyTimeoutMs) }),
     ...(drainTimeoutMs !== undefined && { HANDOFF_DRAIN_TIMEOUT_MS: String(drainTimeoutMs) }),
     ...(probationMs !== undefined && { HANDOFF_PROBATION_MS: String(probationMs) }),
+    ...(rampMs !== undefined && { HANDOFF_RAMP_MS: String(rampMs) }),
   }
 }
 
