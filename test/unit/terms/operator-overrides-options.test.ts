@@ -11,6 +11,7 @@ const times = [
   { option: 'readyTimeoutMs', variable: 'HANDOFF_READY_TIMEOUT_MS', fallback: 60_000 },
   { option: 'drainTimeoutMs', variable: 'HANDOFF_DRAIN_TIMEOUT_MS', fallback: 30_000 },
   { option: 'probationMs', variable: 'HANDOFF_PROBATION_MS', fallback: 5_000 },
+  { option: 'rampMs', variable: 'HANDOFF_RAMP_MS', fallback: 3_000 },
 ] as const
 
 function refused(options: object, env: NodeJS.ProcessEnv = {}, message = /./): void {
@@ -40,6 +41,12 @@ describe.each(times)('$option', ({ option, variable, fallback }) => {
       refused({}, { [variable]: wrong })
     }
   })
+})
+
+test('a program without a ramp has none, whatever the operator says, and the operator can switch it off', () => {
+  expect(readSettings({ rampMs: 0 }, { HANDOFF_RAMP_MS: '2000' }).rampMs).toBe(0)
+  expect(readSettings({ rampMs: 500 }, { HANDOFF_RAMP_MS: '0' }).rampMs).toBe(0)
+  expect(readSettings({}, { HANDOFF_RAMP_MS: '0' }).rampMs).toBe(0)
 })
 
 test('the rendezvous is an absolute path, and the supervisor knows better', () => {

@@ -169,7 +169,8 @@ export function readSettings(
     readyTimeoutMs: timeoutOf('readyTimeoutMs', 'HANDOFF_READY_TIMEOUT_MS', 60_000),
     drainTimeoutMs: timeoutOf('drainTimeoutMs', 'HANDOFF_DRAIN_TIMEOUT_MS', 30_000),
     probationMs: timeoutOf('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
-    rampMs: timeoutOf('rampMs', 'HANDOFF_RAMP_MS', 3_000),
+    // A program that must not serve beside its successor knows that better than the operator.
+    rampMs: options.rampMs === 0 ? 0 : timeoutOf('rampMs', 'HANDOFF_RAMP_MS', 3_000),
     allowUids: read('allowUids', options.allowUids ?? [], uids),
     signals: read('signals', options.signals ?? true, flag),
     onEvent: read('onEvent', options.onEvent, isListener),
