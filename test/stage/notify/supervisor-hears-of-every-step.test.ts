@@ -172,6 +172,30 @@ describe('time that only the code asks for', () => {
   })
 })
 
+test('a process in its ramp asks for the time of the ramp as well, and then for that of the drain', async () => {
+  const place = openPlace()
+  const { env, extensions } = supervisor(place)
+  const times = { rampMs: 3_000, probationMs: 5_000, drainTimeoutMs: 60_000 }
+  const old = await place.start(times, { ...env })
+  const server = await old.listen(anywhere)
+  await old.handoff.ready()
+  const request = await old.inFlight(whereIs(server))
+  const peer = place.newPeer()
+  peer.accepts.push('ramp')
+  await peer.takeOver()
+  await old.reaches('ramp')
+  await until('the ramp', () => extensions().length === 2)
+  expect(extensions().at(-1)).toBe('68000000')
+  peer.say({ type: 'pace', meanUs: 0, mostUs: 0 })
+  old.system.advance(3_000)
+  peer.say({ type: 'pace', meanUs: 0, mostUs: 0 })
+  await old.reaches('drain')
+  await until('the drain', () => extensions().at(-1) === '65000000')
+  request.finish()
+  void old.handoff.stop()
+  await old.exit()
+})
+
 describe('that the event loop turns', () => {
   const told = (heard: NotifyFields[]) =>
     heard.flatMap(({ X_HANDOFF_ALIVE }) => X_HANDOFF_ALIVE ?? [])

@@ -166,7 +166,7 @@ describe('in the ramp, this process has never stopped:', () => {
     const asked = Array.from({ length: 5 }, () => ask(whereIs(server)))
     peer.die()
     asked.push(...Array.from({ length: 5 }, () => ask(whereIs(server))))
-    await old.told('taken-back')
+    expect(await old.told('taken-back')).toMatchObject({ stage: 'ramp' })
     expect(new Set(await Promise.all(asked))).toEqual(new Set([String(old.system.pid)]))
     expect(listeningInode(server)).toBe(inode)
     expect(old.handoff.metrics()).toMatchObject({ stage: 'serving', handoffs: { takenBack: 1 } })
@@ -249,23 +249,24 @@ describe('the ramp ends early', () => {
 })
 
 describe('there is no ramp', () => {
-  async function commit(old: Generation, peer: NewPeer): Promise<void> {
+  async function commit(old: Generation, peer: NewPeer): Promise<string | undefined> {
     const { listeners } = await peer.receive()
     const keys = listeners.map(({ key }) => key).filter((key) => key !== 'rendezvous')
     peer.say({ type: 'ready', claimed: keys, takes: {} })
     expect(await peer.hear('committed')).not.toHaveProperty('ramp')
     expect(old.all('stage').map(({ stage }) => stage)).not.toContain('ramp')
+    return old.all('stage').at(-1)?.detail
   }
 
   test.each([
-    ['the new process knows none', 3_000, []],
-    ['this process wants none', 0, ['ramp']],
-  ])('if %s', async (_, rampMs, accepts) => {
+    ['the new process knows none', 3_000, [], '; no ramp: the new process knows or wants none'],
+    ['this process wants none', 0, ['ramp'], ''],
+  ])('if %s', async (_, rampMs, accepts, why) => {
     const place = openPlace()
     const { generation: old } = await place.serve({ rampMs })
     const peer = place.newPeer()
     peer.accepts.push(...accepts)
-    await commit(old, peer)
+    expect(await commit(old, peer)).toBe(`0 connections to finish${why}`)
   })
 
   test('if a state is exported at the commit; one of the start does not matter', async () => {
@@ -276,7 +277,7 @@ describe('there is no ramp', () => {
     const undo = old.handoff.state('late', state)
     const peer = place.newPeer()
     peer.accepts.push('ramp')
-    await commit(old, peer)
+    expect(await commit(old, peer)).toContain('no ramp: the state "late" is exported at the commit')
     peer.die()
     await old.told('taken-back')
     undo()
@@ -295,7 +296,7 @@ describe('there is no ramp', () => {
     await old.handoff.ready()
     const peer = place.newPeer()
     peer.accepts.push('ramp')
-    await commit(old, peer)
+    expect(await commit(old, peer)).toMatch(/no ramp: udp:127\.0\.0\.1:\d+ is a datagram socket$/)
   })
 })
 

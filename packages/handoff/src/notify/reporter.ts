@@ -71,6 +71,12 @@ export class Reporter {
     this.notifier.send({ fields: { EXTEND_TIMEOUT_USEC: usec(ms) } })
   }
 
+  /** This process has committed, and accepts for a while beside the new one. Reports the same as {@link drains}. */
+  ramps(timeouts: { rampMs: number; probationMs: number; drainTimeoutMs: number }): void {
+    const { rampMs, probationMs, drainTimeoutMs } = timeouts
+    this.drains({ probationMs: rampMs + probationMs, drainTimeoutMs })
+  }
+
   /**
    * This process has committed. Reports when it ends at the latest: the supervisor kills it after that.
    */

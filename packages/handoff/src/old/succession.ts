@@ -219,8 +219,9 @@ export class Succession {
       case 'declined':
         return this.#runner.dispatch(message.type)
       case 'ready': {
-        const ramps = this.#offering?.accepts('ramp') === true && this.#ramp.isPossible
-        return this.#runner.dispatch(ramps ? 'share' : 'ready', message)
+        const obstacle = this.#ramp.obstacle(this.#offering?.accepts('ramp') === true)
+        this.#retirement.withoutRamp(obstacle)
+        return this.#runner.dispatch(obstacle === undefined ? 'share' : 'ready', message)
       }
       default:
         this.#runner.dispatch(message.type, message)

@@ -141,8 +141,10 @@ export interface Handoff {
   /**
    * Starts the same command again as the new process that replaces this one.
    *
-   * @returns when the new process serves.
-   * @throws {@link HandoffError} when it does not; this process then serves on.
+   * @returns when the new process serves and this one has stopped accepting: from then on only the new code
+   * answers new connections.
+   * @throws {@link HandoffError} when the new process does not serve, or dies in the ramp; this process then
+   * serves on.
    */
   restart(): Promise<void>
   /** Accepts no more, finishes requests under way, runs the exit hooks and exits. */

@@ -53,6 +53,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
   const report = (event: HandoffEventBody) => {
     self.event(event)
     if (event.type === 'serving' || event.type === 'taken-back') reporter.showLife()
+    if (event.type === 'stage' && event.stage === 'ramp') reporter.ramps(settings)
     if (event.type === 'stage' && event.stage === 'drain' && succession.state !== 'stopping') {
       reporter.drains(settings)
     }

@@ -28,7 +28,6 @@ export class Drain {
   #handOver: HandOver | undefined
   #deadline: Timer | undefined
   #mayWait = true
-  /** Whether this process has stopped accepting. */
   #begun = false
   #ended = false
 
@@ -42,6 +41,11 @@ export class Drain {
   /** Passes connections to the new process; undefined if that takes none. */
   get handOver(): HandOver | undefined {
     return this.#handOver
+  }
+
+  /** Whether this process has stopped accepting. */
+  get hasBegun(): boolean {
+    return this.#begun
   }
 
   /** Passes connections to the new process while the gates are open. What does not move stays as it is. */

@@ -5,6 +5,7 @@ import type { States } from '../../generation/states.ts'
 import type { LoopMeter } from '../../io/system/loop-meter.ts'
 import type { System, Timer } from '../../io/system/system.ts'
 import type { OldState } from '../../protocol/machine.ts'
+import { placeOf } from '../../protocol/manifest.ts'
 import type { MessageOf, Messages } from '../../protocol/messages.ts'
 import type { Settings } from '../../terms/options.ts'
 import type { HandOver } from './hand-over.ts'
@@ -46,13 +47,20 @@ export class Ramp {
   }
 
   /**
-   * Whether both processes may accept for a while. A datagram must reach one process alone, and so must a
-   * request after a state of the application was exported.
+   * Returns why both processes may not accept for a while; undefined if they may. A datagram must reach one
+   * process alone, and so must a request after a state of the application was exported.
+   *
+   * @param isWanted - whether the new process knows ramps, and wants one.
    */
-  get isPossible(): boolean {
+  obstacle(isWanted: boolean): string | undefined {
     const { settings, holdings, states } = this.#context
-    if (settings.rampMs === 0 || states.exportsAt('commit').length > 0) return false
-    return [...holdings.gates].every(({ held }) => held.entry.protocol !== 'udp')
+    if (settings.rampMs === 0) return 'rampMs is 0'
+    if (!isWanted) return 'the new process knows or wants none'
+    const [state] = states.exportsAt('commit')
+    if (state !== undefined)
+      return `the state ${JSON.stringify(state.key)} is exported at the commit`
+    const udp = [...holdings.gates].find(({ held }) => held.entry.protocol === 'udp')
+    return udp === undefined ? undefined : `${placeOf(udp.held.entry)} is a datagram socket`
   }
 
   /** The old side has entered this state. */

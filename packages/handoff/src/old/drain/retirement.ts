@@ -26,6 +26,8 @@ export class Retirement {
   readonly #onDrained: (counts: DrainCounts) => void
   readonly #takeBack: TakeBack
   #ready: Messages['ready'] | undefined
+  /** Why the handoff under way has no ramp. */
+  #noRamp: string | undefined
   #drain: Drain | undefined
 
   /** @param onDrained - no connection is left. */
@@ -38,6 +40,11 @@ export class Retirement {
   /** Passes connections to the new process; undefined unless one takes some. */
   get handOver(): HandOver | undefined {
     return this.#drain?.handOver
+  }
+
+  /** The handoff has no ramp, for this reason; undefined if it has one. */
+  withoutRamp(reason: string | undefined): void {
+    this.#noRamp = reason
   }
 
   /** Accepts no more peers, and keeps what the new process reported. Clients are still accepted. */
@@ -81,9 +88,13 @@ export class Retirement {
 
   /** Begins to drain. Without a peer there is no successor. */
   drain(peer: Peer<'old'> | undefined): void {
-    const { holdings, report } = this.#context
-    const detail = `${plural(holdings.connections, 'connection')} to finish`
+    const { holdings, settings, report } = this.#context
+    // That the operator switched it off is known.
+    const isShown = this.#noRamp !== undefined && settings.rampMs > 0
+    const why = isShown ? `; no ramp: ${this.#noRamp}` : ''
+    const detail = `${plural(holdings.connections, 'connection')} to finish${why}`
     report({ type: 'stage', stage: 'drain', detail })
+    this.#noRamp = undefined
     this.#prepareDrain().start(peer, this.#ready?.takes)
   }
 

@@ -54,6 +54,8 @@ export class TakeBack {
       const { back = 0, closed = 0 } = drain?.handOver?.takeBack() ?? {}
       report({
         type: 'taken-back',
+        // This process has never stopped.
+        ...(drain?.hasBegun === false && { stage: 'ramp' }),
         code,
         message: reason,
         listeners: holdings.places,
