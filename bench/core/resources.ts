@@ -5,10 +5,13 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { alive, gone, startedWith } from '../../test/support/process-facts.ts'
 
 /** In the environment of all processes of a run, those that its children start as well. */
 const MARK = 'BENCH_RUN_ID'
+
+const bench = fileURLToPath(new URL('../', import.meta.url))
 
 /** How long a process has after SIGTERM, in milliseconds. */
 const GRACE_MS = 5_000
@@ -25,9 +28,12 @@ export class Resources {
 
   /** A new directory that only this user can read. */
   directory(): string {
-    const path = mkdtempSync(join(tmpdir(), 'handoff-bench-'))
-    this.#directories.add(path)
-    return path
+    return this.#make(tmpdir(), 'handoff-bench-')
+  }
+
+  /** A new directory whose programs find the packages of this repository. */
+  directoryWithPackages(): string {
+    return this.#make(bench, '.programs-')
   }
 
   /**
@@ -53,6 +59,12 @@ export class Resources {
     await end(pids(), 'SIGKILL', GRACE_MS)
     for (const path of this.#directories) rmSync(path, { recursive: true, force: true })
     this.#directories.clear()
+  }
+
+  #make(parent: string, prefix: string): string {
+    const path = mkdtempSync(join(parent, prefix))
+    this.#directories.add(path)
+    return path
   }
 }
 

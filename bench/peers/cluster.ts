@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../test/support/free-port.ts'
 import { answers, end, untilReplaced } from './answers.ts'
+import { appCommand } from './app/app.ts'
 import type { Peer } from './peer.ts'
 
 const primary = fileURLToPath(new URL('cluster/primary.mjs', import.meta.url))
@@ -11,6 +12,7 @@ export const cluster: Peer = {
   name: 'cluster',
   about:
     'Fastify as a worker of node:cluster; a new worker starts, then the old one stops gracefully',
+  program: appCommand('stops'),
   startsAgain: true,
   missing: () => undefined,
   async start(resources) {

@@ -12,6 +12,7 @@ import type { Peer, RunningPeer } from './peer.ts'
 export const handoff: Peer = {
   name: 'handoff',
   about: 'Fastify with fastify-socket-handoff under `handoff run`; the Node.js process is replaced',
+  program: appCommand('plugin'),
   missing: () => undefined,
   start: (resources) => startHandoff(resources, appCommand('plugin')),
 }
@@ -20,6 +21,7 @@ export const handoff: Peer = {
 export const handoffUnchanged: Peer = {
   name: 'handoff-unchanged',
   about: 'Fastify without our plugin under `handoff run`; the Node.js process is replaced',
+  program: appCommand(),
   missing: () => undefined,
   start: (resources) => startHandoff(resources, appCommand()),
 }

@@ -7,6 +7,8 @@ export interface Peer {
   readonly name: string
   /** What serves, and what is replaced by a reload: peers do not all do the same work. */
   readonly about: string
+  /** Arguments of Node.js for the program that a reload replaces, if it is one in Node.js. */
+  readonly program?: readonly string[]
   /** Whether it starts its serving process again after a crash. */
   readonly startsAgain?: boolean
   /** Returns undefined if it is installed, else how to install it. */

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { freePort } from '../../test/support/free-port.ts'
 import { answers, untilReplaced } from './answers.ts'
-import { appFile } from './app/app.ts'
+import { appCommand, appFile } from './app/app.ts'
 import type { Peer } from './peer.ts'
 import { which } from './which.ts'
 
@@ -16,6 +16,7 @@ export function pm2Command(): string | undefined {
 export const pm2: Peer = {
   name: 'pm2',
   about: 'Fastify under pm2 in cluster mode, `pm2 reload`; the Node.js process is replaced',
+  program: appCommand('stops'),
   startsAgain: true,
   missing: () =>
     pm2Command() === undefined

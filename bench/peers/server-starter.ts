@@ -10,6 +10,7 @@ export const serverStarter: Peer = {
   name: 'server-starter',
   about:
     'Fastify under start_server of Server::Starter; a new process starts, then the old one stops gracefully',
+  program: appCommand('stops'),
   startsAgain: true,
   missing: () =>
     which('start_server') === undefined

@@ -81,6 +81,26 @@ const drawings: Readonly<Record<string, (results: SuiteResults) => Record<string
       }),
     }),
   }),
+  accepting: (results) => ({
+    accepting: dots({
+      title: 'New connections beside 200 busy kept ones',
+      subtitle:
+        'p99 of new connections in steady state; a dot for each run, a diamond for the median',
+      axis: 'milliseconds (logarithmic)',
+      isLog: true,
+      ...rowsAndSeries(results, { p99: 'newP99' }),
+    }),
+  }),
+  generation: (results) => ({
+    generation: dots({
+      title: 'From the trigger to the first answer of the new generation, without load',
+      subtitle:
+        'Over the bare boot of the same program; a dot for each pair, a diamond for the median',
+      axis: 'ratio to the bare boot',
+      line: 1,
+      ...rowsAndSeries(results, { reload: 'ratio' }),
+    }),
+  }),
   workers: (results) => ({
     workers: dots({
       title: 'Two workers',

@@ -31,14 +31,21 @@ export function documents(): Record<string, string> {
   let page = readFileSync(path, 'utf8')
   for (const results of all)
     for (const suite of results.suites) {
-      for (const [name, svg] of Object.entries(chartsOf(suite)))
-        files[join(docs, 'benchmarks', name)] = svg
-      page = fillPage(page, suite.suite, `${markdownTable(suite)}\n\n${origin(results)}`)
+      const charts = Object.entries(chartsOf(suite))
+      for (const [name, svg] of charts) files[join(docs, 'benchmarks', name)] = svg
+      const images = charts.map(([name, svg]) => `![${titleOf(svg)}](benchmarks/${name})`)
+      const parts = [...images, markdownTable(suite), origin(results)]
+      page = fillPage(page, suite.suite, parts.join('\n\n'))
     }
   const measured = all.flatMap(({ suites }) => suites)
   const subjects = new Set(measured.flatMap(({ summary }) => summary.map(({ subject }) => subject)))
   const columns = shown.filter((name) => subjects.has(name))
   return { ...files, [path]: fillPage(page, 'aims', showTable(measured, columns)) }
+}
+
+/** The text that stands for the image. */
+function titleOf(svg: string): string {
+  return /<title>(.*?)<\/title>/.exec(svg)?.[1] ?? ''
 }
 
 /** In the order of the suites. */
@@ -51,9 +58,16 @@ function kept(): Results[] {
     .map((name) => readResults(join(data, name)))
 }
 
+/** Options that say how often something is measured: the runs that were made count. */
+const counts = ['runs', 'rounds', 'pairs', 'crashes', 'handoffs', 'saves']
+
 function origin({ commit, startedAt, machine: where, suites: [suite] }: Results): string {
+  const runs = suite?.summary.map((row) => row.runs) ?? []
+  const [least, most] = [Math.min(...runs), Math.max(...runs)]
   const options = Object.entries(suite?.options ?? {})
+    .filter(([name]) => !counts.includes(name))
     .map(([name, value]) => `${name} ${value.toLocaleString('en')}`)
-    .join(', ')
-  return `${startedAt.slice(0, 10)}, commit ${commit}; ${machine(where)}; ${options}.`
+  const times = `${least === most ? most : `${least} to ${most}`} runs`
+  const day = startedAt.slice(0, 10)
+  return `${day}, commit ${commit}; ${machine(where)}; ${[times, ...options].join(', ')}.`
 }

@@ -75,7 +75,7 @@ export function readResults(file: string): Results {
   return results as Results
 }
 
-/** Adds a sample to the results of its suite, which begin with it. */
+/** Adds a sample to the results of its suite, as the next run of its subject. */
 export function addSample(
   results: Results,
   suite: Pick<Suite, 'name' | 'columns'>,
@@ -87,7 +87,8 @@ export function addSample(
     own = { suite: suite.name, options, columns: suite.columns, samples: [], summary: [] }
     results.suites.push(own)
   }
-  own.samples.push(sample)
+  const isSame = (other: Sample) => other.subject === sample.subject && other.case === sample.case
+  own.samples.push({ ...sample, run: own.samples.filter(isSame).length + 1 })
   own.summary = summaryOf(own.columns, own.samples)
 }
 

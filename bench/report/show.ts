@@ -7,6 +7,8 @@ interface Aim {
   readonly text: string
   readonly aim: string
   readonly suite: string
+  /** The name of this project in the suite, if it is another than `handoff`. */
+  readonly ours?: string
   /** Returns the cell of a row of the suite. */
   readonly cell: (value: (key: string) => number | undefined) => string | undefined
 }
@@ -51,21 +53,52 @@ const aims: readonly Aim[] = [
       return `${count(value('unanswered'))}; ${count(value('lost'))}; ${closed}`
     },
   },
+  {
+    text: 'trigger to the new generation, over the bare boot of the same program',
+    aim: '≤ 1.2',
+    suite: 'generation',
+    cell: (value) => times(value('ratio')),
+  },
+  {
+    text: 'requests/s with the plugin, over without, kept connections',
+    aim: '≥ 0.99',
+    suite: 'steady',
+    ours: 'with the plugin',
+    cell: (value) => value('perSecondRatio')?.toFixed(3),
+  },
+  {
+    text: 'processor time a request, likewise',
+    aim: '≤ 1.01',
+    suite: 'steady',
+    ours: 'with the plugin',
+    cell: (value) => value('cpuRatio')?.toFixed(3),
+  },
+  {
+    text: 'p99 of new connections beside 200 busy kept ones, over plain Node.js',
+    aim: '≤ 0.5',
+    suite: 'accepting',
+    cell: (value) => times(value('newP99Ratio')),
+  },
 ]
 
 /** Returns the table, with a column for each subject; a cell is empty where nothing was measured. */
 export function showTable(suites: readonly SuiteResults[], subjects: readonly string[]): string {
-  const rowOf = (suite: string, subject: string): Row | undefined =>
-    suites.find(({ suite: name }) => name === suite)?.summary.find((row) => row.subject === subject)
-  const rows = aims.map(({ text, aim, suite, cell }) => [
-    text,
+  const rows = aims.map((aim) => [
+    aim.text,
     ...subjects.map((subject) => {
-      const row = rowOf(suite, subject)
-      return row === undefined ? '' : (cell((key) => row.figures[key]?.value) ?? '')
+      const row = rowOf(aim, subject, suites)
+      return row === undefined ? '' : (aim.cell((key) => row.figures[key]?.value) ?? '')
     }),
-    aim,
+    aim.aim,
   ])
   return markdown([['', ...subjects, 'aim'], ...rows], 1)
+}
+
+function rowOf(aim: Aim, column: string, suites: readonly SuiteResults[]): Row | undefined {
+  const subject = column === 'handoff' ? (aim.ours ?? column) : column
+  return suites
+    .find(({ suite }) => suite === aim.suite)
+    ?.summary.find((row) => row.subject === subject)
 }
 
 function times(value: number | undefined): string | undefined {

@@ -7,10 +7,12 @@ import { bootCost } from './boot-cost.ts'
 import { connections } from './connections.ts'
 import { crash } from './crash.ts'
 import { disturbance } from './disturbance.ts'
+import { generation } from './generation.ts'
 import { memory } from './memory.ts'
 import { nothingIsLost } from './nothing-is-lost.ts'
 import { passing } from './passing.ts'
 import { steady } from './steady.ts'
+import { watch } from './watch.ts'
 import { workers } from './workers.ts'
 import { workersReload } from './workers-reload.ts'
 
@@ -20,6 +22,8 @@ export const suites: readonly Suite[] = [
   backToBack,
   crash,
   nothingIsLost,
+  generation,
+  watch,
   connections,
   bootCost,
   steady,
