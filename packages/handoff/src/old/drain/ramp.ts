@@ -6,7 +6,7 @@ import type { LoopMeter } from '../../io/system/loop-meter.ts'
 import type { System, Timer } from '../../io/system/system.ts'
 import type { OldState } from '../../protocol/machine.ts'
 import { placeOf } from '../../protocol/manifest.ts'
-import type { MessageOf, Messages } from '../../protocol/messages.ts'
+import type { Messages } from '../../protocol/messages.ts'
 import type { Settings } from '../../terms/options.ts'
 import type { HandOver } from './hand-over.ts'
 import { PaceJudge } from './pace-judge.ts'
@@ -81,7 +81,6 @@ export class Ramp {
   begin(): SlowStart {
     const { system, settings } = this.#context
     this.#judge = new PaceJudge(this.#meter?.take())
-    this.#endMeter()
     const slowStart = new SlowStart()
     this.#slowStart = slowStart
     this.#reportedAt = Number.NEGATIVE_INFINITY
@@ -99,12 +98,14 @@ export class Ramp {
     if (this.#isIdle) this.#handlers.onEnd()
   }
 
-  /** The new process has reported how late its event loop is. */
+  /** The new process has reported how late its event loop is. This one is measured in the same time. */
   notePace({ meanUs, mostUs }: Messages['pace']): void {
+    const judge = this.#judge
+    if (judge === undefined) return
     this.#reportedAt = this.#context.system.now()
-    const isGood = this.#judge?.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 })
-    const isQuick = this.#judge?.isQuick === true && !this.#isHeldBack
-    if (isGood) this.#slowStart?.widen()
+    judge.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 }, this.#meter?.take())
+    const isQuick = judge.isQuick && !this.#isHeldBack
+    if (judge.mayWiden) this.#slowStart?.widen()
     if (this.#isOver || isQuick || this.#isIdle) this.#handlers.onEnd()
   }
 
@@ -135,9 +136,4 @@ export class Ramp {
     this.#meter?.stop()
     this.#meter = undefined
   }
-}
-
-/** Returns the message that the new process may accept. In a ramp this process accepts still. */
-export function committedMessage(state: OldState): MessageOf<'committed'> {
-  return { type: 'committed', ...(state === 'ramp' && { ramp: true }) }
 }
