@@ -157,7 +157,8 @@ function oldSteps(actor: Actor): Step[] {
     steps.push(step(index, 'has exported', (of) => of.dispatch('old', 'exported')))
     steps.push(step(index, 'cannot export', (of) => of.dispatchOldAfterLook('failure')))
   }
-  if (self.probation) {
+  // In a ramp its end changes nothing, and it begins anew after that.
+  if (self.probation && self.oldState !== 'ramp') {
     steps.push(
       step(index, 'comes to the end of its probation', (of) => {
         of.self.probation = false
