@@ -1,23 +1,20 @@
 // The new side as a whole: runs its table from discover to serving.
 
-import type { GenerationLine } from '../generation/generation-line.ts'
 import { type NewState, serves } from '../protocol/machine.ts'
 import { newStageOf } from '../talk/stage-of.ts'
 import { deferred } from '../terms/deferred.ts'
 import { type HandoffError, reasonOf } from '../terms/errors.ts'
-import type { Settings } from '../terms/options.ts'
 import { plural } from '../terms/plural.ts'
-import type { Stage } from '../terms/stage.ts'
-import { Intake, type PassingContext } from './connections/intake.ts'
+import type { BirthContext } from './birth-context.ts'
+import { Intake } from './connections/intake.ts'
 import { findOldProcess } from './discover.ts'
 import { InheritedListeners } from './listeners/inherited-listeners.ts'
 import { UnclaimedListeners } from './listeners/unclaimed-listeners.ts'
-import { Opening, type OpeningContext } from './opening.ts'
-import { PaceReports } from './pace-reports.ts'
+import { Opening } from './opening.ts'
 import { readyMessage } from './ready-message.ts'
 import { stageEvent } from './stage-event.ts'
 import { StartDeadline } from './start-deadline.ts'
-import { StateImports, type StateImportsContext } from './state/state-imports.ts'
+import { StateImports } from './state/state-imports.ts'
 import { Takeover, type TakeoverEffects } from './takeover.ts'
 
 /** How long the old process may take to answer `ready`, in milliseconds: that is one step of it. */
@@ -28,19 +25,6 @@ const commitTimeoutMs = 10_000
  * few for its answer, if it does not hang; signals and timers of the program wait as long.
  */
 const mostBlockedMs = 2_000
-
-/** The messages of later releases that this process knows, with a ramp or without one. */
-const accepts = ['older', 'state', 'alive', 'relay']
-
-/** What the new side asks of the process around it. */
-export interface BirthContext extends OpeningContext, StateImportsContext, PassingContext {
-  readonly settings: Settings
-  readonly line: GenerationLine
-  /** This process serves, or the old process has gone. */
-  changed(): void
-  /** This process will never serve. */
-  gaveUp(error: HandoffError): void
-}
 
 export class Birth {
   readonly #context: BirthContext
@@ -54,7 +38,6 @@ export class Birth {
   readonly intake: Intake
   readonly #deadline: StartDeadline
   readonly #opening: Opening
-  readonly #pace: PaceReports
   #served = false
 
   constructor(context: BirthContext) {
@@ -75,23 +58,18 @@ export class Birth {
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: [...accepts, ...(context.settings.rampMs > 0 ? ['ramp'] : [])],
+      accepts: ['older', 'state', 'alive', 'relay'],
+      wantsRamp: context.settings.rampMs > 0,
       effects: this.#effects(),
       receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),
       onManifest: (manifest) => this.intake.begin(manifest),
       onState: (state) => this.#enter(state),
     })
-    this.#pace = new PaceReports(context.system, (message) => void this.#takeover.send(message))
     this.#deadline = new StartDeadline(context.system, this.#takeover, this.#imports)
   }
 
   get state(): NewState {
     return this.#takeover.state
-  }
-
-  /** The stage of this process until it serves. */
-  get stage(): Stage {
-    return newStageOf(this.state)
   }
 
   /** Whether the old process, if there is one, has committed. */
@@ -257,7 +235,6 @@ export class Birth {
         const message = `the old process closed ${plural(forced, 'connection')} at its drain deadline`
         report({ type: 'warning', message })
       },
-      'end-pace': () => this.#pace.end(),
       'send-release': () => {
         this.intake.endRests()
         this.#takeover.release()
@@ -288,7 +265,6 @@ export class Birth {
         report({ type: 'serving', replaces: this.replaces, listeners: holdings.places })
         this.#served = true
         this.#takeover.markServing()
-        if (this.state === 'sharing') this.#pace.begin()
         this.#serving.resolve()
         this.#context.changed()
       },
@@ -316,9 +292,8 @@ export class Birth {
     this.#inheritance.close()
     holdings.listeners.abandon()
     this.#takeover.received?.close()
-    const { code, reason } = error
-    const stage = error.stage ?? newStageOf(this.state)
-    report({ type: 'aborted', stage, code, message: reason, serving: error.serving ?? 'none' })
+    const { code, reason, stage = newStageOf(this.state), serving = 'none' } = error
+    report({ type: 'aborted', stage, code, message: reason, serving })
     this.#adopting.reject(error)
     this.#serving.reject(error)
     gaveUp(error)

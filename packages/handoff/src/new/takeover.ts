@@ -15,6 +15,7 @@ import { newStageOf } from '../talk/stage-of.ts'
 import { errorFromPeer, type HandoffError } from '../terms/errors.ts'
 import { sendHello } from './discover.ts'
 import { ReceivedListeners } from './listeners/received-listeners.ts'
+import { PaceReports } from './pace-reports.ts'
 
 /** The effects that are the same in a birth and in a joining. */
 type CommonEffect =
@@ -24,6 +25,7 @@ type CommonEffect =
   | 'take-listeners'
   | 'send-abort'
   | 'turn-deaf'
+  | 'end-pace'
 
 /** The effects that a birth and a joining implement themselves. */
 export type TakeoverEffects = Omit<Effects<'new'>, CommonEffect>
@@ -32,6 +34,8 @@ export interface TakeoverOptions {
   readonly system: System
   /** The messages of later releases that this process knows. */
   readonly accepts: readonly string[]
+  /** Whether the old process may accept for a while beside this one. Absent: it may not. */
+  readonly wantsRamp?: boolean
   readonly effects: TakeoverEffects
   /** Receives a listener. Owns its descriptor. */
   receive(entry: ManifestEntry, fd: number): void
@@ -46,6 +50,7 @@ export class Takeover {
   }, 'ERR_HANDOFF_APP_FAILED')
   readonly #options: TakeoverOptions
   readonly #runner: Runner<'new'>
+  readonly #pace: PaceReports
   #old: Peer<'new'> | undefined
   #released = false
   /** Resolves when the kernel has a release that is on no mark. */
@@ -59,6 +64,7 @@ export class Takeover {
 
   constructor(options: TakeoverOptions) {
     this.#options = options
+    this.#pace = new PaceReports(options.system, (message) => void this.send(message))
     const effects: Effects<'new'> = { ...options.effects, ...this.#effects() }
     this.#runner = new Runner('new', 'discover', effects, options.onState)
   }
@@ -176,9 +182,10 @@ export class Takeover {
     this.#old?.unref()
   }
 
-  /** Leaves on the mark that this process serves. */
+  /** Leaves on the mark that this process serves. In a ramp it reports its pace from now on. */
   markServing(): void {
     this.#old?.leaveWord('serves')
+    if (this.state === 'sharing') this.#pace.begin()
   }
 
   /** Releases the old process: it need not take back any more. */
@@ -221,7 +228,7 @@ export class Takeover {
   }
 
   #isShared({ ramp }: Messages['committed']): boolean {
-    return ramp === true && this.#options.accepts.includes('ramp')
+    return ramp === true && this.#options.wantsRamp === true
   }
 
   #dispatchAfterMark(event: 'eof' | 'timeout'): void {
@@ -236,9 +243,10 @@ export class Takeover {
   #effects(): Pick<Effects<'new'>, CommonEffect> {
     return {
       'send-hello': () => {
-        const { system, accepts } = this.#options
+        const { system, accepts, wantsRamp } = this.#options
         if (this.#old === undefined) return
-        sendHello(this.#old, system.pid, [...accepts, 'mark']).catch((error) => this.fail(error))
+        const all = [...accepts, 'mark', ...(wantsRamp ? ['ramp'] : [])]
+        sendHello(this.#old, system.pid, all).catch((error) => this.fail(error))
       },
       'take-mark': (_, descriptors) =>
         this.attempt(() => {
@@ -250,6 +258,7 @@ export class Takeover {
         this.attempt(() => this.#takeListeners(message, descriptors)),
       'send-abort': () => this.#old?.abort(this.error),
       'turn-deaf': () => this.#old?.ignoreMessages(),
+      'end-pace': () => this.#pace.end(),
     }
   }
 

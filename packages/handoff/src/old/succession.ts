@@ -7,12 +7,12 @@ import type { Effects, PlainEvent } from '../talk/effects.ts'
 import type { Received } from '../talk/frames.ts'
 import type { Peer } from '../talk/peer.ts'
 import { Runner } from '../talk/runner.ts'
-import { canAbort, isBeforeCommit, oldStageOf } from '../talk/stage-of.ts'
+import { acceptsIn, canAbort, isBeforeCommit, oldStageOf } from '../talk/stage-of.ts'
 import type { HandoffError } from '../terms/errors.ts'
 import type { ProcessStage } from '../terms/events.ts'
 import { drainedMessage } from './drain/drain.ts'
 import { Probation } from './drain/probation.ts'
-import { committedMessage, Ramp } from './drain/ramp.ts'
+import { Ramp } from './drain/ramp.ts'
 import { Retirement } from './drain/retirement.ts'
 import { EndReason } from './end-reason.ts'
 import { Offering } from './offer/offering.ts'
@@ -54,10 +54,8 @@ export class Succession {
       },
       onMessage: (message) => this.#receive(message),
       onOutOfTurn: (type) => this.#fail(this.#endReason.outOfTurn(type)),
-      onEnd: (error) => {
-        if (error === undefined) this.#end('eof', this.#endReason.gone())
-        else this.#fail(error)
-      },
+      onEnd: (error) =>
+        error === undefined ? this.#end('eof', this.#endReason.gone()) : this.#fail(error),
     })
     this.#probation = new Probation(context.system, {
       ask: () => void this.#successor.peer?.send({ type: 'alive' }),
@@ -110,8 +108,7 @@ export class Succession {
 
   /** Whether connections that arrive here can be served, or go on to the new process. */
   get takesConnections(): boolean {
-    const { state, isBeforeCommit } = this
-    return isBeforeCommit || state === 'ramp' || this.#retirement.handOver?.stopped === false
+    return acceptsIn(this.state) || this.#retirement.handOver?.stopped === false
   }
 
   /** Call this when a connection behind a gate may have become quiescent. */
@@ -149,8 +146,7 @@ export class Succession {
       'export-state': () => this.#offering?.exportAtCommit(() => this.#runner.dispatch('exported')),
       'send-committed': () => {
         retirement.commit()
-        successor.peer?.clearDeadline()
-        void successor.peer?.send(committedMessage(this.state))
+        successor.commit({ ramp: this.state === 'ramp' })
         this.#context.ended(successor.pid)
       },
       'start-ramp': () => retirement.ramp(successor.peer, this.#ramp.begin()),
@@ -249,13 +245,12 @@ export class Succession {
   #enter(state: OldState, before: OldState): void {
     this.#reportStage(state)
     this.#ramp.follow(state)
-    if (before === 'ramp' || (before === 'commit' && state === 'drain')) {
-      const error = state === 'serving' ? this.#endReason.error : undefined
-      this.#context.replaced(this.#successor.pid, error)
-    }
-    if (!canAbort(before) || (state !== 'serving' && state !== 'stopping')) return
     const { error } = this.#endReason
     const { pid } = this.#successor
+    if (before === 'ramp' || (before === 'commit' && state === 'drain')) {
+      this.#context.replaced(pid, state === 'serving' ? error : undefined)
+    }
+    if (!canAbort(before) || (state !== 'serving' && state !== 'stopping')) return
     this.#context.report(abortedEvent(before, error, pid))
     this.#offering = undefined
     this.#context.ended(pid, error)

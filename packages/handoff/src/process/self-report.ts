@@ -4,13 +4,14 @@ import type { Holdings } from '../generation/holdings.ts'
 import type { Birth } from '../new/birth.ts'
 import type { Reporter, StatusEvent } from '../notify/reporter.ts'
 import type { Succession } from '../old/succession.ts'
+import { serves } from '../protocol/machine.ts'
 import type { HandoffEventBody, ProcessStage } from '../terms/events.ts'
 import { total } from '../terms/fates.ts'
 import { type HandoffMetrics, metricsOf } from './metrics.ts'
 
 /** The two sides of this process. Events may come before both of them exist. */
 export interface Sides {
-  readonly birth: Pick<Birth, 'begun' | 'stage' | 'generation'>
+  readonly birth: Pick<Birth, 'state' | 'generation'>
   readonly succession: Pick<Succession, 'state' | 'stage'>
 }
 
@@ -57,6 +58,8 @@ export class SelfReport {
 
   #stage(): ProcessStage {
     const { birth, succession } = this.#sides()
-    return birth.begun ? succession.stage : birth.stage
+    const { state } = birth
+    if (serves(state)) return succession.stage
+    return state === 'alone' || state === 'aborted' ? 'adopt' : state
   }
 }

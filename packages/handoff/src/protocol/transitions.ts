@@ -74,7 +74,7 @@ export type OldEvent =
   | 'stop' // the operator stops this process
 
 /** Whether a process serves in this state of its birth, alone or beside the old process. */
-export function serves(state: NewState): boolean {
+export function serves(state: NewState): state is 'serving' | 'sharing' {
   return state === 'serving' || state === 'sharing'
 }
 

@@ -117,7 +117,6 @@ export class Joining {
       'note-drained': () => this.intake.end(),
       // This process does not ask for a ramp.
       'hold-rendezvous': () => {},
-      'end-pace': () => {},
       'send-release': () => this.#takeover.release(),
       'send-declined': () => this.intake.decline(),
       'hang-up': () => {

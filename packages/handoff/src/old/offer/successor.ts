@@ -101,6 +101,12 @@ export class Successor {
     this.#peer?.start(this.#handlers)
   }
 
+  /** Reports that it may accept. In a ramp this process accepts still. */
+  commit({ ramp }: { ramp: boolean }): void {
+    this.#peer?.clearDeadline()
+    void this.#peer?.send({ type: 'committed', ...(ramp && { ramp }) })
+  }
+
   /** Reads what it has left on the mark. */
   readMark(): MarkNews {
     return this.#peer?.readMark() ?? noMark
