@@ -1,6 +1,6 @@
 // Stage ramp, new side: reports to the old process how late the event loop of this one is.
 
-import type { LoopMeter } from '../io/system/loop-meter.ts'
+import { type LoopMeter, noLoopMeter } from '../io/system/loop-meter.ts'
 import type { System, Timer } from '../io/system/system.ts'
 import type { MessageOf } from '../protocol/messages.ts'
 
@@ -10,7 +10,7 @@ const intervalMs = 50
 export class PaceReports {
   readonly #system: Pick<System, 'timer' | 'measureLoop'>
   readonly #send: (message: MessageOf<'pace'>) => void
-  #meter: LoopMeter | undefined
+  #meter: LoopMeter = noLoopMeter
   #timer: Timer | undefined
 
   constructor(
@@ -28,8 +28,8 @@ export class PaceReports {
 
   end(): void {
     this.#timer?.cancel()
-    this.#meter?.stop()
-    this.#meter = undefined
+    this.#meter.stop()
+    this.#meter = noLoopMeter
   }
 
   #wait(): void {
@@ -38,7 +38,7 @@ export class PaceReports {
 
   #report(): void {
     this.#wait()
-    const { meanMs = 0, mostMs = 0 } = this.#meter?.take() ?? {}
+    const { meanMs, mostMs } = this.#meter.take()
     this.#send({ type: 'pace', meanUs: microseconds(meanMs), mostUs: microseconds(mostMs) })
   }
 }

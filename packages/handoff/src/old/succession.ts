@@ -67,7 +67,7 @@ export class Succession {
       onEnd: () => this.#dispatchAfterMark('probation'),
     })
     this.#ramp = new Ramp(context, {
-      handOver: () => this.#retirement.handOver,
+      moving: () => this.#retirement.handOver ?? { pending: 0, left: 0 },
       onEnd: () => this.#dispatchAfterMark('ramped'),
     })
     this.#runner = new Runner('old', 'serving', this.#effects(), (to, from) =>
@@ -149,7 +149,7 @@ export class Succession {
         successor.commit({ ramp: this.state === 'ramp' })
         this.#context.ended(successor.pid)
       },
-      'start-ramp': () => retirement.ramp(successor.peer, this.#ramp.begin()),
+      'start-ramp': (ready) => retirement.ramp(successor.peer, ready, this.#ramp.begin()),
       'note-served': () => this.#ramp.noteServed(),
       'note-pace': (message) => this.#ramp.notePace(message),
       'send-ramped': () => void successor.peer?.send({ type: 'ramped' }),

@@ -14,6 +14,12 @@ export interface LoopMeter {
   stop(): void
 }
 
+/** Measures nothing. */
+export const noLoopMeter: LoopMeter = {
+  take: () => ({ meanMs: 0, mostMs: 0 }),
+  stop() {},
+}
+
 /** The interval of the timer that is measured, in milliseconds. */
 const intervalMs = 2
 

@@ -84,9 +84,10 @@ export class HandOver {
     return this.#caughtUp
   }
 
-  /** How many connections of the kinds that go over are still here. */
+  /** How many connections are still here that can go over: all of the kinds that the new process takes. */
   get left(): number {
     let left = 0
+    if (this.#stopped) return left
     for (const gate of this.#holdings.gates) {
       const counts = gate.connections?.kinds ?? {}
       for (const kind of this.kinds(gate)) left += counts[kind] ?? 0

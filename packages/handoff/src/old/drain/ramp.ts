@@ -2,13 +2,12 @@
 
 import type { Holdings } from '../../generation/holdings.ts'
 import type { States } from '../../generation/states.ts'
-import type { LoopMeter } from '../../io/system/loop-meter.ts'
+import { type LoopMeter, noLoopMeter } from '../../io/system/loop-meter.ts'
 import type { System, Timer } from '../../io/system/system.ts'
 import type { OldState } from '../../protocol/machine.ts'
 import { placeOf } from '../../protocol/manifest.ts'
 import type { Messages } from '../../protocol/messages.ts'
 import type { Settings } from '../../terms/options.ts'
-import type { HandOver } from './hand-over.ts'
 import { PaceJudge } from './pace-judge.ts'
 import { SlowStart } from './slow-start.ts'
 
@@ -23,8 +22,8 @@ export interface RampContext {
 }
 
 export interface RampHandlers {
-  /** Passes connections to the new process. */
-  handOver(): Pick<HandOver, 'pending' | 'left' | 'stopped'> | undefined
+  /** Returns how many connections are on their way to the new process, and how many can still go. */
+  moving(): { readonly pending: number; readonly left: number }
   /** The ramp ends. It goes on if the new process has not begun to serve, or has died. */
   onEnd(): void
 }
@@ -32,11 +31,11 @@ export interface RampHandlers {
 export class Ramp {
   readonly #context: RampContext
   readonly #handlers: RampHandlers
-  #meter: LoopMeter | undefined
+  #meter: LoopMeter = noLoopMeter
   /** How many connections this process had accepted when the handoff began. */
   #acceptedBefore = 0
-  #judge: PaceJudge | undefined
-  #slowStart: SlowStart | undefined
+  #judge = new PaceJudge()
+  #slowStart = new SlowStart()
   #deadline: Timer | undefined
   #reportedAt = Number.NEGATIVE_INFINITY
   #isOver = false
@@ -80,9 +79,8 @@ export class Ramp {
   /** Both processes accept from now on. Returns what limits the connections that go over. */
   begin(): SlowStart {
     const { system, settings } = this.#context
-    this.#judge = new PaceJudge(this.#meter?.take())
-    const slowStart = new SlowStart()
-    this.#slowStart = slowStart
+    this.#judge = new PaceJudge(this.#meter.take())
+    this.#slowStart = new SlowStart()
     this.#reportedAt = Number.NEGATIVE_INFINITY
     this.#isOver = false
     this.#deadline = system.timer(settings.rampMs, () => {
@@ -90,7 +88,7 @@ export class Ramp {
       // A process that hangs cannot serve alone: its next report, or its end, ends the ramp.
       if (system.now() - this.#reportedAt <= mostSilentMs) this.#handlers.onEnd()
     })
-    return slowStart
+    return this.#slowStart
   }
 
   /** The new process accepts. */
@@ -101,39 +99,33 @@ export class Ramp {
   /** The new process has reported how late its event loop is. This one is measured in the same time. */
   notePace({ meanUs, mostUs }: Messages['pace']): void {
     const judge = this.#judge
-    if (judge === undefined) return
     this.#reportedAt = this.#context.system.now()
-    judge.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 }, this.#meter?.take())
+    judge.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 }, this.#meter.take())
     const isQuick = judge.isQuick && !this.#isHeldBack
-    if (judge.mayWiden) this.#slowStart?.widen()
+    if (judge.mayWiden) this.#slowStart.widen()
     if (this.#isOver || isQuick || this.#isIdle) this.#handlers.onEnd()
   }
 
   /** Whether nothing can show how quick the new process is: no client has come, and none is here. */
   get #isIdle(): boolean {
     const { accepted, connections } = this.#context.holdings
-    const pending = this.#handlers.handOver()?.pending ?? 0
-    return connections === 0 && accepted === this.#acceptedBefore && pending === 0
+    return (
+      connections === 0 &&
+      accepted === this.#acceptedBefore &&
+      this.#handlers.moving().pending === 0
+    )
   }
 
   /** Whether the new process does not have all connections yet that it could have. */
   get #isHeldBack(): boolean {
-    const handOver = this.#handlers.handOver()
-    if (handOver === undefined || handOver.stopped || this.#slowStart === undefined) return false
-    return handOver.left > this.#slowStart.room
+    return this.#handlers.moving().left > this.#slowStart.room
   }
 
   /** Lets all connections go over that may. */
   #stop(): void {
-    this.#endMeter()
+    this.#meter.stop()
+    this.#meter = noLoopMeter
     this.#deadline?.cancel()
-    this.#slowStart?.end()
-    this.#slowStart = undefined
-    this.#judge = undefined
-  }
-
-  #endMeter(): void {
-    this.#meter?.stop()
-    this.#meter = undefined
+    this.#slowStart.end()
   }
 }

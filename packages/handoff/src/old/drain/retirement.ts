@@ -79,11 +79,11 @@ export class Retirement {
   }
 
   /** Begins to pass connections to the new process, beside which this one accepts still. */
-  ramp(peer: Peer<'old'> | undefined, slowStart: SlowStart): void {
+  ramp(peer: Peer<'old'> | undefined, { takes }: Messages['ready'], slowStart: SlowStart): void {
     const { holdings, settings, report } = this.#context
     const detail = `both processes accept, ${plural(holdings.connections, 'connection')} here`
     report({ type: 'stage', stage: 'ramp', detail, rampMs: settings.rampMs })
-    if (peer !== undefined) this.#prepareDrain().ramp(peer, this.#ready?.takes ?? {}, slowStart)
+    if (peer !== undefined) this.#prepareDrain().ramp(peer, takes, slowStart)
   }
 
   /** Begins to drain. Without a peer there is no successor. */
