@@ -41,7 +41,7 @@ export function readCommandLine(args: readonly string[], known: readonly Suite[]
   })
   const given = values as Record<string, string | boolean | undefined>
   return {
-    suites: positionals.length === 0 ? known : positionals.map((name) => suiteOf(name, known)),
+    suites: chosen(positionals, given.full === true, known),
     isFull: given.full === true,
     peers: typeof given.peers === 'string' ? given.peers.split(',') : undefined,
     values: Object.fromEntries(
@@ -64,6 +64,11 @@ export function optionsOf(suite: Suite, { values, isFull }: Wishes): Record<stri
       values[name] ?? (isFull ? full : quick),
     ]),
   )
+}
+
+function chosen(names: readonly string[], isFull: boolean, known: readonly Suite[]): Suite[] {
+  if (names.length > 0) return names.map((name) => suiteOf(name, known))
+  return known.filter(({ isExtra }) => isFull || isExtra !== true)
 }
 
 function suiteOf(name: string, known: readonly Suite[]): Suite {

@@ -76,8 +76,8 @@ async function runSuite(
 }
 
 function list(): void {
-  for (const { name, about, options } of suites) {
-    console.log(`${name}: ${about}`)
+  for (const { name, about, options, isExtra } of suites) {
+    console.log(`${name}${isExtra ? ' (by name, or with --full)' : ''}: ${about}`)
     for (const [option, { about, quick, full }] of Object.entries(options))
       console.log(
         `  --${option} ${quick === full ? quick : `${quick}, with --full ${full}`}: ${about}`,

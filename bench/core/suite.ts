@@ -54,6 +54,8 @@ export interface Suite<Names extends string = string> {
   readonly about: string
   readonly options: Readonly<Record<Names, Option>>
   readonly columns: readonly Column[]
+  /** Whether it runs only by its name, and with `--full`. */
+  readonly isExtra?: boolean
   /** Whether it compares peers. */
   readonly comparesPeers?: boolean
   /** The samples, each as soon as it was taken. */

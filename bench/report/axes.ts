@@ -39,7 +39,7 @@ export function legend(names: readonly string[]) {
     data: [...names],
     left: 12,
     top: 54,
-    itemGap: 20,
+    itemGap: 34,
     itemWidth: 16,
     itemHeight: 10,
     selectedMode: false,

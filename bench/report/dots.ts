@@ -34,7 +34,8 @@ export function dots({
   rows,
   series,
 }: DotChart): Chart {
-  const height = top + ROW * rows.length + bottom
+  const above = series.length > 1 ? top : top - 24 // Without a legend.
+  const height = above + ROW * rows.length + bottom
   const shift = (index: number) => (index - (series.length - 1) / 2) * 13
   return {
     title,
@@ -42,7 +43,7 @@ export function dots({
     height,
     option: {
       legend: series.length > 1 ? legend(series.map(({ name }) => name)) : { show: false },
-      grid: { left: left(rows), right: 48, top, bottom, outerBoundsMode: 'none' },
+      grid: { left: left(rows), right: 48, top: above, bottom, outerBoundsMode: 'none' },
       xAxis: valueAxis(axis, isLog, { scale: true }),
       yAxis: rowAxis(rows),
       series: series.flatMap(({ name, values, median }, index) => {

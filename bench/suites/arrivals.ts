@@ -8,5 +8,6 @@ export const arrivals = disturbanceOf({
   name: 'arrivals',
   title: 'New connections around a reload, without other load',
   about: 'As `disturbance`, with 500 new connections a second and no other clients.',
+  isExtra: true,
   clients: { ...none, arriving: 500 },
 })

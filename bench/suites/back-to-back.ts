@@ -17,7 +17,7 @@ export const backToBack = defineSuite<'reloads' | 'runs'>({
   comparesPeers: true,
   options: {
     runs: { about: 'runs of each peer', quick: 1, full: 1 },
-    reloads: { about: 'reloads in a run', quick: 5, full: 60 },
+    reloads: { about: 'reloads in a run', quick: 2, full: 60 },
   },
   columns: [
     column('newConnections', 'new connections', '', 0),

@@ -87,7 +87,7 @@ export const bootCost = defineSuite<'pairs'>({
   about:
     'Processor time, user and system, over that of a bare Node.js, in pairs, and what is loaded by then. Bash measures it. The aim is at ' +
     'most 0.8 more for a process that only loads us.',
-  options: { pairs: { about: 'pairs of processes for each row', quick: 5, full: 15 } },
+  options: { pairs: { about: 'pairs of processes for each row', quick: 3, full: 15 } },
   columns: [
     column('bare', 'bare', 'ms', 0),
     column('with', 'with', 'ms', 0),

@@ -25,7 +25,7 @@ export const connections = defineSuite<Names>({
       quick: 0,
       full: 0,
     },
-    handoffs: { about: 'handoffs in a row, of the same connections', quick: 2, full: 5 },
+    handoffs: { about: 'handoffs in a row, of the same connections', quick: 1, full: 5 },
     think: {
       about: 'milliseconds that the busy client rests between two requests',
       quick: 0,

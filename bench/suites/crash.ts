@@ -26,7 +26,7 @@ export const crash = defineSuite<Names>({
     '`cut` are requests that the dead process had accepted.',
   comparesPeers: true,
   options: {
-    crashes: { about: 'times that each server is killed', quick: 3, full: 10 },
+    crashes: { about: 'times that each server is killed', quick: 1, full: 10 },
     clients: { about: 'clients, with one request each under way', quick: 16, full: 16 },
     workers: { about: 'workers of `handoff run`, all killed at the same time', quick: 1, full: 1 },
   },

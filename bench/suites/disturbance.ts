@@ -46,6 +46,7 @@ interface Kind {
   readonly title: string
   readonly about: string
   readonly clients: Clients
+  readonly isExtra?: boolean
 }
 
 export const disturbance = disturbanceOf({
@@ -63,7 +64,7 @@ export function disturbanceOf({ clients, ...words }: Kind): Suite {
     ...words,
     options: {
       runs: { about: 'runs of each peer, each with new processes', quick: 1, full: 5 },
-      reloads: { about: 'reloads in a run', quick: 3, full: 5 },
+      reloads: { about: 'reloads in a run', quick: 1, full: 5 },
     },
     comparesPeers: true,
     columns: [

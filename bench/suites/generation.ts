@@ -34,7 +34,7 @@ export const generation = defineSuite<'pairs'>({
     'Without load: a client asks each 2 ms until a new process answers. The bare boot is from `node PROGRAM` to its first answer, in pairs ' +
     'with a reload. Proxies and tableflip have no program in Node.js to compare with. The aim is a ratio of at most 1.2.',
   comparesPeers: true,
-  options: { pairs: { about: 'bare boots and reloads of each peer', quick: 3, full: 20 } },
+  options: { pairs: { about: 'bare boots and reloads of each peer', quick: 1, full: 20 } },
   columns: [
     column('bare', 'bare boot', 'ms', 0),
     column('reload', 'reload', 'ms', 0),

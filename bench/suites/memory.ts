@@ -10,6 +10,7 @@ const entry = fileURLToPath(new URL('../../test/fixtures/http-server.mjs', impor
 
 export const memory = defineSuite<'reloads' | 'warm' | 'parts'>({
   name: 'memory',
+  isExtra: true,
   title: 'The memory of the supervisor',
   about:
     'The heap of the supervisor after a full collection, many reloads apart, and the kinds of objects that grew most. Its inspector must ' +

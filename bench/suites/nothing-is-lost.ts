@@ -22,6 +22,7 @@ const servers = {
 
 export const nothingIsLost = defineSuite<Names>({
   name: 'nothing-is-lost',
+  isExtra: true,
   title: 'The whole load across handoffs back to back',
   about:
     'The load of docs/testing.md. `same` connections are the very ones that were opened at the start. With --kills the new process of ' +

@@ -13,6 +13,7 @@ const programs = new URL('../programs/', import.meta.url)
 
 export const passing = defineSuite<'connections' | 'rounds'>({
   name: 'passing',
+  isExtra: true,
   title: 'Passing descriptors, without a handoff',
   about:
     'A C program that only passes as many descriptors, acked, and `child.send(message, socket)` of Node.js.',

@@ -30,7 +30,7 @@ export const steady = defineSuite<'rounds'>({
   about:
     'Fastify alone under `node`, and with fastify-socket-handoff under `handoff run`, 32 connections at a time. The aims are 0.99 or ' +
     'more of the requests a second and 1.01 or less of the processor time for a request.',
-  options: { rounds: { about: 'new pairs of processes, for each kind', quick: 3, full: 15 } },
+  options: { rounds: { about: 'new pairs of processes, for each kind', quick: 1, full: 15 } },
   columns: [
     column('perSecond', 'requests/s', '', 0),
     column('cpuMicros', 'processor time', 'µs'),

@@ -64,7 +64,7 @@ export const watch = defineSuite<'saves'>({
   about:
     'A small Fastify app in TypeScript, a file of which is saved again and again. `refused` are requests that were refused meanwhile. The ' +
     'aim is 500 ms in the median.',
-  options: { saves: { about: 'saves in each way, in turn', quick: 3, full: 20 } },
+  options: { saves: { about: 'saves in each way, in turn', quick: 2, full: 20 } },
   columns: [column('ms', 'time', 'ms', 0), column('refused', 'refused', '', 0, 'sum')],
   async *run({ options, resources, progress }) {
     const all = new Map<string, Watched>()

@@ -9,6 +9,7 @@ const ways = { 'one after the other': [], 'in parallel': ['--parallel'] }
 
 export const workersReload = defineSuite<'reloads'>({
   name: 'workers-reload',
+  isExtra: true,
   title: 'Reloads of two workers, back to back',
   about:
     'A plain node:http server under `handoff run --workers 2`. 8 clients open a connection for each request, 8 keep theirs, and none retries.',

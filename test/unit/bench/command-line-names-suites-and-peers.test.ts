@@ -11,9 +11,14 @@ import { which } from '../../../bench/peers/which.ts'
 import { suites } from '../../../bench/suites/all.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
 
-test('without arguments all suites run in quick mode', () => {
+test('without arguments the suites for every day run in quick mode, and with --full all', () => {
   const wishes = readCommandLine([], suites)
-  expect(wishes).toMatchObject({ suites, isFull: false, peers: undefined, json: undefined })
+  expect(wishes).toMatchObject({ isFull: false, peers: undefined, json: undefined })
+  const names = wishes.suites.map(({ name }) => name)
+  expect(names).toContain('disturbance')
+  expect(names).not.toContain('memory')
+  expect(readCommandLine(['--full'], suites).suites).toEqual(suites)
+  expect(readCommandLine(['memory'], suites).suites).toHaveLength(1)
 })
 
 test('suites, peers and options come from the command line', () => {
