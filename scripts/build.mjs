@@ -20,11 +20,19 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const server = {
   chunks: 'shared-[hash]',
   /** Each is a file of `dist` that is imported, required or preloaded. */
-  doors: ['index', 'channel', 'register', 'preload/report-exception', 'preload/last'],
+  doors: [
+    'index',
+    'channel',
+    'register',
+    'preload/report-exception',
+    'preload/last',
+    'preload/await-word',
+  ],
   /** Bundles that doors and other bundles load when they need them. */
   inner: [
     'preload/main-thread',
     'preload/worker-thread',
+    'preload/standby',
     'preload/program-notify-socket',
     'process/create',
   ],
@@ -102,7 +110,7 @@ const defer = (edges) => ({
   },
 })
 
-/** Bundles and their doors, for the loader of `preload/loader.ts`. */
+/** Bundles and their doors, for the loader of `preload/bundles/loader.ts`. */
 async function bundle({ doors, inner, deferred, chunks, included = [] }) {
   const bundles = join(handoff, 'dist/bundles')
   const { outputFiles, metafile } = await build({
@@ -202,7 +210,7 @@ async function door(name, names) {
     ...common,
     format: 'esm',
     stdin: {
-      contents: `import { createLoader } from './loader.ts'
+      contents: `import { createLoader } from './bundles/loader.ts'
         ${names.length === 0 ? call : `export const { ${names.join(', ')} } = ${call}`}`,
       resolveDir: join(handoff, 'src/preload'),
     },

@@ -10,8 +10,8 @@ import {
   cacheHead,
   compileBundle,
   scriptOf,
-} from '../../../packages/handoff/src/preload/compile-bundle.ts'
-import { createLoader } from '../../../packages/handoff/src/preload/loader.ts'
+} from '../../../packages/handoff/src/preload/bundles/compile-bundle.ts'
+import { createLoader } from '../../../packages/handoff/src/preload/bundles/loader.ts'
 
 const name = 'preload/one.cjs'
 const url = 'file:///dist/bundles/preload/one.cjs'

@@ -6,9 +6,10 @@ const { dirname, join } = require('node:path') as typeof import('node:path')
 const { pathToFileURL } = require('node:url') as typeof import('node:url')
 const { isMainThread } = require('node:worker_threads') as typeof import('node:worker_threads')
 // The bundle of this file has its code in it.
-const { createLoader } = require('./loader.ts') as typeof import('./loader.ts')
+const { createLoader } = require('./bundles/loader.ts') as typeof import('./bundles/loader.ts')
 
 type Bundle = Record<'preloadMainThread' | 'preloadWorkerThread', () => void>
+type Standby = typeof import('./standby.ts', { with: { 'resolution-mode': 'import' }})
 
 /** Left in the environment for a new process that this process starts itself. */
 const variable = 'HANDOFF_FIRST_MODULE'
@@ -30,12 +31,17 @@ if (!isLoadedLater) preload()
 function preload(): void {
   const bundles = pathToFileURL(join(dirname(__dirname), 'bundles')).href
   const { load } = createLoader(bundles)
-  if (isMainThread) {
+  if (!isMainThread) return load<Bundle>('preload/worker-thread.cjs').preloadWorkerThread()
+  const begin = () => {
     load('preload/report-exception.cjs')
     load<Bundle>('preload/main-thread.cjs').preloadMainThread()
-  } else {
-    load<Bundle>('preload/worker-thread.cjs').preloadWorkerThread()
   }
+  if (env.HANDOFF_STANDBY === undefined) return begin()
+  // Started ahead: everything is loaded, and the preload begins with the word.
+  for (const name of ['preload/main-thread.cjs', 'process/create.cjs']) load(name)
+  const { beginLater, awaitWord } = load<Standby>('preload/standby.cjs')
+  beginLater(begin)
+  if (!process.execArgv.some((flag) => flag.endsWith('/preload/await-word.js'))) awaitWord()
 }
 
 // A program that lists require.cache finds its own modules only.

@@ -11,7 +11,7 @@ const { pathToFileURL } = require('node:url') as typeof import('node:url')
 const { setFlagsFromString } = require('node:v8') as typeof import('node:v8')
 // The bundle of this file has its code in it.
 const { cacheFile, cacheHead, scriptOf } =
-  require('./compile-bundle.ts') as typeof import('./compile-bundle.ts')
+  require('./bundles/compile-bundle.ts') as typeof import('./bundles/compile-bundle.ts')
 
 /** The lowest priority: live traffic comes first. */
 const lowest = 19

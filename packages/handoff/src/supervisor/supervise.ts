@@ -83,6 +83,7 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
       directory,
       files,
       patient: watch,
+      startsAhead: watch,
       endsOldest: watch,
       inherited,
     }

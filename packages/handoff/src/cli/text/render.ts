@@ -106,6 +106,9 @@ export function statusLines(given: Status, style: Style, now: number): string[] 
     ...processes.flatMap(silentLine),
     ...processes.flatMap(drainLine),
     ...generationsLine(status),
+    ...(status.standby === undefined
+      ? []
+      : [`standby      pid ${status.standby} waits for a change`]),
     ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
     `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
     ...fatesLine(handoffs),

@@ -37,6 +37,7 @@ export function fleetStatus(
     maxGenerations,
     program: describeProgram(first.program),
     workers: placed.flatMap((part) => part.workers),
+    ...(first.standby !== undefined && { standby: first.standby }),
     processes: parts.flatMap(({ processes }) => processes),
     handoffs: sumOf([...past, ...parts.map(({ handoffs }) => handoffs)]),
     backoff: placed.find(({ backoff }) => backoff !== null)?.backoff ?? null,

@@ -20,6 +20,7 @@ import { isOfRun, isStartedFor, Orphans } from './orphans.ts'
 import { reaper } from './reaper.ts'
 import { rendezvousHolders } from './rendezvous-holders.ts'
 import { openReportSocket, type ReportSocket } from './report-socket.ts'
+import type { Standby } from './standby.ts'
 
 /** The end of a process. */
 export interface ProcessEnd {
@@ -41,6 +42,8 @@ export interface GenerationsHandlers {
 }
 
 export class Generations {
+  /** Starts the next process ahead, if that is wanted. */
+  readonly standby: Standby | undefined
   readonly #handlers: GenerationsHandlers
   readonly #children = new Map<number, ChildProcess>()
   /** Children that the release before has started in this process. */
@@ -52,7 +55,15 @@ export class Generations {
   readonly #leftovers: LeftoverChildren
   #registry: Registry = emptyRegistry
 
-  constructor(directory: RunDirectory, handlers: GenerationsHandlers, resumed?: WorkerSnapshot) {
+  constructor(
+    directory: RunDirectory,
+    handlers: GenerationsHandlers,
+    {
+      resumed,
+      standby,
+    }: { resumed?: WorkerSnapshot | undefined; standby?: Standby | undefined } = {},
+  ) {
+    this.standby = standby
     this.#handlers = handlers
     this.#directory = directory
     this.#leftovers = new LeftoverChildren({
@@ -91,9 +102,15 @@ export class Generations {
     this.#registry = reduce(this.#registry, change)
   }
 
-  /** @throws {@link HandoffError} of {@link spawnGeneration}. */
+  /**
+   * Starts a process, or lets the one that was started ahead go on: that gets its listeners from the process that
+   * serves alone.
+   *
+   * @throws {@link HandoffError} of {@link spawnGeneration}.
+   */
   async spawn(...how: Parameters<typeof spawnGeneration>): Promise<number> {
-    const child = await spawnGeneration(...how)
+    const ahead = this.serving === undefined ? undefined : this.standby?.take(...how)
+    const child = ahead ?? (await spawnGeneration(...how))
     const { pid } = child
     this.#children.set(pid, child)
     reaper.onSpawned(pid)
@@ -153,7 +170,7 @@ export class Generations {
 
   /** Whether children of processes that have ended still run. */
   get hasChildrenLeft(): boolean {
-    return this.#leftovers.pending
+    return this.#leftovers.pending || this.standby?.isEnding === true
   }
 
   hasSpawned(pid: number): boolean {
@@ -187,6 +204,7 @@ export class Generations {
 
   close(): void {
     reaper.off(this.#onReaped)
+    this.standby?.close()
     this.#orphans.close()
     this.#leftovers.close()
     this.#reportSocket.close()

@@ -30,7 +30,7 @@ const first = fileURLToPath(new URL('preload/first.cjs', moduleFolder))
 /** The same modules for Node.js that cannot load ES modules from CommonJS. */
 const later = ['preload/report-exception.js', 'register.js'].map((path) => moduleFolder + path)
 /** Loaded last: from here on listeners belong to the program, not to its preloads. */
-const last = `${moduleFolder}preload/last.js`
+export const lastPreload = `${moduleFolder}preload/last.js`
 
 /** What a process gets from the supervisor. */
 export interface SpawnOptions {
@@ -50,6 +50,60 @@ export interface SpawnOptions {
   readonly idle: boolean
 }
 
+/** How a process is started. */
+export interface Command {
+  readonly node: string
+  /** Flags of Node.js that load the program's own code before the entry; empty: none. */
+  readonly flags: readonly string[]
+  readonly program: readonly string[]
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  /** Passed on from number 3 on. */
+  readonly descriptors: readonly number[]
+}
+
+/** Variables that a process may get late, since they are read when the entry begins. */
+export function lateVariables({ generation, joins, drop, idle }: SpawnOptions): NodeJS.ProcessEnv {
+  return {
+    HANDOFF_GENERATION: String(generation),
+    ...(idle && { HANDOFF_IDLE: '1' }),
+    ...(drop.length > 0 && { HANDOFF_DROP: drop.join(',') }),
+    ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
+  }
+}
+
+/**
+ * Finds the entry anew, and makes the command that starts it.
+ *
+ * @param directory - of its worker.
+ * @throws {@link HandoffError} ERR_HANDOFF_ENTRY
+ */
+export function generationCommand(
+  { entry, args, flags: ofProgram = [], workingDirectory, node }: Program,
+  directory: RunDirectory,
+  timeouts: Timeouts,
+  options: SpawnOptions,
+): Command {
+  const { worker, inherited, reserved } = options
+  const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
+  const own = programFlags({ execArgv: process.execArgv, env: process.env })
+  const flags = [...generationFlags([...own.flags, ...ofProgram], own.nodeOptions), ...loader]
+  return {
+    node,
+    flags: withPreloads(flags, own.nodeOptions),
+    program: [path, ...args],
+    cwd,
+    env: {
+      ...generationEnvironment(process.env, worker, directory, timeouts),
+      NODE_OPTIONS: withFirstModule(first, own.nodeOptions),
+      PWD: workingDirectory,
+      ...inheritedVariables(inherited, reserved),
+      ...lateVariables(options),
+    },
+    descriptors: [...inherited, ...reserved].map(({ fd }) => fd),
+  }
+}
+
 /**
  * Starts a process.
  *
@@ -58,33 +112,18 @@ export interface SpawnOptions {
  * not start it.
  */
 export async function spawnGeneration(
-  { entry, args, flags: ofProgram = [], workingDirectory, node }: Program,
-  directory: RunDirectory,
-  timeouts: Timeouts,
-  { worker, inherited, generation, reserved, joins, drop, idle }: SpawnOptions,
+  ...how: Parameters<typeof generationCommand>
 ): Promise<ChildProcess & { readonly pid: number }> {
-  const { path, cwd, loader } = findEntry(entry, workingDirectory, node)
-  const own = programFlags({ execArgv: process.execArgv, env: process.env })
-  const flags = [...generationFlags([...own.flags, ...ofProgram], own.nodeOptions), ...loader]
-  const argv = [...withPreloads(flags, own.nodeOptions), path, ...args]
+  const { node, flags, program, cwd, env, descriptors } = generationCommand(...how)
   try {
-    const child = spawn(node, argv, {
+    const child = spawn(node, [...flags, ...program], {
       cwd,
-      env: {
-        ...generationEnvironment(process.env, worker, directory, timeouts),
-        NODE_OPTIONS: withFirstModule(first, own.nodeOptions),
-        PWD: workingDirectory,
-        HANDOFF_GENERATION: String(generation),
-        ...inheritedVariables(inherited, reserved),
-        ...(idle && { HANDOFF_IDLE: '1' }),
-        ...(drop.length > 0 && { HANDOFF_DROP: drop.join(',') }),
-        ...(joins.length > 0 && { HANDOFF_JOINS: JSON.stringify(joins) }),
-      },
+      env,
       // In a session of its own: Ctrl-C reaches the supervisor alone, and the end of the terminal does not
       // end the server.
       detached: true,
       // Never a pipe: a server that outlives the supervisor would get EPIPE.
-      stdio: ['inherit', 'inherit', 'inherit', ...[...inherited, ...reserved].map(({ fd }) => fd)],
+      stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
     })
     if (hasPid(child)) return child
     // Node reports most errors in the next tick. A few (E2BIG) are thrown.
@@ -112,10 +151,10 @@ function withPreloads(flags: readonly string[], nodeOptions = ''): string[] {
   const noRequire = /^--no-(experimental-)?require-module$/
   const loads = has(noRequire) ? later.flatMap((url) => ['--import', url]) : []
   // Modules of `--require` run in one turn with the program's; those of `--import` do not.
-  const ends = has(/^--(import|(experimental[-_])?loader)(=|$)/) ? ['--import', last] : []
+  const ends = has(/^--(import|(experimental[-_])?loader)(=|$)/) ? ['--import', lastPreload] : []
   return ['--require', first, ...loads, ...flags, ...ends]
 }
 
-function hasPid(child: ChildProcess): child is ChildProcess & { readonly pid: number } {
+export function hasPid(child: ChildProcess): child is ChildProcess & { readonly pid: number } {
   return child.pid !== undefined
 }

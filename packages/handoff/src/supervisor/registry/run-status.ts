@@ -64,6 +64,8 @@ export interface Status {
   program: ProgramStatus | null
   /** The workers that have a place: 1, 2, … */
   workers: WorkerStatus[]
+  /** The process that was started ahead of the next reload; absent if none waits. */
+  standby?: number
   /** By worker, newest first. */
   processes: ProcessStatus[]
   handoffs: {

@@ -1,10 +1,8 @@
 // Watches the sources, and reports each burst of changes once.
 
 import { runsDirectory } from '../../io/rendezvous/run-directory.ts'
+import { Bursts } from './bursts.ts'
 import { isIgnored, isSource } from './sources.ts'
-
-/** An editor or a checkout writes several files. Their changes within this time are one burst. */
-const quietMs = 100
 
 export interface WatchOptions {
   /** Watched with everything below it. */
@@ -24,7 +22,7 @@ export interface WatchOptions {
 export async function watchSources(options: WatchOptions): Promise<{ close(): Promise<void> }> {
   const { directory, entry, files, ignore, onChange, onError } = options
   const ignored = isIgnored(directory, entry, runsDirectory(), ignore)
-  let timer: NodeJS.Timeout | undefined
+  const bursts = new Bursts(onChange)
   const isNoSource = (path: string) => path !== entry && !isSource(path)
   // Only a run that watches needs it.
   const { watch } = await import('chokidar')
@@ -37,14 +35,12 @@ export async function watchSources(options: WatchOptions): Promise<{ close(): Pr
   })
   watcher.on('error', onError)
   watcher.on('all', (kind, path) => {
-    if (kind === 'addDir' || kind === 'unlinkDir') return
-    clearTimeout(timer)
-    timer = setTimeout(() => onChange(path), quietMs)
+    if (kind !== 'addDir' && kind !== 'unlinkDir') bursts.add(path)
   })
   await new Promise<void>((resolve) => watcher.once('ready', resolve))
   return {
     async close() {
-      clearTimeout(timer)
+      bursts.close()
       await watcher.close()
     },
   }

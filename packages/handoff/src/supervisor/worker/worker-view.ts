@@ -45,6 +45,11 @@ export abstract class WorkerView {
     return this.parts.recovery.backoff
   }
 
+  /** The process that was started ahead of the next reload. */
+  get standby(): number | undefined {
+    return this.parts.generations.standby?.pid
+  }
+
   /** The program that the next start runs. */
   get program(): Program {
     return this.parts.memory.programs.inForce

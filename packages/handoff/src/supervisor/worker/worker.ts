@@ -5,6 +5,7 @@ import { closeAll } from '../../io/channel/wire.ts'
 import { restoreKept } from '../../io/listeners/kept-paths.ts'
 import { deferred } from '../../terms/deferred.ts'
 import { Generations, type ProcessEnd } from '../processes/generations.ts'
+import { Standby } from '../processes/standby.ts'
 import { now } from '../registry/clock.ts'
 import type { Report } from '../registry/process-report.ts'
 import { draining, type ProcessName, type ProcessRecord } from '../registry/registry.ts'
@@ -49,7 +50,10 @@ export class Worker extends WorkerView {
       onChildrenEnded: () => this.#onChildrenEnded(),
       onError: (error: Error) => options.announce(say.trouble(error)),
     }
-    this.#generations = new Generations(directory, handlers, resumed)
+    const standby = options.startsAhead
+      ? new Standby(directory, timeouts, handlers.onChildrenEnded)
+      : undefined
+    this.#generations = new Generations(directory, handlers, { resumed, standby })
     this.#stop = new WorkerStop(this.#generations, options, (code) => this.#ended.resolve(code))
     this.#announcer = new WorkerAnnouncer(
       this.#generations,
@@ -148,6 +152,7 @@ export class Worker extends WorkerView {
     this.#recovery.cancel()
     this.#guard.close()
     this.#starter.stop()
+    this.#generations.standby?.close()
     this.#memory.store.close()
     this.#generations.findSilentHolders()
     this.#stop.begin()
@@ -183,6 +188,7 @@ export class Worker extends WorkerView {
   }
 
   #onStarted(result: StartResult, ms: number): StartResult {
+    if (!this.#stop.hasBegun) this.#generations.standby?.prepare(this.program)
     if (result.ok) this.#onServed(result, ms)
     const final = result.ok ? result : this.#onNotServed(result)
     this.#onChange()
