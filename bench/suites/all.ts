@@ -1,6 +1,7 @@
 // All suites, in the order in which they run.
 
 import type { Suite } from '../core/suite.ts'
+import { accepting } from './accepting.ts'
 import { arrivals } from './arrivals.ts'
 import { backToBack } from './back-to-back.ts'
 import { bootCost } from './boot-cost.ts'
@@ -27,6 +28,7 @@ export const suites: readonly Suite[] = [
   connections,
   bootCost,
   steady,
+  accepting,
   workers,
   workersReload,
   passing,
