@@ -7,6 +7,7 @@ import { freePort } from '../../support/free-port.ts'
 import { NotifyPeer } from '../../support/notify-peer.ts'
 import { ask, whereIs } from '../support/clients.ts'
 import { openPlace } from '../support/place.ts'
+import { turns } from '../support/scripted-server.ts'
 import { listeningInode } from '../support/sockets.ts'
 
 const local = { host: '127.0.0.1', port: 0 }
@@ -225,6 +226,36 @@ test('a restart is a reload, from its begin to the word of the new process', asy
     store(first),
   ])
   expect(peer.datagrams[from]?.fields).toMatchObject({ MONOTONIC_USEC: '1234500' })
+})
+
+test('a restart with a ramp is over at its end, and until then the old process is the main one', async () => {
+  const { place, peer, env } = watched()
+  const old = await place.start({ rampMs: 3_000 }, env())
+  const server = await old.listen(local)
+  await old.handoff.ready()
+  await peer.hears(store(first))
+  const from = peer.datagrams.length
+  const request = await old.inFlight(whereIs(server))
+  const restarted = old.handoff.restart()
+  const next = await place.start({ rampMs: 3_000 }, env())
+  await next.listen(local)
+  await next.handoff.ready()
+  expect(await peer.hears(store(first), from)).toEqual(['RELOADING=1', toStart, store(first)])
+  // Reports keep the ramp open as long as they are bad.
+  next.system.loopDelay = { meanMs: 100, mostMs: 100 }
+  next.system.advance(50)
+  await turns(10)
+  expect(old.handoff.metrics().stage).toBe('ramp')
+  next.system.loopDelay = { meanMs: 0, mostMs: 0 }
+  while (old.handoff.metrics().stage === 'ramp') {
+    next.system.advance(50)
+    await turns(10)
+  }
+  await restarted
+  expect(await peer.hears(`READY=1 MAINPID=${next.system.pid}`, from)).not.toContain(
+    `READY=1 MAINPID=${old.system.pid}`,
+  )
+  request.finish()
 })
 
 test('a restart that fails ends with READY=1 of this process, and its reason', async () => {

@@ -5,17 +5,30 @@ import type { NotifyFields } from '../protocol/notify.ts'
 import type { HandoffEvent, Stage } from '../terms/events.ts'
 import { describe } from '../words/describe.ts'
 
-/** @param isStopping - whether the service as a whole ends. */
-export function notifyFields(event: HandoffEvent, isStopping: boolean): NotifyFields {
-  const serves = event.type === 'serving' || event.type === 'taken-back'
+/**
+ * @param isStopping - whether the service as a whole ends.
+ * @param isShared - whether the old process accepts beside this one: the reload has not ended yet, and the old
+ * process is still the main one.
+ */
+export function notifyFields(
+  event: HandoffEvent,
+  isStopping: boolean,
+  isShared = false,
+): NotifyFields {
+  const serves = (event.type === 'serving' && !isShared) || event.type === 'taken-back'
   return {
-    ...(serves ? { READY: '1', MAINPID: String(event.pid) } : {}),
+    ...(serves ? servingFields(event.pid) : {}),
     ...(isStopping ? { STOPPING: '1' } : {}),
     ...(isOfService(event, isStopping) ? { STATUS: describe(event).text } : {}),
   }
 }
 
 const isAfterCommit: ReadonlySet<Stage> = new Set(['ramp', 'drain', 'exit'])
+
+/** This process is the main one of the service from now on. A reload ends with it. */
+export function servingFields(pid: number): NotifyFields {
+  return { READY: '1', MAINPID: String(pid) }
+}
 
 /** Whether `systemctl status` shows the event. After the commit it shows those of the new process. */
 function isOfService(event: HandoffEvent, isStopping: boolean): boolean {

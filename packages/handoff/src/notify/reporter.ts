@@ -5,7 +5,7 @@ import { aliveField, type NotifyFields, probationField } from '../protocol/notif
 import { type HandoffEvent, type HandoffEventBody, publish } from '../terms/events.ts'
 import type { Settings } from '../terms/options.ts'
 import { describe } from '../words/describe.ts'
-import { notifyFields } from './fields.ts'
+import { notifyFields, servingFields } from './fields.ts'
 import { Notifier } from './notifier.ts'
 
 /** By how much the probation is extended while the new process does not answer (old/succession.ts). */
@@ -46,8 +46,9 @@ export class Reporter {
    * Reports an event to diagnostics_channel, the supervisor and the application.
    *
    * @param isStopping - whether the service as a whole ends.
+   * @param isShared - whether the old process accepts beside this one.
    */
-  report(body: HandoffEventBody, isStopping = false): void {
+  report(body: HandoffEventBody, isStopping = false, isShared = false): void {
     const event: HandoffEvent = {
       ...body,
       pid: this.#system.pid,
@@ -55,7 +56,7 @@ export class Reporter {
       elapsedMs: Math.round((this.#system.now() - this.#since) * 10) / 10,
     }
     publish(event)
-    this.notifier.send({ fields: notifyFields(event, isStopping), event })
+    this.notifier.send({ fields: notifyFields(event, isStopping, isShared), event })
     if (this.#settings.onEvent !== undefined) this.#call(this.#settings.onEvent, event)
     else if (event.type === 'warning') this.#system.warn(`handoff: ${describe(event).text}`)
   }
@@ -85,6 +86,11 @@ export class Reporter {
     const { probationMs, drainTimeoutMs } = timeouts
     this.#endsAt = this.#system.now() + probationMs + Math.max(drainTimeoutMs, leastDrainMs)
     this.notifier.send({ fields: { ...this.#timeLeft(), [probationField]: usec(probationMs) } })
+  }
+
+  /** The old process accepts no more beside this one. */
+  servesAlone(): void {
+    this.notifier.send({ fields: servingFields(this.#system.pid) })
   }
 
   /** This process has taken back. */

@@ -28,9 +28,9 @@ export class SelfReport {
   }
 
   event(event: HandoffEventBody): void {
-    const { succession } = this.#sides()
+    const { birth, succession } = this.#sides()
     if (event.type === 'taken-back') this.#handoffs.takenBack += 1
-    this.#reporter.report(event, succession.state === 'stopping')
+    this.#reporter.report(event, succession.state === 'stopping', birth.state === 'sharing')
     if (event.type === 'drained' || event.type === 'taken-back') this.#reporter.reportStatus()
   }
 

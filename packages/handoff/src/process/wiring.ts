@@ -59,7 +59,11 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     }
     if (event.type === 'serving') {
       manager.begin(birth.unclaimed)
-      void birth.unshared.then(() => joinings.run(settings.joins))
+      const isShared = birth.state === 'sharing'
+      void birth.unshared.then(() => {
+        if (isShared) reporter.servesAlone()
+        void joinings.run(settings.joins)
+      })
     }
     if (event.type === 'taken-back') {
       reporter.staysOn()
