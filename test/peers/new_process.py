@@ -1,6 +1,6 @@
 """A server that takes over from a socket-handoff process, and hands on to the next.
 
-    HANDOFF_RENDEZVOUS=/run/app/rendezvous.sock python3 new_process.py
+    HANDOFF_RENDEZVOUS=/run/app/rendezvous.sock python3 new_process.py [ramp]
 
 Written from docs/protocol.md alone, with the standard library of Python 3.10 on Linux.
 """
@@ -14,11 +14,12 @@ from loop import Loop
 from mark import RELEASED, SERVES
 from new_side import NewSide, Refused, connect
 from old_side import OldSide
+from pace import Pace
 from wire import Violation
 
 
 def main():
-    birth = NewSide(connect(os.environ.pop("HANDOFF_RENDEZVOUS")))
+    birth = NewSide(connect(os.environ.pop("HANDOFF_RENDEZVOUS")), "ramp" in sys.argv)
     try:
         manifest, listeners = birth.receive()
     except Refused as refused:
@@ -38,7 +39,8 @@ def main():
 
     process = Process(birth.wire, birth.mark, listeners, manifest["generation"] + 1)
     try:
-        process.serve(birth.commit(keys, http=keys))
+        messages = birth.commit(keys, http=keys)
+        process.serve(messages, birth.ramps)
     except Refused as refused:
         sys.exit(f"refused: {refused}")
 
@@ -52,17 +54,20 @@ class Process:
         self._by_key = {listener.key: listener for listener in listeners}
         self._generation = generation
         self._adopted = 0
+        self._pace = None  # Of a ramp under way.
         self._loop = Loop()
         self._server = HttpServer(self._loop)
         self._old_side = OldSide(
             self._loop, self._server, listeners, generation, self._release, self._tell
         )
 
-    def serve(self, messages):
+    def serve(self, messages, ramps):
         """`messages` are those that came behind `committed` in one read."""
-        self._old_side.open()
+        self._old_side.open(answers=not ramps)
         self._leave(SERVES)
-        self._tell("serving")
+        self._tell("serving beside the old process" if ramps else "serving")
+        if ramps:
+            self._pace = Pace(self._loop, self._before)
         self._loop.watch(self._before, self._hear)
         self._take(messages)
         self._loop.run()
@@ -82,10 +87,13 @@ class Process:
             messages = self._before.receive()
         except Violation:
             self._release()
+            if self._pace is not None:
+                self._pace.end()  # Whether the old process accepts, only its end would tell.
             return self._loop.unwatch(self._before)  # It stays open: its end would mean death.
         if messages is not None:
             return self._take(messages)
         self._loop.unwatch(self._before)
+        self._end_ramp()
         self._before.close()
         self._before = None
         if self._mark is not None:
@@ -96,8 +104,18 @@ class Process:
         for name, fields, descriptors in messages:
             if name == "connections":
                 self._adopt(fields, descriptors)
+            elif name == "ramped":
+                self._end_ramp()
             elif name == "drained":
                 self._tell(f"old process drained {fields}")
+
+    def _end_ramp(self):
+        if self._pace is None:
+            return
+        self._pace.end()
+        self._pace = None
+        self._tell("serving")
+        self._old_side.answer()
 
     def _adopt(self, fields, descriptors):
         # The ack comes before anything is read: what is not acked the old process serves again.

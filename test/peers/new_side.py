@@ -44,14 +44,17 @@ def connect(path):
 class NewSide:
     """Takes over; a failure on the way aborts, and the old process serves on."""
 
-    def __init__(self, wire):
+    def __init__(self, wire, wants_ramp=False):
         self.wire = wire
         self._messages = iter(())
+        self._wants_ramp = wants_ramp
         self.mark = None
+        self.ramps = False  # The old process has committed, and accepts still.
 
     def receive(self):
         """Returns the manifest and its listeners, in their order."""
-        self.wire.send("hello", versions=VERSIONS, pid=os.getpid(), accepts=["mark"])
+        accepts = ["mark", "ramp"] if self._wants_ramp else ["mark"]
+        self.wire.send("hello", versions=VERSIONS, pid=os.getpid(), accepts=accepts)
         manifest, _ = self._expect("manifest")
         entries = manifest["listeners"]
         check_manifest(manifest, entries)
@@ -63,12 +66,13 @@ class NewSide:
         return manifest, listeners
 
     def commit(self, claimed, http):
-        """Says that this process can serve, and waits until the old one accepts no more."""
+        """Says that this process can serve, and waits until the old one lets it accept."""
         self.wire.sock.settimeout(COMMIT_TIMEOUT_S)
         takes = {key: ["http"] for key in http}
         self.wire.send("ready", claimed=claimed, takes=takes)
         try:
-            self._expect("committed")
+            committed, _ = self._expect("committed")
+            self.ramps = self._wants_ramp and committed.get("ramp", False)
         except EOFError:
             pass  # It may have committed before it died, and nobody else will serve.
         except TimeoutError:

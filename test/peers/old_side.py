@@ -32,13 +32,17 @@ class OldSide:
         self._mark = None
         self._timers = []
 
-    def open(self):
+    def open(self, answers=True):
         """Serves: accepts at the listeners, and answers at the rendezvous socket."""
-        *listeners, rendezvous = self._listeners
         self._state = "serving"
-        self._server.open(listeners)
+        self._server.open(self._listeners[:-1])
         self._server.on_rest = lambda: None
-        self._loop.watch(rendezvous.sock, self._connect)
+        if answers:
+            self.answer()
+
+    def answer(self):
+        """Answers at the rendezvous socket. In a ramp that comes later."""
+        self._loop.watch(self._listeners[-1].sock, self._connect)
 
     def _connect(self):
         try:

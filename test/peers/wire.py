@@ -20,6 +20,8 @@ TYPES = {
     "adopted": 12,
     "ended": 14,
     "mark": 17,
+    "pace": 19,
+    "ramped": 20,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 

@@ -39,6 +39,31 @@ withPython(
 )
 
 withPython(
+  'both accept in a ramp, and then Python alone (needs Python 3.10 and Linux)',
+  async () => {
+    const peers = new Peers()
+    const first = peers.node()
+    const { ports } = await serving(first)
+    const load = new Load({ port: ports[0] ?? 0 }, { newConnection: 12, keepAlive: 4 })
+    await load.more(200)
+
+    const second = peers.python('new_process.py', 'ramp')
+    await second.output.waitFor(/^serving beside the old process \d+ 2/)
+    // It waits at the rendezvous socket until the ramp has ended.
+    const third = peers.node()
+    await second.output.waitFor(/^serving \d+ 2/)
+    const last = await serving(third)
+    await load.more(200)
+    const tally = await load.stop()
+
+    expect(tally.failed, `${tally}`).toBe(0)
+    expect(last).toEqual({ generation: 3, ports })
+    expect(await first.ended, `${first.output}`).toBe(0)
+    expect(await second.ended, `${second.output}`).toBe(0)
+  },
+)
+
+withPython(
   'more listeners than three batches hold go from Node to Python to Node (needs Python 3.10 and Linux)',
   async () => {
     const peers = new Peers()
