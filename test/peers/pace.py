@@ -2,6 +2,7 @@
 
 import time
 
+FIRST_S = 0.02
 INTERVAL_S = 0.05
 MEASURED_S = 0.002
 
@@ -12,14 +13,14 @@ class Pace:
         self._wire = wire
         self._late = []
         self._measure()
-        self._wait()
+        self._wait(FIRST_S)
 
     def end(self):
         self._cancel_measure()
         self._cancel_report()
 
-    def _wait(self):
-        self._cancel_report = self._loop.after(INTERVAL_S, self._report)
+    def _wait(self, seconds):
+        self._cancel_report = self._loop.after(seconds, self._report)
 
     def _measure(self):
         due = time.monotonic() + MEASURED_S
@@ -37,4 +38,4 @@ class Pace:
         most = max(took) - MEASURED_S
         self._late = []
         self._wire.send("pace", meanUs=round(max(0, mean) * 1e6), mostUs=round(max(0, most) * 1e6))
-        self._wait()
+        self._wait(INTERVAL_S)

@@ -113,14 +113,16 @@ describe('in the ramp', () => {
     await peer.hear('ramped')
   })
 
-  test('without load it ends as soon as the new process accepts', async () => {
+  test('without load it ends with the first report', async () => {
     const place = openPlace()
     const { generation: old } = await place.serve({ rampMs: 3_000 })
     const peer = place.newPeer()
     peer.accepts.push('ramp', 'mark')
     await peer.takeOver()
     expect(stage(old)).toBe('ramp')
-    peer.leave('serves')
+    await serves({ peer })
+    expect(stage(old)).toBe('ramp')
+    await paces(old, peer, slow)
     await peer.hear('ramped')
     await peer.hear('drained')
   })

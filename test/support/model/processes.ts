@@ -278,7 +278,6 @@ export const effects: Readonly<Record<Effect, Modelled>> = {
   // It lasts as long as the state does.
   'start-ramp': nothing,
   'note-pace': nothing,
-  'note-served': nothing,
   'send-ramped': ({ after }) => {
     if (after !== undefined) say(after, 'new', letters.ramped)
   },

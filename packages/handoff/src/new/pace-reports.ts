@@ -4,6 +4,11 @@ import { type LoopMeter, noLoopMeter } from '../io/system/loop-meter.ts'
 import type { System, Timer } from '../io/system/system.ts'
 import type { MessageOf } from '../protocol/messages.ts'
 
+/**
+ * Time until the first report, in milliseconds: without load it ends the ramp. Long enough to notice a load of
+ * a hundred clients a second.
+ */
+const firstMs = 20
 /** Time between two reports, in milliseconds. */
 const intervalMs = 50
 
@@ -23,7 +28,7 @@ export class PaceReports {
 
   begin(): void {
     this.#meter = this.#system.measureLoop()
-    this.#wait()
+    this.#wait(firstMs)
   }
 
   end(): void {
@@ -32,12 +37,12 @@ export class PaceReports {
     this.#meter = noLoopMeter
   }
 
-  #wait(): void {
-    this.#timer = this.#system.timer(intervalMs, () => this.#report(), true)
+  #wait(ms: number): void {
+    this.#timer = this.#system.timer(ms, () => this.#report(), true)
   }
 
   #report(): void {
-    this.#wait()
+    this.#wait(intervalMs)
     const { meanMs, mostMs } = this.#meter.take()
     this.#send({ type: 'pace', meanUs: microseconds(meanMs), mostUs: microseconds(mostMs) })
   }

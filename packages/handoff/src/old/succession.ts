@@ -150,7 +150,6 @@ export class Succession {
         this.#context.ended(successor.pid)
       },
       'start-ramp': (ready) => retirement.ramp(successor.peer, ready, this.#ramp.begin()),
-      'note-served': () => this.#ramp.noteServed(),
       'note-pace': (message) => this.#ramp.notePace(message),
       'send-ramped': () => void successor.peer?.send({ type: 'ramped' }),
       reopen: () => retirement.reopen(),

@@ -68,7 +68,7 @@ export const oldTable = {
     ended: go('ramp', 'note-ended'),
     rested: go('ramp', 'note-rested'),
     pace: go('ramp', 'note-pace'),
-    served: go('ramp', 'start-probation', 'note-served'),
+    served: go('ramp', 'start-probation'),
     died: go('ramp'),
     // Probation begins anew when the new process serves alone.
     probation: go('ramp'),

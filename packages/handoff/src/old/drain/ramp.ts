@@ -91,11 +91,6 @@ export class Ramp {
     return this.#slowStart
   }
 
-  /** The new process accepts. */
-  noteServed(): void {
-    if (this.#isIdle) this.#handlers.onEnd()
-  }
-
   /** The new process has reported how late its event loop is. This one is measured in the same time. */
   notePace({ meanUs, mostUs }: Messages['pace']): void {
     const judge = this.#judge
