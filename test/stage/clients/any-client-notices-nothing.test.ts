@@ -31,3 +31,11 @@ test(
   },
   compareTimeoutMs,
 )
+
+test(
+  'the same holds if both processes accept for a while',
+  async () => {
+    await compare(service, clients, { ramp: true })
+  },
+  compareTimeoutMs,
+)

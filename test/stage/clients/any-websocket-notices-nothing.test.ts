@@ -143,3 +143,14 @@ test(
   },
   compareTimeoutMs,
 )
+
+test(
+  'the same holds if both processes accept for a while',
+  async () => {
+    await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
+      check: isSameByKind,
+      ramp: true,
+    })
+  },
+  compareTimeoutMs,
+)

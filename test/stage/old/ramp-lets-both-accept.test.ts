@@ -9,6 +9,7 @@ import type { NewPeer } from '../support/peers.ts'
 import { type Generation, openPlace } from '../support/place.ts'
 import { turns } from '../support/scripted-server.ts'
 import { listeningInode } from '../support/sockets.ts'
+import { Client } from '../support/taken.ts'
 
 const quick = { type: 'pace', meanUs: 100, mostUs: 900 } as const
 const slow = { type: 'pace', meanUs: 20_000, mostUs: 60_000 } as const
@@ -181,6 +182,35 @@ describe('in the ramp, this process has never stopped:', () => {
     const { generation: next } = await place.serve({ rampMs: 3_000 })
     expect(old.all('stage').filter(({ stage }) => stage === 'ramp')).toHaveLength(2)
     expect(next.handoff.metrics().stage).toBe('serving')
+  })
+
+  test('connections that went over at rest are served again', async () => {
+    const place = openPlace()
+    const { generation: old, server } = await place.serve({ rampMs: 3_000 })
+    const clients = [
+      new Client(await connect(whereIs(server))),
+      new Client(await connect(whereIs(server))),
+    ]
+    const request = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
+    for (const { socket } of clients) socket.write(request)
+    for (const client of clients) await client.hears(`\r\n\r\n${old.system.pid}`)
+    const peer = place.newPeer()
+    peer.accepts.push('ramp')
+    const { listeners } = await peer.receive()
+    const key = listeners[0]?.key as string
+    peer.say({ type: 'ready', claimed: [key], takes: { [key]: ['http'] } })
+    await peer.hear('committed')
+    expect((await peer.hear('connections')).items).toHaveLength(2)
+    peer.say({ type: 'adopted', received: 2 })
+    await isRead()
+    peer.die()
+    const { connections, fates } = await old.told('taken-back')
+    expect(connections).toEqual({ back: 2, closed: 0 })
+    expect(fates.handedOver).toEqual({ http: 2 })
+    for (const { socket } of clients) socket.write(request)
+    const twice = new RegExp(`(\\r\\n\\r\\n${old.system.pid}[^]*){2}`)
+    for (const client of clients) await until('it is served', () => twice.test(client.heard))
+    for (const { socket } of clients) socket.destroy()
   })
 
   test('the new process gives up', async () => {

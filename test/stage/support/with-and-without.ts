@@ -49,11 +49,12 @@ const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
  * Tries random clients across random handoffs.
  *
  * @param overlap - whether a handoff begins while the one before still drains.
+ * @param ramp - whether both processes accept for a while.
  */
 export async function compare(
   service: Service,
   clients: fc.Arbitrary<Lines[]>,
-  { check = isSame, overlap = false } = {},
+  { check = isSame, overlap = false, ramp = false } = {},
 ): Promise<void> {
   const isLate = timeLimit()
   const handoffs = fc.array(scriptedHandoff, { minLength: 1, maxLength: 3 })
@@ -61,7 +62,7 @@ export async function compare(
     fc.asyncProperty(clients, handoffs, async (lines, planned) => {
       if (isLate()) return
       const expected = await without(service, lines)
-      check(await withHandoffs(service, lines, planned, overlap), expected)
+      check(await withHandoffs(service, lines, planned, { overlap, ramp }), expected)
     }),
     {
       numRuns: runs,
@@ -99,11 +100,11 @@ async function withHandoffs(
   service: Service,
   lines: Lines[],
   planned: ScriptedHandoff[],
-  overlap: boolean,
+  { overlap, ramp }: { overlap: boolean; ramp: boolean },
 ): Promise<Outcome> {
   const executed: string[] = []
   const serve = async (place: Place) => {
-    const generation = await place.start()
+    const generation = await place.start({ rampMs: ramp ? 3_000 : 0 })
     const server = generation.own(service.make((id) => executed.push(id), generation))
     await generation.handoff.listen(server, { host: '127.0.0.1', port: 0 })
     await generation.handoff.ready()
@@ -116,11 +117,12 @@ async function withHandoffs(
       for (const { wait, dies, acks } of planned) {
         await turns(wait)
         if (dies !== undefined) {
-          await fail(place, generation, service.kind, dies, acks)
+          await fail(place, generation, service.kind, { turnsToLive: dies, acks, ramp })
           continue
         }
         const from = generation.events.length
         const next = await serve(place)
+        if (ramp) await endRamp(generation, next.generation)
         if (!overlap) await generation.told('drained', from)
         generation = next.generation
         generations.push(generation)
@@ -149,11 +151,11 @@ async function fail(
   place: Place,
   old: Generation,
   kind: MovableKind,
-  turnsToLive: number,
-  acks: boolean,
+  { turnsToLive, acks, ramp }: { turnsToLive: number; acks: boolean; ramp: boolean },
 ): Promise<void> {
   const from = old.events.length
   const peer = place.newPeer()
+  if (ramp) peer.accepts.push('ramp')
   await peer.receive()
   const key = 'tcp:127.0.0.1:0#1'
   peer.say({ type: 'ready', claimed: [key], takes: { [key]: [kind] } })
@@ -163,6 +165,13 @@ async function fail(
   peer.die()
   await acking
   await old.told('taken-back', from)
+}
+
+/** The new process reports that it is quick, again and again, until the old one accepts no more. */
+async function endRamp(old: Generation, next: Generation): Promise<void> {
+  for (const { handoff } = old; handoff.metrics().stage === 'ramp'; await turns(5)) {
+    next.system.advance(50)
+  }
 }
 
 async function ackAll(peer: NewPeer): Promise<void> {
