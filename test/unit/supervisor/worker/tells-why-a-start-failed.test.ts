@@ -190,6 +190,20 @@ test.each(['ramp', 'drain'] as const)(
   },
 )
 
+test.each(['ramp', 'drain'] as const)(
+  'the report of the old process (%s) that comes after the one that it serves ends nothing',
+  async (stage) => {
+    const { start, kill } = begin()
+    start.onReport(own, event(own, { type: 'serving', replaces: null, listeners: [] }))
+    // In the same turn: the result is not followed yet.
+    start.onReport(old, event(old, { type: 'stage', stage, detail: '' }))
+    start.onReport(own, { extendMs: 1_000 })
+    expect(await start.result).toMatchObject({ ok: true })
+    vi.advanceTimersByTime(600_000)
+    expect(kill).not.toHaveBeenCalled()
+  },
+)
+
 test('an exception of another process is not its reason', async () => {
   const { start } = begin()
   start.onReport(old, { exception: 'SyntaxError: x' })

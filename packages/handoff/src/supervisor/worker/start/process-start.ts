@@ -53,6 +53,8 @@ export class ProcessStart {
   #serving: Serving = 'none'
   /** What it wrote to stderr last. */
   #lastOutput: string | undefined
+  /** Whether the result is known. */
+  #hasEnded = false
   /** Whether it ever reported a stage: the entry has got as far as a handoff. */
   #hasReported = false
   /** Why it has aborted, as it reports. */
@@ -74,6 +76,8 @@ export class ProcessStart {
 
   /** Takes note of a report of any process of this worker. */
   onReport(pid: number, { event, exception, lastOutput, extendMs }: Report): void {
+    // Several reports may be read in one turn, and the result is followed in a later one: no deadline begins anew.
+    if (this.#hasEnded) return
     const own = pid === this.pid
     if (own && lastOutput !== undefined) this.#lastOutput = lastOutput
     if (own && exception !== undefined) this.#fail(4, 'ERR_HANDOFF_APP_FAILED', exception)
@@ -169,6 +173,7 @@ export class ProcessStart {
   }
 
   #end(result: StartResult): void {
+    this.#hasEnded = true
     this.#deadline.clear()
     this.#result.resolve(result)
   }
