@@ -40,7 +40,7 @@ export async function killAfterCommit(
   try {
     const [, pid] = await server.output.waitFor(/^listening (\d+)/, { from })
     await load.kill(Number(pid), { stopAfterMs, holdMs })
-    await server.output.waitFor(/taken back|serves on alone/, { from })
+    await server.output.waitFor(/taken back/, { from })
     return await load.settle()
   } finally {
     rmSync(failureFile, { force: true })

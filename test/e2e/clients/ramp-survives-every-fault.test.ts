@@ -64,7 +64,7 @@ async function servesAlone(run: Run, pid: number): Promise<void> {
 test.each([1, 2, 3])('the new process is killed (%i)', { timeout: 120_000 }, async () => {
   const { run, old, next, load, reload } = await inRamp()
   process.kill(next, 'SIGKILL')
-  await run.output.waitFor(/serves on alone/)
+  await run.output.waitFor(/has taken back, and had never stopped accepting/)
   await load.more(100)
   expectOnlyItsOwn(await load.stop())
   await servesAlone(run, old)
@@ -84,7 +84,7 @@ test('the new process stands still: clients are served meanwhile, and after it w
   const { pids } = meanwhile.tally
   expect([...pids.keys()], `${run.output}`).toEqual([`${old}`])
   await run.output.waitFor(/was killed by this supervisor/)
-  await run.output.waitFor(/serves on alone/)
+  await run.output.waitFor(/has taken back, and had never stopped accepting/)
   await meanwhile.more(100)
   expect((await meanwhile.stop()).failed, `${meanwhile.tally}`).toBe(0)
   expectOnlyItsOwn(await load.stop())

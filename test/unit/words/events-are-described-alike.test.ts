@@ -98,7 +98,7 @@ suite('a description', () => {
   test('says that a process in its ramp has never stopped', () => {
     expect(describe({ ...described['taken-back'][0], stage: 'ramp' })).toEqual({
       tone: 'bad',
-      text: 'generation 2 (pid 7) serves on alone: cannot serve: too late [ERR_HANDOFF_TIMEOUT]',
+      text: 'generation 2 (pid 7) has taken back, and had never stopped accepting: cannot serve: too late [ERR_HANDOFF_TIMEOUT]',
     })
   })
 

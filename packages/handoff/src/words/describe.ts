@@ -68,8 +68,9 @@ function partsOf(event: HandoffEvent): Parts {
     }
     case 'taken-back': {
       // In the ramp it had never stopped.
-      const what = event.stage === 'ramp' ? 'serves on alone' : 'has taken back and serves again'
-      const subject = `${name} ${what}: `
+      const what =
+        event.stage === 'ramp' ? ', and had never stopped accepting' : ' and serves again'
+      const subject = `${name} has taken back${what}: `
       return { tone: 'bad', subject, detail: `${event.message} [${event.code}]` }
     }
     case 'drained': {
