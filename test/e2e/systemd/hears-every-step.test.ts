@@ -51,12 +51,13 @@ test('a bare server: start, reload, a reload that fails, stop', async () => {
   const asked = monotonicUsec()
   process.kill(first.pid, 'SIGHUP')
   const second = await service.listens()
-  await peer.hears(keep, reload)
+  await peer.hears(`READY=1 MAINPID=${second.pid}`, reload)
   expect(senders(peer, reload)).toEqual([
     `${first.pid} RELOADING=1`,
     `${second.pid} ${toStart}`,
-    `${second.pid} READY=1 MAINPID=${second.pid}`,
     `${second.pid} ${keep}`,
+    // The old process accepts no more.
+    `${second.pid} READY=1 MAINPID=${second.pid}`,
   ])
   const usec = Number(peer.datagrams[reload]?.fields.MONOTONIC_USEC)
   expect(usec).toBeGreaterThanOrEqual(asked)
