@@ -1,7 +1,7 @@
 // Servers that are started as root and give it up once they listen, as daemons do.
 
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -76,7 +76,7 @@ asRoot.each([
   expect(await project.handoff('stop', 'web')).toMatchObject({ exitCode: 0, stderr: '' })
   expect(await run.ended()).toBe(0)
   expect(`${run.output}`).not.toMatch(/EACCES|EPERM|clean up/)
-  expect(readdirSync(join(project.runs, 'web'))).toEqual([])
+  expect(existsSync(join(project.runs, 'web'))).toBe(false)
 })
 
 asRoot('its Unix path leads to each generation (needs root)', async () => {

@@ -1,7 +1,7 @@
 // Programs remove the path of their Unix socket before they listen, or when they end: their clients
 // find the server at it all the same.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeProject, type Project } from '../../support/cli-project.ts'
@@ -50,8 +50,7 @@ async function start(project: Project, name: string, flags: string[] = ['--proba
     expect(exitCode, stderr).toBe(0)
     expect(await run.ended()).toBe(0)
     expect(existsSync(path)).toBe(false)
-    const files = readdirSync(join(project.runs, name))
-    expect(files).toEqual([])
+    expect(existsSync(join(project.runs, name))).toBe(false)
   }
   return { path, run, reload, stop }
 }
@@ -109,7 +108,7 @@ test('a program that goes elsewhere does not get its path back', async () => {
   expect(await send({ socketPath: elsewhere }, { path: '/' })).toMatchObject({ kind: 'ok' })
   expect((await project.handoff('stop', 'web')).exitCode).toBe(0)
   expect(existsSync(elsewhere)).toBe(false)
-  expect(readdirSync(join(project.runs, 'web'))).toEqual([])
+  expect(existsSync(join(project.runs, 'web'))).toBe(false)
 })
 
 test('after a crash the path leads to the next process, although the dead one removed it', async () => {
