@@ -67,6 +67,19 @@ test('a change of which the watcher does not report is found', () => {
   expect(reported).toHaveLength(2)
 })
 
+test('a change that was reported since is not reported again', () => {
+  write('a.ts', 'one')
+  vi.advanceTimersByTime(20)
+  write('a.ts', 'second')
+  vi.advanceTimersByTime(20)
+  expect(reported).toHaveLength(2)
+  vi.advanceTimersByTime(100)
+  // About to be reported when the first report is checked.
+  write('a.ts', 'the third')
+  vi.advanceTimersByTime(1_000)
+  expect(reported).toHaveLength(3)
+})
+
 test('so is a removal', () => {
   write('a.ts', 'one')
   vi.advanceTimersByTime(20)

@@ -15,6 +15,8 @@ const checkMs = 150
 export class Bursts {
   readonly #onChange: (path: string) => void
   readonly #paths = new Set<string>()
+  /** What each file was when it was reported last. */
+  readonly #reported = new Map<string, string>()
   #timer: NodeJS.Timeout | undefined
   readonly #checks = new Set<NodeJS.Timeout>()
 
@@ -37,14 +39,20 @@ export class Bursts {
   }
 
   #report(path: string): void {
-    const versions = [...this.#paths].map((one) => [one, versionOf(one).text] as const)
+    const paths = [...this.#paths]
+    for (const one of paths) this.#reported.set(one, versionOf(one).text)
     this.#paths.clear()
     const check = setTimeout(() => {
       this.#checks.delete(check)
-      for (const [one, text] of versions) if (versionOf(one).text !== text) this.add(one)
+      for (const one of paths) if (this.#isUnnoticed(one)) this.add(one)
     }, checkMs)
     this.#checks.add(check)
     this.#onChange(path)
+  }
+
+  /** Whether a file has changed since its last report, and is not about to be reported. */
+  #isUnnoticed(path: string): boolean {
+    return !this.#paths.has(path) && versionOf(path).text !== this.#reported.get(path)
   }
 }
 
