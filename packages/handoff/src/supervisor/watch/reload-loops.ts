@@ -46,7 +46,8 @@ export class ReloadLoops {
   }
 }
 
-function isWithin(at: number | undefined, start: Start | undefined): start is Start {
+/** Returns whether a file was written while the process started. */
+export function isWithin(at: number | undefined, start: Start | undefined): start is Start {
   if (at === undefined || start === undefined) return false
   return at >= start.startedAt && at <= (start.servedAt ?? Number.POSITIVE_INFINITY) + marginMs
 }

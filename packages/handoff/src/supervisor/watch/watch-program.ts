@@ -8,7 +8,7 @@ import { findEntry, packageDirectory } from '../program/entry.ts'
 import { environmentFiles, programFlags } from '../program/own-flags.ts'
 import type { Program } from '../program/program.ts'
 import * as say from '../text/announcements.ts'
-import { ReloadLoops, type Start } from './reload-loops.ts'
+import { isWithin, ReloadLoops, type Start } from './reload-loops.ts'
 import { watchSources } from './watch.ts'
 
 /**
@@ -37,8 +37,8 @@ export async function watchProgram(
     onChange: (path) => {
       const name = relative(directory, path)
       if (loops.ignores(path)) return
-      if (loops.onChange(path, changedAt(path), starts.newest))
-        announce(say.changesAtEachStart(name))
+      const at = changedAt(path)
+      if (loops.onChange(path, at, starts.around(at))) announce(say.changesAtEachStart(name))
       else fleet.reloadSoon(`${name} changed`)
     },
     onError: (error) => announce(say.trouble(error)),
@@ -74,11 +74,18 @@ class Starts {
     this.#servedAt.delete(pid)
   }
 
-  get newest(): Start | undefined {
-    const [newest] = [...this.#fleet.status().processes].sort((a, b) => a.uptimeMs - b.uptimeMs)
-    if (newest === undefined) return undefined
-    const { pid, uptimeMs } = newest
-    return { pid, startedAt: Date.now() - uptimeMs, servedAt: this.#servedAt.get(pid) }
+  /**
+   * Returns the newest process that was starting at that time; if there is none, the newest of all. The next
+   * process may have started since a process wrote the file.
+   */
+  around(at: number | undefined): Start | undefined {
+    const { processes } = this.#fleet.status()
+    const starts = processes
+      .sort((a, b) => a.uptimeMs - b.uptimeMs)
+      .map(({ pid, uptimeMs }) => {
+        return { pid, startedAt: Date.now() - uptimeMs, servedAt: this.#servedAt.get(pid) }
+      })
+    return starts.find((start) => isWithin(at, start)) ?? starts[0]
   }
 }
 
