@@ -15,6 +15,8 @@ test.each(['SIGHUP', 'SIGUSR2'] as const)('%s reloads', async (signal) => {
   await run.says(new RegExp(`${signal} received: a new process starts`))
   const { port } = await run.listens()
   await run.says(/generation 2 .* serves/)
+  // Until the end of the ramp both answer.
+  await run.says(/generation 1 .* has drained/)
   expect(await ask(port)).toBe('two')
 })
 

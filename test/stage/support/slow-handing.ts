@@ -18,7 +18,7 @@ import { until } from '../../support/until.ts'
 const key = 'tcp:*:80'
 
 /** A connection that was used 200 ms ago is busy: a test can wait for longer than that. */
-export class ShortSlowStart extends SlowStart {
+class ShortSlowStart extends SlowStart {
   override readonly busyMs = 200
 }
 

@@ -77,7 +77,7 @@ export function nameOf({ path, home }: Pick<Entry, 'path' | 'home'>): string {
 }
 
 /** Returns the name of the package in this directory, in characters that a directory may have. */
-export function packageName(directory: string): string | undefined {
+function packageName(directory: string): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     return typeof name === 'string' && name !== ''
