@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { realSystem, startTimer } from '../../../packages/handoff/src/io/system/system.ts'
 import { readReport } from '../../../packages/handoff/src/supervisor/registry/process-report.ts'
 import { Deadline } from '../../../packages/handoff/src/supervisor/worker/stop/deadline.ts'
-import { longestMs, watchdogMs } from '../../../packages/handoff/src/terms/options.ts'
+import { longestMs } from '../../../packages/handoff/src/terms/options.ts'
+import { watchdogMs } from '../../../packages/handoff/src/terms/variables.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -2,7 +2,8 @@
 
 import type { System, Timer } from '../../io/system/system.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import { longestMs, numberOf } from '../../terms/options.ts'
+import { longestMs } from '../../terms/options.ts'
+import { numberOf } from '../../terms/variables.ts'
 
 /**
  * `listeners`: ready when the program listens on every address of the old process. A number: the same,

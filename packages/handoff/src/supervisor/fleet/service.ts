@@ -4,7 +4,7 @@ import { realSystem, type System } from '../../io/system/system.ts'
 import { reloadingFields } from '../../notify/fields.ts'
 import { Notifier } from '../../notify/notifier.ts'
 import { Watchdog } from '../../notify/watchdog.ts'
-import { watchdogMs } from '../../terms/options.ts'
+import { watchdogMs } from '../../terms/variables.ts'
 
 /** Does nothing without NOTIFY_SOCKET. @see sd_notify(3) */
 export class Service {

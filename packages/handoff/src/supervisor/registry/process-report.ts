@@ -25,7 +25,7 @@ import {
 import type { HandoffErrorCode } from '../../terms/errors.ts'
 import type { HandoffEvent, Stage } from '../../terms/events.ts'
 import { type Fates, type KindCounts, mapFates } from '../../terms/fates.ts'
-import { numberOf } from '../../terms/options.ts'
+import { numberOf } from '../../terms/variables.ts'
 import { isStage } from './side.ts'
 
 /** One datagram of a process. */
