@@ -17,9 +17,6 @@ import { StartDeadline } from './start-deadline.ts'
 import { StateImports } from './state/state-imports.ts'
 import { Takeover, type TakeoverEffects } from './takeover.ts'
 
-/** How long the old process may take to answer `ready`, in milliseconds: that is one step of it. */
-const commitTimeoutMs = 10_000
-
 /**
  * How long the first listen of a program may block its thread, in milliseconds. The old process needs a
  * few for its answer, if it does not hang; signals and timers of the program wait as long.
@@ -251,9 +248,7 @@ export class Birth {
   }
 
   #sendReady(): void {
-    this.#takeover.setDeadline(commitTimeoutMs, () =>
-      this.#takeover.unanswered('commit', commitTimeoutMs),
-    )
+    this.#deadline.awaitCommit()
     void this.#takeover.send({ type: 'ready', ...readyMessage(this.#context.holdings.gates) })
   }
 

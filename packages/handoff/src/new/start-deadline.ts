@@ -1,4 +1,4 @@
-// How long a process may take to start, and the error that explains why it is late.
+// How long a process and its old process may take in a start, and the error that explains why one is late.
 
 import type { System, Timer } from '../io/system/system.ts'
 import type { HandoffError } from '../terms/errors.ts'
@@ -7,6 +7,9 @@ import type { Takeover } from './takeover.ts'
 
 /** How much earlier than the old process this one fails if a listener is missing, in milliseconds. */
 const mostHeadStartMs = 500
+
+/** How long the old process may take to answer `ready`, in milliseconds: that is one step of it. */
+const commitTimeoutMs = 10_000
 
 export class StartDeadline {
   readonly #system: System
@@ -32,6 +35,12 @@ export class StartDeadline {
     // The old process is to receive the reason before its own deadline.
     const checkMs = ms - Math.min(mostHeadStartMs, ms / 10)
     this.#missingCheck = this.#system.timer(checkMs, () => this.#failIfMissing(), true)
+  }
+
+  /** The application is ready: from now on the old process is late if it does not commit. */
+  awaitCommit(): void {
+    const late = () => this.#takeover.unanswered('commit', commitTimeoutMs)
+    this.#takeover.setDeadline(commitTimeoutMs, late)
   }
 
   /** The application is ready, or the start has failed. */
