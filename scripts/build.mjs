@@ -26,13 +26,13 @@ const server = {
     'register',
     'preload/report-exception',
     'preload/last',
-    'preload/await-word',
+    'preload/standby/await-word',
   ],
   /** Bundles that doors and other bundles load when they need them. */
   inner: [
     'preload/main-thread',
     'preload/worker-thread',
-    'preload/standby',
+    'preload/standby/standby',
     'preload/program-notify-socket',
     'process/create',
   ],

@@ -73,7 +73,7 @@ export const floors: Readonly<Record<string, string>> = {
   cli: '. commands client doctor native text',
   supervisor:
     '. watch control fleet worker worker/start worker/stop place text processes registry program',
-  preload: '. readiness bundles',
+  preload: '. readiness standby bundles',
   process: '. listen warm-up',
   new: 'joining . connections state listeners',
   old: '. drain offer',

@@ -9,7 +9,7 @@ const { isMainThread } = require('node:worker_threads') as typeof import('node:w
 const { createLoader } = require('./bundles/loader.ts') as typeof import('./bundles/loader.ts')
 
 type Bundle = Record<'preloadMainThread' | 'preloadWorkerThread', () => void>
-type Standby = typeof import('./standby.ts', { with: { 'resolution-mode': 'import' }})
+type Standby = typeof import('./standby/standby.ts', { with: { 'resolution-mode': 'import' }})
 
 /** Left in the environment for a new process that this process starts itself. */
 const variable = 'HANDOFF_FIRST_MODULE'
@@ -39,9 +39,9 @@ function preload(): void {
   if (env.HANDOFF_STANDBY === undefined) return begin()
   // Started ahead: everything is loaded, and the preload begins with the word.
   for (const name of ['preload/main-thread.cjs', 'process/create.cjs']) load(name)
-  const { beginLater, awaitWord } = load<Standby>('preload/standby.cjs')
+  const { beginLater, awaitWord } = load<Standby>('preload/standby/standby.cjs')
   beginLater(begin)
-  if (!process.execArgv.some((flag) => flag.endsWith('/preload/await-word.js'))) awaitWord()
+  if (!process.execArgv.some((flag) => flag.endsWith('/preload/standby/await-word.js'))) awaitWord()
 }
 
 // A program that lists require.cache finds its own modules only.

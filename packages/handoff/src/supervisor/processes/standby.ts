@@ -21,7 +21,7 @@ import {
 } from '../program/spawn.ts'
 import { reaper } from './reaper.ts'
 
-const awaitWord = `${moduleFolder}preload/await-word.js`
+const awaitWord = `${moduleFolder}preload/standby/await-word.js`
 
 /** How long after a start the next process is started ahead, in milliseconds: the first requests come first. */
 const delayMs = 200

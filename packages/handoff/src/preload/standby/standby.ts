@@ -4,7 +4,7 @@
 // is blocked: the process takes no processor time, and its timers and promises do not run.
 
 import { closeSync, readSync } from 'node:fs'
-import { realSystem } from '../io/system/system.ts'
+import { realSystem } from '../../io/system/system.ts'
 
 /** The descriptor on which the word comes; absent in a process that is not started ahead. */
 const variable = 'HANDOFF_STANDBY'
