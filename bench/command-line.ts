@@ -11,7 +11,7 @@ export interface Wishes {
   readonly values: Readonly<Record<string, number>>
   /** Where the results go. */
   readonly json: string | undefined
-  /** Whether the results are added to those that the file has. */
+  /** Whether to append the results to those in the file. */
   readonly continues: boolean
   /** Whether a busy machine is no reason to stop. */
   readonly isBusyFine: boolean

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { alive, gone, startedWith } from '../../test/support/process-facts.ts'
 
-/** In the environment of all processes of a run, those that its children start as well. */
+/** This variable is in the environment of every process of a run, and of their children. */
 const MARK = 'BENCH_RUN_ID'
 
 const bench = fileURLToPath(new URL('../', import.meta.url))

@@ -43,7 +43,7 @@ export function ask(socket: net.Socket): Promise<void> {
 }
 
 export interface Waits {
-  /** The longest wait, in milliseconds, of those that fell into a span of time. */
+  /** Returns the longest wait within a span of time, in milliseconds. */
   longest(from: number, to: number): number
 }
 

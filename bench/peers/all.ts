@@ -27,7 +27,7 @@ export interface Selection {
 }
 
 /**
- * Returns the peers to measure: those of a list of names, or all; without those that are not installed.
+ * Returns the installed peers with these names, or all installed peers.
  *
  * @throws Error if a name is unknown.
  */

@@ -26,7 +26,7 @@ export const pm2: Peer = {
     const port = await freePort()
     const env = { ...process.env, PORT: `${port}`, PM2_HOME: resources.directory() }
     const run = (...args: string[]) => promisify(execFile)(pm2Command() ?? 'pm2', args, { env })
-    // Longer than any request takes: the default of 1.6 s would cut those that take 2 s.
+    // No request takes longer. The default of 1.6 s would cut requests of 2 s.
     const patience = ['--wait-ready', '--listen-timeout', '20000', '--kill-timeout', '20000']
     await run('start', appFile, '--name', 'bench', '--instances', '1', ...patience, '--', 'stops')
     await answers(port)

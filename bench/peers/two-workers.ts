@@ -14,7 +14,7 @@ import { pm2Command } from './pm2.ts'
 
 export interface Running {
   port: number
-  /** All its processes: those that serve, and those above them. None without /proc. */
+  /** The processes of the peer: servers and their supervisors. Empty without /proc. */
   pids(): number[]
   stop(): Promise<void>
 }
