@@ -48,6 +48,11 @@ int DupEach(const int* fds, size_t count, int* out) {
   return static_cast<int>(count);
 }
 
+int ShutdownEach(const int* fds, size_t count) {
+  for (size_t i = 0; i < count; i++) shutdown(fds[i], SHUT_RDWR);
+  return 0;
+}
+
 int FindOther(const int* fds, size_t count, bool unix_domain) {
   size_t i = 0;
   while (i < count && IsConnection(fds[i], unix_domain)) i++;

@@ -15,6 +15,12 @@ Napi::Value DupEachJs(Info info) {
   return Checked(info, in, [&] { return DupEach(fds.data, fds.count, out.data); });
 }
 
+Napi::Value ShutdownEachJs(Info info) {
+  Arguments in(info);
+  auto fds = in.Ints(0);
+  return Checked(info, in, [&] { return ShutdownEach(fds.data, fds.count); });
+}
+
 Napi::Value FindOtherJs(Info info) {
   Arguments in(info);
   auto fds = in.Ints(0);
@@ -73,6 +79,7 @@ void ExportConnections(Napi::Env env, Napi::Object exports) {
   Export(env, exports,
          {
              {"dupEach", DupEachJs},
+             {"shutdownEach", ShutdownEachJs},
              {"findOther", FindOtherJs},
              {"readProgress", ReadProgressJs},
              {"readSilence", ReadSilenceJs},

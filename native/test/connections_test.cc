@@ -78,6 +78,18 @@ TEST(dups_end_before_the_first_that_is_not_open) {
   CHECK_EQ(DupEach(before, 2, &dup), -EBADF);
 }
 
+TEST(a_shutdown_ends_a_connection_for_every_holder) {
+  Tcp tcp;
+  Owned copy(Dup(tcp.server.get()));
+  int fds[] = {tcp.server.get(), -1};
+  CHECK_EQ(ShutdownEach(fds, 2), 0);
+  char byte;
+  CHECK_EQ(recv(copy.get(), &byte, 1, 0), 0);
+  CHECK_EQ(recv(tcp.client.get(), &byte, 1, 0), 0);
+  // Once more: there is nothing left to end.
+  CHECK_EQ(ShutdownEach(fds, 2), 0);
+}
+
 TEST(a_descriptor_that_is_not_a_connection_is_found) {
   Tcp tcp;
   Pair pair;

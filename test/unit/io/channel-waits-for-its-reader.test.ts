@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
+import { Channel } from '../../../packages/handoff/src/io/channel/channel.ts'
+import { close, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
+import { openFiles } from '../../support/scratch.ts'
 
 const MORE_THAN_THE_KERNEL_HOLDS = 8 * 1024 * 1024
 
@@ -75,4 +77,42 @@ test('both ends may send at once, more than the kernel holds', async () => {
     for (let left = big.length; left > 0; ) left -= (await channel.read())?.data.length ?? 0
   }
   await Promise.all([here.send(big), there.send(big), drain(here), drain(there)])
+})
+
+test('a withdrawn message never leaves, although another file has the number of its descriptor by then', async () => {
+  const [here, there] = pair()
+  const big = here.send(Buffer.alloc(MORE_THAN_THE_KERNEL_HOLDS))
+  const [file = -1] = openFiles(1)
+  const fd = dup(file)
+  const message = { isWanted: true, hasLeft: false }
+  const withdrawn = here.send(Buffer.from('b'), [fd], message)
+  const last = here.send(Buffer.from('c'))
+  message.isWanted = false
+  close(fd)
+  expect(dup(file), 'another descriptor with the same number').toBe(fd)
+  onTestFinished(() => close(fd))
+
+  const fds: number[] = []
+  let received = 0
+  let end = ''
+  while (received <= MORE_THAN_THE_KERNEL_HOLDS) {
+    const { data = Buffer.alloc(0), fds: more = [] } = (await there.read()) ?? {}
+    received += data.length
+    fds.push(...more)
+    end = data.toString('latin1', data.length - 1)
+  }
+  await Promise.all([big, withdrawn, last])
+  expect({ fds, end, hasLeft: message.hasLeft }).toEqual({ fds: [], end: 'c', hasLeft: false })
+})
+
+test('a message that was withdrawn after its first byte goes to its end', async () => {
+  const [here, there] = pair()
+  const message = { isWanted: true, hasLeft: false }
+  const sent = here.send(Buffer.alloc(MORE_THAN_THE_KERNEL_HOLDS), [], message)
+  expect(message.hasLeft).toBe(true)
+  message.isWanted = false
+  for (let received = 0; received < MORE_THAN_THE_KERNEL_HOLDS; ) {
+    received += (await there.read())?.data.length ?? 0
+  }
+  await sent
 })

@@ -181,7 +181,7 @@ export class Succession {
       'turn-deaf': () => {
         successor.peer?.ignoreMessages()
         successor.peer?.stopSending()
-        this.#endHandOver()
+        retirement.ignoreAcks()
       },
       'hang-up': () => {
         successor.hangUp()

@@ -105,6 +105,8 @@ export const oldTable = {
     stop: go('released', 'close-quiescent', 'end-listening'),
   },
   guard: {
+    // Of connections that were ended at the drain deadline.
+    adopted: go('guard', 'note-adopted'),
     ended: go('guard', 'note-ended'),
     rested: go('guard', 'note-rested'),
     pace: go('guard'),
@@ -154,6 +156,7 @@ export const oldTable = {
   },
   // The exit hooks run. No event of the channel changes that.
   exit: {
+    adopted: go('exit'),
     ended: go('exit'),
     rested: go('exit'),
     pace: go('exit'),

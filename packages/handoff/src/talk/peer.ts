@@ -1,6 +1,7 @@
 // The other process of a handoff: its channel, its mark, its deadline.
 
 import { Mark } from '../io/channel/mark.ts'
+import type { Withdrawable } from '../io/channel/send-queue.ts'
 import { closeAll, type Wire } from '../io/channel/wire.ts'
 import { close } from '../io/native/descriptors.ts'
 import type { System, Timer } from '../io/system/system.ts'
@@ -124,11 +125,12 @@ export class Peer<R extends Role> {
    * Sends a batch of descriptors. {@link closeOnceSent} does not wait for it: one that the peer does
    * not have at the end of the channel stays with this process.
    *
+   * @param batch - may be withdrawn before it leaves, and its descriptors be closed then.
    * @throws as {@link sendOrThrow}.
    */
-  sendBatch(message: Message, descriptors: readonly number[]): Promise<void> {
+  sendBatch(message: Message, descriptors: readonly number[], batch?: Withdrawable): Promise<void> {
     if (this.#closed || this.#mute) return Promise.resolve()
-    return this.#wire.send(message, descriptors)
+    return this.#wire.send(message, descriptors, batch)
   }
 
   /** Sends that this process aborts, and why. */

@@ -4,7 +4,7 @@ import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { check, loadNative, type Poll, READABLE, systemError, WRITABLE } from '../native/addon.ts'
 import { close, socketPair } from '../native/descriptors.ts'
 import { type Credentials, type Received, receive, toDescriptors } from '../native/scm-rights.ts'
-import { SendQueue } from './send-queue.ts'
+import { SendQueue, type Withdrawable } from './send-queue.ts'
 import { connectUnix, peerCredentials } from './unix-socket.ts'
 
 interface Reader {
@@ -88,7 +88,18 @@ export class Channel implements AsyncIterable<Received> {
    * @throws {@link HandoffError} `ERR_HANDOFF_PEER_GONE` if the other end is closed.
    * @throws {@link HandoffError} `ERR_HANDOFF_SEND_FAILED` on another system error, its `cause`.
    */
-  send(bytes: Uint8Array, fds: readonly number[] = []): Promise<void> {
+  send(bytes: Uint8Array, fds?: readonly number[]): Promise<void>
+  /**
+   * Also lets the caller withdraw the message before it leaves.
+   *
+   * @internal
+   */
+  send(
+    bytes: Uint8Array,
+    fds: readonly number[],
+    withdrawable: Withdrawable | undefined,
+  ): Promise<void>
+  send(bytes: Uint8Array, fds: readonly number[] = [], withdrawable?: Withdrawable): Promise<void> {
     if (bytes.length === 0) {
       throw new HandoffError(
         'ERR_HANDOFF_INVALID_OPTION',
@@ -97,7 +108,7 @@ export class Channel implements AsyncIterable<Received> {
     }
     const descriptors = toDescriptors(fds)
     if (this.#closed) return Promise.reject(channelClosed())
-    const sent = this.#queue.add(bytes, descriptors)
+    const sent = this.#queue.add(bytes, descriptors, withdrawable)
     this.#watch()
     return sent
   }

@@ -4,11 +4,20 @@ import { constants } from 'node:os'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { loadNative, systemError, WOULD_BLOCK } from '../native/addon.ts'
 
+/** A message that its sender may withdraw before it leaves. */
+export interface Withdrawable {
+  /** False: the message is skipped unless a part of it has left. Its descriptors may be closed then. */
+  isWanted: boolean
+  /** Set when its first byte has left, and its descriptors with it. */
+  hasLeft: boolean
+}
+
 interface Outgoing {
   bytes: Uint8Array
   /** Sent with the first byte. */
   fds: Int32Array
   begun: boolean
+  withdrawable: Withdrawable | undefined
   resolve: () => void
   reject: (error: Error) => void
 }
@@ -32,11 +41,11 @@ export class SendQueue {
     return this.#queue.length > 0
   }
 
-  /** Queues a message, and sends it immediately if no other is before it. */
-  add(bytes: Uint8Array, fds: Int32Array): Promise<void> {
+  /** Queues a message, and sends it immediately if no other is before it. Resolves also if it is withdrawn. */
+  add(bytes: Uint8Array, fds: Int32Array, withdrawable?: Withdrawable): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#broken) return reject(this.#broken)
-      this.#queue.push({ bytes, fds, begun: false, resolve, reject })
+      this.#queue.push({ bytes, fds, begun: false, withdrawable, resolve, reject })
       if (this.#queue.length === 1) this.flush()
     })
   }
@@ -44,8 +53,14 @@ export class SendQueue {
   /** Sends until the kernel takes no more. */
   flush(): void {
     for (let head = this.#queue[0]; head; head = this.#queue[0]) {
+      if (!head.begun && head.withdrawable?.isWanted === false) {
+        this.#queue.shift()
+        head.resolve()
+        continue
+      }
       const sent = loadNative().send(this.#fd, head.bytes, head.fds)
       if (sent === WOULD_BLOCK) return
+      if (sent > 0 && head.withdrawable !== undefined) head.withdrawable.hasLeft = true
       if (sent < 0) this.#reject(head, sendError(sent, head.fds.length))
       else if (sent < head.bytes.length) {
         head.bytes = head.bytes.subarray(sent)

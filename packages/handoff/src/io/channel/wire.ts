@@ -6,6 +6,7 @@ import { HandoffError } from '../../terms/errors.ts'
 import { close } from '../native/descriptors.ts'
 import type { Credentials, Received } from '../native/scm-rights.ts'
 import type { Channel } from './channel.ts'
+import type { Withdrawable } from './send-queue.ts'
 
 export interface WireHandlers {
   /** Called with each frame. Owns its descriptors from now on. */
@@ -59,11 +60,16 @@ export class Wire {
   /**
    * Sends one message. The caller keeps the descriptors, which must stay open until this resolves.
    *
+   * @param withdrawable - lets the caller withdraw the message before it leaves.
    * @throws the system's error. Not if the peer has closed the channel: `onEnd` reports that.
    */
-  async send(message: Message, descriptors: readonly number[] = []): Promise<void> {
+  async send(
+    message: Message,
+    descriptors: readonly number[] = [],
+    withdrawable?: Withdrawable,
+  ): Promise<void> {
     try {
-      await this.#channel.send(encode(message, descriptors.length), descriptors)
+      await this.#channel.send(encode(message, descriptors.length), descriptors, withdrawable)
     } catch (error) {
       if (!isPeerGone(error)) throw error
     }

@@ -55,6 +55,7 @@ export interface Native {
   removeFromReadiness(set: number, fd: number): number
   takeReady(set: number, fds: Int32Array): number
   dupEach(fds: Int32Array, dups: Int32Array): number
+  shutdownEach(fds: Int32Array): number
   findOther(fds: Int32Array, unixDomain: number): number
   readProgress(fds: Int32Array, progress: Float64Array): number
   readSilence(fds: Int32Array, silence: Int32Array): number

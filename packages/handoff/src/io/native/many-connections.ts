@@ -32,6 +32,16 @@ export function findOther(fds: readonly number[], isUnix: boolean): number | und
 }
 
 /**
+ * Ends connections in both directions for every process that holds them, without closing the descriptors.
+ *
+ * @see shutdown(2)
+ * @internal
+ */
+export function shutdownEach(fds: readonly number[]): void {
+  check(loadNative().shutdownEach(descriptorArray(fds)), 'shutdown')
+}
+
+/**
  * Asks the kernel how many milliseconds ago data last came or went on connections, or they were opened.
  *
  * @returns for each; undefined if the kernel does not report it: not Linux, or not TCP.

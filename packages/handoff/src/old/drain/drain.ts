@@ -107,6 +107,14 @@ export class Drain {
     this.#handOver?.end()
   }
 
+  /** As {@link stopHandOver}, since the new process is not listened to any more. */
+  ignoreAcks(): void {
+    if (this.#ended) return
+    this.stopHandOver()
+    this.#handOver?.ignoreAcks()
+    this.check()
+  }
+
   /** Ends notices and deadline, since this process serves again. */
   cancel(): void {
     if (!this.#ended) this.#end()
@@ -143,7 +151,8 @@ export class Drain {
   }
 
   #force(): void {
-    this.endHandOver()
+    this.stopHandOver()
+    this.#handOver?.force()
     for (const gate of this.#holdings.busy) gate.connections?.forceClose()
     // Each gate reports when its last connection has ended.
     this.check()

@@ -3,15 +3,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../../connections/gate/gate.ts'
 import { responseFinished } from '../../connections/http/rest-reporter.ts'
-import type { Departing, Mover } from '../../connections/moving/mover.ts'
+import type { Mover } from '../../connections/moving/mover.ts'
 import type { Holdings } from '../../generation/holdings.ts'
-import { closeAll } from '../../io/channel/wire.ts'
-import { type Progress, readProgress } from '../../io/native/many-connections.ts'
 import { descriptorLimit } from '../../protocol/codec.ts'
 import type { Messages } from '../../protocol/messages.ts'
 import type { Peer } from '../../talk/peer.ts'
-import { HandoffError } from '../../terms/errors.ts'
 import type { CountedKind } from '../../terms/fates.ts'
+import { descriptorsOf, type Flight, Flights } from './flights.ts'
 import { HandedOverConnections } from './handed-over.ts'
 import type { SlowStart } from './slow-start.ts'
 
@@ -24,14 +22,6 @@ const mostInFlight = 8
 /** How many batches are sent in one turn of the event loop: one takes 1 to 3 ms, and clients wait meanwhile. */
 const batchesInTurn = 2
 
-/** A batch in flight, and the mover that it came from. */
-interface Flight {
-  mover: Mover
-  batch: Departing[]
-  /** How much was read from and written to each connection of the batch. */
-  progress: (Progress | undefined)[]
-}
-
 export class HandOver {
   readonly #peer: Peer<'old'>
   readonly #holdings: Holdings
@@ -39,12 +29,10 @@ export class HandOver {
   readonly #onChange: () => void
   readonly #onRest: () => void
   readonly #onError: (error: Error) => void
-  /** Batches without an ack. Their descriptors are this process's. */
-  readonly #inFlight: Flight[] = []
+  readonly #flights: Flights
   readonly #handedOver = new HandedOverConnections()
   #pace: SlowStart | undefined
   #window = mostInFlight
-  #acked = 0
   #scheduled = false
   #started = false
   #stopped = false
@@ -59,6 +47,7 @@ export class HandOver {
   ) {
     this.#peer = peer
     this.#holdings = holdings
+    this.#flights = new Flights(holdings.fates)
     this.#takes = takes
     this.#onChange = handlers.onChange
     this.#onRest = handlers.onRest
@@ -67,7 +56,7 @@ export class HandOver {
 
   /** How many connections are sent and not acked yet. */
   get pending(): number {
-    return this.#inFlight.reduce((sum, { batch }) => sum + batch.length, 0)
+    return this.#flights.pending
   }
 
   /** Whether no further connections go over. */
@@ -126,27 +115,13 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the new process acks what was not sent.
    */
   noteAdopted({ received }: Messages['adopted']): void {
-    const sent = this.#acked + this.pending
-    // It stays pending until it is counted: the drain may wait for this batch alone.
-    const [flight] = this.#inFlight
-    for (const departing of flight?.batch ?? []) departing.complete()
-    if (flight !== undefined) {
-      this.#holdings.fates.add('handedOver', flight.mover.kind, flight.batch.length)
+    const { mover, batch, progress, isForced } = this.#flights.ack(received)
+    if (isForced) this.#handedOver.skip(batch.length)
+    else {
+      batch.forEach((departing, index) => {
+        this.#handedOver.add(mover, departing, progress[index])
+      })
     }
-    this.#inFlight.shift()
-    if (flight === undefined || received !== this.#acked + flight.batch.length) {
-      // After a wrong ack the new process may have read: two processes must not read one stream.
-      if (flight !== undefined) closeAll(descriptorsOf(flight))
-      throw new HandoffError(
-        'ERR_HANDOFF_PROTOCOL',
-        `cannot hand over connections: the peer acks ${received} of ${sent} sent`,
-        { stage: 'drain', serving: 'new' },
-      )
-    }
-    this.#acked = received
-    flight.batch.forEach((departing, index) => {
-      this.#handedOver.add(flight.mover, departing, flight.progress[index])
-    })
     this.#schedule()
     this.#onChange()
   }
@@ -184,13 +159,22 @@ export class HandOver {
     return this.#handedOver.takeBack(this.#holdings.fates)
   }
 
-  /**
-   * Serves batches without an ack here again, since the channel has ended. The new process has not
-   * touched them: it acks before it reads.
-   */
+  /** Serves batches without an ack here again, since the channel has ended. */
   end(): void {
     this.stop()
-    for (const flight of this.#inFlight.splice(0)) serveAgain(flight)
+    this.#flights.end()
+  }
+
+  /** Ends the connections that are sent and not acked, since the drain deadline is over. */
+  force(): void {
+    this.stop()
+    this.#flights.force()
+  }
+
+  /** Reads no further acks. Which of the batches the new process has is not known before the end of the channel. */
+  ignoreAcks(): void {
+    this.stop()
+    this.#flights.ignoreAcks()
   }
 
   /** Looks for quiescent connections a turn later: a server is the last to learn that a response is finished. */
@@ -219,16 +203,16 @@ export class HandOver {
     let batches = 0
     for (const gate of this.#holdings.gates) {
       for (const mover of this.#moversOf(gate)) {
-        while (this.#inFlight.length < this.#window) {
+        while (this.#flights.count < this.#window) {
           const batch = mover.take(mover.batchSize ?? descriptorLimit, pace)
           if (batch.length === 0) break
-          this.#send(gate, { mover, batch, progress: readProgress(batch.map(({ fd }) => fd)) })
+          this.#send(gate, this.#flights.add(mover, batch))
           batches += 1
           if (batches === batchesInTurn) return this.#schedule()
         }
       }
     }
-    this.#caughtUp = this.#inFlight.length === 0 && pace?.isWaiting !== true
+    this.#caughtUp = this.#flights.count === 0 && pace?.isWaiting !== true
     if (this.#caughtUp) this.#onRest()
   }
 
@@ -240,22 +224,22 @@ export class HandOver {
 
   #send(gate: Gate, flight: Flight): void {
     const { mover, batch } = flight
-    this.#inFlight.push(flight)
     const { key } = gate.held.entry
     const items = batch.map(({ item }) => item)
     this.#peer
-      .sendBatch({ type: 'connections', key, kind: mover.kind, items }, descriptorsOf(flight))
+      .sendBatch(
+        { type: 'connections', key, kind: mover.kind, items },
+        descriptorsOf(flight),
+        flight,
+      )
       .catch((error: Error) => this.#fail(flight, error))
   }
 
   /** The kernel did not take a batch (ETOOMANYREFS, EMFILE): its connections stay here. */
   #fail(flight: Flight, error: Error): void {
-    const index = this.#inFlight.indexOf(flight)
-    if (index < 0) return
-    this.#inFlight.splice(index, 1)
-    serveAgain(flight)
+    if (!this.#flights.keep(flight)) return
     // An ack makes room, and then they go over.
-    if (isLimit(error) && this.#inFlight.length > 0) this.#window = this.#inFlight.length
+    if (isLimit(error) && this.#flights.count > 0) this.#window = this.#flights.count
     else this.#onError(error)
   }
 }
@@ -266,12 +250,4 @@ export class HandOver {
  */
 function isLimit(error: Error): boolean {
   return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ETOOMANYREFS'
-}
-
-function descriptorsOf({ batch }: Flight): number[] {
-  return batch.map(({ fd }) => fd)
-}
-
-function serveAgain({ batch }: Flight): void {
-  for (const departing of batch) departing.serveAgain()
 }

@@ -5,6 +5,7 @@ import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
 import { close } from '../../io/native/descriptors.ts'
 import { type Progress, readProgress } from '../../io/native/many-connections.ts'
 import type { RestMessage } from '../../protocol/messages.ts'
+import { isUntouched } from './progress.ts'
 
 interface HandedOver {
   mover: Mover
@@ -30,6 +31,11 @@ export class HandedOverConnections {
     if (this.#closed) close(fd)
     else this.#connections.set(this.#count, { mover, fd, item, progress })
     this.#count += 1
+  }
+
+  /** Skips the numbers of connections that went over after their end here. */
+  skip(count: number): void {
+    this.#count += count
   }
 
   /** The new process has closed these connections, or handed them on. Unknown numbers are skipped. */
@@ -73,7 +79,7 @@ export class HandedOverConnections {
     this.#connections.clear()
     const now = readProgress(all.map(({ fd }) => fd))
     for (const [index, { mover, fd, item, progress }] of all.entries()) {
-      if (isAtRest(progress, now[index])) {
+      if (isUntouched(progress, now[index])) {
         mover.adopt([{ fd, item }])
         fates.add('takenBack', mover.kind)
         back += 1
@@ -84,9 +90,4 @@ export class HandedOverConnections {
     }
     return { back, closed: all.length - back }
   }
-}
-
-function isAtRest(then: Progress | undefined, now: Progress | undefined): boolean {
-  if (then === undefined || now === undefined) return false
-  return then.read === now.read && then.written === now.written
 }

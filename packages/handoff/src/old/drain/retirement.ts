@@ -133,6 +133,11 @@ export class Retirement {
     this.#drain?.endHandOver()
   }
 
+  /** No further connections go over, and no further acks are read: the new process is not listened to any more. */
+  ignoreAcks(): void {
+    this.#drain?.ignoreAcks()
+  }
+
   /** This process stops. */
   closeQuiescent(): void {
     const { holdings, settings } = this.#context
