@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { stat } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { constants } from 'node:os'
@@ -79,6 +80,57 @@ test.each(['TCP', 'Unix'])('a queue of 100 takes few turns: %s', async (kind) =>
   connectWaiting(place(server), 100)
   // 1 + 4, 1 + 8, and 1 + 16 in each of the others.
   expect(await accepts(server, 100)).toBeLessThanOrEqual(10)
+})
+
+/**
+ * Connects a client while the event loop has begun a turn, and returns how many connections the server has
+ * emitted at the end of that turn.
+ */
+async function connectWithinTurn(server: Server): Promise<number> {
+  let count = 0
+  const onConnection = () => count++
+  server.on('connection', onConnection)
+  await new Promise<void>((resolve) => {
+    // Called back where the event loop has polled its descriptors: it polls them again in the next turn.
+    stat('.', () => {
+      connectWaiting(place(server), 1)
+      setImmediate(resolve)
+    })
+  })
+  server.off('connection', onConnection)
+  return count
+}
+
+test('after a queue a client that arrives in a turn is accepted at its end', async () => {
+  const server = await listening(net.createServer())
+  connectWaiting(place(server), 20)
+  await accepts(server, 20)
+  expect(await connectWithinTurn(server)).toBe(1)
+  await pass(20)
+  expect(await connectWithinTurn(server)).toBe(1)
+})
+
+test('a server that has caught up looks no more at the end of a turn', async () => {
+  const server = await listening(net.createServer())
+  connectWaiting(place(server), 20)
+  await accepts(server, 20)
+  await pass(40)
+  const look = vi.spyOn(loadNative(), 'waitReadable')
+  onTestFinished(() => look.mockRestore())
+  await pass(10)
+  expect(look).not.toHaveBeenCalled()
+  expect(await connectWithinTurn(server)).toBe(0)
+})
+
+test('looks at the end of a turn keep no event loop', async () => {
+  const server = await listening(net.createServer())
+  connectWaiting(place(server), 20)
+  await accepts(server, 20)
+  const look = vi.spyOn(loadNative(), 'waitReadable')
+  onTestFinished(() => look.mockRestore())
+  // A loop that does not wait turns some hundred times in that.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(look.mock.calls.length).toBeLessThan(10)
 })
 
 test('the order is that of the queue', async () => {

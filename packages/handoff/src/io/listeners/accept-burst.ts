@@ -16,7 +16,7 @@ import { handleOf, type ListeningHandle } from '../node/internals/server-handle.
 import type { System } from '../system/system.ts'
 
 /**
- * The most connections of a burst: the first one, and one after many that left clients in the queue. A
+ * The most connections of a burst: the first one, and one after others that left clients in the queue. A
  * process with idle event loops beside it, which accept from the same queue, should not take all.
  */
 const firstSize = 4
@@ -27,6 +27,9 @@ const longestMs = 2
 /** After so many accepts in a row without a queue, only one in {@link rareLooks} is followed by a look. */
 const looksBeforeRare = 64
 const rareLooks = 4
+
+/** After so many turns in a row without a queue at their end, the server has caught up with its clients. */
+const turnsToWatch = 32
 
 const ABORTED = -constants.errno.ECONNABORTED
 
@@ -44,11 +47,13 @@ interface Burst {
 /**
  * Accepts on behalf of a server, from the listener from which the server accepts itself.
  *
- * @remarks libuv accepts one connection in each turn of its loop (libuv#3696). A server with many busy
- * connections has long turns, in which more clients arrive than that. When the server has accepted one,
- * this looks whether more clients wait, and accepts them at the end of the turn. Each goes the way of
- * Node's own: the callback of the listening handle, with a queue of ticks and microtasks of its own, and
- * no frame of this package below it.
+ * @remarks libuv accepts one connection in each turn of its loop (libuv#3696), and reads from it in the next
+ * turn. A server with many busy connections has long turns, in which several clients arrive. When the server
+ * has accepted one and more clients wait, this accepts them at the end of the turn, and looks again at the end
+ * of each turn from then on, until the server has caught up: a client that arrives in a turn does not wait for
+ * the next one to be accepted, and for a third one to be read. Each goes the way of Node's own: the callback
+ * of the listening handle, with a queue of ticks and microtasks of its own, and no frame of this package below
+ * it.
  *
  * No state has to follow the server's: a burst ends when the server has another handle, or none.
  */
@@ -57,11 +62,13 @@ export class AcceptBurst {
   readonly #system: Pick<System, 'now'>
   /** That of the listen: not that of a connection whose listener has entered a context of its own. */
   readonly #context = new AsyncResource('socket-handoff:accept')
-  readonly #step = () => this.#acceptOne()
+  readonly #step = () => this.#onStep()
   #burst: Burst | undefined
-  /** The steps that are scheduled, whether or not the burst has ended early. */
+  /** The steps that are scheduled for the end of this turn, or of the next one; 0: this does not watch. */
   #steps = 0
+  #isFirstStep = false
   #size = firstSize
+  #turnsInVain = 0
   #looksInVain = 0
   #looksToSkip = 0
 
@@ -77,37 +84,58 @@ export class AcceptBurst {
       this.#looksToSkip -= 1
       return
     }
-    const handle = handleOf(this.#server)
-    const fd = listeningDescriptor(handle)
-    if (handle === null || fd === undefined) return
-    if (hasQueue(fd)) this.#begin(handle)
+    const fd = listeningDescriptor(handleOf(this.#server))
+    if (fd === undefined) return
+    if (hasQueue(fd)) this.#watch()
     else this.#countVainLook()
   }
 
   #countVainLook(): void {
-    this.#size = firstSize
     if (this.#looksInVain < looksBeforeRare) this.#looksInVain += 1
     else this.#looksToSkip = rareLooks - 1
   }
 
-  #begin(handle: ListeningHandle): void {
+  #watch(): void {
     this.#looksInVain = 0
-    const endsAt = this.#system.now() + longestMs
-    this.#burst = { handle, pass: connectionCallback(handle), endsAt }
+    this.#turnsInVain = 0
+    this.#size = firstSize
+    this.#awaitEndOfTurn()
+  }
+
+  #awaitEndOfTurn(): void {
     this.#steps = this.#size
-    // Node.js empties the queues of ticks and microtasks after each of them.
+    this.#isFirstStep = true
+    // Node.js empties the queues of ticks and microtasks after each of them. They neither keep the process, nor
+    // have the event loop turn without waiting for events.
     this.#context.runInAsyncScope(() => {
-      for (let step = 0; step < this.#size; step++) setImmediate(this.#step)
+      for (let step = 0; step < this.#size; step++) setImmediate(this.#step).unref()
     })
   }
 
-  #acceptOne(): void {
+  #onStep(): void {
+    if (this.#isFirstStep) this.#begin()
+    this.#isFirstStep = false
     this.#steps -= 1
-    if (this.#burst === undefined) return
-    if (!this.#accept(this.#burst)) this.#burst = undefined
-    if (this.#steps > 0 || this.#burst === undefined) return
-    this.#size = Math.min(this.#size * 2, largestSize)
+    if (this.#burst !== undefined && !this.#accept(this.#burst)) this.#burst = undefined
+    if (this.#steps > 0) return
+    if (this.#burst !== undefined) this.#size = Math.min(this.#size * 2, largestSize)
     this.#burst = undefined
+    const isClosed = listeningDescriptor(handleOf(this.#server)) === undefined
+    if (!isClosed && this.#turnsInVain < turnsToWatch) this.#awaitEndOfTurn()
+  }
+
+  #begin(): void {
+    const handle = handleOf(this.#server)
+    const fd = listeningDescriptor(handle)
+    if (handle === null || fd === undefined) return
+    if (!hasQueue(fd)) {
+      this.#turnsInVain += 1
+      this.#size = firstSize
+      return
+    }
+    this.#turnsInVain = 0
+    const endsAt = this.#system.now() + longestMs
+    this.#burst = { handle, pass: connectionCallback(handle), endsAt }
   }
 
   /** Returns whether the burst goes on. */
