@@ -168,12 +168,12 @@ export class ProgramHandoff {
       get mayProbe() {
         return handoff.mayProbe
       },
-      ready: () => {
+      ready: async () => {
         if (!handoff.listens && handoff.generation === 1)
           handoff.warn(noListenerText(elsewhere(handoff)))
-        for (const warning of some(this.#unservedPorts(handoff), endingChildText))
-          handoff.warn(warning)
-        return handoff.ready()
+        await handoff.ready()
+        // It reads a file of each process of this machine: clients that wait come first.
+        afterPoll(() => this.#warnOfEndingChildren(handoff))
       },
       onMissing: () => handoff.warn(`not ready yet: ${text() ?? 'a listener is missing'}`),
     }
@@ -188,6 +188,11 @@ export class ProgramHandoff {
     return Promise.all(servers.map((server) => handoff.warmUp(server, warmup))).then(() => {})
   }
 
+  /** The session of the old process has its children, also once the old process has ended. */
+  #warnOfEndingChildren(handoff: HandoffProcess): void {
+    for (const warning of some(this.#unservedPorts(handoff), endingChildText)) handoff.warn(warning)
+  }
+
   #unservedPorts({ oldPid }: HandoffProcess): ListeningChild[] {
     if (oldPid === undefined || this.#ignored.has('*')) return []
     return unservedChildPorts(
@@ -195,6 +200,11 @@ export class ProgramHandoff {
       (port) => this.#dropped.has(String(port)) || this.#ignored.has(String(port)),
     )
   }
+}
+
+/** Calls back after the event loop has polled its descriptors once more. */
+function afterPoll(callback: () => void): void {
+  setImmediate(() => setImmediate(callback))
 }
 
 /** Returns the text about several things, or nothing if there are none. */

@@ -17,6 +17,8 @@ export type ReadyRule = 'listeners' | 'message' | number
  * not time, so that a long computation does not shorten the wait.
  */
 const quietTurns = 5
+/** For servers that are no probes: a program that fails right after its listen has failed by then. */
+const sureTurns = 2
 /** The time between two turns, in milliseconds: for servers that may be probes, and for those that are none. */
 const probeTurnMs = 10
 const sureTurnMs = 1
@@ -105,7 +107,7 @@ export class WhenReady {
     if (this.#rule === 'message') {
       if (this.#reportedReady && mayServe) this.#ready(candidate)
     } else if (missing.length === 0) {
-      if (mayServe) this.#waitForQuiet(candidate, quietTurns)
+      if (mayServe) this.#waitForQuiet(candidate, candidate.mayProbe ? quietTurns : sureTurns)
     } else if (this.#rule === 'listeners') {
       this.#pending = this.#timer(warnAfterMs, () => this.#checkMissing(candidate, missing), true)
     } else if (mayServe) {
