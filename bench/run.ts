@@ -17,6 +17,9 @@ import {
 import { textTable } from './report/table.ts'
 import { suites } from './suites/all.ts'
 
+// Node.js 20 reads this file at each start, which would hide what a reload costs beside the boot of a program.
+delete process.env.NODE_EXTRA_CA_CERTS
+
 const progress = new Progress()
 const resources = new Resources()
 

@@ -13,6 +13,7 @@ import { memory } from './memory.ts'
 import { nothingIsLost } from './nothing-is-lost.ts'
 import { passing } from './passing.ts'
 import { steady } from './steady.ts'
+import { warmUp } from './warm-up.ts'
 import { watch } from './watch.ts'
 import { workers } from './workers.ts'
 import { workersReload } from './workers-reload.ts'
@@ -25,6 +26,7 @@ export const suites: readonly Suite[] = [
   nothingIsLost,
   generation,
   watch,
+  warmUp,
   connections,
   bootCost,
   steady,

@@ -1,17 +1,19 @@
 // The program that all peers in Node.js run: Fastify, with a reply of each kind and a WebSocket echo.
 //
-// `plugin` as its argument registers fastify-socket-handoff. `stops` has it stop gracefully at SIGTERM,
-// SIGINT, and the message of pm2 and of our node:cluster primary, as the documentation of Fastify shows it.
+// `plugin` as its argument registers fastify-socket-handoff; a number behind it is that of the requests of its
+// warm-up. `stops` has it stop gracefully at SIGTERM, SIGINT, and the message of pm2 and of our node:cluster
+// primary, as the documentation of Fastify shows it.
 
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import { echo, hooks } from '../../../test/fixtures/counting-echo.mjs'
 import { addRoutes } from '../../../test/fixtures/fastify-routes.mjs'
 
-const [, , mode] = process.argv
+const [, , mode, warmups = '0'] = process.argv
 const hasPlugin = mode === 'plugin'
 const app = Fastify()
-if (hasPlugin) await app.register((await import('fastify-socket-handoff')).default)
+const warmup = Number(warmups) > 0 && { warmup: { requests: ['/'], count: Number(warmups) } }
+if (hasPlugin) await app.register((await import('fastify-socket-handoff')).default, { ...warmup })
 await app.register(websocket)
 addRoutes(app)
 app.get('/echo', { websocket: true, ...(hasPlugin && { handoff: hooks }) }, echo)
