@@ -1,6 +1,5 @@
 // Runs a supervisor, from its lock to its exit code.
 
-import { rmSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { removeStaleSocket } from '../io/listeners/bind-request.ts'
 import { takeInherited } from '../io/listeners/inherited-variables.ts'
@@ -14,6 +13,7 @@ import { Service } from './fleet/service.ts'
 import { handleOperatorSignals } from './operator-signals.ts'
 import { CodeCache } from './place/code-cache.ts'
 import { openPlace, resumePlace } from './place/open-place.ts'
+import { removeCache } from './place/remove-cache.ts'
 import { RunFiles } from './place/run-files.ts'
 import { findEntry } from './program/entry.ts'
 import { compileCache, type Timeouts } from './program/environment.ts'
@@ -99,8 +99,8 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
     fleet.events.on('event', (_, __, { type }) => {
       if (type === 'serving') codeCache.onServing(fleet.program)
     })
-    const upgrade = (to: Release) =>
-      prepareUpgrade(to, {
+    const upgrade = async (to: Release) => {
+      const prepared = await prepareUpgrade(to, {
         name,
         snapshot: () => ({
           version: snapshotVersion,
@@ -111,6 +111,9 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
           inherited,
         }),
       })
+      await codeCache.stop()
+      return prepared
+    }
     const control = await Control.open({ fleet, upgrade }, directory.control, resumed?.control)
     files.addControl(control)
     undo.push(() => {
@@ -161,7 +164,7 @@ function makeDescriptorsPrivate(announce: (line: say.Announcement) => void): voi
 
 /** Removes files that processes leave if they are killed. */
 function removeLeftFiles(directory: RunDirectory): void {
-  rmSync(compileCache(directory), { recursive: true, force: true })
+  removeCache(compileCache(directory))
   // Under the lock no other process is about to serve there.
   removeStaleSocket(directory.rendezvous)
   removeKept(directory.path, removeStaleSocket)

@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { moduleFolder } from '../../io/native/package-folder.ts'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
@@ -13,6 +12,7 @@ import { codeCache } from '../program/environment.ts'
 import { joinNodeOptions, splitNodeOptions } from '../program/node-options.ts'
 import { programFlags } from '../program/own-flags.ts'
 import type { Program } from '../program/program.ts'
+import { removeCache } from './remove-cache.ts'
 
 const writer = fileURLToPath(new URL('preload/write-code-cache.cjs', moduleFolder))
 
@@ -33,7 +33,7 @@ export class CodeCache {
   constructor(directory: RunDirectory) {
     this.#directory = codeCache(directory)
     // V8 trusts the files, and a machine that lost power may have cut them off.
-    rmSync(this.#directory, { recursive: true, force: true })
+    removeCache(this.#directory)
   }
 
   /** A process of this program serves. Its successors get the code. */
@@ -44,15 +44,23 @@ export class CodeCache {
     this.#timer = startTimer(delayMs, () => this.#write(program), true)
   }
 
-  /** Resolves when nothing writes any more, and removes the code. */
-  async close(): Promise<void> {
+  /**
+   * Resolves when no process writes any more: another release is about to remove the code. If it does not, the
+   * next process that serves has the code written.
+   */
+  async stop(): Promise<void> {
     this.#timer?.cancel()
+    this.#node = undefined
     const child = this.#child
-    if (child !== undefined) {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
-    rmSync(this.#directory, { recursive: true, force: true })
+    if (child === undefined) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+
+  /** As {@link stop}, and removes the code. */
+  async close(): Promise<void> {
+    await this.stop()
+    removeCache(this.#directory)
   }
 
   #write({ node, flags = [] }: Program): void {
