@@ -3,11 +3,14 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { bindUnix } from '../../io/listeners/bind-socket.ts'
 import { inodeAt } from '../../io/listeners/socket-path.ts'
+import { dup } from '../../io/native/descriptors.ts'
 import { HandoffError, type HandoffErrorCode, reasonOf } from '../../terms/errors.ts'
 import type { Fleet } from '../fleet/fleet.ts'
+import { ControlClients } from './control-clients.ts'
 import { findPath, type Parameters, type Path, readParameters, schemas } from './control-request.ts'
 import { type ReloadLine, reloadWithLines } from './reload-lines.ts'
 import { refusedResult } from './reload-result.ts'
@@ -22,6 +25,8 @@ const unreadLimitBytes = 1024 * 1024
 
 /** How long a client that does not read may delay the end of the supervisor, in milliseconds. */
 const farewellTimeoutMs = 1_000
+/** How long a client that sends no request, or gets a long answer, may delay an upgrade, in milliseconds. */
+const upgradeDelayMs = 1_000
 /** How long a client may take to send its request, in milliseconds. */
 const requestTimeoutMs = 10_000
 /** No request needs a body. A body is skipped, up to this many bytes. */
@@ -38,6 +43,7 @@ type Handler<P extends Path> = (
   run: Run,
   response: ServerResponse,
   parameters: Parameters<P>,
+  control: Control,
 ) => Promise<void> | void
 
 /** The handler of each path. If it throws, it has not answered yet or has sent lines only. */
@@ -58,6 +64,7 @@ export class Control {
   #inode: string | undefined
   readonly #server: Server
   readonly #path: string
+  readonly #clients: ControlClients
   /** Clients that wait for the end of the run. */
   readonly #waiting = new Set<ServerResponse>()
 
@@ -72,6 +79,7 @@ export class Control {
       this.#handle(run, request, response).catch((error: unknown) => fail(response, error))
     })
     this.#server.maxConnections = mostClients
+    this.#clients = new ControlClients(this.#server)
   }
 
   /**
@@ -107,10 +115,30 @@ export class Control {
   renew(): void {
     rmSync(this.#path, { force: true })
     const fd = bindUnix({ path: this.#path, mode: 0o600 })
-    this.#server.close()
+    stopListening(this.#server)
     this.#server.listen({ fd })
     this.#fd = fd
     this.#inode = inodeAt(this.#path)
+  }
+
+  /**
+   * Lets further clients wait in the queue of the socket, and resolves when those that are connected have their
+   * answers, or after {@link upgradeDelayMs}. The kernel resets a connection that is closed with an unread
+   * request.
+   *
+   * @param last - the client that need not end.
+   * @returns the function that accepts clients again.
+   */
+  async pause(last: Socket): Promise<() => void> {
+    if (this.#server.listening) {
+      // The server owns the other descriptor, and closes it.
+      this.#fd = dup(this.#fd)
+      stopListening(this.#server)
+    }
+    await this.#clients.othersEnded(last, upgradeDelayMs)
+    return () => {
+      if (!this.#server.listening) this.#server.listen({ fd: this.#fd })
+    }
   }
 
   /** Refuses further commands. The returned function answers the clients that wait for the end. */
@@ -148,8 +176,13 @@ export class Control {
       this.#waiting.add(response)
       response.once('close', () => this.#waiting.delete(response))
     }
-    await (handlers[path] as Handler<Path>)(run, response, parameters)
+    await (handlers[path] as Handler<Path>)(run, response, parameters, this)
   }
+}
+
+/** Closes the listening socket alone. The method of an HTTP server closes connections, too. */
+function stopListening(server: Server): void {
+  NetServer.prototype.close.call(server)
 }
 
 /** Reads the request to its end. Returns false if its body is longer than what is skipped. */
@@ -208,12 +241,14 @@ async function reload(
 
 /**
  * Answers before the upgrade. The kernel closes the connection when this process becomes another program. A
- * second line gives the reason if that fails.
+ * second line gives the reason if that fails. No other client loses its answer: those that come meanwhile are
+ * answered by the other program.
  */
 async function upgrade(
   run: Run,
   response: ServerResponse,
   parameters: Parameters<'/upgrade'>,
+  control: Control,
 ): Promise<void> {
   const to = releaseOf(parameters)
   await run.fleet.ramped()
@@ -223,7 +258,12 @@ async function upgrade(
   )
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' })
   await write({ release })
-  begin()
+  const resume = await control.pause(response.req.socket)
+  try {
+    begin()
+  } finally {
+    resume()
+  }
 }
 
 /** The HTTP status of errors that are not a conflict with the state of the run. */
