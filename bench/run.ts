@@ -63,7 +63,10 @@ async function runSuite(
   peers: Parameters<Suite['run']>[0]['peers'],
   save: () => void,
 ): Promise<void> {
-  for await (const sample of suite.run({ options, peers, resources, progress })) {
+  const subjects = peers.filter(
+    ({ isReference }) => isReference !== true || suite.takesReferences === true,
+  )
+  for await (const sample of suite.run({ options, peers: subjects, resources, progress })) {
     addSample(results, suite, options, sample)
     save()
   }

@@ -56,6 +56,8 @@ export interface Suite<Names extends string = string> {
   readonly columns: readonly Column[]
   /** Whether it runs only by its name, and with `--full`. */
   readonly isExtra?: boolean
+  /** Whether it measures peers that replace nothing, too. */
+  readonly takesReferences?: boolean
   /** Whether it compares peers. */
   readonly comparesPeers?: boolean
   /** The samples, each as soon as it was taken. */

@@ -1,5 +1,6 @@
 // All that is compared: this project first, then its peers.
 
+import { bareBoot } from './bare-boot.ts'
 import { cluster } from './cluster.ts'
 import { handoff, handoffUnchanged } from './handoff.ts'
 import { haproxy } from './haproxy.ts'
@@ -12,6 +13,7 @@ import { tableflip } from './tableflip.ts'
 const all: readonly Peer[] = [
   handoff,
   handoffUnchanged,
+  bareBoot,
   nginx,
   haproxy,
   tableflip,

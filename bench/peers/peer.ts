@@ -11,6 +11,8 @@ export interface Peer {
   readonly program?: readonly string[]
   /** Whether it starts its serving process again after a crash. */
   readonly startsAgain?: boolean
+  /** Whether nothing is replaced: a floor for suites that measure only what clients notice. */
+  readonly isReference?: boolean
   /** Returns undefined if it is installed, else how to install it. */
   missing(): string | undefined
   start(resources: Resources): Promise<RunningPeer>

@@ -67,6 +67,7 @@ export function disturbanceOf({ clients, ...words }: Kind): Suite {
       reloads: { about: 'reloads in a run', quick: 1, full: 5 },
     },
     comparesPeers: true,
+    takesReferences: true,
     columns: [
       column('newSteady', 'new p99 steady', 'ms'),
       column('newAfter', 'after', 'ms'),
