@@ -4,6 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <linux/memfd.h>
+#include <sys/syscall.h>
+#endif
+
 namespace handoff {
 
 // Descriptors 0 to 2 may be free in a daemon. Those of the core must never become its stdio.
@@ -20,6 +25,16 @@ int Dup(int fd) {
 int Close(int fd) {
   if (close(fd) == 0 || errno == EINTR) return 0;
   return -errno;
+}
+
+int OpenMemoryFile() {
+#if defined(__linux__)
+  // The C libraries that the core is built for do not all have memfd_create().
+  return static_cast<int>(
+      Retry([] { return syscall(SYS_memfd_create, "socket-handoff", MFD_CLOEXEC); }));
+#else
+  return -ENOSYS;
+#endif
 }
 
 int SetCloseOnExec(int fd) {

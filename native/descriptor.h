@@ -42,6 +42,10 @@ int Dup(int fd);
 // EBADF. EINTR counts as success and is never repeated, see close(2).
 int Close(int fd);
 
+// Returns a new file without a path, in memory, close-on-exec. The caller owns it. Or -errno: EMFILE,
+// ENFILE, ENOMEM; ENOSYS where the system has no such files.
+int OpenMemoryFile();
+
 // Returns a new socket, close-on-exec and non-blocking, that never raises SIGPIPE. The caller owns
 // it. Or -errno: EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM.
 int OpenSocket(int domain, int type);

@@ -18,6 +18,8 @@ Napi::Value DupJs(Info info) {
   return Checked(info, in, [&] { return Dup(fd); });
 }
 
+Napi::Value OpenMemoryFileJs(Info info) { return Result(info, OpenMemoryFile()); }
+
 Napi::Value CloseJs(Info info) {
   Arguments in(info);
   int fd = in.Descriptor(0);
@@ -59,6 +61,7 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
          {
              {"dup", DupJs},
              {"close", CloseJs},
+             {"openMemoryFile", OpenMemoryFileJs},
              {"describe", DescribeJs},
              {"closeOnExecAboveStdio", CloseOnExecAboveStdioJs},
          });

@@ -32,6 +32,7 @@ export interface Native {
   ) => Poll
   dup(fd: number): number
   close(fd: number): number
+  openMemoryFile(): number
   socketPair(type: number, fds: Int32Array): number
   send(fd: number, bytes: Uint8Array, fds: Int32Array): number
   sendDatagram(path: string, bytes: Uint8Array, fds: Int32Array): number
