@@ -29,12 +29,16 @@ class Taken {
     this.#fd = peer.descriptors.at(-1) as number
   }
 
-  static async one(place: Place, set: Partial<Server> = {}): Promise<Taken> {
+  static async one(
+    place: Place,
+    set: Partial<Server> = {},
+    accepts: string[] = [],
+  ): Promise<Taken> {
     const { generation, server } = await place.serve()
     Object.assign(server, set)
     const client = new Client(await connect(whereIs(server)))
     await until('it is open', () => generation.handoff.metrics().connections === 1)
-    return new Taken(generation, await takeAll(place, 'http', 1), client)
+    return new Taken(generation, await takeAll(place, 'http', 1, accepts), client)
   }
 
   /** The client says something, and the new process reads all of it. */
@@ -58,6 +62,13 @@ class Taken {
     const [progress] = readProgress([this.#fd])
     if (progress === undefined) throw new Error('the kernel does not tell')
     this.peer.say({ type: 'rested', rests: [{ number: 0, ...progress, item }] })
+  }
+
+  /** Leaves the rest in the file of positions, and sends nothing. */
+  writesRest(item: unknown = { idleMs: 5_000 }): void {
+    const [progress] = readProgress([this.#fd])
+    if (progress === undefined) throw new Error('the kernel does not tell')
+    expect(this.peer.positions?.write(0, { ...progress, item })).toBe(true)
   }
 
   async dies(): Promise<{ back: number; closed: number }> {
@@ -201,3 +212,50 @@ test.runIf(hasProc)(
     client.socket.destroy()
   },
 )
+
+describe.runIf(hasProc)('a connection of which the rest is in the file of positions', () => {
+  const writing = (place = openPlace()) => Taken.one(place, {}, ['mark', 'positions'])
+
+  test('is served again', async () => {
+    const taken = await writing()
+    await taken.answers()
+    taken.client.heard = ''
+    taken.writesRest()
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+
+  test('is served again if it has never been used', async () => {
+    const taken = await writing()
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+
+  test('counts from the rest that was reported last, in the file or by a message', async () => {
+    for (const last of ['tellsRest', 'writesRest'] as const) {
+      const taken = await writing()
+      await taken.answers()
+      taken.writesRest()
+      taken.tellsRest()
+      await taken.answers()
+      taken.client.heard = ''
+      taken[last]()
+      expect(await taken.dies(), last).toEqual({ back: 1, closed: 0 })
+      await taken.isServed()
+    }
+  })
+
+  test.each<[string, (taken: Taken) => unknown]>([
+    ['it was used since', (taken) => taken.reads(request.slice(0, 10))],
+    ['nothing was written', () => {}],
+    ['its item is none', (taken) => taken.writesRest({ idleMs: 'long' })],
+  ])('is closed if %s', async (name, use) => {
+    const taken = await writing()
+    await taken.answers()
+    if (name === 'it was used since') taken.writesRest()
+    await use(taken)
+    expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
+    await until('it ends', () => taken.client.ended || taken.client.socket.destroyed)
+    taken.client.socket.destroy()
+  })
+})

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { readProgress } from '../../../packages/handoff/src/io/native/many-connections.ts'
 import { seeded } from '../../support/load/random.ts'
 import { hasProc } from '../../support/process-facts.ts'
@@ -16,9 +17,15 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`
 const responseFinished = 'http.server.response.finish'
 
 /** A new process that serves, and a client whose connection it was handed. */
-async function serving(accepts: string[] | undefined, idleMs = 5_000, requests?: number) {
+async function serving(
+  accepts: string[] | undefined,
+  idleMs = 5_000,
+  requests?: number,
+  positions?: PositionFile,
+) {
   const { old, next, started } = begin()
   old.accepts = accepts
+  old.positions = positions
   const offer = listener()
   const peer = await old.send([offer, old.rendezvous])
   await started
@@ -157,6 +164,21 @@ test.runIf(hasProc)('only between two requests, wherever a client cuts them', as
     }
   }
   expect(told).toBe(asked * read)
+})
+
+test.runIf(hasProc)('in the file of positions if it has sent one, and by no message', async () => {
+  const positions = PositionFile.create() as PositionFile
+  onTestFinished(() => positions.close())
+  const { peer, client, fd } = await serving(['rested'], 2_000, undefined, positions)
+  for (let asked = 1; asked < 4; asked++) {
+    client.socket.write(get('/'))
+    const [position] = await until('a rest is written', () => {
+      const [now] = positions.read(1)
+      return now?.read === asked * get('/').length ? [now] : undefined
+    })
+    expect(position).toEqual({ ...readProgress([fd])[0], item: { idleMs: expect.any(Number) } })
+  }
+  expect(peer.heard('rested')).toBeUndefined()
 })
 
 test.runIf(hasProc)('never, if it did not ask', async () => {

@@ -1,7 +1,9 @@
 // The other side by hand: peers that say exactly what a test makes them say, and die when it wants.
 
+import { onTestFinished } from 'vitest'
 import { Channel } from '../../../packages/handoff/src/io/channel/channel.ts'
 import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
+import { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { UnixAcceptor } from '../../../packages/handoff/src/io/channel/unix-acceptor.ts'
 import { closeAll } from '../../../packages/handoff/src/io/channel/wire.ts'
 import { bindUnix } from '../../../packages/handoff/src/io/listeners/bind-socket.ts'
@@ -109,6 +111,8 @@ export class NewPeer extends Peer {
   /** Messages of later releases that it knows. */
   accepts = ['older', 'state']
   #mark: Mark | undefined
+  /** Came with the mark, if it accepts `positions`. */
+  positions: PositionFile | undefined
 
   static connect(rendezvous: string): NewPeer {
     return new NewPeer(Channel.connect(rendezvous))
@@ -150,12 +154,16 @@ export class NewPeer extends Peer {
   override die(): void {
     super.die()
     this.#mark?.close()
+    this.positions?.close()
   }
 
   async #takeMark(): Promise<void> {
     await this.hear('mark')
     this.received -= 1
     this.#mark = Mark.from([this.descriptors.shift() as number])
+    if (!this.accepts.includes('positions')) return
+    this.received -= 1
+    this.positions = PositionFile.from(this.descriptors.shift() as number)
   }
 
   /** The descriptor that came for an entry of the manifest. */
@@ -180,6 +188,8 @@ export class OldPeer {
   readonly #accepted: Peer[] = []
   /** Messages of later releases that it knows. */
   accepts: string[] | undefined
+  /** Goes with a mark before the manifest, if it is set. */
+  positions: PositionFile | undefined
 
   constructor(rendezvous: string) {
     this.#path = rendezvous
@@ -218,6 +228,7 @@ export class OldPeer {
   async offer(listeners: readonly Offer[], generation = 7): Promise<Peer> {
     const peer = await this.peer()
     await peer.hear('hello')
+    if (this.positions !== undefined) this.#sendMark(peer, this.positions)
     const entries = listeners.map(({ entry }) => entry)
     peer.say({
       type: 'manifest',
@@ -228,6 +239,13 @@ export class OldPeer {
       ...(this.accepts === undefined ? {} : { accepts: this.accepts }),
     })
     return peer
+  }
+
+  #sendMark(peer: Peer, { fd }: PositionFile): void {
+    const { mark, other } = Mark.pair()
+    onTestFinished(() => mark.close())
+    peer.say({ type: 'mark' }, [other, fd])
+    close(other)
   }
 
   /** Up to the last ack. */

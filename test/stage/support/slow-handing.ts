@@ -83,7 +83,7 @@ export async function slowHanding(
     hand.noteAdopted({ received: gone })
     mover?.adopt(arriving)
   }
-  const peer = { sendBatch } as unknown as Peer<'old'>
+  const peer = { sendBatch, takePositions: () => undefined } as unknown as Peer<'old'>
   const holdings = { gates: new Set([old.gate]), fates: { add: () => {} } } as unknown as Holdings
   const takes = { [key]: ['http', 'websocket', 'raw'] }
   const hand = new HandOver(peer, holdings, takes, {

@@ -28,8 +28,14 @@ export class Client {
 }
 
 /** A new process that has taken so many connections, and has acked them. */
-export async function takeAll(place: Place, kind: MovableKind, count: number): Promise<NewPeer> {
+export async function takeAll(
+  place: Place,
+  kind: MovableKind,
+  count: number,
+  accepts: readonly string[] = [],
+): Promise<NewPeer> {
   const peer = place.newPeer()
+  peer.accepts.push(...accepts)
   const { listeners } = await peer.receive()
   const [key = ''] = listeners.map((listener) => listener.key)
   peer.say({ type: 'ready', claimed: [key], takes: { [key]: [kind] } })

@@ -1,6 +1,7 @@
 // What the old process is told of the connections that came over: the latest, and only as fast as it reads.
 
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import type { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { Arrivals } from '../../../packages/handoff/src/new/connections/arrivals.ts'
 import type { RestMessage } from '../../../packages/handoff/src/protocol/messages.ts'
 
@@ -112,4 +113,34 @@ test('nothing is told to who does not want to know, or does so no more', async (
   expect(all.next().wantsRests).toBe(false)
   await turn()
   expect(told).toEqual([])
+})
+
+test('rests that fit are written to the file of positions, and no message is sent', async () => {
+  const { arrivals: all, told } = arrivals()
+  const file = {
+    write: vi.fn((_: number, { read }: { read: number }) => read < 100),
+    close: vi.fn(),
+  }
+  all.writesTo(file as unknown as PositionFile)
+  const [first, second] = [all.next(), all.next()]
+  first.onRest(rest(10))
+  second.onRest(rest(100))
+  // The one that waits to be sent is out of date.
+  const third = all.next()
+  third.onRest(rest(200))
+  third.onRest(rest(20))
+  await turn()
+  expect(file.write.mock.calls.map(([number, { read }]) => [number, read])).toEqual([
+    [0, 10],
+    [1, 100],
+    [2, 200],
+    [2, 20],
+  ])
+  expect(told.map(({ rests }) => rests.map(({ number, read }) => [number, read]))).toEqual([
+    [[1, 100]],
+  ])
+  all.reportsRests = false
+  expect(file.close).toHaveBeenCalledOnce()
+  first.onRest(rest(30))
+  expect(file.write).toHaveBeenCalledTimes(4)
 })

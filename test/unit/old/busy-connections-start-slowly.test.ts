@@ -41,7 +41,7 @@ function handOver({ busy = 0, silent = 0 }) {
     sent.push(items)
     return Promise.resolve()
   }
-  const peer = { sendBatch } as unknown as Peer<'old'>
+  const peer = { sendBatch, takePositions: () => undefined } as unknown as Peer<'old'>
   let rests = 0
   const hand = new HandOver(
     peer,

@@ -31,7 +31,7 @@ function handOver(send: () => Promise<void>) {
   const errors: Error[] = []
   const gate = { held: { entry: { key } }, connections: { movers: [made], stopMoving: () => {} } }
   const holdings = { gates: new Set([gate]), tally: { add: () => {} } }
-  const peer = { sendBatch: send } as unknown as Peer<'old'>
+  const peer = { sendBatch: send, takePositions: () => undefined } as unknown as Peer<'old'>
   const takes = { [key]: ['http'] }
   const hand = new HandOver(peer, holdings as unknown as Holdings, takes as never, {
     onChange: () => {},

@@ -1,9 +1,11 @@
 // The peer object: what is sent, read and closed at the ends of one channel.
 
+import { closeSync } from 'node:fs'
 import { Channel } from 'socket-handoff/channel'
 import { expect, onTestFinished, test } from 'vitest'
 import { Mark } from '../../../packages/handoff/src/io/channel/mark.ts'
 import { Wire } from '../../../packages/handoff/src/io/channel/wire.ts'
+import { close, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { realSystem } from '../../../packages/handoff/src/io/system/system.ts'
 import type { Frame } from '../../../packages/handoff/src/protocol/codec.ts'
 import { type MarkNews, noMark } from '../../../packages/handoff/src/protocol/mark.ts'
@@ -98,6 +100,66 @@ test('a second mark is refused and closed; the first one counts', () => {
   expect(second.mark.read().ended, 'closed').toBe(true)
   peer.leaveWord('aborted')
   expect(first.mark.read().words).toEqual(['aborted'])
+  first.mark.close()
+  second.mark.close()
+})
+
+test.runIf(process.platform === 'linux')(
+  'the file of positions goes with the mark, and has one owner',
+  async () => {
+    const { peer, frames } = pair()
+    await peer.sendMark(() => {}, true)
+    await until('the mark comes', () => frames.length > 0)
+    const positions = peer.takePositions()
+    expect(peer.takePositions(), 'taken').toBeUndefined()
+    const [here] = Channel.pair()
+    const other = new Peer('new', new Wire(here), realSystem)
+    expect(other.receiveMark(frames[0]?.descriptors ?? [])).toBe(true)
+    const position = { read: 1, written: 2, item: {} }
+    const theirs = other.takePositions()
+    theirs?.write(0, position)
+    theirs?.close()
+    expect(positions?.read(1)).toEqual([position])
+    positions?.close()
+    other.close()
+  },
+)
+
+test('a file of positions that is taken by no one is closed with the peer', () => {
+  const { peer } = pair()
+  const { mark, other } = Mark.pair()
+  const [file = -1] = openFiles(1)
+  const fd = dup(file)
+  peer.receiveMark([other, fd])
+  peer.close()
+  expect(() => closeSync(fd)).toThrow('EBADF')
+  mark.close()
+})
+
+test.each<[string, (end: number, file: number) => number[]]>([
+  ['the mark is no socket', (_, file) => [dup(file), file]],
+  ['the file is none', (end) => [dup(end), end]],
+  ['there is a third descriptor', (end, file) => [end, file, dup(file)]],
+])('a mark is refused and all is closed if %s', (_, wrong) => {
+  const { peer } = pair()
+  const { mark, other } = Mark.pair()
+  const [file = -1] = openFiles(1)
+  const descriptors = wrong(dup(other), dup(file))
+  close(other)
+  expect(() => peer.receiveMark(descriptors)).toThrow('cannot receive the')
+  peer.close()
+  for (const fd of descriptors) expect(() => closeSync(fd)).toThrow('EBADF')
+  mark.close()
+})
+
+test('a file that comes with a second mark is closed', () => {
+  const { peer } = pair()
+  const [first, second] = [Mark.pair(), Mark.pair()]
+  const [file = -1] = openFiles(1)
+  const fd = dup(file)
+  peer.receiveMark([first.other])
+  expect(peer.receiveMark([second.other, fd])).toBe(false)
+  expect(() => closeSync(fd)).toThrow('EBADF')
   first.mark.close()
   second.mark.close()
 })

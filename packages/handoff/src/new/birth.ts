@@ -55,11 +55,12 @@ export class Birth {
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: ['older', 'state', 'alive', 'relay'],
+      accepts: ['older', 'state', 'alive', 'relay', 'positions'],
       wantsRamp: context.settings.rampMs > 0,
       effects: this.#effects(),
       receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),
-      onManifest: (manifest) => this.intake.begin(manifest),
+      onManifest: (manifest) =>
+        this.intake.begin(manifest, { positions: this.#takeover.takePositions() }),
       onState: (state) => this.#enter(state),
     })
     this.#deadline = new StartDeadline(context.system, this.#takeover, this.#imports)

@@ -1,5 +1,6 @@
 // The new side of one handoff, as far as a birth and a joining have it in common: its table and its peer.
 
+import type { PositionFile } from '../io/channel/position-file.ts'
 import { closeAll } from '../io/channel/wire.ts'
 import type { System, Timer } from '../io/system/system.ts'
 import type { NewState } from '../protocol/machine.ts'
@@ -111,6 +112,11 @@ export class Takeover {
     return this.failures.make('ERR_HANDOFF_TIMEOUT', reason, {
       help: `${known ? `\`kill -9 ${pid}\`` : 'kill -9'} ends it; its supervisor then starts the server again.`,
     })
+  }
+
+  /** Returns the file of positions, if the old process has sent one. The caller owns it. */
+  takePositions(): PositionFile | undefined {
+    return this.#old?.takePositions()
   }
 
   /** Begins the handoff with this process. Owns it. */

@@ -1,6 +1,7 @@
 // The other process of a handoff: its channel, its mark, its deadline.
 
 import { Mark } from '../io/channel/mark.ts'
+import { PositionFile } from '../io/channel/position-file.ts'
 import type { Withdrawable } from '../io/channel/send-queue.ts'
 import { closeAll, type Wire } from '../io/channel/wire.ts'
 import { close } from '../io/native/descriptors.ts'
@@ -33,6 +34,8 @@ export class Peer<R extends Role> {
   #deadline: Timer | undefined
   /** Absent if one of the two processes knows none. */
   #mark: Mark | undefined
+  /** Absent if one of the two processes knows none. */
+  #positions: PositionFile | undefined
   #ignores = false
   #mute = false
   #closed = false
@@ -150,32 +153,51 @@ export class Peer<R extends Role> {
    *
    * @param onWords - receives what the peer leaves there, as it comes. {@link readMark} returns it at
    * any time.
+   * @param withPositions - whether the file of positions goes with it.
    * @throws the system's error.
    */
-  async sendMark(onWords: (news: MarkNews) => void): Promise<void> {
+  async sendMark(onWords: (news: MarkNews) => void, withPositions = false): Promise<void> {
     const { mark, other } = Mark.pair()
     this.#mark = mark
     try {
       mark.watch((news) => {
         if (!this.#closed) onWords(news)
       })
-      await this.sendOrThrow({ type: 'mark' }, [other])
+      if (withPositions) this.#positions = PositionFile.create()
+      const file = this.#positions === undefined ? [] : [this.#positions.fd]
+      await this.sendOrThrow({ type: 'mark' }, [other, ...file])
     } finally {
       close(other)
     }
   }
 
   /**
-   * Takes this process's end of the mark. Owns the descriptors.
+   * Takes this process's end of the mark, and the file of positions if it came with it. Owns the descriptors.
    *
    * @returns false if there is a mark already: one handoff has one.
    * @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH.
    */
   receiveMark(descriptors: readonly number[]): boolean {
-    const mark = Mark.from(descriptors)
-    if (this.#mark === undefined) this.#mark = mark
-    else mark.close()
-    return this.#mark === mark
+    if (this.#mark !== undefined) {
+      closeAll(descriptors)
+      return false
+    }
+    const [file, ...others] = descriptors.slice(1)
+    try {
+      this.#mark = Mark.from([...descriptors.slice(0, 1), ...others])
+    } catch (error) {
+      if (file !== undefined) close(file)
+      throw error
+    }
+    if (file !== undefined) this.#positions = PositionFile.from(file)
+    return true
+  }
+
+  /** Returns the file of positions, once: the caller owns it from then on. */
+  takePositions(): PositionFile | undefined {
+    const positions = this.#positions
+    this.#positions = undefined
+    return positions
   }
 
   /** Leaves a word on the mark. */
@@ -234,6 +256,7 @@ export class Peer<R extends Role> {
   #closeNow(): void {
     this.#wire.close()
     this.#mark?.close()
+    this.#positions?.close()
   }
 
   /** Looks at one frame: all that has no use for this process ends here. */

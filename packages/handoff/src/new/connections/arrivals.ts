@@ -1,6 +1,7 @@
 // Numbers the connections that arrive, and reports to the old process those that end or come to rest.
 
 import type { Origin, Rest } from '../../connections/moving/mover.ts'
+import type { PositionFile } from '../../io/channel/position-file.ts'
 import type { RestMessage } from '../../protocol/messages.ts'
 
 /** Rests in one message: a few dozen bytes each, and a frame has bounds. */
@@ -21,6 +22,7 @@ export class Arrivals {
   readonly #handlers: ArrivalHandlers
   #count = 0
   #reportsRests = false
+  #positions: PositionFile | undefined
   /** By number. A later rest takes the place of one that is not sent yet. */
   readonly #rests = new Map<number, Rest>()
   readonly #ended: number[] = []
@@ -38,7 +40,14 @@ export class Arrivals {
   /** @param wanted - whether the old process wants to know where connections come to rest. */
   set reportsRests(wanted: boolean) {
     this.#reportsRests = wanted
-    if (!wanted) this.#rests.clear()
+    if (wanted) return
+    this.#rests.clear()
+    this.#positions?.close()
+  }
+
+  /** Writes rests to this file, as far as they fit, and sends the others. Owns it. */
+  writesTo(positions: PositionFile | undefined): void {
+    this.#positions = positions
   }
 
   /** Numbers the next connection. */
@@ -58,6 +67,10 @@ export class Arrivals {
 
   noteRest(number: number, rest: Rest): void {
     if (!this.#reportsRests) return
+    if (this.#positions?.write(number, { ...rest.progress, item: rest.item }) === true) {
+      this.#rests.delete(number)
+      return
+    }
     this.#rests.set(number, rest)
     if (this.#sendsRests) return
     this.#sendsRests = true

@@ -1,6 +1,7 @@
 // After the commit, new side: acks batches of connections, gives them to their servers, and reports on them.
 
 import type { Gate } from '../../connections/gate/gate.ts'
+import type { PositionFile } from '../../io/channel/position-file.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import type { Message, Messages } from '../../protocol/messages.ts'
 import { adoptConnections } from './adopt-connections.ts'
@@ -45,8 +46,16 @@ export class Intake {
    * Reads from the manifest what the old process knows of connections.
    *
    * @param reportsRests - whether this process reports where they come to rest.
+   * @param positions - where it writes that. Without it, or where there is no room, it sends messages. Owns it.
    */
-  begin({ accepts = [] }: Messages['manifest'], reportsRests = true): void {
+  begin(
+    { accepts = [] }: Messages['manifest'],
+    {
+      reportsRests = true,
+      positions,
+    }: { reportsRests?: boolean; positions?: PositionFile | undefined } = {},
+  ): void {
+    this.#arrivals.writesTo(positions)
     this.#arrivals.reportsRests = reportsRests && accepts.includes('rested')
     this.#relays = accepts.includes('declined')
   }

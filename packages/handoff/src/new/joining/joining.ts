@@ -55,7 +55,7 @@ export class Joining {
       accepts: ['alive', 'relay'],
       effects: this.#effects(),
       receive: (entry, fd) => this.#listeners.receive(entry, fd),
-      onManifest: (manifest) => this.intake.begin(manifest, false),
+      onManifest: (manifest) => this.intake.begin(manifest, { reportsRests: false }),
       onState: (state) => this.#enter(state),
     })
   }

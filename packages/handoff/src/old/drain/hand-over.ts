@@ -30,7 +30,7 @@ export class HandOver {
   readonly #onRest: () => void
   readonly #onError: (error: Error) => void
   readonly #flights: Flights
-  readonly #handedOver = new HandedOverConnections()
+  readonly #handedOver: HandedOverConnections
   #pace: SlowStart | undefined
   #window = mostInFlight
   #scheduled = false
@@ -46,6 +46,7 @@ export class HandOver {
     handlers: { onChange: () => void; onRest: () => void; onError: (error: Error) => void },
   ) {
     this.#peer = peer
+    this.#handedOver = new HandedOverConnections(peer.takePositions())
     this.#holdings = holdings
     this.#flights = new Flights(holdings.fates)
     this.#takes = takes

@@ -2,9 +2,11 @@
 
 import type { Departing, Mover } from '../../connections/moving/mover.ts'
 import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
+import type { PositionFile } from '../../io/channel/position-file.ts'
 import { close } from '../../io/native/descriptors.ts'
 import { type Progress, readProgress } from '../../io/native/many-connections.ts'
 import type { RestMessage } from '../../protocol/messages.ts'
+import type { Position } from '../../protocol/position.ts'
 import { isUntouched } from './progress.ts'
 
 interface HandedOver {
@@ -22,8 +24,15 @@ interface HandedOver {
 export class HandedOverConnections {
   /** By their number in the order in which they went over. */
   readonly #connections = new Map<number, HandedOver>()
+  /** Where the new process writes when connections are quiescent there. Without it messages report that. */
+  readonly #positions: PositionFile | undefined
   #count = 0
   #closed = false
+
+  /** @param positions - owned by this object. */
+  constructor(positions?: PositionFile) {
+    this.#positions = positions
+  }
 
   /** Adds a connection that went over. Owns the descriptor. */
   add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
@@ -65,6 +74,7 @@ export class HandedOverConnections {
   close(): void {
     this.#closed = true
     this.noteEnded([...this.#connections.keys()])
+    this.#positions?.close()
   }
 
   /**
@@ -75,19 +85,44 @@ export class HandedOverConnections {
    */
   takeBack(fates: FateCounter): { back: number; closed: number } {
     let back = 0
+    const numbers = [...this.#connections.keys()]
     const all = [...this.#connections.values()]
     this.#connections.clear()
     const now = readProgress(all.map(({ fd }) => fd))
-    for (const [index, { mover, fd, item, progress }] of all.entries()) {
-      if (isUntouched(progress, now[index])) {
-        mover.adopt([{ fd, item }])
-        fates.add('takenBack', mover.kind)
-        back += 1
-      } else {
+    const written = this.#positions?.read(this.#count) ?? []
+    this.#positions?.close()
+    for (const [index, connection] of all.entries()) {
+      const { mover, fd } = connection
+      const rest = restAt(now[index], connection, written[numbers[index] as number])
+      if (rest === undefined) {
         close(fd)
         fates.add('closed', mover.kind)
+      } else {
+        mover.adopt([{ fd, item: rest.item }])
+        fates.add('takenBack', mover.kind)
+        back += 1
       }
     }
     return { back, closed: all.length - back }
+  }
+}
+
+/**
+ * Returns the rest that a connection is still at: the last one that this process knows, or one that the new
+ * process has written. Undefined if it was used since, or if that is not known.
+ */
+function restAt(
+  now: Progress | undefined,
+  { mover, item, progress }: HandedOver,
+  written: Position | undefined,
+): { item: unknown } | undefined {
+  if (isUntouched(progress, now)) return { item }
+  if (mover.checkItem === undefined || !isUntouched(written, now)) return undefined
+  try {
+    mover.checkItem(written?.item)
+    return written
+  } catch {
+    // The new process is dead, and was wrong.
+    return undefined
   }
 }

@@ -70,14 +70,14 @@ export class Offering {
   }
 
   /**
-   * Sends what a new process needs before it can go on alone: its mark, and the older processes. One
+   * Sends what a new process needs before it can go on alone: its mark, with the file of positions, and the older processes. One
    * that knows no mark expects the older processes after the manifest.
    */
   sendLine(): void {
     if (!this.#accepts.has('mark')) return
     this.#sendLives()
     const { onWords, onError } = this.#handlers
-    this.#peer.sendMark(onWords).catch(onError)
+    this.#peer.sendMark(onWords, this.#accepts.has('positions')).catch(onError)
   }
 
   /**
