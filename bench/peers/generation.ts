@@ -17,13 +17,21 @@ export class Generation {
   readonly #child: ChildProcess
   readonly #events: HandoffEvent[] = []
   #port: number | undefined
+  #movedMs: number | undefined
   #isGone = false
   #waiting: (() => void)[] = []
 
-  /** Starts it; generations with one directory hand over to each other. */
-  constructor(resources: Resources, directory: string) {
+  /**
+   * Starts it; generations with one directory hand over to each other.
+   *
+   * @param rampMs - how long both processes of a handoff may accept.
+   */
+  constructor(resources: Resources, directory: string, rampMs: number) {
     const args = [...flags, '--import', 'tsx', program, join(directory, 'r.sock')]
-    this.#child = resources.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#child = resources.spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, HANDOFF_RAMP_MS: String(rampMs) },
+    })
     this.exited = once(this.#child, 'close')
     this.#child.once('close', () => {
       this.#isGone = true
@@ -32,8 +40,9 @@ export class Generation {
     if (this.#child.stdout === null) throw new Error('cannot read its output: it has none.')
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const message = JSON.parse(line)
-      if (message.port === undefined) this.#events.push(message)
-      else this.#port = message.port
+      if (message.port !== undefined) this.#port = message.port
+      else if (message.movedMs !== undefined) this.#movedMs = message.movedMs
+      else this.#events.push(message)
       this.#wake()
     })
   }
@@ -44,6 +53,11 @@ export class Generation {
 
   port(): Promise<number> {
     return this.#until(() => this.#port)
+  }
+
+  /** Resolves with how many milliseconds after its commit the idle connections had gone over. */
+  moved(): Promise<number> {
+    return this.#until(() => this.#movedMs)
   }
 
   /** Resolves with its first event of a type. */

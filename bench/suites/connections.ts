@@ -1,6 +1,7 @@
 // Idle keep-alive connections change process: how long it takes, and how long a busy client waits meanwhile.
 
 import type net from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { descriptorLimit, mainThreadMs } from '../core/machine.ts'
 import type { Progress } from '../core/progress.ts'
 import type { Resources } from '../core/resources.ts'
@@ -8,7 +9,7 @@ import { column, defineSuite, type Sample } from '../core/suite.ts'
 import { ask, openIdle, probe } from '../load/idle.ts'
 import { Generation } from '../peers/generation.ts'
 
-type Names = 'connections' | 'handoffs' | 'think'
+type Names = 'connections' | 'handoffs' | 'think' | 'ramp' | 'rest'
 
 /** Without --connections. */
 const usual = [100, 1_000, 10_000]
@@ -30,6 +31,16 @@ export const connections = defineSuite<Names>({
       about: 'milliseconds that the busy client rests between two requests',
       quick: 0,
       full: 0,
+    },
+    rest: {
+      about: 'milliseconds without a request on the idle connections before each handoff',
+      quick: 1_500,
+      full: 1_500,
+    },
+    ramp: {
+      about: 'milliseconds that both processes may accept; 0 is off',
+      quick: 3_000,
+      full: 3_000,
     },
   },
   columns: [
@@ -64,28 +75,29 @@ export const connections = defineSuite<Names>({
 
 async function* measure(
   count: number,
-  { handoffs, think }: Readonly<Record<Names, number>>,
+  { handoffs, think, ramp, rest }: Readonly<Record<Names, number>>,
   resources: Resources,
   progress: Progress,
 ): AsyncGenerator<Sample, void> {
   const directory = resources.directory()
-  let old = new Generation(resources, directory)
+  let old = new Generation(resources, directory, ramp)
   const sockets: net.Socket[] = []
   try {
     await old.event('serving')
     sockets.push(...(await openIdle(await old.port(), count)))
     for (let run = 1; run <= handoffs; run++) {
       progress.step(`${count.toLocaleString('en')} connections, handoff ${run} of ${handoffs}`)
+      await pause(rest)
       const waiting = probe(await old.port(), think)
       const start = performance.now()
-      const next = new Generation(resources, directory)
-      const began = await old.commit()
+      const next = new Generation(resources, directory, ramp)
+      await old.commit()
       const committed = performance.now()
       const before = [old, next].map(({ pid }) => mainThreadMs(pid).ran)
-      const ended = await old.event('drained')
+      const movedMs = await old.moved()
       const moved = performance.now()
       const after = [old, next].map(({ pid }) => mainThreadMs(pid).ran)
-      await next.event('serving')
+      await Promise.all([old.event('drained'), next.event('serving')])
       const waits = await waiting.stop()
       const answers = await Promise.allSettled(sockets.map(ask))
       yield {
@@ -94,7 +106,7 @@ async function* measure(
         run,
         figures: {
           connections: count,
-          moved: ended.elapsedMs - began.elapsedMs,
+          moved: movedMs,
           wait: waits.longest(committed, moved),
           starting: waits.longest(start, committed),
           oldCpu: (after[0] ?? Number.NaN) - (before[0] ?? Number.NaN),
