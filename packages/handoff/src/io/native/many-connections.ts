@@ -60,6 +60,9 @@ export interface Progress {
   written: number
 }
 
+/** The progress of many connections, as the native core writes it. Read it by {@link progressAt}. */
+export type ProgressNumbers = Float64Array
+
 /**
  * Asks the kernel for the progress of connections.
  *
@@ -69,10 +72,23 @@ export interface Progress {
  * @internal
  */
 export function readProgress(fds: readonly number[]): (Progress | undefined)[] {
+  const numbers = readProgressNumbers(fds)
+  return fds.map((_, index) => progressAt(numbers, index))
+}
+
+/**
+ * As {@link readProgress}, without an object for each connection.
+ *
+ * @internal
+ */
+export function readProgressNumbers(fds: readonly number[]): ProgressNumbers {
   const numbers = new Float64Array(2 * fds.length)
   check(loadNative().readProgress(descriptorArray(fds), numbers), 'getsockopt')
-  return fds.map((_, index) => {
-    const read = numbers[2 * index] as number
-    return read < 0 ? undefined : { read, written: numbers[2 * index + 1] as number }
-  })
+  return numbers
+}
+
+/** @internal */
+export function progressAt(numbers: ProgressNumbers, index: number): Progress | undefined {
+  const read = numbers[2 * index] ?? -1
+  return read < 0 ? undefined : { read, written: numbers[2 * index + 1] as number }
 }

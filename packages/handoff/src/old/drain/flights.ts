@@ -4,7 +4,13 @@ import type { Departing, Mover } from '../../connections/moving/mover.ts'
 import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
 import type { Withdrawable } from '../../io/channel/send-queue.ts'
 import { closeAll } from '../../io/channel/wire.ts'
-import { type Progress, readProgress, shutdownEach } from '../../io/native/many-connections.ts'
+import {
+  type ProgressNumbers,
+  progressAt,
+  readProgress,
+  readProgressNumbers,
+  shutdownEach,
+} from '../../io/native/many-connections.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import { isUntouched } from './progress.ts'
 
@@ -12,8 +18,9 @@ import { isUntouched } from './progress.ts'
 export interface Flight extends Withdrawable {
   readonly mover: Mover
   readonly batch: readonly Departing[]
+  readonly descriptors: readonly number[]
   /** How much was read from and written to each connection of the batch. */
-  readonly progress: readonly (Progress | undefined)[]
+  readonly progress: ProgressNumbers
   /** Whether its connections were ended here. The new process may ack it nevertheless. */
   isForced: boolean
 }
@@ -46,8 +53,10 @@ export class Flights {
 
   /** Adds a batch that is about to be sent. */
   add(mover: Mover, batch: readonly Departing[]): Flight {
-    const progress = readProgress(batch.map(({ fd }) => fd))
-    const flight = { mover, batch, progress, isWanted: true, hasLeft: false, isForced: false }
+    const descriptors = batch.map(({ fd }) => fd)
+    const progress = readProgressNumbers(descriptors)
+    const state = { isWanted: true, hasLeft: false, isForced: false }
+    const flight = { mover, batch, descriptors, progress, ...state }
     this.#flights.push(flight)
     return flight
   }
@@ -66,7 +75,7 @@ export class Flights {
     this.#flights.shift()
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
       // After a wrong ack the new process may have read: two processes must not read one stream.
-      if (flight?.isForced === false) closeAll(descriptorsOf(flight))
+      if (flight?.isForced === false) closeAll(flight.descriptors)
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `cannot hand over connections: the peer acks ${received} of ${sent} sent`,
@@ -102,9 +111,8 @@ export class Flights {
   force(): void {
     for (const flight of this.#waiting()) this.#serveAgain(flight)
     for (const flight of this.#open()) {
-      const descriptors = descriptorsOf(flight)
-      shutdownEach(descriptors)
-      closeAll(descriptors)
+      shutdownEach(flight.descriptors)
+      closeAll(flight.descriptors)
       this.#complete(flight, 'forced')
       flight.isForced = true
     }
@@ -135,9 +143,9 @@ export class Flights {
 
   /** Closes the connections that the new process has used. */
   #serveUntouched(flight: Flight): void {
-    const now = readProgress(descriptorsOf(flight))
+    const now = readProgress(flight.descriptors)
     for (const [index, departing] of flight.batch.entries()) {
-      if (isUntouched(flight.progress[index], now[index])) departing.serveAgain()
+      if (isUntouched(progressAt(flight.progress, index), now[index])) departing.serveAgain()
       else {
         closeAll([departing.fd])
         departing.complete()
@@ -157,8 +165,4 @@ export class Flights {
     for (const departing of batch) departing.complete()
     this.#fates.add(fate, mover.kind, batch.length)
   }
-}
-
-export function descriptorsOf({ batch }: Flight): number[] {
-  return batch.map(({ fd }) => fd)
 }

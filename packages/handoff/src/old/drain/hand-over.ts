@@ -9,7 +9,7 @@ import { descriptorLimit } from '../../protocol/codec.ts'
 import type { Messages } from '../../protocol/messages.ts'
 import type { Peer } from '../../talk/peer.ts'
 import type { CountedKind } from '../../terms/fates.ts'
-import { descriptorsOf, type Flight, Flights } from './flights.ts'
+import { type Flight, Flights } from './flights.ts'
 import { HandedOverConnections } from './handed-over.ts'
 import type { SlowStart } from './slow-start.ts'
 
@@ -116,13 +116,9 @@ export class HandOver {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the new process acks what was not sent.
    */
   noteAdopted({ received }: Messages['adopted']): void {
-    const { mover, batch, progress, isForced } = this.#flights.ack(received)
-    if (isForced) this.#handedOver.skip(batch.length)
-    else {
-      batch.forEach((departing, index) => {
-        this.#handedOver.add(mover, departing, progress[index])
-      })
-    }
+    const flight = this.#flights.ack(received)
+    if (flight.isForced) this.#handedOver.skip(flight.batch.length)
+    else this.#handedOver.add(flight)
     this.#schedule()
     this.#onChange()
   }
@@ -228,11 +224,7 @@ export class HandOver {
     const { key } = gate.held.entry
     const items = batch.map(({ item }) => item)
     this.#peer
-      .sendBatch(
-        { type: 'connections', key, kind: mover.kind, items },
-        descriptorsOf(flight),
-        flight,
-      )
+      .sendBatch({ type: 'connections', key, kind: mover.kind, items }, flight.descriptors, flight)
       .catch((error: Error) => this.#fail(flight, error))
   }
 

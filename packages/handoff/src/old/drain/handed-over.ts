@@ -3,18 +3,32 @@
 import type { Departing, Mover } from '../../connections/moving/mover.ts'
 import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
 import type { PositionFile } from '../../io/channel/position-file.ts'
+import { closeAll } from '../../io/channel/wire.ts'
 import { close } from '../../io/native/descriptors.ts'
-import { type Progress, readProgress } from '../../io/native/many-connections.ts'
+import {
+  type Progress,
+  type ProgressNumbers,
+  progressAt,
+  readProgress,
+} from '../../io/native/many-connections.ts'
 import type { RestMessage } from '../../protocol/messages.ts'
 import type { Position } from '../../protocol/position.ts'
 import { isUntouched } from './progress.ts'
 
-interface HandedOver {
-  mover: Mover
-  fd: number
-  item: unknown
-  /** How much was read and written when it was last quiescent, here or in the new process. */
-  progress: Progress | undefined
+/** The descriptor of a connection that has ended since. */
+const ended = -1
+
+/** Connections that went over in one message. Arrays: an object for each of thousands would cost more. */
+interface HandedOverBatch {
+  readonly mover: Mover
+  /** The number of its first connection, in the order in which they went over. */
+  readonly first: number
+  readonly fds: number[]
+  readonly items: unknown[]
+  /** How much was read and written when each was last quiescent, here or in the new process. */
+  readonly progress: ProgressNumbers
+  /** How many of them have not ended. */
+  open: number
 }
 
 /**
@@ -22,8 +36,8 @@ interface HandedOver {
  * So the new process reports each end, and this process closes its descriptor then.
  */
 export class HandedOverConnections {
-  /** By their number in the order in which they went over. */
-  readonly #connections = new Map<number, HandedOver>()
+  /** Those with open connections, by number. */
+  #batches: HandedOverBatch[] = []
   /** Where the new process writes when connections are quiescent there. Without it messages report that. */
   readonly #positions: PositionFile | undefined
   #count = 0
@@ -34,12 +48,20 @@ export class HandedOverConnections {
     this.#positions = positions
   }
 
-  /** Adds a connection that went over. Owns the descriptor. */
-  add(mover: Mover, { fd, item }: Departing, progress: Progress | undefined): void {
+  /** Adds connections that went over. Owns the descriptors. */
+  add(flight: {
+    readonly mover: Mover
+    readonly batch: readonly Departing[]
+    readonly descriptors: readonly number[]
+    readonly progress: ProgressNumbers
+  }): void {
+    const { mover, batch, descriptors, progress } = flight
+    const first = this.#count
+    this.#count += batch.length
     // The ack of a batch may come after the release.
-    if (this.#closed) close(fd)
-    else this.#connections.set(this.#count, { mover, fd, item, progress })
-    this.#count += 1
+    if (this.#closed) return closeAll(descriptors)
+    const items = batch.map(({ item }) => item)
+    this.#batches.push({ mover, first, fds: [...descriptors], items, progress, open: batch.length })
   }
 
   /** Skips the numbers of connections that went over after their end here. */
@@ -49,11 +71,18 @@ export class HandedOverConnections {
 
   /** The new process has closed these connections, or handed them on. Unknown numbers are skipped. */
   noteEnded(numbers: readonly number[]): void {
+    let isAnyEmpty = false
     for (const number of numbers) {
-      const connection = this.#connections.get(number)
-      if (connection !== undefined) close(connection.fd)
-      this.#connections.delete(number)
+      const batch = this.#batchOf(number)
+      if (batch === undefined) continue
+      const index = number - batch.first
+      close(batch.fds[index] as number)
+      batch.fds[index] = ended
+      batch.items[index] = undefined
+      batch.open -= 1
+      if (batch.open === 0) isAnyEmpty = true
     }
+    if (isAnyEmpty) this.#batches = this.#batches.filter(({ open }) => open > 0)
   }
 
   /**
@@ -62,18 +91,20 @@ export class HandedOverConnections {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if its item is not one of its kind.
    */
   noteRested({ number, read, written, item }: RestMessage): void {
-    const connection = this.#connections.get(number)
+    const batch = this.#batchOf(number)
     // For other kinds only the new process knows what happened to them while they were used.
-    if (connection?.mover.checkItem === undefined) return
-    connection.mover.checkItem(item)
-    connection.item = item
-    connection.progress = { read, written }
+    if (batch?.mover.checkItem === undefined) return
+    batch.mover.checkItem(item)
+    const index = number - batch.first
+    batch.items[index] = item
+    batch.progress[2 * index] = read
+    batch.progress[2 * index + 1] = written
   }
 
   /** Closes all descriptors: there will be no take-back any more. */
   close(): void {
     this.#closed = true
-    this.noteEnded([...this.#connections.keys()])
+    for (const { fds } of this.#batches.splice(0)) closeAll(fds.filter((fd) => fd !== ended))
     this.#positions?.close()
   }
 
@@ -84,26 +115,46 @@ export class HandedOverConnections {
    * @returns how many came back and how many were closed.
    */
   takeBack(fates: FateCounter): { back: number; closed: number } {
-    let back = 0
-    const numbers = [...this.#connections.keys()]
-    const all = [...this.#connections.values()]
-    this.#connections.clear()
-    const now = readProgress(all.map(({ fd }) => fd))
+    const counts = { back: 0, closed: 0 }
+    const returning = new Map<Mover, { fd: number; item: unknown }[]>()
     const written = this.#positions?.read(this.#count) ?? []
     this.#positions?.close()
-    for (const [index, connection] of all.entries()) {
-      const { mover, fd } = connection
-      const rest = restAt(now[index], connection, written[numbers[index] as number])
-      if (rest === undefined) {
-        close(fd)
-        fates.add('closed', mover.kind)
-      } else {
-        mover.adopt([{ fd, item: rest.item }])
-        fates.add('takenBack', mover.kind)
-        back += 1
+    for (const batch of this.#batches.splice(0)) {
+      const { mover, first, fds } = batch
+      const group = returning.get(mover) ?? []
+      const now = readProgress(fds)
+      for (const [index, fd] of fds.entries()) {
+        if (fd === ended) continue
+        const rest = restAt(now[index], batch, index, written[first + index])
+        if (rest !== undefined) group.push({ fd, item: rest.item })
+        else {
+          close(fd)
+          fates.add('closed', mover.kind)
+          counts.closed += 1
+        }
       }
+      if (group.length > 0) returning.set(mover, group)
     }
-    return { back, closed: all.length - back }
+    // In one call each: thousands may come back, and clients wait meanwhile.
+    for (const [mover, group] of returning) {
+      mover.adopt(group)
+      fates.add('takenBack', mover.kind, group.length)
+      counts.back += group.length
+    }
+    return counts
+  }
+
+  /** Returns the batch of a connection that has not ended. */
+  #batchOf(number: number): HandedOverBatch | undefined {
+    let [low, high] = [0, this.#batches.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#batches[middle] as HandedOverBatch).first <= number) low = middle + 1
+      else high = middle
+    }
+    const batch = this.#batches[low - 1]
+    const fd = batch?.fds[number - batch.first] ?? ended
+    return fd === ended ? undefined : batch
   }
 }
 
@@ -113,10 +164,11 @@ export class HandedOverConnections {
  */
 function restAt(
   now: Progress | undefined,
-  { mover, item, progress }: HandedOver,
+  { mover, items, progress }: HandedOverBatch,
+  index: number,
   written: Position | undefined,
 ): { item: unknown } | undefined {
-  if (isUntouched(progress, now)) return { item }
+  if (isUntouched(progressAt(progress, index), now)) return { item: items[index] }
   if (mover.checkItem === undefined || !isUntouched(written, now)) return undefined
   try {
     mover.checkItem(written?.item)
