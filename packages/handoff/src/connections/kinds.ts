@@ -25,7 +25,9 @@ export interface MoverContext {
   readonly counter: KindCounter
   /** The WebSockets of the server; undefined if it does not speak HTTP/1.1. */
   readonly webSockets: WebSockets | undefined
-  /** Call this when a connection belongs to another process. */
+  /** Returns how many of the sockets belong to connections that no other process has. */
+  open(): number
+  /** Call this when a connection belongs to another process. Its socket is to be dropped. */
   forget(socket: Socket): void
   /** Call this when the last parked connection has ended. */
   onEmpty(): void

@@ -15,7 +15,7 @@ import type { Mover, ServerMover } from './moving/mover.ts'
 import { Origins } from './moving/origins.ts'
 import type { OptIns } from './opt-ins.ts'
 import { closeIdleTls } from './tls/close-idle.ts'
-import { markForced } from './tracking/end-reasons.ts'
+import { isGone, markForced, markGone } from './tracking/end-reasons.ts'
 import type { FateCounter } from './tracking/fate-counter.ts'
 import { KindCounter } from './tracking/kind-counter.ts'
 import { SocketSet } from './tracking/socket-set.ts'
@@ -45,6 +45,8 @@ export class ServerConnections {
   readonly #sessions = new Map<Socket, Http2Session>()
   readonly #webSockets: WebSockets | undefined
   readonly #stopObserving: () => void
+  /** How many of the sockets belong to connections that another process has. They are dropped a few at a time. */
+  #gone = 0
   #detached = false
   #closing: CloseWithResponse | undefined
 
@@ -66,7 +68,8 @@ export class ServerConnections {
       optIns,
       counter: this.#counter,
       webSockets: this.#webSockets,
-      forget: (socket) => this.#forget(socket),
+      open: () => this.#open,
+      forget: (socket) => this.#noteGone(socket),
       onEmpty: () => this.#checkEmpty(),
       onQuiescent,
       onWarning,
@@ -91,7 +94,7 @@ export class ServerConnections {
 
   /** The connections that this process still serves. */
   get count(): number {
-    return this.#movers.reduce((sum, { parking }) => sum + (parking?.size ?? 0), this.#sockets.size)
+    return this.#movers.reduce((sum, { parking }) => sum + (parking?.size ?? 0), this.#open)
   }
 
   /** How many connections this process has served as sockets so far. */
@@ -151,7 +154,7 @@ export class ServerConnections {
   /** Closes all connections that are left, at the drain deadline. */
   forceClose(): void {
     for (const socket of this.#sockets) {
-      markForced(socket)
+      if (!isGone(socket)) markForced(socket)
       socket.destroy()
     }
     for (const mover of this.#movers) {
@@ -189,6 +192,11 @@ export class ServerConnections {
     this.#detached = true
     for (const mover of this.#movers) mover.detach?.()
     if (this.#sockets.size === 0) this.#stopObserving()
+  }
+
+  /** Connections that this process serves as sockets, and those on their way to another. */
+  get #open(): number {
+    return this.#sockets.size - this.#gone
   }
 
   #checkEmpty(): void {
@@ -234,9 +242,18 @@ export class ServerConnections {
 
   #forget(socket: Socket): void {
     if (!this.#sockets.delete(socket)) return
+    const wasGone = isGone(socket)
+    if (wasGone) this.#gone -= 1
     this.#counter.countEnd(socket)
-    if (this.#sockets.size > 0) return
-    if (this.#detached) this.#stopObserving()
-    this.#checkEmpty()
+    if (this.#detached && this.#sockets.size === 0) this.#stopObserving()
+    if (!wasGone && this.#open === 0) this.#checkEmpty()
+  }
+
+  /** Runs for thousands of connections in a row. What is left to do is done when each socket is dropped. */
+  #noteGone(socket: Socket): void {
+    if (!this.#sockets.has(socket)) return
+    markGone(socket)
+    this.#gone += 1
+    if (this.#open === 0) this.#checkEmpty()
   }
 }

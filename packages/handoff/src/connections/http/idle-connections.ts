@@ -3,9 +3,11 @@
 import type { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { builtins } from '../../io/node/builtins.ts'
-import { idleConnections } from '../../io/node/internals/http-connections.ts'
+import { activeConnections, idleConnections } from '../../io/node/internals/http-connections.ts'
 import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import { isLeaving } from '../tracking/end-reasons.ts'
+import type { Sockets } from '../tracking/socket-set.ts'
 import { webSocketOf } from '../websocket/connection.ts'
 
 /** The connections of a server. */
@@ -15,28 +17,45 @@ export interface SortedConnections {
    * bytes in flight, too: to the server a response is finished once end() was called, flushed or not.
    */
   resting: Socket[]
-  /** All others. */
+  /** Others. Those on which no request is being read may be missing. */
   busy: Socket[]
 }
 
 /**
- * Sorts connections by whether they wait for a request now.
+ * Sorts connections by whether they wait for a request now. Skips those that leave.
  *
  * @param sockets - the connections to sort.
  * @param others - all other connections of the server.
  */
 export function sortConnections(
   server: Server,
-  sockets: Iterable<Socket>,
+  sockets: Sockets,
   others: Iterable<Socket> = [],
 ): SortedConnections {
-  const idle = idleConnections(server) ?? closableConnections(server, sockets, others)
-  const sorted: SortedConnections = { resting: [], busy: [] }
-  for (const socket of sockets) {
-    if (idle.has(socket) || isSilent(socket)) sorted.resting.push(socket)
-    else sorted.busy.push(socket)
+  const idle = idleConnections(server)
+  const active = activeConnections(server)
+  if (idle === undefined || active === undefined) {
+    return sortByClosable(sockets, closableConnections(server, sockets, others))
   }
-  return sorted
+  const isHere = (socket: Socket) => sockets.has(socket) && !isLeaving(socket)
+  const [silent, busy] = partition(active.filter(isHere), isSilent)
+  return { resting: idle.filter(isHere).concat(silent), busy }
+}
+
+function sortByClosable(sockets: Sockets, closable: ReadonlySet<Socket>): SortedConnections {
+  const here = [...sockets].filter((socket) => !isLeaving(socket))
+  const [resting, busy] = partition(here, (socket) => closable.has(socket) || isSilent(socket))
+  return { resting, busy }
+}
+
+/** Returns the sockets for which `filter` is true, and the others. */
+function partition(
+  sockets: readonly Socket[],
+  filter: (socket: Socket) => boolean,
+): [Socket[], Socket[]] {
+  const [matching, others]: [Socket[], Socket[]] = [[], []]
+  for (const socket of sockets) (filter(socket) ? matching : others).push(socket)
+  return [matching, others]
 }
 
 /**
@@ -84,7 +103,7 @@ function closableConnections(
 export function restingAmong(server: Server, used: ReadonlySet<Socket>): Socket[] {
   const idle = idleConnections(server)
   if (idle === undefined) return []
-  return [...used].filter((socket) => idle.has(socket) && hasNoBytesInFlight(socket))
+  return idle.filter((socket) => used.has(socket) && hasNoBytesInFlight(socket))
 }
 
 /**

@@ -14,13 +14,13 @@ import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
-import { canRelease, dupForSending, stopReading } from '../moving/release-socket.ts'
-import { isLeaving, markClosed } from '../tracking/end-reasons.ts'
+import { dupForSending, stopReading } from '../moving/release-socket.ts'
+import { markClosed } from '../tracking/end-reasons.ts'
 import type { KindCounter } from '../tracking/kind-counter.ts'
 import type { Sockets } from '../tracking/socket-set.ts'
 import { closeParkedWith } from './close-parked.ts'
 import { type DepartingHandlers, DepartingSocket } from './departing-socket.ts'
-import { type HttpItem, idleMs, isNew, readHttpItem, unspokenMs } from './http-item.ts'
+import { checkHttpItem, type HttpItem, idleMs, isNew, unspokenMs } from './http-item.ts'
 import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
 import { ParkedConnections } from './parked-connections.ts'
 import { RequestLimit } from './request-limit.ts'
@@ -34,7 +34,9 @@ interface Context {
   readonly origins: Origins
   readonly system: System
   readonly counter: KindCounter
-  /** Called when a connection belongs to another process. */
+  /** Returns how many of the sockets belong to connections that no other process has. */
+  open(): number
+  /** Called when a connection belongs to another process. Its socket is to be dropped. */
   forget(socket: Socket): void
   /** Called when the last parked connection has ended. */
   onEmpty(): void
@@ -72,7 +74,7 @@ export class HttpMover implements ServerMover {
   #stopClosingParked: (() => void) | undefined
 
   constructor(server: Server, context: Context) {
-    const { sockets, system, onQuiescent } = context
+    const { system, onQuiescent } = context
     this.#server = server
     this.#context = context
     // Each drop frees descriptors: connections that waited for one can move.
@@ -80,7 +82,7 @@ export class HttpMover implements ServerMover {
     this.#limit = new RequestLimit(server)
     this.#reporter = new RestReporter(system, {
       restingAmong: (used) => this.#restingAmong(used),
-      size: () => sockets.size,
+      size: () => context.open(),
     })
     this.parking = new ParkedConnections(system, {
       onReadable: (parked) => this.#unpark(parked),
@@ -118,8 +120,9 @@ export class HttpMover implements ServerMover {
   adopt(arriving: readonly Arriving[]): void {
     const parked: Arriving<HttpItem>[] = []
     try {
-      adoptEach(arriving, ({ fd, item, origin }) => {
-        parked.push({ fd, item: readHttpItem(item), origin })
+      adoptEach(arriving, (one) => {
+        checkHttpItem(one.item)
+        parked.push(one as Arriving<HttpItem>)
       })
     } finally {
       this.parking.park(parked)
@@ -137,7 +140,7 @@ export class HttpMover implements ServerMover {
   }
 
   checkItem(item: unknown): void {
-    readHttpItem(item)
+    checkHttpItem(item)
   }
 
   stopRestReports(): void {
@@ -204,14 +207,17 @@ export class HttpMover implements ServerMover {
   }
 
   #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
-    const mayGo = (socket: Socket) => !this.#limit.isReached(socket) && canRelease(socket)
+    const mayGo = (socket: Socket) => !this.#limit.isReached(socket)
     const resting = this.#queue.take(limit, mayGo, pace)
     // Those that are left may wait for the pace for a while.
     if (resting.length === 0) {
       this.#dropper.resume()
       return []
     }
-    const dups = dupForSending(resting.map(({ socket }) => socket))
+    const dups = dupForSending(
+      resting.map(({ socket }) => socket),
+      resting.map(({ fd }) => fd),
+    )
     if (dups.length < resting.length) {
       // Drops free descriptors, and then this is called again.
       this.#queue.putBack(resting.splice(dups.length))
@@ -219,8 +225,8 @@ export class HttpMover implements ServerMover {
     }
     this.#leaving += resting.length
     const left = silenceLeft()
-    return resting.map(({ socket, bytesRead }, index) => {
-      stopReading(socket)
+    return resting.map(({ socket, handle, bytesRead }, index) => {
+      stopReading(handle)
       const item = this.#itemOf(socket, bytesRead === 0, left(socket))
       return new DepartingSocket(socket, dups[index] as number, item, this.#departing)
     })
@@ -245,9 +251,8 @@ export class HttpMover implements ServerMover {
 
   #sort(): SortedConnections {
     const { sockets } = this.#context
-    if (sockets.size === this.#leaving) return { resting: [], busy: [] }
-    const sorted = sortConnections(this.#server, sockets, this.#dropper.sockets)
-    return { ...sorted, resting: sorted.resting.filter((socket) => !isLeaving(socket)) }
+    if (this.#context.open() === this.#leaving) return { resting: [], busy: [] }
+    return sortConnections(this.#server, sockets, this.#dropper.sockets)
   }
 
   #restingAmong(used: ReadonlySet<Socket>): Resting[] {

@@ -1,14 +1,18 @@
 // Queues connections that were quiescent in one tick until it is their turn to be handed over.
 
 import type { Socket } from 'node:net'
+import { type ConnectionHandle, handleOf } from '../../io/node/internals/connection-handle.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { isBusy, type Pace } from '../moving/pace.ts'
 import { silenceOf } from '../moving/silence.ts'
 
 export interface RestingSocket {
   readonly socket: Socket
+  readonly handle: ConnectionHandle
   /** The connection stays quiescent as long as nothing more is read. */
   readonly bytesRead: number
+  /** Set when the connection is taken. It stays the socket's. */
+  fd: number
 }
 
 /**
@@ -25,10 +29,15 @@ export class RestingQueue {
     return this.#queue.length + this.#busy.length
   }
 
-  /** Replaces the connections in the queue. */
+  /** Replaces the connections in the queue by those that can be taken away from their sockets. */
   fill(sockets: readonly Socket[]): void {
-    this.#queue = sockets.map((socket) => ({ socket, bytesRead: socket.bytesRead }))
     this.#busy = []
+    this.#queue = []
+    for (const socket of sockets) {
+      const handle = handleOf(socket)
+      if (handle === undefined) continue
+      this.#queue.push({ socket, handle, bytesRead: handle.bytesRead, fd: -1 })
+    }
   }
 
   clear(): void {
@@ -42,7 +51,7 @@ export class RestingQueue {
    * since its client is about to speak, and leaves the queue.
    */
   take(limit: number, filter: (socket: Socket) => boolean, pace?: Pace): RestingSocket[] {
-    const mayGo = (next: RestingSocket) => isQuiescent(next) && filter(next.socket)
+    const mayGo = (next: RestingSocket) => filter(next.socket) && isQuiescent(next)
     if (pace === undefined) {
       if (this.#busy.length > 0) this.#queue = this.#queue.concat(this.#busy.splice(0))
       return takeFrom(this.#queue, limit, mayGo)
@@ -96,6 +105,11 @@ function takeFrom(
   return taken
 }
 
-function isQuiescent({ socket, bytesRead }: RestingSocket): boolean {
-  return socket.bytesRead === bytesRead && hasNoBytesInFlight(socket)
+/** Whether a connection is still quiescent. Reads its descriptor. */
+function isQuiescent(next: RestingSocket): boolean {
+  const { socket, handle } = next
+  if (!hasNoBytesInFlight(socket) || handleOf(socket) !== handle) return false
+  if (handle.bytesRead !== next.bytesRead) return false
+  next.fd = handle.fd
+  return next.fd >= 0
 }

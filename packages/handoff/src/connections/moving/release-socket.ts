@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import { dupEach } from '../../io/native/many-connections.ts'
 import {
+  type ConnectionHandle,
   canSetReading,
   descriptorOf,
   setReading,
@@ -18,8 +19,8 @@ export function canRelease(socket: Socket): boolean {
  * Stops reading from a quiescent connection, in the tick in which it was found quiescent. It stays so
  * until it is sent, however long that takes.
  */
-export function stopReading(socket: Socket): void {
-  setReading(socket, false)
+export function stopReading(handle: ConnectionHandle): void {
+  handle.readStop()
 }
 
 /** Serves a connection again. What the client sent meanwhile waited in the kernel. */
@@ -33,11 +34,14 @@ export function resumeReading(socket: Socket): void {
  *
  * @remarks They are dups: a socket may be destroyed while it is on its way, by a timer or by the
  * application, and the number of its own descriptor be reused.
+ * @param fds - the descriptors of the sockets.
  * @returns as many as this process has room for, from the first on.
  */
-export function dupForSending(sockets: readonly Socket[]): number[] {
-  if (sockets.length === 0) return []
-  const dups = dupEach(sockets.map((socket) => descriptorOf(socket) ?? -1))
-  for (const [index, socket] of sockets.entries()) if (index < dups.length) markLeaving(socket)
+export function dupForSending(
+  sockets: readonly Socket[],
+  fds: readonly number[] = sockets.map((socket) => descriptorOf(socket) ?? -1),
+): number[] {
+  const dups = dupEach(fds)
+  for (let index = 0; index < dups.length; index++) markLeaving(sockets[index] as Socket)
   return dups
 }

@@ -3,38 +3,46 @@
 import type { Socket } from 'node:net'
 import { transportOf } from '../../io/node/internals/tls.ts'
 import type { Fate } from '../../terms/fates.ts'
-
-type EndReason = 'closed' | 'forced' | 'leaving'
-
-/** Filled during a drain only: in steady state no connection has a reason. */
-const reasons = new WeakMap<Socket, EndReason>()
+import { SocketFields } from './socket-fields.ts'
 
 /** The client was asked to leave, or the connection is closed although nothing is wrong with it. */
 export function markClosed(socket: Socket): void {
-  reasons.set(transportOf(socket), 'closed')
+  SocketFields.setReason(transportOf(socket), 'closed')
 }
 
 /** The drain deadline cuts the connection. */
 export function markForced(socket: Socket): void {
-  reasons.set(socket, 'forced')
+  SocketFields.setReason(socket, 'forced')
 }
 
-/** Another process gets the connection, or has it: the end of its socket here does not count. */
+/** The connection is on its way to another process: the end of its socket here does not count. */
 export function markLeaving(socket: Socket): void {
-  reasons.set(socket, 'leaving')
+  SocketFields.setReason(socket, 'leaving')
 }
 
+/** Another process has the connection. */
+export function markGone(socket: Socket): void {
+  SocketFields.setReason(socket, 'gone')
+}
+
+/** Whether another process has the connection, or may have it. */
 export function isLeaving(socket: Socket): boolean {
-  return reasons.get(socket) === 'leaving'
+  const reason = SocketFields.reasonOf(socket)
+  return reason === 'leaving' || reason === 'gone'
+}
+
+/** Whether another process has the connection. */
+export function isGone(socket: Socket): boolean {
+  return SocketFields.reasonOf(socket) === 'gone'
 }
 
 /** The connection stays in this process after all. */
 export function clearReason(socket: Socket): void {
-  reasons.delete(socket)
+  SocketFields.setReason(socket, undefined)
 }
 
 /** Returns how the end of a connection counts; undefined if it does not. */
 export function fateOf(socket: Socket): Fate | undefined {
-  const reason = reasons.get(socket) ?? 'drained'
-  return reason === 'leaving' ? undefined : reason
+  const reason = SocketFields.reasonOf(socket) ?? 'drained'
+  return reason === 'leaving' || reason === 'gone' ? undefined : reason
 }

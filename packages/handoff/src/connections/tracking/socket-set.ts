@@ -1,44 +1,12 @@
 // The sockets of one server: a set that thousands a second can join and leave.
 
 import type { Socket } from 'node:net'
+import { SocketFields } from './socket-fields.ts'
 
 /** The set, for reading. */
 export interface Sockets extends Iterable<Socket> {
   readonly size: number
-}
-
-/** Returns its argument, so that a subclass can add private fields to an object of another class. */
-const Given = class {
-  constructor(object: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: this is how the fields are added.
-    return object
-  }
-} as new (
-  object: object,
-) => object
-
-/** The index of a socket, stored on the socket: a program cannot find private fields of another class. */
-class Place extends Given {
-  #set: SocketSet | undefined
-  #index = 0
-
-  static of(socket: Socket, set: SocketSet): number | undefined {
-    return #set in socket && socket.#set === set ? socket.#index : undefined
-  }
-
-  /** @returns whether the index was stored: a socket has the index of one set. */
-  static store(socket: Socket, set: SocketSet, index: number): boolean {
-    if (!(#set in socket)) new Place(socket)
-    const place = socket as unknown as Place
-    if (place.#set !== undefined && place.#set !== set) return false
-    place.#set = set
-    place.#index = index
-    return true
-  }
-
-  static forget(socket: Socket): void {
-    ;(socket as unknown as Place).#set = undefined
-  }
+  has(socket: Socket): boolean
 }
 
 /**
@@ -83,7 +51,7 @@ export class SocketSet implements Sockets {
     const last = this.#sockets[this.#size] as Socket
     this.#sockets[this.#size] = undefined
     if (last !== socket) this.#put(last, place)
-    if (!this.#shared.delete(socket)) Place.forget(socket)
+    if (!this.#shared.delete(socket)) SocketFields.forgetIndex(socket)
     return true
   }
 
@@ -97,12 +65,13 @@ export class SocketSet implements Sockets {
 
   #put(socket: Socket, place: number): void {
     this.#sockets[place] = socket
-    if (this.#shared.has(socket) || !Place.store(socket, this, place)) {
+    if (this.#shared.has(socket) || !SocketFields.storeIndex(this, socket, place)) {
       this.#shared.set(socket, place)
     }
   }
 
   #placeOf(socket: Socket): number | undefined {
-    return Place.of(socket, this) ?? (this.#shared.size > 0 ? this.#shared.get(socket) : undefined)
+    const place = SocketFields.indexIn(this, socket)
+    return place ?? (this.#shared.size > 0 ? this.#shared.get(socket) : undefined)
   }
 }

@@ -22,16 +22,15 @@ export function adoptConnections(
   gate: Gate | undefined,
   arrivals: Arrivals,
 ): void {
-  const origins = descriptors.map(() => arrivals.next())
+  const { items } = message
+  const arriving = descriptors.map((fd, at) => ({ fd, item: items[at], origin: arrivals.next() }))
   // The connections of a server end with it.
   if (gate === undefined) {
     closeAll(descriptors)
-    for (const origin of origins) origin.onEnd()
+    for (const { origin } of arriving) origin.onEnd()
     return
   }
-  const { items } = message
-  const mover = checkBatch(message, descriptors, gate)
-  mover.adopt(descriptors.map((fd, at) => ({ fd, item: items[at], origin: origins[at] })))
+  checkBatch(message, descriptors, gate).adopt(arriving)
 }
 
 /** @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH; then all descriptors are closed. */

@@ -7,6 +7,26 @@ interface StreamHandle {
   readStop(): number
 }
 
+/** The handle of a connection that can be taken away from its socket. */
+export interface ConnectionHandle extends StreamHandle {
+  /** The descriptor, which stays the handle's; -1 once it is closed. */
+  readonly fd: number
+  /** How many bytes this process has read from it. */
+  readonly bytesRead: number
+}
+
+/**
+ * Returns the handle of an open socket. Its fields are native: each access costs a call.
+ *
+ * @returns undefined if this Node.js does not have the fields.
+ * @see src/stream_base.cc `StreamBase::AddMethods` (Node 20 to 26)
+ */
+export function handleOf(socket: Socket): ConnectionHandle | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: Partial<ConnectionHandle> | null }
+  const canStop = typeof handle?.readStop === 'function' && typeof handle.readStart === 'function'
+  return canStop ? (handle as ConnectionHandle) : undefined
+}
+
 /**
  * Returns the descriptor of an open socket, which stays the socket's.
  *

@@ -5,6 +5,7 @@ import { type Server, Socket } from 'node:net'
 interface ConnectionsList {
   all(): { socket?: unknown }[]
   idle(): { socket?: unknown }[]
+  active(): { socket?: unknown }[]
 }
 
 /**
@@ -15,19 +16,30 @@ interface ConnectionsList {
  * @see lib/_http_server.js `kConnections`, `Server.prototype.closeIdleConnections`;
  * src/node_http_parser.cc `ConnectionsList::Idle` (Node 20 to 26)
  */
-export function idleConnections(server: Server): Set<Socket> | undefined {
+export function idleConnections(server: Server): Socket[] | undefined {
   const list = connectionsOf(server)
   if (typeof list?.idle !== 'function') return undefined
-  const idle = new Set<Socket>()
+  const idle: Socket[] = []
   for (const { socket } of list.idle()) {
     if (!(socket instanceof Socket)) continue
     // Node 26 lists connections without a request as well.
     if (!('_httpMessage' in socket)) continue
     const { _httpMessage: response } = socket as { _httpMessage: { finished: boolean } | null }
     // Not null: the response to a request that came behind the one that was answered.
-    if (response === null || response.finished) idle.add(socket)
+    if (response === null || response.finished) idle.push(socket)
   }
   return idle
+}
+
+/**
+ * Returns the connections on which a request is being read, or on which none has begun.
+ *
+ * @returns as {@link idleConnections}.
+ * @see src/node_http_parser.cc `ConnectionsList::Active` (Node 20 to 26)
+ */
+export function activeConnections(server: Server): Socket[] | undefined {
+  const list = connectionsOf(server)
+  return typeof list?.active === 'function' ? socketsOf(list.active()) : undefined
 }
 
 /**
@@ -39,7 +51,11 @@ export function idleConnections(server: Server): Set<Socket> | undefined {
 export function httpConnections(server: Server): Socket[] {
   const list = connectionsOf(server)
   if (typeof list?.all !== 'function') return []
-  return list.all().flatMap(({ socket }) => (socket instanceof Socket ? [socket] : []))
+  return socketsOf(list.all())
+}
+
+function socketsOf(parsers: readonly { socket?: unknown }[]): Socket[] {
+  return parsers.flatMap(({ socket }) => (socket instanceof Socket ? [socket] : []))
 }
 
 let connectionsKey: symbol | undefined

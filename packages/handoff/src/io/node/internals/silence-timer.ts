@@ -19,9 +19,10 @@ type Fields = Partial<SilenceTimer>
  * (Node 20 to 26)
  */
 export function silenceLeft(): (socket: Socket) => number | undefined {
-  const read = timerReader()
+  const now = timerClock()
+  const timerOf = timerReader()
   return (socket) => {
-    const { timer, now } = read(socket)
+    const timer = timerOf(socket)
     if (timer === undefined || now === undefined) return undefined
     // The socket has no timeout; or it has passed, and its listener left the socket open.
     if (timer === null || timer._destroyed === true) return 0
@@ -38,19 +39,24 @@ export function silenceLeft(): (socket: Socket) => number | undefined {
  * undefined if the socket has no timeout.
  */
 export function silenceSoFar(): (socket: Socket) => number | undefined {
-  const read = timerReader()
+  const now = timerClock()
+  const timerOf = timerReader()
   return (socket) => {
-    const { timer, now } = read(socket)
+    const timer = timerOf(socket)
     const start = timer?._destroyed === true ? undefined : timer?._idleStart
     return typeof start === 'number' && now !== undefined ? Math.max(0, now - start) : undefined
   }
 }
 
-/** Returns a function that returns the timer of a socket, and the time that its clock shows. */
-function timerReader() {
+/** Returns the time that the clock of the timers shows. */
+function timerClock(): number | undefined {
   const clock = setTimeout(() => {}, 1)
-  const now = (clock as unknown as Fields)._idleStart
   clearTimeout(clock)
+  return (clock as unknown as Fields)._idleStart
+}
+
+/** Returns a function that returns the timer of a socket: null if it has none. */
+function timerReader(): (socket: Socket) => Fields | null | undefined {
   let key: symbol | undefined
   return (socket: Socket) => {
     if (key === undefined || !(key in socket)) {
@@ -58,8 +64,7 @@ function timerReader() {
         ({ description }) => description === 'timeout',
       )
     }
-    if (key === undefined) return { timer: undefined, now }
-    const timer = (socket as unknown as Record<symbol, Fields | null | undefined>)[key]
-    return { timer, now }
+    if (key === undefined) return undefined
+    return (socket as unknown as Record<symbol, Fields | null | undefined>)[key]
   }
 }
