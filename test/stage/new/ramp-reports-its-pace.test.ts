@@ -120,3 +120,19 @@ describe('in the ramp', () => {
     expect(next.system.children).toHaveLength(1)
   })
 })
+
+test('an old process that does not end the ramp in time is reported, with what its end is needed for', async () => {
+  const { next, peer } = await sharing()
+  next.system.advance(12_999)
+  expect(next.all('warning')).toEqual([])
+  next.system.advance(1)
+  const [{ message } = { message: '' }] = next.all('warning')
+  expect(message).toMatch(
+    /^the old process \(pid \d+\) has not ended its ramp after 13 s: it hangs/,
+  )
+  expect(message).toMatch(/The next handoff waits for that: `kill -9 \d+` ends it$/)
+  peer.say({ type: 'ramped' })
+  await isRead()
+  next.system.advance(60_000)
+  expect(next.all('warning')).toHaveLength(1)
+})

@@ -56,12 +56,13 @@ export class Birth {
     this.#takeover = new Takeover({
       system: context.system,
       accepts: ['older', 'state', 'alive', 'relay', 'positions'],
-      wantsRamp: context.settings.rampMs > 0,
+      rampMs: context.settings.rampMs,
       effects: this.#effects(),
       receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),
       onManifest: (manifest) =>
         this.intake.begin(manifest, { positions: this.#takeover.takePositions() }),
       onState: (state) => this.#enter(state),
+      onLongRamp: (message) => context.report({ type: 'warning', message }),
     })
     this.#deadline = new StartDeadline(context.system, this.#takeover, this.#imports)
   }

@@ -11,6 +11,9 @@ const mostHeadStartMs = 500
 /** How long the old process may take to answer `ready`, in milliseconds: that is one step of it. */
 const commitTimeoutMs = 10_000
 
+/** A process in whose ramp the old one hangs answers no peer. */
+const orRamp = ', or waits for the end of a ramp with a process that does'
+
 export class StartDeadline {
   readonly #system: System
   readonly #takeover: Takeover
@@ -52,7 +55,7 @@ export class StartDeadline {
     const { failures, state } = this.#takeover
     const { late } = this.#imports
     if (late !== undefined) return failures.make('ERR_HANDOFF_STATE', `${late} within ${ms} ms`)
-    if (state === 'discover') return this.#takeover.unanswered('answer', ms)
+    if (state === 'discover') return this.#takeover.unanswered('answer', ms, orRamp)
     if (state === 'receive') return this.#takeover.unanswered('send its listeners', ms)
     const reason = `the program was not ready within ${ms / 1000} s`
     if (this.explainDelay !== undefined) return failures.make('ERR_HANDOFF_TIMEOUT', reason)

@@ -16,7 +16,7 @@ import { newStageOf } from '../talk/stage-of.ts'
 import { errorFromPeer, type HandoffError } from '../terms/errors.ts'
 import { sendHello } from './discover.ts'
 import { ReceivedListeners } from './listeners/received-listeners.ts'
-import { PaceReports } from './pace-reports.ts'
+import { longRampText, PaceReports } from './pace-reports.ts'
 
 /** The effects that are the same in a birth and in a joining. */
 type CommonEffect =
@@ -35,13 +35,15 @@ export interface TakeoverOptions {
   readonly system: System
   /** The messages of later releases that this process knows. */
   readonly accepts: readonly string[]
-  /** Whether the old process may accept for a while beside this one. Absent: it may not. */
-  readonly wantsRamp?: boolean
+  /** How long the old process may accept beside this one, in milliseconds. Absent or 0: it may not. */
+  readonly rampMs?: number
   readonly effects: TakeoverEffects
   /** Receives a listener. Owns its descriptor. */
   receive(entry: ManifestEntry, fd: number): void
   onManifest(manifest: Messages['manifest']): void
   onState(state: NewState): void
+  /** The old process does not end its ramp. */
+  onLongRamp?(message: string): void
 }
 
 export class Takeover {
@@ -65,7 +67,10 @@ export class Takeover {
 
   constructor(options: TakeoverOptions) {
     this.#options = options
-    this.#pace = new PaceReports(options.system, (message) => void this.send(message))
+    this.#pace = new PaceReports(options.system, {
+      send: (message) => this.send(message),
+      onOverdue: (ms) => options.onLongRamp?.(longRampText(this.#pid, ms)),
+    })
     const effects: Effects<'new'> = { ...options.effects, ...this.#effects() }
     this.#runner = new Runner('new', 'discover', effects, options.onState)
   }
@@ -103,14 +108,15 @@ export class Takeover {
    * Makes the error that the old process did not answer.
    *
    * @param missing - what it did not do, as a verb.
+   * @param or - another reason.
    */
-  unanswered(missing: string, ms: number): HandoffError {
+  unanswered(missing: string, ms: number, or = ''): HandoffError {
     const pid = this.#pid || this.#old?.pid
     const known = pid !== undefined && pid > 0
     const name = `the old process${known ? ` (pid ${pid})` : ''}`
-    const reason = `${name} did not ${missing} within ${ms / 1000} s: it hangs, or is stopped (SIGSTOP, a debugger)`
+    const reason = `${name} did not ${missing} within ${ms / 1000} s: it hangs, or is stopped (SIGSTOP, a debugger)${or}`
     return this.failures.make('ERR_HANDOFF_TIMEOUT', reason, {
-      help: `${known ? `\`kill -9 ${pid}\`` : 'kill -9'} ends it; its supervisor then starts the server again.`,
+      help: `${known ? `\`kill -9 ${pid}\`` : 'kill -9'} ends the process that hangs; its supervisor then starts the server again.`,
     })
   }
 
@@ -191,7 +197,7 @@ export class Takeover {
   /** Leaves on the mark that this process serves. In a ramp it reports its pace from now on. */
   markServing(): void {
     this.#old?.leaveWord('serves')
-    if (this.state === 'sharing') this.#pace.begin()
+    if (this.state === 'sharing') this.#pace.begin(this.#options.rampMs ?? 0)
   }
 
   /** Releases the old process: it need not take back any more. */
@@ -233,8 +239,12 @@ export class Takeover {
     }
   }
 
+  get #wantsRamp(): boolean {
+    return (this.#options.rampMs ?? 0) > 0
+  }
+
   #isShared({ ramp }: Messages['committed']): boolean {
-    return ramp === true && this.#options.wantsRamp === true
+    return ramp === true && this.#wantsRamp
   }
 
   #dispatchAfterMark(event: 'eof' | 'timeout'): void {
@@ -249,9 +259,9 @@ export class Takeover {
   #effects(): Pick<Effects<'new'>, CommonEffect> {
     return {
       'send-hello': () => {
-        const { system, accepts, wantsRamp } = this.#options
+        const { system, accepts } = this.#options
         if (this.#old === undefined) return
-        const all = [...accepts, 'mark', ...(wantsRamp ? ['ramp'] : [])]
+        const all = [...accepts, 'mark', ...(this.#wantsRamp ? ['ramp'] : [])]
         sendHello(this.#old, system.pid, all).catch((error) => this.fail(error))
       },
       'take-mark': (_, descriptors) =>
