@@ -75,6 +75,7 @@ async function runSuite(
   console.log(`\n${suite.title} (${suite.name})`)
   if (own === undefined) return console.log('nothing was measured')
   console.log(textTable(own))
+  for (const note of suite.notes?.(own.samples) ?? []) console.log(note)
   for (const problem of suite.check?.(own.samples) ?? []) {
     console.log(`✗ ${problem}`)
     process.exitCode = 1

@@ -17,6 +17,26 @@ export function largest(values: readonly number[]): number {
   return percentile(values, 100)
 }
 
+/**
+ * The interval in which the median of the population is with 95 % certainty, whatever the distribution: two of the
+ * values. NaN with fewer than six values.
+ *
+ * @see https://en.wikipedia.org/wiki/Median#Confidence_intervals: ranks of the binomial distribution
+ */
+export function medianInterval(values: readonly number[]): [low: number, high: number] {
+  const sorted = [...values].sort((a, b) => a - b)
+  const count = sorted.length
+  // The probability that at most `rank` values are below the median.
+  let [probability, sum, rank] = [0.5 ** count, 0.5 ** count, 0]
+  while (sum + (probability * (count - rank)) / (rank + 1) <= 0.025) {
+    probability *= (count - rank) / (rank + 1)
+    rank += 1
+    sum += probability
+  }
+  if (sum > 0.025) return [Number.NaN, Number.NaN]
+  return [sorted[rank] ?? Number.NaN, sorted[count - 1 - rank] ?? Number.NaN]
+}
+
 export function summarize(values: readonly number[], summary: Summary): number {
   if (summary === 'sum') return values.reduce((sum, value) => sum + value, 0)
   return summary === 'max' ? largest(values) : median(values)

@@ -62,6 +62,8 @@ export interface Suite<Names extends string = string> {
   readonly comparesPeers?: boolean
   /** The samples, each as soon as it was taken. */
   run(context: Context<Names>): AsyncIterable<Sample>
+  /** Returns what the table does not say of these samples, a sentence each. */
+  notes?(samples: readonly Sample[]): string[]
   /** Returns a sentence for each thing that must not happen and did. */
   check?(samples: readonly Sample[]): string[]
 }

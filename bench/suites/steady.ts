@@ -8,14 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../test/support/free-port.ts'
 import { cpuTimeMs } from '../core/machine.ts'
 import type { Resources } from '../core/resources.ts'
+import { median, medianInterval } from '../core/statistics.ts'
 import { column, defineSuite, type Sample } from '../core/suite.ts'
 import { type Asked, type Connections, compileAsk, type Round } from '../load/ask.ts'
 import { answers, end } from '../peers/answers.ts'
 import { startHandoff } from '../peers/handoff.ts'
 
 const CONNECTIONS = 32
-const WARM_UP = { requests: Number.MAX_SAFE_INTEGER, ms: 1_000 }
-const MS = 1_000
+const WARM_UP_MS = 1_200
+/** New connections are opened at the begin of each part. */
+const BEGIN_MS = 100
+const PART_MS = 500
 const program = fileURLToPath(new URL('../programs/hello.ts', import.meta.url))
 
 interface Server {
@@ -46,7 +49,22 @@ export const steady = defineSuite<'rounds'>({
         yield* await measurePair(kind, run, resources, ask)
       }
   },
+  notes: (samples) =>
+    [...new Set(samples.map((sample) => sample.case ?? ''))].flatMap((name) => [
+      noteOf(name, 'requests/s, ratio', 'perSecondRatio', samples),
+      noteOf(name, 'processor time, ratio', 'cpuRatio', samples),
+    ]),
 })
+
+/** The ranges in the table are those of single pairs. */
+function noteOf(name: string, label: string, key: string, samples: readonly Sample[]): string {
+  const values = samples.flatMap(({ case: of, figures: { [key]: value } }) =>
+    of === name && value !== undefined ? [value] : [],
+  )
+  const [low, high] = medianInterval(values).map((value) => value.toFixed(3))
+  const middle = median(values).toFixed(3)
+  return `${name}, ${label}: ${middle}, 95 % interval ${low} to ${high} (${values.length} pairs)`
+}
 
 async function measurePair(
   kind: Connections,
@@ -57,18 +75,25 @@ async function measurePair(
   const servers: Server[] = []
   try {
     servers.push(await startBare(resources), await startWithPlugin(resources))
-    const measure = async ({ pid, port }: Server) => {
+    const measure = async ({ pid, port }: Server, warmUpMs: number, ms: number) => {
       const before = cpuTimeMs(pid)
-      const asked = await ask({ port, kind, connections: CONNECTIONS, warmUp: WARM_UP, ms: MS })
+      const warmUp = { requests: Number.MAX_SAFE_INTEGER, ms: warmUpMs }
+      const asked = await ask({ port, kind, connections: CONNECTIONS, warmUp, ms })
       const cpuMicros = ((cpuTimeMs(pid) - before) / asked.requestsInAll) * 1000
       return { perSecond: asked.perSecond, cpuMicros }
     }
-    // Both are warm before either is measured, and the first one is another in each round.
-    for (const server of servers) await measure(server)
-    const order = run % 2 === 0 ? [1, 0] : [0, 1]
-    const figures: { perSecond: number; cpuMicros: number }[] = []
-    for (const index of order) figures[index] = await measure(servers[index] as Server)
-    const [without, having] = figures as [(typeof figures)[0], (typeof figures)[0]]
+    // Both are warm before either is measured.
+    for (const server of servers) await measure(server, WARM_UP_MS, BEGIN_MS)
+    // One, the other, the other, one: what changes evenly on this machine falls on both.
+    const order = run % 2 === 0 ? [1, 0, 0, 1] : [0, 1, 1, 0]
+    const parts: Figures[][] = [[], []]
+    for (const index of order)
+      parts[index]?.push(await measure(servers[index] as Server, BEGIN_MS, PART_MS))
+    const figures = parts.map((both) => ({
+      perSecond: mean(both.map(({ perSecond }) => perSecond)),
+      cpuMicros: mean(both.map(({ cpuMicros }) => cpuMicros)),
+    }))
+    const [without, having] = figures as [Figures, Figures]
     const ratios = {
       perSecondRatio: having.perSecond / without.perSecond,
       cpuRatio: having.cpuMicros / without.cpuMicros,
@@ -81,6 +106,15 @@ async function measurePair(
   } finally {
     for (const server of servers) await server.stop()
   }
+}
+
+type Figures = {
+  readonly perSecond: number
+  readonly cpuMicros: number
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 async function startBare(resources: Resources): Promise<Server> {

@@ -6,6 +6,7 @@ import {
   largest,
   largestInSteps,
   median,
+  medianInterval,
   percentile,
   summarize,
 } from '../../../bench/core/statistics.ts'
@@ -54,4 +55,19 @@ test('each step has its largest value, and points outside count nowhere', () => 
     { at: 130, value: 50 },
   ]
   expect(largestInSteps(points, { from: 100, stepMs: 10, count: 3 })).toEqual([3, 0, 2])
+})
+
+test.each([
+  [6, [1, 6]],
+  [9, [2, 8]],
+  [12, [3, 10]],
+  [25, [8, 18]],
+  [100, [40, 61]],
+])('the median of %d values is between two of them', (count, expected) => {
+  const values = Array.from({ length: count }, (_, index) => count - index)
+  expect(medianInterval(values)).toEqual(expected)
+})
+
+test.each([0, 5])('%d values say nothing of the median of all', (count) => {
+  expect(medianInterval(new Array(count).fill(1))).toEqual([Number.NaN, Number.NaN])
 })
