@@ -54,6 +54,7 @@ export class Takeover {
   readonly #options: TakeoverOptions
   readonly #runner: Runner<'new'>
   readonly #pace: PaceReports
+  readonly #rampMs: number
   #old: Peer<'new'> | undefined
   #released = false
   /** Resolves when the kernel has a release that is on no mark. */
@@ -66,10 +67,12 @@ export class Takeover {
   #error: HandoffError | undefined
 
   constructor(options: TakeoverOptions) {
+    const { rampMs = 0, onLongRamp = () => {} } = options
     this.#options = options
+    this.#rampMs = rampMs
     this.#pace = new PaceReports(options.system, {
       send: (message) => this.send(message),
-      onOverdue: (ms) => options.onLongRamp?.(longRampText(this.#pid, ms)),
+      onOverdue: (ms) => onLongRamp(longRampText(this.#pid, ms)),
     })
     const effects: Effects<'new'> = { ...options.effects, ...this.#effects() }
     this.#runner = new Runner('new', 'discover', effects, options.onState)
@@ -197,7 +200,7 @@ export class Takeover {
   /** Leaves on the mark that this process serves. In a ramp it reports its pace from now on. */
   markServing(): void {
     this.#old?.leaveWord('serves')
-    if (this.state === 'sharing') this.#pace.begin(this.#options.rampMs ?? 0)
+    if (this.state === 'sharing') this.#pace.begin(this.#rampMs)
   }
 
   /** Releases the old process: it need not take back any more. */
@@ -239,12 +242,8 @@ export class Takeover {
     }
   }
 
-  get #wantsRamp(): boolean {
-    return (this.#options.rampMs ?? 0) > 0
-  }
-
   #isShared({ ramp }: Messages['committed']): boolean {
-    return ramp === true && this.#wantsRamp
+    return ramp === true && this.#rampMs > 0
   }
 
   #dispatchAfterMark(event: 'eof' | 'timeout'): void {
@@ -261,7 +260,7 @@ export class Takeover {
       'send-hello': () => {
         const { system, accepts } = this.#options
         if (this.#old === undefined) return
-        const all = [...accepts, 'mark', ...(this.#wantsRamp ? ['ramp'] : [])]
+        const all = [...accepts, 'mark', ...(this.#rampMs > 0 ? ['ramp'] : [])]
         sendHello(this.#old, system.pid, all).catch((error) => this.fail(error))
       },
       'take-mark': (_, descriptors) =>
