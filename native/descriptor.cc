@@ -1,8 +1,11 @@
 #include "descriptor.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #if defined(__linux__)
 #include <linux/memfd.h>
@@ -25,6 +28,22 @@ int Dup(int fd) {
 int Close(int fd) {
   if (close(fd) == 0 || errno == EINTR) return 0;
   return -errno;
+}
+
+int ReserveDescriptors(int count) {
+#if defined(__linux__)
+  Owned lowest(OpenSocket(AF_UNIX, SOCK_STREAM));
+  if (lowest.get() < 0) return lowest.get();
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+  rlim_t last = std::min<rlim_t>(static_cast<rlim_t>(lowest.get()) + count, limit.rlim_cur - 1);
+  if (last <= static_cast<rlim_t>(lowest.get())) return 0;
+  Owned highest(Retry([&] { return fcntl(lowest.get(), F_DUPFD_CLOEXEC, static_cast<int>(last)); }));
+  return std::min(highest.get(), 0);
+#else
+  (void)count;
+  return 0;
+#endif
 }
 
 int OpenMemoryFile() {

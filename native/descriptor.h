@@ -42,6 +42,12 @@ int Dup(int fd);
 // EBADF. EINTR counts as success and is never repeated, see close(2).
 int Close(int fd);
 
+// Makes room for `count` more descriptors. The kernel enlarges the table of a process by powers of
+// two, and if the process has threads, it waits each time until all processors have left the old
+// one: 5 to 20 ms. Another thread may do that before the descriptors come. Makes less room at the
+// limit on open files. Returns 0, or -errno: EMFILE, ENFILE, ENOMEM.
+int ReserveDescriptors(int count);
+
 // Returns a new file without a path, in memory, close-on-exec. The caller owns it. Or -errno: EMFILE,
 // ENFILE, ENOMEM; ENOSYS where the system has no such files.
 int OpenMemoryFile();

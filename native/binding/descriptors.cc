@@ -52,6 +52,28 @@ Napi::Value DescribeJs(Info info) {
   });
 }
 
+// Runs in the thread pool, and keeps the event loop alive until then. Room that was not made is made
+// when the descriptors come.
+class Reservation : public Napi::AsyncWorker {
+ public:
+  Reservation(Napi::Env env, int count)
+      : AsyncWorker(env, "socket-handoff:reserve"), count_(count) {}
+
+  void Execute() override { ReserveDescriptors(count_); }
+
+ private:
+  int count_;
+};
+
+Napi::Value ReserveDescriptorsJs(Info info) {
+  Arguments in(info);
+  int count = in.Integer(0, 0, kLargest);
+  return Checked(info, in, [&] {
+    (new Reservation(info.Env(), count))->Queue();
+    return 0;
+  });
+}
+
 Napi::Value CloseOnExecAboveStdioJs(Info info) { return Result(info, CloseOnExecAboveStdio()); }
 
 }  // namespace
@@ -61,6 +83,7 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
          {
              {"dup", DupJs},
              {"close", CloseJs},
+             {"reserveDescriptors", ReserveDescriptorsJs},
              {"openMemoryFile", OpenMemoryFileJs},
              {"describe", DescribeJs},
              {"closeOnExecAboveStdio", CloseOnExecAboveStdioJs},

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "../descriptor.h"
 #include "../facts.h"
@@ -38,6 +39,19 @@ struct Tcp {
   }
 };
 
+#if defined(__linux__)
+// How many descriptors have room in the table of this process: proc_pid_status(5).
+int TableSize() {
+  FILE* status = fopen("/proc/self/status", "r");
+  char line[256];
+  int size = 0;
+  while (fgets(line, sizeof(line), status) && sscanf(line, "FDSize: %d", &size) != 1) {
+  }
+  fclose(status);
+  return size;
+}
+#endif
+
 }  // namespace
 
 TEST(each_is_dupped_close_on_exec) {
@@ -51,6 +65,27 @@ TEST(each_is_dupped_close_on_exec) {
     Close(dups[i]);
   }
   CHECK_EQ(DupEach(fds, 0, dups), 0);
+}
+
+TEST(room_is_reserved_without_a_descriptor) {
+  Owned before(dup(0));
+  CHECK_EQ(ReserveDescriptors(3000), 0);
+  Owned after(dup(0));
+  CHECK_EQ(after.get(), before.get() + 1);
+#if defined(__linux__)
+  CHECK(TableSize() > 3000);
+#endif
+}
+
+TEST(no_more_room_is_reserved_than_the_limit_allows) {
+  SpareDescriptors spare(5);
+  CHECK_EQ(ReserveDescriptors(1 << 30), 0);
+  CHECK_EQ(ReserveDescriptors(0), 0);
+}
+
+TEST(no_room_is_reserved_without_a_descriptor_for_it) {
+  SpareDescriptors spare(0);
+  CHECK_EQ(ReserveDescriptors(10), -EMFILE);
 }
 
 TEST(as_many_are_dupped_as_there_is_room_for) {

@@ -59,7 +59,7 @@ export interface Messages {
   refuse: { code: string; reason: string }
   /**
    * old → new: what is on offer. Descriptors follow in this order. `accepts` is as in `hello`, for
-   * the other direction.
+   * the other direction. `connections`: about how many may follow.
    */
   manifest: {
     version: number
@@ -67,6 +67,7 @@ export interface Messages {
     pid: number
     listeners: ManifestEntry[]
     accepts?: string[]
+    connections?: number
   }
   /** old → new, with descriptors: the entries `first`, `first + 1`, … of the manifest. */
   listeners: { first: number }
@@ -177,6 +178,7 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
     pid: count,
     listeners: list(manifestEntry),
     accepts,
+    connections: optional(count),
   }),
   listeners: object({ first: count }),
   ack: object({ received: count }),

@@ -61,6 +61,7 @@ export interface Native {
   readProgress(fds: Int32Array, progress: Float64Array): number
   readSilence(fds: Int32Array, silence: Int32Array): number
   lock(fd: number): number
+  reserveDescriptors(count: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
   openProcess(pid: number): number
   signalProcess(process: number, signal: number): number

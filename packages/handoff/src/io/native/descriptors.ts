@@ -24,6 +24,24 @@ export function close(fd: number): void {
   check(loadNative().close(fd), 'close')
 }
 
+/** Room for fewer descriptors is not worth a thread. */
+const leastReserved = 200
+
+/** Far more than a process can have. */
+const mostReserved = 2 ** 24
+
+/**
+ * Makes room for so many more descriptors, in another thread: where thousands come at once, the kernel would stop
+ * this one for 5 to 20 ms each time that their number doubles. Does nothing for a few.
+ *
+ * @see expand_fdtable in the kernel's fs/file.c
+ * @internal
+ */
+export function reserveDescriptors(count: number): void {
+  if (count < leastReserved) return
+  check(loadNative().reserveDescriptors(Math.min(count, mostReserved)), 'fcntl')
+}
+
 /**
  * Makes two connected Unix sockets, close-on-exec. The caller owns both.
  *

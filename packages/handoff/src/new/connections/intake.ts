@@ -3,6 +3,7 @@
 import type { Gate } from '../../connections/gate/gate.ts'
 import type { PositionFile } from '../../io/channel/position-file.ts'
 import { closeAll } from '../../io/channel/wire.ts'
+import { reserveDescriptors } from '../../io/native/descriptors.ts'
 import type { Message, Messages } from '../../protocol/messages.ts'
 import { adoptConnections } from './adopt-connections.ts'
 import { Arrivals } from './arrivals.ts'
@@ -49,7 +50,7 @@ export class Intake {
    * @param positions - where it writes that. Without it, or where there is no room, it sends messages. Owns it.
    */
   begin(
-    { accepts = [] }: Messages['manifest'],
+    { accepts = [], connections = 0 }: Messages['manifest'],
     {
       reportsRests = true,
       positions,
@@ -58,6 +59,7 @@ export class Intake {
     this.#arrivals.writesTo(positions)
     this.#arrivals.reportsRests = reportsRests && accepts.includes('rested')
     this.#relays = accepts.includes('declined')
+    reserveDescriptors(connections)
   }
 
   /** Whether the old process may pass connections on, although it is released. */

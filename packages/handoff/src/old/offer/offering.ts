@@ -3,6 +3,7 @@
 import type { GenerationLine } from '../../generation/generation-line.ts'
 import type { Holdings } from '../../generation/holdings.ts'
 import type { States } from '../../generation/states.ts'
+import { reserveDescriptors } from '../../io/native/descriptors.ts'
 import type { System } from '../../io/system/system.ts'
 import type { MarkNews } from '../../protocol/mark.ts'
 import type { Messages } from '../../protocol/messages.ts'
@@ -112,12 +113,16 @@ export class Offering {
 
   #sendManifest(): void {
     const { settings, holdings } = this.#context
-    const { listeners, rendezvous } = holdings
+    const { listeners, rendezvous, connections } = holdings
     if (rendezvous === undefined) return
+    // Each is dupped before it goes over.
+    reserveDescriptors(connections)
     const offered = [...listeners.all(), { entry: rendezvous.entry, fd: rendezvous.fd }]
     const sending = new ListenerBatches(this.#peer, offered, this.#handlers.onError)
     this.#sending = sending
-    sending.sendManifest({ version: this.#version, ...this.#self, accepts: ['rested', 'declined'] })
+    const version = this.#version
+    const accepts = ['rested', 'declined']
+    sending.sendManifest({ version, ...this.#self, accepts, connections })
     if (!this.#accepts.has('mark')) this.#sendLives()
     // The other half of the time is for the new process to boot.
     this.#export('start', settings.readyTimeoutMs / 2, () => sending.sendListeners())
