@@ -18,6 +18,7 @@
             "native/binding/messages.cc",
             "native/binding/poll.cc",
             "native/binding/processes.cc",
+            "native/binding/tls_secrets.cc",
             "native/binding/unix_sockets.cc",
             "native/connections.cc",
             "native/descriptor.cc",
@@ -27,6 +28,7 @@
             "native/readiness.cc",
             "native/scm_rights.cc",
             "native/tcp_progress.cc",
+            "native/tls_secrets.cc",
             "native/unix_socket.cc",
           ],
           # The package has a copy of the headers beside this file: a project may have others.

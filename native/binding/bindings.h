@@ -20,5 +20,6 @@ void ExportUnixSockets(Napi::Env env, Napi::Object exports);
 void ExportListeners(Napi::Env env, Napi::Object exports);
 void ExportConnections(Napi::Env env, Napi::Object exports);
 void ExportProcesses(Napi::Env env, Napi::Object exports);
+void ExportTlsSecrets(Napi::Env env, Napi::Object exports);
 
 }  // namespace handoff

@@ -60,6 +60,9 @@ export interface Native {
   findOther(fds: Int32Array, unixDomain: number): number
   readProgress(fds: Int32Array, progress: Float64Array): number
   readSilence(fds: Int32Array, silence: Int32Array): number
+  createSecrets(count: number): number
+  sealSecrets(fd: number): number
+  checkSecrets(fd: number): number
   lock(fd: number): number
   reserveDescriptors(count: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number
