@@ -24,6 +24,7 @@
             "native/descriptor.cc",
             "native/facts.cc",
             "native/listener.cc",
+            "native/openssl.cc",
             "native/process.cc",
             "native/readiness.cc",
             "native/scm_rights.cc",
