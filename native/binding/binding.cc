@@ -25,6 +25,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportConnections(env, exports);
   ExportProcesses(env, exports);
   ExportTlsSecrets(env, exports);
+  ExportTlsRecords(env, exports);
   return exports;
 }
 

@@ -21,5 +21,6 @@ void ExportListeners(Napi::Env env, Napi::Object exports);
 void ExportConnections(Napi::Env env, Napi::Object exports);
 void ExportProcesses(Napi::Env env, Napi::Object exports);
 void ExportTlsSecrets(Napi::Env env, Napi::Object exports);
+void ExportTlsRecords(Napi::Env env, Napi::Object exports);
 
 }  // namespace handoff

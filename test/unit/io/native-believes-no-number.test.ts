@@ -8,6 +8,7 @@ import { loadNative } from '../../../packages/handoff/src/io/native/addon.ts'
 import { close, descriptorArray, dup } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import { toDescriptors } from '../../../packages/handoff/src/io/native/scm-rights.ts'
 import { descriptors, hasProc } from '../../support/process-facts.ts'
+import { hasSecretsFiles, secretsFile } from '../../support/tls/secrets.ts'
 
 const oddNumbers = [
   ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 1.5, -1.5],
@@ -59,6 +60,13 @@ const kinds: Record<string, { right: () => unknown; wrong: () => unknown[] }> = 
     right: () => new Uint8Array(1024),
     wrong: () => [...oddNumbers, ...oddValues, new Int32Array(1024), new Uint8ClampedArray(1024)],
   },
+  Parts: {
+    right: () => [new Uint8Array(10)],
+    wrong: () => [
+      ...[...oddNumbers, ...oddValues.filter((value) => !Array.isArray(value))],
+      ...[[0], [undefined], [new Uint8Array(1), new Int32Array(1)], [[new Uint8Array(1)]]],
+    ],
+  },
   Float64Array: {
     right: () => new Float64Array(2048),
     wrong: () => [...oddNumbers, ...oddValues, new Int32Array(1024)],
@@ -71,22 +79,24 @@ interface Signature {
   names: string[]
 }
 
-/** The functions of the interface, as io/native/addon.ts has them. */
-const signatures: Signature[] = [
-  ...readFileSync(
-    fileURLToPath(new URL('../../../packages/handoff/src/io/native/addon.ts', import.meta.url)),
-    'utf8',
-  )
+/** The functions of an interface, as a file of io/native has them. */
+function signaturesIn(file: string): Signature[] {
+  const url = new URL(`../../../packages/handoff/src/io/native/${file}`, import.meta.url)
+  const found = readFileSync(fileURLToPath(url), 'utf8')
     .slice(0, 6_000)
-    .matchAll(/^ {2}(\w+)\(([^)]*)\): number$/gm),
-]
-  .map(([, name = '', list = '']) => {
+    .matchAll(/^ {2}(\w+)\(([^)]*)\): number$/gm)
+  return [...found].map(([, name = '', list = '']) => {
     const parameters = list.split(', ').filter((text) => text !== '')
     const split = parameters.map((parameter) => parameter.split(': '))
     return { name, names: split.map(([n = '']) => n), types: split.map(([, type = '']) => type) }
   })
+}
+
+const signatures = signaturesIn('addon.ts')
   // Those of Poll come first.
   .filter(({ name }) => name !== 'start' && name !== 'stop')
+
+const methodsOfRecords = signaturesIn('native-tls-records.ts')
 
 const call = (name: string, args: unknown[]) =>
   (loadNative() as unknown as Record<string, (...args: unknown[]) => unknown>)[name]?.(...args)
@@ -106,7 +116,9 @@ describe('the native core', () => {
   })
 
   test('has the functions that its interface names, and no other', () => {
-    const exported = Object.keys(loadNative()).filter((name) => name !== 'Poll')
+    const exported = Object.keys(loadNative()).filter(
+      (name) => name !== 'Poll' && name !== 'TlsRecords',
+    )
     expect(exported.sort()).toEqual(signatures.map(({ name }) => name).sort())
   })
 
@@ -199,6 +211,76 @@ describe('the native core', () => {
     expect(poll.start(3)).toBe(0)
     poll.close()
     for (const end of ends) close(end)
+  })
+})
+
+describe.runIf(hasSecretsFiles)('the records of a TLS connection', () => {
+  const secret = new Uint8Array(32).fill(1)
+  const secrets = { version: 0x0304, suite: 0x1301, read: { secret }, write: { secret } }
+  const records = (file: { fd: number }, index: number) =>
+    new (loadNative().TlsRecords)(file.fd, index) as unknown as Record<string, typeof Math.min>
+
+  test('have the methods that their interface names, and no other', () => {
+    const { prototype } = loadNative().TlsRecords
+    const methods = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor')
+    expect(methods.sort()).toEqual(methodsOfRecords.map(({ name }) => name).sort())
+  })
+
+  test.each(methodsOfRecords)('$name refuses what is odd', ({ name, types }) => {
+    const object = records(secretsFile(secrets), 0)
+    for (const [position, type] of types.entries()) {
+      for (const odd of kinds[type]?.wrong() ?? []) {
+        const args = types.map((other, index) => (index === position ? odd : kinds[other]?.right()))
+        const result = object[name]?.(...(args as number[]))
+        expect([type, odd, name === 'writeSecrets' && result === -9 ? -22 : result]).toEqual([
+          type,
+          odd,
+          -22,
+        ])
+      }
+      const fewer = types.slice(0, position).map((other) => kinds[other]?.right())
+      expect(object[name]?.(...(fewer as number[]))).toBeLessThan(0)
+    }
+  })
+
+  test.each([
+    ['open', [new Uint8Array(9), 0, new Int32Array(8)]],
+    ['open', [new Uint8Array(9), 10, new Int32Array(9)]],
+    ['open', [detached(Uint8Array), 1, new Int32Array(9)]],
+    ['seal', [23, [], new Uint8Array(100), 101]],
+    ['progress', [new Float64Array(4)]],
+    ['advance', [new Float64Array(4)]],
+    ...[Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY].flatMap((odd) =>
+      [0, 1, 2, 3, 4].map((index) => [
+        'advance',
+        [new Float64Array(5).fill(odd, index, index + 1)],
+      ]),
+    ),
+  ] as [string, number[]][])('%s refuses arguments that do not fit', (name, args) => {
+    expect(records(secretsFile(secrets), 0)[name]?.(...args)).toBe(-22)
+  })
+
+  test('have no room for what is sealed in a buffer that is too small', () => {
+    const object = records(secretsFile(secrets), 0)
+    const args = [23, new Uint8Array(10), new Uint8Array(40), 9] as unknown as number[]
+    expect(object.seal?.(...args)).toBe(-105)
+    expect(object.seal?.(...[...args.slice(0, 3), 8])).toBe(32)
+  })
+
+  test('seal and open nothing without secrets, or once these are wiped', () => {
+    const file = secretsFile(secrets)
+    const wiped = records(file, 0)
+    expect(wiped.wipe?.()).toBe(0)
+    expect(records(file, 1).suite?.()).toBe(-71)
+    for (const { name, types } of methodsOfRecords.filter(({ name }) => name !== 'wipe')) {
+      const args = types.map((type) => kinds[type]?.right()) as number[]
+      expect([name, wiped[name]?.(...args)]).toEqual([name, -116])
+      for (const odd of [...oddNumbers, ...oddValues]) {
+        const none = records({ fd: odd as number }, 0)
+        expect([odd, name, none[name]?.(...args)]).toEqual([odd, name, -9])
+        expect(records(file, odd as number)[name]?.(...args)).toBeLessThan(0)
+      }
+    }
   })
 })
 

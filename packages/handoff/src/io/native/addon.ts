@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { addonPlaces, buildCommand } from './addon-file.ts'
+import type { NativeTlsRecords } from './native-tls-records.ts'
 
 /** Reports when a descriptor is readable or writable: one `uv_poll_t`. */
 export interface Poll {
@@ -30,6 +31,12 @@ export interface Native {
     fd: number,
     onEvent: (status: number, events: number) => void,
   ) => Poll
+  /** Reports a failure by the result of each of its methods. */
+  readonly TlsRecords: new (
+    secrets: number,
+    index: number,
+  ) => NativeTlsRecords
+  describeTlsReason(reason: number, text: Uint8Array): number
   dup(fd: number): number
   close(fd: number): number
   openMemoryFile(): number
