@@ -55,6 +55,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     has: 'detects connections at rest, hands them over, adopts them; by kind',
     uses: 'io protocol terms',
   },
+  tls: {
+    has: 'the records of TLS connections after their handshake: opens, seals, answers; without sockets',
+    uses: 'io',
+  },
   notify: {
     has: 'reports to systemd and the supervisor',
     uses: 'io words protocol terms',

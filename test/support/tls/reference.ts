@@ -1,0 +1,189 @@
+// The record layer of TLS 1.2 and 1.3 a second time, with node:crypto and as the RFCs have it: one cipher for each
+// record. Tests compare the real one with it.
+
+import {
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  type DecipherGCM,
+} from 'node:crypto'
+
+export interface Suite {
+  readonly version: number
+  readonly id: number
+  readonly name: string
+  readonly cipher: string
+  readonly hash: 'sha256' | 'sha384'
+}
+
+const aes128 = { cipher: 'aes-128-gcm', hash: 'sha256' } as const
+const aes256 = { cipher: 'aes-256-gcm', hash: 'sha384' } as const
+const chacha20 = { cipher: 'chacha20-poly1305', hash: 'sha256' } as const
+
+/** All that can move. Named as in OpenSSL. */
+export const suites: readonly Suite[] = [
+  { version: 0x0304, id: 0x1301, name: 'TLS_AES_128_GCM_SHA256', ...aes128 },
+  { version: 0x0304, id: 0x1302, name: 'TLS_AES_256_GCM_SHA384', ...aes256 },
+  { version: 0x0304, id: 0x1303, name: 'TLS_CHACHA20_POLY1305_SHA256', ...chacha20 },
+  { version: 0x0303, id: 0xc02b, name: 'ECDHE-ECDSA-AES128-GCM-SHA256', ...aes128 },
+  { version: 0x0303, id: 0xc02c, name: 'ECDHE-ECDSA-AES256-GCM-SHA384', ...aes256 },
+  { version: 0x0303, id: 0xc02f, name: 'ECDHE-RSA-AES128-GCM-SHA256', ...aes128 },
+  { version: 0x0303, id: 0xc030, name: 'ECDHE-RSA-AES256-GCM-SHA384', ...aes256 },
+  { version: 0x0303, id: 0xcca8, name: 'ECDHE-RSA-CHACHA20-POLY1305', ...chacha20 },
+  { version: 0x0303, id: 0xcca9, name: 'ECDHE-ECDSA-CHACHA20-POLY1305', ...chacha20 },
+]
+
+const keyLength = (suite: Suite) => (suite.cipher === 'aes-128-gcm' ? 16 : 32)
+const hashLength = (suite: Suite) => (suite.hash === 'sha384' ? 48 : 32)
+export const isTls13 = (suite: Suite) => suite.version === 0x0304
+const hasExplicitNonce = (suite: Suite) => !isTls13(suite) && suite.cipher !== 'chacha20-poly1305'
+const ivLength = (suite: Suite) => (hasExplicitNonce(suite) ? 4 : 12)
+/** Of struct TlsDirection. */
+export const secretLength = (suite: Suite) =>
+  isTls13(suite) ? hashLength(suite) : keyLength(suite) + ivLength(suite)
+
+const hmac = (suite: Suite, key: Uint8Array, data: Uint8Array) =>
+  createHmac(suite.hash, key).update(data).digest()
+
+/** HKDF-Expand-Label of RFC 8446, section 7.1, without a context and for at most one block. */
+function expandLabel(suite: Suite, secret: Uint8Array, label: string, length: number) {
+  const name = Buffer.from(`tls13 ${label}`)
+  const info = Buffer.concat([Buffer.of(0, length, name.length), name, Buffer.of(0, 1)])
+  return hmac(suite, secret, info).subarray(0, length)
+}
+
+export const nextSecret = (suite: Suite, secret: Uint8Array) =>
+  expandLabel(suite, secret, 'traffic upd', hashLength(suite))
+
+/** The secrets of both directions of TLS 1.2, each a key and its IV (RFC 5246, sections 5 and 6.3). */
+export function keyBlock(suite: Suite, master: Uint8Array, client: Uint8Array, server: Uint8Array) {
+  const seed = Buffer.concat([Buffer.from('key expansion'), server, client])
+  let a = hmac(suite, master, seed)
+  let block = Buffer.alloc(0)
+  while (block.length < 2 * secretLength(suite)) {
+    block = Buffer.concat([block, hmac(suite, master, Buffer.concat([a, seed]))])
+    a = hmac(suite, master, a)
+  }
+  const [key, iv] = [keyLength(suite), ivLength(suite)]
+  const part = (side: 0 | 1) =>
+    Buffer.concat([
+      block.subarray(side * key, (side + 1) * key),
+      block.subarray(2 * key + side * iv, 2 * key + (side + 1) * iv),
+    ])
+  return { client: part(0), server: part(1) }
+}
+
+/** The records of one direction. */
+export class ReferenceHalf {
+  readonly suite: Suite
+  secret: Buffer
+  sequence: bigint
+  explicitNonce: bigint
+
+  constructor(suite: Suite, secret: Uint8Array, sequence = 0n, explicitNonce = 0n) {
+    this.suite = suite
+    this.secret = Buffer.from(secret)
+    this.sequence = sequence
+    this.explicitNonce = explicitNonce
+  }
+
+  update(): void {
+    this.secret = nextSecret(this.suite, this.secret)
+    this.sequence = 0n
+  }
+
+  /** `padding`: zeros after the content type (TLS 1.3). */
+  seal(type: number, data: Uint8Array, padding = 0): Buffer {
+    const { suite } = this
+    const content = isTls13(suite)
+      ? Buffer.concat([data, Buffer.of(type), Buffer.alloc(padding)])
+      : data
+    return this.sealContent(isTls13(suite) ? 23 : type, content)
+  }
+
+  /** Seals content that may be wrong. */
+  sealContent(type: number, content: Uint8Array): Buffer {
+    const explicit = hasExplicitNonce(this.suite)
+      ? bigEndian(this.explicitNonce++)
+      : Buffer.alloc(0)
+    const header = Buffer.of(type, 3, 3, 0, 0)
+    header.writeUInt16BE(content.length + explicit.length + 16, 3)
+    const cipher = createCipheriv(
+      this.suite.cipher as CipherGCMTypes,
+      this.#key(),
+      this.#nonce(explicit),
+      { authTagLength: 16 },
+    )
+    cipher.setAAD(this.#associated(header, content.length), { plaintextLength: content.length })
+    const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
+    this.sequence++
+    return Buffer.concat([header, explicit, encrypted, cipher.getAuthTag()])
+  }
+
+  /** Opens one record, and takes the padding off. */
+  open(record: Buffer): { type: number; data: Buffer } {
+    const header = record.subarray(0, 5)
+    const explicit = record.subarray(5, hasExplicitNonce(this.suite) ? 13 : 5)
+    const encrypted = record.subarray(5 + explicit.length, -16)
+    const decipher = createDecipheriv(
+      this.suite.cipher as CipherGCMTypes,
+      this.#key(),
+      this.#nonce(explicit),
+      { authTagLength: 16 },
+    ) as DecipherGCM
+    decipher.setAAD(this.#associated(header, encrypted.length), {
+      plaintextLength: encrypted.length,
+    })
+    decipher.setAuthTag(record.subarray(-16))
+    const data = Buffer.concat([decipher.update(encrypted), decipher.final()])
+    this.sequence++
+    if (!isTls13(this.suite)) return { type: header[0] as number, data }
+    let end = data.length - 1
+    while (data[end] === 0) end--
+    return { type: data[end] as number, data: data.subarray(0, end) }
+  }
+
+  #key(): Buffer {
+    const length = keyLength(this.suite)
+    return isTls13(this.suite)
+      ? expandLabel(this.suite, this.secret, 'key', length)
+      : this.secret.subarray(0, length)
+  }
+
+  #nonce(explicit: Uint8Array): Buffer {
+    const { suite } = this
+    const iv = isTls13(suite)
+      ? expandLabel(suite, this.secret, 'iv', 12)
+      : this.secret.subarray(keyLength(suite), secretLength(suite))
+    if (explicit.length > 0) return Buffer.concat([iv, explicit])
+    const nonce = Buffer.from(iv)
+    const sequence = bigEndian(this.sequence)
+    for (const [i, byte] of sequence.entries())
+      nonce.writeUInt8(nonce.readUInt8(4 + i) ^ byte, 4 + i)
+    return nonce
+  }
+
+  #associated(header: Buffer, length: number): Buffer {
+    if (isTls13(this.suite)) return header
+    const lengthBytes = Buffer.of(length >> 8, length & 255)
+    return Buffer.concat([bigEndian(this.sequence), header.subarray(0, 3), lengthBytes])
+  }
+}
+
+function bigEndian(number: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(number)
+  return bytes
+}
+
+/** Splits a stream into its records. */
+export function splitRecords(stream: Buffer): Buffer[] {
+  const records: Buffer[] = []
+  for (let at = 0; at < stream.length; ) {
+    const end = at + 5 + stream.readUInt16BE(at + 3)
+    records.push(stream.subarray(at, end))
+    at = end
+  }
+  return records
+}
