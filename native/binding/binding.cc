@@ -24,6 +24,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportListeners(env, exports);
   ExportConnections(env, exports);
   ExportProcesses(env, exports);
+  ExportTlsCounts(env, exports);
   ExportTlsSecrets(env, exports);
   ExportTlsRecords(env, exports);
   return exports;

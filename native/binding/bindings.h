@@ -20,6 +20,7 @@ void ExportUnixSockets(Napi::Env env, Napi::Object exports);
 void ExportListeners(Napi::Env env, Napi::Object exports);
 void ExportConnections(Napi::Env env, Napi::Object exports);
 void ExportProcesses(Napi::Env env, Napi::Object exports);
+void ExportTlsCounts(Napi::Env env, Napi::Object exports);
 void ExportTlsSecrets(Napi::Env env, Napi::Object exports);
 void ExportTlsRecords(Napi::Env env, Napi::Object exports);
 
