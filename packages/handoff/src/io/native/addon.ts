@@ -67,6 +67,10 @@ export interface Native {
   findOther(fds: Int32Array, unixDomain: number): number
   readProgress(fds: Int32Array, progress: Float64Array): number
   readSilence(fds: Int32Array, silence: Int32Array): number
+  watchTls(missing: Uint8Array): number
+  watchedTls(): number
+  readTlsCounts(finished: Uint8Array, counts: Float64Array): number
+  writeTlsSecretsOf(finished: Uint8Array, fd: number, index: number): number
   createSecrets(count: number): number
   sealSecrets(fd: number): number
   checkSecrets(fd: number): number
