@@ -164,6 +164,10 @@ int CheckSecrets(int fd) {
   return fits ? static_cast<int>(header.count) : -EPROTO;
 }
 
+int SizeOfSecrets(size_t count) {
+  return count > kMostConnections ? -EINVAL : static_cast<int>(OffsetOf(count));
+}
+
 int ReadSecrets(int fd, size_t index, TlsSecrets* secrets) {
   if (index >= kMostConnections) return -EINVAL;
   int error = ReadAt(fd, secrets, sizeof(*secrets), OffsetOf(index));

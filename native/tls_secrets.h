@@ -54,6 +54,9 @@ int SealSecrets(int fd);
 // connections, or -errno: EBADF, EPROTO.
 int CheckSecrets(int fd);
 
+// Returns the size in bytes of a file for `count` connections. Or -errno: EINVAL.
+int SizeOfSecrets(size_t count);
+
 // Reads the secrets of connection `index`. Returns 0 or -errno: EBADF, EINVAL beyond the end, EPROTO
 // if they are not plausible; then `secrets` is all zeros.
 int ReadSecrets(int fd, size_t index, TlsSecrets* secrets);

@@ -25,6 +25,12 @@ Napi::Value CheckSecretsJs(Info info) {
   return Checked(info, in, [&] { return CheckSecrets(fd); });
 }
 
+Napi::Value SizeOfSecretsJs(Info info) {
+  Arguments in(info);
+  int count = in.Integer(0, 0, kLargest);
+  return Checked(info, in, [&] { return SizeOfSecrets(static_cast<size_t>(count)); });
+}
+
 }  // namespace
 
 void ExportTlsSecrets(Napi::Env env, Napi::Object exports) {
@@ -33,6 +39,7 @@ void ExportTlsSecrets(Napi::Env env, Napi::Object exports) {
              {"createSecrets", CreateSecretsJs},
              {"sealSecrets", SealSecretsJs},
              {"checkSecrets", CheckSecretsJs},
+             {"sizeOfSecrets", SizeOfSecretsJs},
          });
 }
 

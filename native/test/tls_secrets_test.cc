@@ -129,6 +129,8 @@ TEST(secrets_that_cannot_be_are_refused_on_both_sides) {
 TEST(a_file_of_secrets_has_bounds) {
   CHECK_EQ(CreateSecrets(0), -EINVAL);
   CHECK_EQ(CreateSecrets(1u << 30), -EINVAL);
+  CHECK_EQ(SizeOfSecrets(2), 16 + 2 * 136);
+  CHECK_EQ(SizeOfSecrets(1u << 30), -EINVAL);
 }
 
 #endif

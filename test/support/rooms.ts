@@ -53,7 +53,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   connections: {
     has: 'detects connections at rest, hands them over, adopts them; by kind',
-    uses: 'io protocol terms',
+    uses: 'tls io protocol terms',
   },
   tls: {
     has: 'the records of TLS connections after their handshake: opens, seals, answers; without sockets',

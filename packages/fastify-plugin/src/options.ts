@@ -34,6 +34,7 @@ const handoffOptions = {
   drainTimeoutMs: true,
   probationMs: true,
   rampMs: true,
+  tls: true,
   allowUids: true,
   signals: true,
   onEvent: true,

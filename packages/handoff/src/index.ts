@@ -2,6 +2,7 @@
 
 import { checkUnclaimed, claimForProgram } from './process/claim.ts'
 import { startHandoff } from './process/create.ts'
+import { followTls } from './process/follow-tls.ts'
 import type { Handoff } from './process/public-handoff.ts'
 import type { HandoffOptions } from './terms/options.ts'
 
@@ -32,6 +33,7 @@ export { type Description, describe } from './words/describe.ts'
 
 // A program that imports this module controls its handoff itself; the preload hooks nothing then.
 claimForProgram()
+followTls()
 
 /**
  * Finds the old process, if there is one, and receives its listeners. Clients notice nothing before

@@ -15,7 +15,7 @@ import { tls } from '../support/tls.ts'
 
 describe('an HTTPS server', () => {
   async function start(place = openPlace()) {
-    const generation = await place.start()
+    const generation = await place.start({ tls: 'close' })
     const waiting: (() => void)[] = []
     const server = generation.own(
       https.createServer(tls, ({ url }, response) => {
@@ -58,7 +58,7 @@ describe('an HTTPS server', () => {
     expect(fates).toMatchObject({ closed: { tls: 1 }, drained: { tls: 1 } })
   })
 
-  test('changes hands; its connections are told to leave', async () => {
+  test('changes hands; its connections are told to leave if they must not move', async () => {
     const { place, generation: old, port } = await start()
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
     onTestFinished(() => agent.destroy())

@@ -1,4 +1,4 @@
-// TLS: the connections end, their sessions go on, and nothing of TLS is ever taken for clear text.
+// TLS: sessions go on in new connections, and nothing of TLS is ever taken for clear text.
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -38,7 +38,7 @@ function visitServer(server: Server, version: tls.SecureVersion, session?: Buffe
   return visit((server.address() as AddressInfo).port, version, session)
 }
 
-describe.each(servers)('%s', (_, make) => {
+describe.each(servers)('%s', (name, make) => {
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'with %s a client of the first generation resumes on each of the next three',
     async (version) => {
@@ -54,10 +54,10 @@ describe.each(servers)('%s', (_, make) => {
     },
   )
 
-  test('no connection of it can change process', async () => {
+  test('no connection of it can change process if the application forbids it', async () => {
     const place = openPlace()
     const { generation, server } = await serve(place, make)
-    const gate = new ServerGate(server, 1, generation.system, new OptIns(() => {}), {
+    const gate = new ServerGate(server, 1, generation.system, new OptIns(() => {}, 'close'), {
       fates: new FateCounter(),
       onClose: () => {},
       onEmpty: () => {},
@@ -69,7 +69,7 @@ describe.each(servers)('%s', (_, make) => {
   })
 
   test.each(['http', 'raw', 'websocket'])(
-    'a descriptor that comes as %s is refused, and nothing is ever said on it',
+    'a descriptor that comes as %s without secrets is refused, and nothing is ever said on it',
     async (kind) => {
       const place = openPlace()
       const old = place.oldPeer()
@@ -87,7 +87,7 @@ describe.each(servers)('%s', (_, make) => {
       const server = next.own(make())
       await next.handoff.listen(server, { host: '127.0.0.1', port })
       const ready = next.handoff.ready()
-      expect((await peer.hear('ready')).takes).toEqual({ [key]: [] })
+      expect((await peer.hear('ready')).takes).toEqual({ [key]: name === 'https' ? ['http'] : [] })
       peer.say({ type: 'committed' })
       await ready
 

@@ -193,13 +193,13 @@ test('a message that the server has begun is finished first, and nothing follows
   await until('it ends', () => client.ended)
 })
 
-test('a WebSocket over TLS too, in one of its own frames', async () => {
+test('a WebSocket over TLS that must not move too, in one of its own frames', async () => {
   const place = openPlace()
   const file = (name: string) =>
     readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url))
   const [cert, key] = [file('certificate.pem'), file('key.pem')]
   const serve = async () => {
-    const generation = await place.start()
+    const generation = await place.start({ tls: 'close' })
     const server = generation.own(https.createServer({ cert, key }))
     const wss = new WebSocketServer({ server })
     generation.handoff.moveWebSockets(wss)

@@ -62,10 +62,11 @@ test('connections of a protocol of its own are taken once the application has op
   expect(mover?.adopts).toBe(false)
 })
 
-test.each([() => http.createServer(), () => tls.createServer()])(
-  'the application cannot opt in for a server that speaks HTTP or TLS',
-  (make) => {
-    const optIn = () => new OptIns(() => {}).addConnections(make(), { atRest: () => true })
-    expect(optIn).toThrow(expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }))
-  },
-)
+test.each([
+  () => http.createServer(),
+  () => https.createServer(),
+  () => http2.createSecureServer(),
+])('the application cannot opt in for a server that speaks HTTP', (make) => {
+  const optIn = () => new OptIns(() => {}).addConnections(make(), { atRest: () => true })
+  expect(optIn).toThrow(expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }))
+})

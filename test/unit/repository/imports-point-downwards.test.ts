@@ -130,7 +130,10 @@ test('the protocol is pure: nothing that it runs is of Node', () => {
 
 test('one room alone touches undocumented fields of Node', () => {
   const undocumented = /\._[a-z]|getOwnPropertySymbols|process\.binding|as [A-Z]\w+ & \{/
-  expect(linesWith(undocumented, 'io/node/internals/')).toEqual([])
+  // What a stream overrides is documented: https://nodejs.org/api/stream.html#implementing-a-duplex-stream
+  const overridden = /super\._(write|final|destroy)\(/
+  const lines = linesWith(undocumented, 'io/node/internals/')
+  expect(lines.filter((line) => !overridden.test(line))).toEqual([])
 })
 
 // A bundle is another file, in another folder, than the sources in it.

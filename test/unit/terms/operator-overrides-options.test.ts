@@ -49,6 +49,15 @@ test('a program without a ramp has none, whatever the operator says, and the ope
   expect(readSettings({}, { HANDOFF_RAMP_MS: '0' }).rampMs).toBe(0)
 })
 
+test('TLS connections move, unless the program or the operator forbids it', () => {
+  expect(readSettings({}, {}).tls).toBe('move')
+  expect(readSettings({ tls: 'close' }, {}).tls).toBe('close')
+  expect(readSettings({ tls: 'move' }, { HANDOFF_TLS: 'close' }).tls).toBe('close')
+  expect(readSettings({ tls: 'close' }, { HANDOFF_TLS: 'move' }).tls).toBe('close')
+  for (const wrong of ['', 'yes', true, null]) refused({ tls: wrong })
+  refused({}, { HANDOFF_TLS: 'yes' }, /HANDOFF_TLS is yes, not move or close/)
+})
+
 test('the rendezvous is an absolute path, and the supervisor knows better', () => {
   expect(readSettings({}, {}).rendezvousPath).toBeUndefined()
   expect(readSettings({ rendezvousPath: '/run/a.sock' }, {}).rendezvousPath).toBe('/run/a.sock')

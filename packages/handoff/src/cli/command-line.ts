@@ -64,6 +64,13 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
         "(default: the server's own, 3s; with --watch 0)",
       duration,
     )
+    .addOption(
+      new Option(
+        '--tls <what>',
+        'what becomes of TLS connections at a reload: they move to the new process with their ' +
+          "keys, or close (default: the server's own, move)",
+      ).choices(['move', 'close']),
+    )
     .option(
       '--watchdog <time>',
       'a server that sends no report for this time is killed and starts again; 0: never ' +

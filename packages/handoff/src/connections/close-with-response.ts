@@ -22,12 +22,17 @@ export interface CloseWithResponse {
  * @remarks Requests are observed, not listened to: a `request` listener on an HTTP/2 server makes
  * Node.js answer every stream through its compatibility layer as well, which breaks servers that
  * use streams (gRPC).
+ * @param filter - whether the connection of a request ends.
  */
-export function closeWithResponse(server: Server, sessions: Sessions): CloseWithResponse {
+export function closeWithResponse(
+  server: Server,
+  sessions: Sessions,
+  filter: (socket: Socket) => boolean = () => true,
+): CloseWithResponse {
   const undo: (() => void)[] = []
   let active = true
   const end = (request: IncomingMessage, response: ServerResponse) => {
-    if (!active || response.headersSent) return
+    if (!active || response.headersSent || !filter(request.socket)) return
     response.setHeader('Connection', 'close')
     markClosed(request.socket)
   }

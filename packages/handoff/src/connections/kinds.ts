@@ -1,10 +1,12 @@
 // The kinds of connections that can change process: one line for each.
 
+import type http from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { isHttpServer, isTlsServer } from '../io/node/builtins.ts'
+import { isHttp2SecureServer, isHttpServer, isHttpsServer } from '../io/node/builtins.ts'
 import type { System } from '../io/system/system.ts'
 import type { CountedKind } from '../terms/fates.ts'
 import { HttpMover } from './http/mover.ts'
+import type { Layer } from './moving/layer.ts'
 import type { ServerMover } from './moving/mover.ts'
 import type { Origins } from './moving/origins.ts'
 import type { OptIns } from './opt-ins.ts'
@@ -23,6 +25,8 @@ export interface MoverContext {
   readonly system: System
   readonly optIns: OptIns
   readonly counter: KindCounter
+  /** What lies between the movers and the connections. */
+  readonly layer: Layer
   /** The WebSockets of the server; undefined if it does not speak HTTP/1.1. */
   readonly webSockets: WebSockets | undefined
   /** Returns how many of the sockets belong to connections that no other process has. */
@@ -41,9 +45,9 @@ export interface MoverContext {
  * a room with its mover, and one line here; {@link ServerMover} lists what a mover may do.
  */
 const makers = {
-  http: (of: MoverContext) => (isHttpServer(of.server) ? new HttpMover(of.server, of) : undefined),
+  http: (of: MoverContext) => (speaksHttp1(of.server) ? new HttpMover(of.server, of) : undefined),
   websocket: (of: MoverContext) =>
-    isHttpServer(of.server) && of.webSockets !== undefined
+    speaksHttp1(of.server) && of.webSockets !== undefined
       ? new WebSocketMover(of.server, of.webSockets, of)
       : undefined,
   raw: (of: MoverContext) => (speaksRaw(of.server) ? new RawMover(of.server, of) : undefined),
@@ -59,7 +63,11 @@ export function moversOf(context: MoverContext): ServerMover[] {
   })
 }
 
+function speaksHttp1(server: Server): server is http.Server {
+  return isHttpServer(server) || isHttpsServer(server)
+}
+
 /** Whether only the application knows the protocol of a server. */
 function speaksRaw(server: Server): boolean {
-  return !(isHttpServer(server) || isTlsServer(server))
+  return !(speaksHttp1(server) || isHttp2SecureServer(server))
 }

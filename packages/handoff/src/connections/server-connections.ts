@@ -11,6 +11,7 @@ import type { CountedKind, KindCounts } from '../terms/fates.ts'
 import { type CloseWithResponse, closeWithResponse } from './close-with-response.ts'
 import { endSession } from './http/http2.ts'
 import { moversOf } from './kinds.ts'
+import type { Layer } from './moving/layer.ts'
 import type { Mover, ServerMover } from './moving/mover.ts'
 import { Origins } from './moving/origins.ts'
 import type { OptIns } from './opt-ins.ts'
@@ -44,6 +45,8 @@ export class ServerConnections {
   /** By the connections below them. */
   readonly #sessions = new Map<Socket, Http2Session>()
   readonly #webSockets: WebSockets | undefined
+  /** Undefined if no connection of the server moves. */
+  readonly #layer: Layer | undefined
   readonly #stopObserving: () => void
   /** How many of the sockets belong to connections that another process has. They are dropped a few at a time. */
   #gone = 0
@@ -55,25 +58,30 @@ export class ServerConnections {
     this.#handlers = handlers
     this.#counter = new KindCounter(server, handlers.fates)
     const { onQuiescent, onWarning } = handlers
+    const layer = optIns.layerOf(server)
+    this.#layer = layer
     if (isHttpServer(server) || isHttpsServer(server)) {
-      // A TLS connection cannot move: its cipher state is in OpenSSL, which exports none.
-      const optedIn = isHttpServer(server) ? optIns.webSockets : undefined
+      const optedIn = layer === undefined ? undefined : optIns.webSockets
       this.#webSockets = new WebSockets(this.#counter, system, optedIn, onQuiescent)
     }
-    this.#movers = moversOf({
-      server,
-      sockets: this.#sockets,
-      origins: this.#origins,
-      system,
-      optIns,
-      counter: this.#counter,
-      webSockets: this.#webSockets,
-      open: () => this.#open,
-      forget: (socket) => this.#noteGone(socket),
-      onEmpty: () => this.#checkEmpty(),
-      onQuiescent,
-      onWarning,
-    })
+    this.#movers =
+      layer === undefined
+        ? []
+        : moversOf({
+            server,
+            sockets: this.#sockets,
+            origins: this.#origins,
+            system,
+            optIns,
+            counter: this.#counter,
+            layer,
+            webSockets: this.#webSockets,
+            open: () => this.#open,
+            forget: (socket) => this.#noteGone(socket),
+            onEmpty: () => this.#checkEmpty(),
+            onQuiescent,
+            onWarning,
+          })
     this.#observing = this.#movers.filter(({ onConnection }) => onConnection !== undefined)
     this.#stopObserving = observeServer(server, {
       onConnection: (socket) => this.#track(socket),
@@ -115,10 +123,15 @@ export class ServerConnections {
 
   /**
    * Ends each connection with its next response. Returns the undo, for those that have had none yet.
+   *
+   * @param moves - whether those that can move go to another process. Then only the others end.
    */
-  closeWithResponse(): () => void {
+  closeWithResponse(moves = false): (() => void) | undefined {
+    const layer = this.#layer
+    if (moves && layer?.secured !== true) return undefined
     this.#trackInjected()
-    const closing = closeWithResponse(this.#server, this.#sessions)
+    const stays = (socket: Socket) => !moves || layer?.stays(socket) !== false
+    const closing = closeWithResponse(this.#server, this.#sessions, stays)
     this.#closing = closing
     return () => {
       closing.undo()

@@ -12,6 +12,7 @@ import { hiddenListeners } from '../io/node/hidden-listeners.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system/system.ts'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../process/claim.ts'
 import { startHandoffNow } from '../process/create.ts'
+import { followTls } from '../process/follow-tls.ts'
 import type { HandoffProcess } from '../process/handoff.ts'
 import { restartSignals } from '../process/signals.ts'
 import { HandoffError } from '../terms/errors.ts'
@@ -60,6 +61,7 @@ export function preloadMainThread(
   if (isClusterWorker) return refuseListeners(clusterWorker, ignored, () => !isProgramsOwn())
 
   // A child that the program starts before it listens must not mistake itself for the new process.
+  followTls(system.env)
   const variables = takeVariables(system.env)
   guardKeptPaths(variables.HANDOFF_RENDEZVOUS, system)
   const whenReady = new WhenReady(rule, (...how) => system.timer(...how))

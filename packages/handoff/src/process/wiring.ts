@@ -91,7 +91,7 @@ export function wire(settings: Settings, system: System, { gaveUp, leave }: Endi
     holdings.paths.release(path)
     return false
   }
-  const optIns = new OptIns(onWarning)
+  const optIns = new OptIns(onWarning, settings.tls)
   const line = new GenerationLine(() => {
     // The process that ended may have removed the path of a listener.
     if (serves()) holdings.listeners.keepPaths()

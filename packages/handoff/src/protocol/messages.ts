@@ -88,9 +88,10 @@ export interface Messages {
   abort: { code: string; reason: string }
   /**
    * old → new, with descriptors: connections at a message boundary, all of one kind and behind one
-   * listener, each with its item.
+   * listener, each with its item. `secretBytes`: one more descriptor follows those of the connections, of
+   * a file of this size with their TLS secrets.
    */
-  connections: { key: string; kind: string; items: unknown[] }
+  connections: { key: string; kind: string; items: unknown[]; secretBytes?: number }
   /** new → old: that many connections have arrived in all, and are mine. */
   adopted: { received: number }
   /**
@@ -187,7 +188,12 @@ const checks: { readonly [T in MessageType]: Check<Messages[T]> } = {
   drained: object({ drained: count, handedOver: withDefault(count, 0), forced: count }),
   release: object({}),
   abort: reason,
-  connections: object({ key: text, kind: text, items: list(present) }),
+  connections: object({
+    key: text,
+    kind: text,
+    items: list(present),
+    secretBytes: optional(count),
+  }),
   adopted: object({ received: count }),
   ended: object({ numbers: list(count) }),
   state: readState,

@@ -31,6 +31,7 @@ export class Peer<R extends Role> {
   readonly #system: Pick<System, 'timer'>
   #handlers: PeerHandlers<R> | undefined
   #pid: number | undefined
+  #uid: number | undefined
   #deadline: Timer | undefined
   /** Absent if one of the two processes knows none. */
   #mark: Mark | undefined
@@ -64,6 +65,11 @@ export class Peer<R extends Role> {
     return this.#pid ?? this.#wire.sender?.pid
   }
 
+  /** Its uid, by the kernel's word on who connected; undefined before {@link Peer.identify}. */
+  get uid(): number | undefined {
+    return this.#uid
+  }
+
   /** Whether its messages are being read. */
   get started(): boolean {
     return this.#handlers !== undefined
@@ -82,6 +88,7 @@ export class Peer<R extends Role> {
   identify(): { pid: number; uid: number } {
     const credentials = this.#wire.peer()
     this.#pid = credentials.pid
+    this.#uid = credentials.uid
     return credentials
   }
 

@@ -60,6 +60,10 @@ const help = {
   ERR_HANDOFF_SPAWN_FAILED:
     'Check the path of Node.js (--node), and the limits on processes and memory.',
 
+  // TLS.
+  ERR_HANDOFF_TLS_MOVED:
+    "Call it before a handoff, or keep such connections in their process: tls: 'close' (docs/tls.md).",
+
   // State.
   ERR_HANDOFF_STATE: 'Correct its export or import; the cause has the error, if there is one.',
 

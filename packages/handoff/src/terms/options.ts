@@ -6,6 +6,7 @@ import {
   flag,
   list,
   Mismatch,
+  oneOf,
   parsed,
   text as string,
   withDefault,
@@ -55,6 +56,13 @@ export interface HandoffOptions {
    */
   rampMs?: number
   /**
+   * What becomes of TLS connections at a handoff. `move`: HTTPS/1.1 connections, and those that opted in, go to the new
+   * process with their keys (docs/tls.md). `close`: their clients are asked to connect again.
+   *
+   * @defaultValue `'move'`
+   */
+  tls?: TlsMode
+  /**
    * Further user ids that this process trusts, beside its own and root: it hands over to their
    * processes, and takes over from their directories and rendezvous sockets. With at least one id
    * the rendezvous socket has mode 0666.
@@ -73,6 +81,9 @@ export interface HandoffOptions {
   /** Called with every event of this process, for logs; {@link describe} puts it into words. */
   onEvent?: (event: HandoffEvent) => void
 }
+
+/** What becomes of TLS connections at a handoff. */
+export type TlsMode = 'move' | 'close'
 
 /** Options and environment of a process, joined and checked. */
 export interface Settings {
@@ -94,6 +105,7 @@ export interface Settings {
   probationMs: number
   /** How long both processes accept at most, after the commit. 0: not at all. */
   rampMs: number
+  tls: TlsMode
   allowUids: readonly number[]
   signals: boolean
   onEvent: ((event: HandoffEvent) => void) | undefined
@@ -152,12 +164,19 @@ export function readSettings(
     probationMs: timeoutOf('probationMs', 'HANDOFF_PROBATION_MS', 5_000),
     // A program that must not serve beside its successor knows that better than the operator.
     rampMs: options.rampMs === 0 ? 0 : timeoutOf('rampMs', 'HANDOFF_RAMP_MS', 3_000),
+    // As of the ramp: a program that forbids it knows more than the operator.
+    tls: options.tls === 'close' ? 'close' : tlsModeOf(options, variables),
     allowUids: read('allowUids', options.allowUids ?? [], uids),
     signals: read('signals', options.signals ?? true, flag),
     onEvent: read('onEvent', options.onEvent, isListener),
   }
   dropVariables(env)
   return settings
+}
+
+function tlsModeOf({ tls = 'move' }: HandoffOptions, { HANDOFF_TLS }: Variables): TlsMode {
+  if (HANDOFF_TLS !== undefined) return read('HANDOFF_TLS', HANDOFF_TLS, tlsMode)
+  return read('tls', tls, tlsMode)
 }
 
 /** Puts the variables back that {@link readSettings} removed, for a second try. */
@@ -173,6 +192,8 @@ function milliseconds(least: number): Check<number> {
 }
 
 const timeout = milliseconds(0)
+
+const tlsMode = oneOf('move', 'close')
 
 const path = parsed('an absolute path', (text) => (text.startsWith('/') ? text : undefined))
 
@@ -223,6 +244,7 @@ const optionNames = {
   drainTimeoutMs: true,
   probationMs: true,
   rampMs: true,
+  tls: true,
   allowUids: true,
   signals: true,
   onEvent: true,

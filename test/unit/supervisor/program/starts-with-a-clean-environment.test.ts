@@ -52,12 +52,14 @@ test('the flags of the operator go to the process, zero included', () => {
     drainTimeoutMs: 0,
     probationMs: 2_000,
     rampMs: 0,
+    tls: 'close',
   })
   expect(env).toMatchObject({
     HANDOFF_READY_TIMEOUT_MS: '1000',
     HANDOFF_DRAIN_TIMEOUT_MS: '0',
     HANDOFF_PROBATION_MS: '2000',
     HANDOFF_RAMP_MS: '0',
+    HANDOFF_TLS: 'close',
   })
 })
 

@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly drainTimeout?: number
   readonly probation?: number
   readonly ramp?: number
+  readonly tls?: 'move' | 'close'
   readonly watchdog?: number
   readonly maxGenerations?: number
   /** Flags of node for the program. */
@@ -46,6 +47,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
     probation,
     // An edit must show at the next request.
     ramp = options.watch ? 0 : undefined,
+    tls,
     watchdog,
   } = options
   return supervise({
@@ -62,6 +64,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
       ...(probation !== undefined && { probationMs: probation }),
       ...(ramp !== undefined && { rampMs: ramp }),
+      ...(tls !== undefined && { tls }),
       ...(watchdog !== undefined && { watchdogMs: watchdog }),
       ...(options.watch && { silenceMs: watchSilenceMs }),
     },

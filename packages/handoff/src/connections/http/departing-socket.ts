@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { close } from '../../io/native/descriptors.ts'
-import type { Departing } from '../moving/mover.ts'
+import type { Departing, Secrets } from '../moving/mover.ts'
 import { resumeReading } from '../moving/release-socket.ts'
 import type { HttpItem } from './http-item.ts'
 
@@ -10,21 +10,29 @@ export interface DepartingHandlers {
   /** The other process has the connection. */
   onGone(socket: Socket): void
   /** The connection stays here. */
-  onBack(): void
+  onBack(socket: Socket): void
   /** The connection stays here, and its socket was destroyed. Owns the descriptor. */
-  park(fd: number, item: HttpItem): void
+  park(fd: number, item: HttpItem, secrets: Secrets | undefined): void
 }
 
 /** There are thousands, so that a closure for each method would be too much. */
 export class DepartingSocket implements Departing {
   readonly fd: number
   readonly item: HttpItem
+  readonly secrets: Secrets | undefined
   readonly #socket: Socket
   readonly #handlers: DepartingHandlers
 
-  constructor(socket: Socket, fd: number, item: HttpItem, handlers: DepartingHandlers) {
+  constructor(
+    socket: Socket,
+    fd: number,
+    item: HttpItem,
+    secrets: Secrets | undefined,
+    handlers: DepartingHandlers,
+  ) {
     this.fd = fd
     this.item = item
+    this.secrets = secrets
     this.#socket = socket
     this.#handlers = handlers
   }
@@ -34,10 +42,10 @@ export class DepartingSocket implements Departing {
   }
 
   serveAgain(): void {
-    this.#handlers.onBack()
+    this.#handlers.onBack(this.#socket)
     if (this.#socket.destroyed) {
       // A timer or the application destroyed the socket on its way. The client did not see that.
-      this.#handlers.park(this.fd, this.item)
+      this.#handlers.park(this.fd, this.item, this.secrets)
     } else {
       close(this.fd)
       resumeReading(this.#socket)

@@ -9,6 +9,8 @@ export interface HttpItem {
   idleMs: number
   /** How many requests were made: 0 = none yet; absent = some, and they are not counted. */
   requests?: number
+  /** Of a connection over TLS. Its layer reads that. */
+  tls?: unknown
 }
 
 /**

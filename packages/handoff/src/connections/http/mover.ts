@@ -8,21 +8,27 @@ import { countSocketless } from '../../io/node/internals/connection-count.ts'
 import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
 import { requestBeingRead, unlistConnection } from '../../io/node/internals/http-parser.ts'
 import { silenceLeft } from '../../io/node/internals/silence-timer.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
 import type { System } from '../../io/system/system.ts'
-import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import { descriptorLimit } from '../../protocol/codec.ts'
+import type { CountedKind } from '../../terms/fates.ts'
+import { addSecrets } from '../moving/add-secrets.ts'
+import { adoptEach } from '../moving/adopt-socket.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
-import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
+import type { Layer } from '../moving/layer.ts'
+import type { Arriving, Departing, Secrets, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
-import { dupForSending, stopReading } from '../moving/release-socket.ts'
+import { dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
 import type { KindCounter } from '../tracking/kind-counter.ts'
 import type { Sockets } from '../tracking/socket-set.ts'
 import { closeParkedWith } from './close-parked.ts'
+import { departParked } from './departing-parked.ts'
 import { type DepartingHandlers, DepartingSocket } from './departing-socket.ts'
 import { checkHttpItem, type HttpItem, idleMs, isNew, unspokenMs } from './http-item.ts'
 import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
-import { ParkedConnections } from './parked-connections.ts'
+import { type ArrivedHttp, ParkedConnections } from './parked-connections.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Resting, RestReporter } from './rest-reporter.ts'
 import { RestingQueue } from './resting-queue.ts'
@@ -34,6 +40,7 @@ interface Context {
   readonly origins: Origins
   readonly system: System
   readonly counter: KindCounter
+  readonly layer: Layer
   /** Returns how many of the sockets belong to connections that no other process has. */
   open(): number
   /** Called when a connection belongs to another process. Its socket is to be dropped. */
@@ -46,10 +53,14 @@ interface Context {
 
 export class HttpMover implements ServerMover {
   readonly kind = 'http'
+  readonly counted: CountedKind
+  readonly secured: boolean
+  readonly batchSize: number
   readonly adopts = true
   readonly parking: ParkedConnections
   readonly #server: Server
   readonly #context: Context
+  readonly #layer: Layer
   readonly #queue = new RestingQueue()
   readonly #dropper: SocketDropper
   readonly #reporter: RestReporter
@@ -63,20 +74,25 @@ export class HttpMover implements ServerMover {
       this.#leaving -= 1
       unlistConnection(socket)
       this.#dropper.drop(socket)
-      this.#context.forget(socket)
+      this.#context.forget(transportOf(socket))
     },
-    onBack: () => {
+    onBack: (socket) => {
       this.#leaving -= 1
+      this.#layer.resume(socket)
     },
-    park: (fd, item) => this.parking.park([{ fd, item }]),
+    park: (fd, item, secrets) => this.#parkAgain(fd, item, secrets),
   }
   #detached = false
   #stopClosingParked: (() => void) | undefined
 
   constructor(server: Server, context: Context) {
-    const { system, onQuiescent } = context
+    const { system, layer, onQuiescent } = context
     this.#server = server
     this.#context = context
+    this.#layer = layer
+    this.counted = layer.counted ?? this.kind
+    this.secured = layer.secured
+    this.batchSize = descriptorLimit - layer.descriptors
     // Each drop frees descriptors: connections that waited for one can move.
     this.#dropper = new SocketDropper(onQuiescent)
     this.#limit = new RequestLimit(server)
@@ -105,7 +121,7 @@ export class HttpMover implements ServerMover {
 
   take(limit: number, pace?: Pace): Departing[] {
     const parked = this.parking.take(limit, pace)
-    if (parked.length > 0) return parked.map((arriving) => this.#departParked(arriving))
+    if (parked.length > 0) return departParked(parked, this.#layer, this.parking)
     const queued = this.#takeQueued(limit, pace)
     if (queued.length > 0 || this.#queue.size > 0) return queued
     this.#fillQueue()
@@ -118,11 +134,12 @@ export class HttpMover implements ServerMover {
   }
 
   adopt(arriving: readonly Arriving[]): void {
-    const parked: Arriving<HttpItem>[] = []
+    const parked: ArrivedHttp[] = []
     try {
-      adoptEach(arriving, (one) => {
-        checkHttpItem(one.item)
-        parked.push(one as Arriving<HttpItem>)
+      adoptEach(arriving, ({ fd, item, secrets, origin }) => {
+        const received = this.#layer.receive({ item, secrets })
+        checkHttpItem(item)
+        parked.push({ fd, item, origin, received })
       })
     } finally {
       this.parking.park(parked)
@@ -135,12 +152,13 @@ export class HttpMover implements ServerMover {
     for (const socket of this.#sort().resting) {
       if (!hasNoBytesInFlight(socket)) continue
       markClosed(socket)
-      socket.destroy()
+      this.#layer.close(socket)
     }
   }
 
   checkItem(item: unknown): void {
     checkHttpItem(item)
+    this.#layer.check(item)
   }
 
   stopRestReports(): void {
@@ -156,25 +174,26 @@ export class HttpMover implements ServerMover {
   }
 
   /** Makes a socket of a parked connection, which the server treats like any other. */
-  #unpark({ fd, item, origin }: Arriving<HttpItem>): Socket {
+  #unpark({ fd, item, origin, received }: ArrivedHttp): Socket {
     const { requests = 0 } = item
-    const socket = adoptSocket(this.#server, fd)
+    const socket = this.#layer.adopt(this.#server, fd, received)
     if (requests > 0) this.#limit.carry(socket, requests)
     this.#context.origins.set(socket, origin)
     if (origin?.wantsRests) this.#reporter.add(socket, (rest) => origin.onRest(rest))
-    emitConnection(this.#server, socket)
+    this.#layer.emit(this.#server, socket)
     return socket
   }
 
   /** As Node.js: if there are listeners of `timeout`, they decide what becomes of the connection. */
-  #expire(parked: Arriving<HttpItem>): void {
+  #expire(parked: ArrivedHttp): void {
     if (this.#server.listenerCount('timeout') > 0) {
       this.#unpark(parked).emit('timeout')
       return
     }
+    parked.received?.sayGoodbye(parked.fd)
     close(parked.fd)
     parked.origin?.onEnd()
-    this.#context.counter.countExpired(this.kind)
+    this.#context.counter.countExpired(this.counted)
   }
 
   /** A server that never had parked connections keeps its own methods. */
@@ -196,18 +215,13 @@ export class HttpMover implements ServerMover {
     })
   }
 
-  #departParked(parked: Arriving<HttpItem>): Departing {
-    const { fd, item, origin } = parked
-    return {
-      fd,
-      item,
-      complete: () => origin?.onEnd(),
-      serveAgain: () => this.parking.park([parked]),
-    }
+  /** Its socket was destroyed on its way, and the client did not see that. */
+  #parkAgain(fd: number, item: HttpItem, secrets: Secrets | undefined): void {
+    this.parking.park([{ fd, item, received: this.#layer.receive({ item, secrets }) }])
   }
 
   #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
-    const mayGo = (socket: Socket) => !this.#limit.isReached(socket)
+    const mayGo = (socket: Socket) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket)
     const resting = this.#queue.take(limit, mayGo, pace)
     // Those that are left may wait for the pace for a while.
     if (resting.length === 0) {
@@ -223,13 +237,23 @@ export class HttpMover implements ServerMover {
       this.#queue.putBack(resting.splice(dups.length))
       this.#dropper.resume()
     }
-    this.#leaving += resting.length
+    const batch = this.#layer.beginBatch(resting.length)
     const left = silenceLeft()
-    return resting.map(({ socket, handle, bytesRead }, index) => {
+    const departing = resting.flatMap(({ socket, handle, bytesRead }, index) => {
+      const fd = dups[index] as number
       stopReading(handle)
       const item = this.#itemOf(socket, bytesRead === 0, left(socket))
-      return new DepartingSocket(socket, dups[index] as number, item, this.#departing)
+      Object.assign(item, this.#layer.fieldsOf(socket))
+      const secrets = addSecrets(batch, socket, () => {
+        close(fd)
+        resumeReading(socket)
+      })
+      if (secrets === 'none') return []
+      return [new DepartingSocket(socket, fd, item, secrets, this.#departing)]
     })
+    batch?.end()
+    this.#leaving += departing.length
+    return departing
   }
 
   #itemOf(socket: Socket, isUnread: boolean, left: number | undefined): HttpItem {
@@ -252,19 +276,23 @@ export class HttpMover implements ServerMover {
   #sort(): SortedConnections {
     const { sockets } = this.#context
     if (this.#context.open() === this.#leaving) return { resting: [], busy: [] }
-    return sortConnections(this.#server, sockets, this.#dropper.sockets)
+    const candidates = this.#layer.httpSockets(this.#server, sockets)
+    return sortConnections(this.#server, candidates, this.#dropper.sockets)
   }
 
   #restingAmong(used: ReadonlySet<Socket>): Resting[] {
     const resting = restingAmong(this.#server, used).filter(
-      (socket) => !this.#limit.isReached(socket),
+      (socket) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket),
     )
     const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
     const left = silenceLeft()
     return resting.map((socket, index) => ({
       socket,
       progress: progress[index],
-      item: this.#itemOf(socket, isNew(socket), left(socket)),
+      item: {
+        ...this.#itemOf(socket, isNew(socket), left(socket)),
+        ...this.#layer.fieldsAtRest(socket),
+      },
     }))
   }
 

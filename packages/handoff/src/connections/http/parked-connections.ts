@@ -4,6 +4,7 @@ import { close } from '../../io/native/descriptors.ts'
 import { readSilence } from '../../io/native/many-connections.ts'
 import { Readiness } from '../../io/native/readiness.ts'
 import type { System } from '../../io/system/system.ts'
+import type { Received } from '../moving/layer.ts'
 import type { Arriving, Parked } from '../moving/mover.ts'
 import { isBusy, type Pace } from '../moving/pace.ts'
 import { type HttpItem, isUnspoken } from './http-item.ts'
@@ -11,11 +12,16 @@ import { type HttpItem, isUnspoken } from './http-item.ts'
 /** Time between two checks for expired connections, in milliseconds. */
 const sweepMs = 1_000
 
+/** A connection that has arrived, with what its layer has read of it. */
+export interface ArrivedHttp extends Omit<Arriving<HttpItem>, 'secrets'> {
+  readonly received?: Received | undefined
+}
+
 export interface ParkingHandlers {
   /** A connection is readable: its client has spoken or closed. Owns the descriptor. */
-  onReadable(parked: Arriving<HttpItem>): void
+  onReadable(parked: ArrivedHttp): void
   /** A connection was silent for longer than it may be. Owns the descriptor. */
-  onExpired(parked: Arriving<HttpItem>): void
+  onExpired(parked: ArrivedHttp): void
   /** The number of parked connections has changed by so many. */
   onCount(by: number): void
   /** The last parked connection has expired. */
@@ -23,7 +29,7 @@ export interface ParkingHandlers {
 }
 
 /** A literal with all fields: thousands of them arrive at a process whose heap is small. */
-interface ParkedConnection extends Arriving<HttpItem> {
+interface ParkedConnection extends ArrivedHttp {
   /** Monotonic milliseconds. */
   readonly expires: number
   /** Since when it has been silent, in monotonic milliseconds: since it was parked, or longer. */
@@ -61,13 +67,13 @@ export class ParkedConnections implements Parked {
   }
 
   /** Owns each connection until it is readable, or was silent for as long as its item says. */
-  park(arriving: readonly Arriving<HttpItem>[]): void {
+  park(arriving: readonly ArrivedHttp[]): void {
     const now = this.#system.now()
-    for (const { fd, item, origin } of arriving) {
+    for (const { fd, item, origin, received } of arriving) {
       const expires = item.idleMs === 0 ? Number.POSITIVE_INFINITY : now + item.idleMs
       this.#readiness.add(fd)
-      const parked = { fd, item, origin, expires, silentSince: now, isSilenceKnown: false }
-      this.#parked.set(fd, parked)
+      const silence = { silentSince: now, isSilenceKnown: false }
+      this.#parked.set(fd, { fd, item, origin, received, expires, ...silence })
     }
     this.#handlers.onCount(arriving.length)
     this.#scheduleSweep()
@@ -78,13 +84,13 @@ export class ParkedConnections implements Parked {
    *
    * @param pace - limits how many of them are busy.
    */
-  take(limit: number, pace?: Pace): Arriving<HttpItem>[] {
+  take(limit: number, pace?: Pace): ArrivedHttp[] {
     const now = this.#system.now()
     return this.#choose(limit, pace, now).map((parked) => {
       this.#remove(parked.fd)
-      const { fd, item, origin, expires } = parked
+      const { fd, item, origin, received, expires } = parked
       const idleMs = Number.isFinite(expires) ? Math.max(1, Math.ceil(expires - now)) : 0
-      return { fd, item: { ...item, idleMs }, origin }
+      return { fd, item: { ...item, idleMs }, origin, received }
     })
   }
 
@@ -124,8 +130,9 @@ export class ParkedConnections implements Parked {
     if (this.#parked.delete(fd)) this.#handlers.onCount(-1)
   }
 
-  #close({ fd, origin }: ParkedConnection): void {
+  #close({ fd, origin, received }: ParkedConnection): void {
     this.#remove(fd)
+    received?.sayGoodbye(fd)
     close(fd)
     origin?.onEnd()
   }

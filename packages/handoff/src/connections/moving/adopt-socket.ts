@@ -1,6 +1,6 @@
 // Gives a connection that came as a descriptor to a server of this process.
 
-import net, { type Server, type Socket } from 'node:net'
+import net, { type Server, type Socket, type SocketConstructorOpts } from 'node:net'
 import { reportConnection } from '../../io/hooks/observe-server.ts'
 import { close } from '../../io/native/descriptors.ts'
 import { allowsHalfOpen } from '../../io/node/internals/accept-options.ts'
@@ -8,9 +8,13 @@ import { countConnection } from '../../io/node/internals/connection-count.ts'
 import type { Arriving } from './mover.ts'
 
 /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
-export function adoptSocket(server: Server, fd: number): Socket {
+export function adoptSocket(
+  server: Server,
+  fd: number,
+  make = (options: SocketConstructorOpts): Socket => new net.Socket(options),
+): Socket {
   const allowHalfOpen = allowsHalfOpen(server)
-  const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen })
+  const socket = make({ fd, readable: true, writable: true, allowHalfOpen })
   countConnection(server, socket)
   return socket
 }
@@ -35,12 +39,17 @@ export function adoptEach(
 /**
  * Gives the server a connection, as if the server had accepted it.
  *
+ * @param event - by which the server's listeners get it.
  * @remarks An exception of a listener of the application is uncaught, as usual. It concerns neither
  * the other process nor the connections that come after this one.
  */
-export function emitConnection(server: Server, socket: Socket): void {
+export function emitConnection(
+  server: Server,
+  socket: Socket,
+  event: 'connection' | 'secureConnection' = 'connection',
+): void {
   try {
-    server.emit('connection', socket)
+    server.emit(event, socket)
   } catch (error) {
     process.nextTick(() => {
       throw error

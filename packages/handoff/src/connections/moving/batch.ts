@@ -5,7 +5,8 @@ import { close } from '../../io/native/descriptors.ts'
 import { payloadLimitBytes } from '../../protocol/codec.ts'
 import { reasonOf } from '../../terms/errors.ts'
 import { clearReason } from '../tracking/end-reasons.ts'
-import type { Arriving, Departing } from './mover.ts'
+import type { Layer } from './layer.ts'
+import type { Arriving, Departing, Secrets } from './mover.ts'
 import { isBusy, type Pace } from './pace.ts'
 import { canRelease, dupForSending } from './release-socket.ts'
 import { silenceOf } from './silence.ts'
@@ -19,13 +20,20 @@ const itemLimitBytes = payloadLimitBytes / 2 - 16_384
  */
 export const batchSize = 50
 
+/** What a batch needs of its mover. */
+export interface BatchContext {
+  readonly layer: Layer
+  /** Serves a connection again. */
+  adopt(arriving: Arriving): void
+}
+
 /** A connection that is quiescent, as far as this process knows without the application. */
 export interface Candidate {
   readonly socket: Socket
   /** Whether the application agrees that it is quiescent. May throw what the application throws. */
   atRest(): boolean
   /** Returns what the other process needs to know. May throw. */
-  item(): unknown
+  item(): object
   /** Keeps the application from taking the end of the socket for a close by the client. */
   removeListeners(): void
   /** The connection cannot move; `reason` says why. */
@@ -37,28 +45,31 @@ export interface Candidate {
  *
  * @remarks The application was asked for its state, so the same socket cannot go on. A connection that
  * is not handed over after all arrives in this process again.
- * @param adopt - serves a connection again.
  * @param pace - limits how many of them are busy.
  */
 export function fillBatch(
   candidates: Iterable<Candidate>,
   limit: number,
-  adopt: (arriving: Arriving) => void,
+  context: BatchContext,
   pace?: Pace,
 ): Departing[] {
+  const { layer } = context
   const batch: Departing[] = []
+  const secrets = layer.beginBatch(limit)
   let bytes = 0
   for (const { candidate, mayGo } of byBusyness(candidates, pace)) {
     if (batch.length >= limit || bytes > itemLimitBytes) break
     let fd: number | undefined
     try {
-      if (!candidate.atRest() || !canRelease(candidate.socket) || !mayGo()) continue
-      ;[fd] = dupForSending([candidate.socket])
+      const { socket } = candidate
+      if (!canRelease(socket) || !layer.canLeave(socket) || !candidate.atRest() || !mayGo())
+        continue
+      ;[fd] = dupForSending([socket])
       // An ack of the other process frees descriptors; then this is called again.
       if (fd === undefined) break
-      const item = candidate.item()
+      const item = { ...candidate.item(), ...layer.fieldsOf(socket) }
       bytes += sizeOf(item)
-      batch.push(depart(candidate, fd, item, adopt))
+      batch.push(depart(candidate, { fd, item, secrets: secrets?.add(socket) }, context))
     } catch (error) {
       if (fd !== undefined) {
         close(fd)
@@ -67,6 +78,7 @@ export function fillBatch(
       candidate.keep(reasonOf(error))
     }
   }
+  secrets?.end()
   return batch
 }
 
@@ -100,13 +112,12 @@ function* byBusyness(
 /** Destroys the socket: a plain close(2), and no FIN while the dup is open. */
 function depart(
   candidate: Candidate,
-  fd: number,
-  item: unknown,
-  adopt: (arriving: Arriving) => void,
+  going: { fd: number; item: object; secrets: Secrets | undefined },
+  { adopt }: BatchContext,
 ): Departing {
   candidate.removeListeners()
   candidate.socket.destroy()
-  return { fd, item, complete: () => {}, serveAgain: () => adopt({ fd, item }) }
+  return { ...going, complete: () => {}, serveAgain: () => adopt(going) }
 }
 
 /**

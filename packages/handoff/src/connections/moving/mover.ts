@@ -2,8 +2,16 @@
 
 import type { Socket } from 'node:net'
 import type { Progress } from '../../io/native/many-connections.ts'
+import type { SecretsFile } from '../../io/native/tls-secrets.ts'
 import type { CountedKind } from '../../terms/fates.ts'
 import type { Pace } from './pace.ts'
+
+/** Where the TLS secrets of a connection are. */
+export interface Secrets {
+  /** The holder of the connection is a holder of the file, unless the text says otherwise. */
+  readonly file: SecretsFile
+  readonly index: number
+}
 
 /** A quiescent connection on its way to another process. This process no longer reads from it. */
 export interface Departing {
@@ -11,6 +19,8 @@ export interface Departing {
   readonly fd: number
   /** What the other process needs to know, as JSON. Each kind has its own form. */
   readonly item: unknown
+  /** Only of TLS connections. All of a batch are in one file, in order. Its sender releases them in the end. */
+  readonly secrets?: Secrets | undefined
   /** The other process has the connection: forgets it. The caller owns the descriptor from now on. */
   complete(): void
   /** The other process never touched the connection: serves it here again. Takes the descriptor. */
@@ -39,6 +49,8 @@ export interface Arriving<Item = unknown> {
   /** Owned by the holder of this object. */
   readonly fd: number
   readonly item: Item
+  /** Only of TLS connections. The caller releases the file, after the connection is adopted. */
+  readonly secrets?: Secrets | undefined
   /** Undefined if no other process keeps a descriptor of the connection. */
   readonly origin?: Origin | undefined
 }
@@ -58,6 +70,10 @@ export interface Parked {
 export interface Mover {
   /** What the connections speak. Its name is on the wire, and so permanent. */
   readonly kind: CountedKind
+  /** The kind under which its connections are counted, if that is another. */
+  readonly counted?: CountedKind
+  /** Whether its connections are TLS connections, so that secrets come with them. */
+  readonly secured?: boolean
   /** Whether this process takes connections of this kind. */
   readonly adopts: boolean
   /**
@@ -102,4 +118,9 @@ export interface ServerMover extends Mover {
   stopRestReports?(): void
   /** Leaves the server as it was. */
   detach?(): void
+}
+
+/** Returns the kind under which the connections of a mover are counted. */
+export function countedKind({ kind, counted }: Pick<Mover, 'kind' | 'counted'>): CountedKind {
+  return counted ?? kind
 }

@@ -2,10 +2,12 @@
 
 import type { Server, Socket } from 'node:net'
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
-import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import type { CountedKind } from '../../terms/fates.ts'
+import { adoptEach } from '../moving/adopt-socket.ts'
 import { markAdopted } from '../moving/adopted-sockets.ts'
 import { batchSize, type Candidate, fillBatch } from '../moving/batch.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
+import type { Layer } from '../moving/layer.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import { observeData } from '../moving/observe-data.ts'
 import type { Origins } from '../moving/origins.ts'
@@ -25,11 +27,21 @@ export interface ConnectionHooks {
   import?(socket: Socket, state: unknown): void
 }
 
+/** The application's sockets, if they are not the connections themselves. */
+interface RawSockets extends Iterable<Socket> {
+  /** Called when data was read. */
+  onData: () => void
+}
+
 interface Context {
+  readonly layer: Layer
   /** The open connections of the server. */
   readonly sockets: Sockets
   readonly origins: Origins
-  readonly optIns: { connectionsOf(server: Server): ConnectionHooks | undefined }
+  readonly optIns: {
+    connectionsOf(server: Server): ConnectionHooks | undefined
+    secureSocketsOf(server: Server): RawSockets | undefined
+  }
   /** Called when data was read or written: a busy connection may be at rest now. */
   onQuiescent(): void
   onWarning(message: string): void
@@ -41,6 +53,8 @@ interface Item {
 
 export class RawMover implements ServerMover {
   readonly kind = 'raw'
+  readonly counted: CountedKind
+  readonly secured: boolean
   readonly batchSize = batchSize
   readonly #server: Server
   readonly #context: Context
@@ -52,6 +66,8 @@ export class RawMover implements ServerMover {
   constructor(server: Server, context: Context) {
     this.#server = server
     this.#context = context
+    this.counted = context.layer.counted ?? this.kind
+    this.secured = context.layer.secured
   }
 
   get adopts(): boolean {
@@ -62,14 +78,23 @@ export class RawMover implements ServerMover {
     return this.#context.optIns.connectionsOf(this.#server)
   }
 
+  get #secureSockets(): RawSockets | undefined {
+    return this.#context.optIns.secureSocketsOf(this.#server)
+  }
+
   onConnection(socket: Socket): void {
-    if (this.adopts) observeData(socket, this.#context.onQuiescent)
+    if (!this.adopts) return
+    const secure = this.#secureSockets
+    if (secure !== undefined) secure.onData = this.#context.onQuiescent
+    else observeData(socket, this.#context.onQuiescent)
   }
 
   take(limit: number, pace?: Pace): Departing[] {
     const hooks = this.#hooks
     if (hooks === undefined) return []
-    return fillBatch(this.#candidates(hooks), limit, (arriving) => this.adopt([arriving]), pace)
+    const { layer } = this.#context
+    const adopt = (arriving: Arriving) => this.adopt([arriving])
+    return fillBatch(this.#candidates(hooks), limit, { layer, adopt }, pace)
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -78,12 +103,13 @@ export class RawMover implements ServerMover {
     this.#context.onQuiescent()
   }
 
-  #adopt({ fd, item, origin }: Arriving): void {
+  #adopt({ fd, item, secrets, origin }: Arriving): void {
+    const { layer } = this.#context
     const { state } = readItem(item)
-    const socket = adoptSocket(this.#server, fd)
+    const socket = layer.adopt(this.#server, fd, layer.receive({ item, secrets }))
     markAdopted(socket)
     this.#context.origins.set(socket, origin)
-    emitConnection(this.#server, socket)
+    layer.emit(this.#server, socket)
     try {
       this.#hooks?.import?.(socket, state)
     } catch (error) {
@@ -105,7 +131,7 @@ export class RawMover implements ServerMover {
   }
 
   *#candidates(hooks: ConnectionHooks): Iterable<Candidate> {
-    for (const socket of this.#context.sockets) {
+    for (const socket of this.#secureSockets ?? this.#context.sockets) {
       if (this.#kept.has(socket)) continue
       if (socket.writableLength > 0) this.#checkWhenFlushed(socket)
       if (!hasNoBytesInFlight(socket)) continue

@@ -12,33 +12,33 @@ export function markClosed(socket: Socket): void {
 
 /** The drain deadline cuts the connection. */
 export function markForced(socket: Socket): void {
-  SocketFields.setReason(socket, 'forced')
+  SocketFields.setReason(transportOf(socket), 'forced')
 }
 
 /** The connection is on its way to another process: the end of its socket here does not count. */
 export function markLeaving(socket: Socket): void {
-  SocketFields.setReason(socket, 'leaving')
+  SocketFields.setReason(transportOf(socket), 'leaving')
 }
 
 /** Another process has the connection. */
 export function markGone(socket: Socket): void {
-  SocketFields.setReason(socket, 'gone')
+  SocketFields.setReason(transportOf(socket), 'gone')
 }
 
 /** Whether another process has the connection, or may have it. */
 export function isLeaving(socket: Socket): boolean {
-  const reason = SocketFields.reasonOf(socket)
+  const reason = SocketFields.reasonOf(transportOf(socket))
   return reason === 'leaving' || reason === 'gone'
 }
 
 /** Whether another process has the connection. */
 export function isGone(socket: Socket): boolean {
-  return SocketFields.reasonOf(socket) === 'gone'
+  return SocketFields.reasonOf(transportOf(socket)) === 'gone'
 }
 
 /** The connection stays in this process after all. */
 export function clearReason(socket: Socket): void {
-  SocketFields.setReason(socket, undefined)
+  SocketFields.setReason(transportOf(socket), undefined)
 }
 
 /** Returns how the end of a connection counts; undefined if it does not. */

@@ -3,9 +3,10 @@
 import type { Server, Socket } from 'node:net'
 import type { System, Timer } from '../../io/system/system.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import { adoptEach, adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import { adoptEach } from '../moving/adopt-socket.ts'
 import { markAdopted } from '../moving/adopted-sockets.ts'
 import { batchSize, type Candidate, fillBatch } from '../moving/batch.ts'
+import type { Layer } from '../moving/layer.ts'
 import type { Arriving, Departing, ServerMover } from '../moving/mover.ts'
 import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
@@ -29,11 +30,13 @@ interface Context {
   readonly origins: Origins
   readonly system: System
   readonly optIns: { readonly webSockets: OptedInServers }
+  readonly layer: Layer
   onWarning(message: string): void
 }
 
 export class WebSocketMover implements ServerMover {
   readonly kind = 'websocket'
+  readonly secured: boolean
   readonly batchSize = batchSize
   readonly #server: Server
   readonly #webSockets: WebSockets
@@ -48,6 +51,7 @@ export class WebSocketMover implements ServerMover {
     this.#webSockets = webSockets
     this.#servers = context.optIns.webSockets
     this.#context = context
+    this.secured = context.layer.secured
   }
 
   get adopts(): boolean {
@@ -60,7 +64,9 @@ export class WebSocketMover implements ServerMover {
   }
 
   take(limit: number, pace?: Pace): Departing[] {
-    return fillBatch(this.#candidates(), limit, (arriving) => this.adopt([arriving]), pace)
+    const { layer } = this.#context
+    const adopt = (arriving: Arriving) => this.adopt([arriving])
+    return fillBatch(this.#candidates(), limit, { layer, adopt }, pace)
   }
 
   adopt(arriving: readonly Arriving[]): void {
@@ -71,9 +77,10 @@ export class WebSocketMover implements ServerMover {
    * @remarks The request goes through Node's own parser, before what the client has sent. To the
    * application it is an upgrade like any other. Its 101 is not sent to the client.
    */
-  #adopt({ fd, item, origin }: Arriving): void {
+  #adopt({ fd, item, secrets, origin }: Arriving): void {
+    const { layer } = this.#context
     const { request, state, ...agreement } = readItem(item)
-    const socket = adoptSocket(this.#server, fd)
+    const socket = layer.adopt(this.#server, fd, layer.receive({ item, secrets }))
     markAdopted(socket)
     this.#context.origins.set(socket, origin)
     const connection = new WebSocketConnection(socket, agreement)
@@ -88,7 +95,7 @@ export class WebSocketMover implements ServerMover {
     this.#deadlines.set(socket, deadline)
     connection.onAnswer = () => deadline.cancel()
     socket.unshift(Buffer.from(request, 'latin1'))
-    emitConnection(this.#server, socket)
+    layer.emit(this.#server, socket)
   }
 
   *#candidates(): Iterable<Candidate> {
@@ -96,6 +103,7 @@ export class WebSocketMover implements ServerMover {
       const opted = this.#servers.socketOf(connection)
       const { movable } = connection
       if (opted === undefined || opted.cannotMove || movable === undefined) continue
+      if (this.#context.layer.stays(connection.socket)) opted.cannotMove = true
       if (!connection.isAtRest) continue
       yield {
         socket: connection.socket,

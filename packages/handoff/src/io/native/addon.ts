@@ -74,6 +74,7 @@ export interface Native {
   createSecrets(count: number): number
   sealSecrets(fd: number): number
   checkSecrets(fd: number): number
+  sizeOfSecrets(count: number): number
   lock(fd: number): number
   reserveDescriptors(count: number): number
   reapOrphans(known: Int32Array, orphans: Int32Array): number

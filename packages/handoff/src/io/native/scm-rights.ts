@@ -88,3 +88,16 @@ export function receive(fd: number): Received | undefined {
     credentials: hasCredentials === 1 ? readCredentials(facts.subarray(4)) : undefined,
   }
 }
+
+const noDescriptors = new Int32Array(0)
+
+/**
+ * Sends bytes on a connected socket, as many as the kernel takes without blocking.
+ *
+ * @returns how many were sent.
+ * @throws a system error: `EAGAIN`, `EPIPE`, `ECONNRESET`.
+ * @internal
+ */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  return check(loadNative().send(fd, bytes, noDescriptors), 'send')
+}

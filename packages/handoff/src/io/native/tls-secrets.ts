@@ -19,11 +19,13 @@ export class SecretsFile {
   readonly #fd: number
   /** How many connections it has. */
   readonly count: number
+  #bytes: number
   #holders = 1
 
-  private constructor(fd: number, count: number) {
+  private constructor(fd: number, count: number, bytes: number) {
     this.#fd = fd
     this.count = count
+    this.#bytes = bytes
   }
 
   /**
@@ -32,7 +34,7 @@ export class SecretsFile {
    * @throws a system error: `ENOSYS` if the system has no such files, `EMFILE`, `ENOMEM`.
    */
   static create(count: number): SecretsFile {
-    return new SecretsFile(check(loadNative().createSecrets(count), 'memfd_create'), count)
+    return new SecretsFile(check(loadNative().createSecrets(count), 'memfd_create'), count, 0)
   }
 
   /**
@@ -41,8 +43,9 @@ export class SecretsFile {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if it is not sealed, or has another form.
    */
   static receive(fd: number): SecretsFile {
-    const count = loadNative().checkSecrets(fd)
-    if (count > 0) return new SecretsFile(fd, count)
+    const native = loadNative()
+    const count = native.checkSecrets(fd)
+    if (count > 0) return new SecretsFile(fd, count, native.sizeOfSecrets(count))
     close(fd)
     if (count !== MALFORMED) check(count, 'fstat')
     throw new HandoffError(
@@ -56,19 +59,23 @@ export class SecretsFile {
     return this.#fd
   }
 
+  /** Its size once it is sealed; else 0. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /**
-   * Makes the file unchangeable.
+   * Makes the file unchangeable. Before that it must not be sent.
    *
-   * @returns its size in bytes.
+   * @throws a system error.
    */
-  seal(): number {
-    return check(loadNative().sealSecrets(this.#fd), 'fcntl')
+  seal(): void {
+    this.#bytes = check(loadNative().sealSecrets(this.#fd), 'fcntl')
   }
 
   /** Keeps the file open for one more holder. */
-  retain(): this {
+  retain(): void {
     this.#holders += 1
-    return this
   }
 
   /** A holder does not need the file any more. The last one closes it. */

@@ -53,6 +53,15 @@ export function isTlsServer(server: net.Server): server is tls.Server {
   return !isPlain(server) && !isHttpServer(server) && server instanceof builtins.tls.Server
 }
 
+/**
+ * Whether it is a server of `http2.createSecureServer()`. Its class has no public name.
+ *
+ * @see lib/internal/http2/core.js `Http2SecureServer` (Node 20 to 26)
+ */
+export function isHttp2SecureServer(server: net.Server): boolean {
+  return isTlsServer(server) && server.constructor.name === 'Http2SecureServer'
+}
+
 /** Whether it is a server of `node:net` itself, which needs neither `node:http` nor `node:tls`. */
 function isPlain(server: net.Server): boolean {
   return Object.getPrototypeOf(server) === net.Server.prototype

@@ -5,6 +5,7 @@ import type { Mover } from '../../connections/moving/mover.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import { describe } from '../../io/native/descriptors.ts'
 import { findOther } from '../../io/native/many-connections.ts'
+import { SecretsFile } from '../../io/native/tls-secrets.ts'
 import type { Messages } from '../../protocol/messages.ts'
 import { HandoffError } from '../../terms/errors.ts'
 import type { Arrivals } from './arrivals.ts'
@@ -23,29 +24,74 @@ export function adoptConnections(
   arrivals: Arrivals,
 ): void {
   const { items } = message
-  const arriving = descriptors.map((fd, at) => ({ fd, item: items[at], origin: arrivals.next() }))
+  const fds = descriptors.slice(0, connectionsIn(message, descriptors))
+  const origins = fds.map(() => arrivals.next())
   // The connections of a server end with it.
   if (gate === undefined) {
     closeAll(descriptors)
-    for (const { origin } of arriving) origin.onEnd()
+    for (const origin of origins) origin.onEnd()
     return
   }
-  checkBatch(message, descriptors, gate).adopt(arriving)
+  const mover = checkBatch(message, fds, descriptors, gate)
+  const file = receiveSecrets(message, descriptors)
+  try {
+    mover.adopt(
+      fds.map((fd, index) => {
+        const secrets = file && { file, index }
+        return { fd, item: items[index], secrets, origin: origins[index] }
+      }),
+    )
+  } finally {
+    file?.release()
+  }
+}
+
+/** Returns how many of the descriptors of a message are connections. The file of their secrets is the last one. */
+export function connectionsIn(
+  { secretBytes }: Messages['connections'],
+  descriptors: readonly number[],
+): number {
+  return secretBytes === undefined ? descriptors.length : Math.max(0, descriptors.length - 1)
+}
+
+/** @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL; then all descriptors are closed. */
+function receiveSecrets(
+  { items, secretBytes }: Messages['connections'],
+  descriptors: readonly number[],
+): SecretsFile | undefined {
+  if (secretBytes === undefined) return undefined
+  const connections = descriptors.slice(0, -1)
+  try {
+    const file = SecretsFile.receive(descriptors.at(-1) as number)
+    if (file.bytes === secretBytes && file.count >= items.length) return file
+    file.release()
+    throw new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      'cannot take over connections: the file with their TLS secrets has another size',
+    )
+  } catch (error) {
+    closeAll(connections)
+    throw error
+  }
 }
 
 /** @throws {@link HandoffError} ERR_HANDOFF_DESCRIPTOR_MISMATCH; then all descriptors are closed. */
 function checkBatch(
-  { key, kind, items }: Messages['connections'],
+  { key, kind, items, secretBytes }: Messages['connections'],
+  fds: readonly number[],
   descriptors: readonly number[],
   { held, connections }: Gate,
 ): Mover {
   try {
     const mover = connections?.movers.find((candidate) => candidate.kind === kind)
     if (mover === undefined) throw mismatch(`${key} takes none of kind ${kind}`)
-    if (items.length !== descriptors.length) {
-      throw mismatch(`${descriptors.length} descriptors came with ${items.length} items`)
+    if (items.length !== fds.length) {
+      throw mismatch(`${fds.length} descriptors came with ${items.length} items`)
     }
-    checkEach(descriptors, key, held.entry.protocol === 'unix')
+    if ((mover.secured ?? false) !== (secretBytes !== undefined)) {
+      throw mismatch(`${key} ${mover.secured ? 'needs' : 'has no use for'} TLS secrets`)
+    }
+    checkEach(fds, key, held.entry.protocol === 'unix')
     return mover
   } catch (error) {
     closeAll(descriptors)

@@ -5,7 +5,7 @@ import type { PositionFile } from '../../io/channel/position-file.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import { reserveDescriptors } from '../../io/native/descriptors.ts'
 import type { Message, Messages } from '../../protocol/messages.ts'
-import { adoptConnections } from './adopt-connections.ts'
+import { adoptConnections, connectionsIn } from './adopt-connections.ts'
 import { Arrivals } from './arrivals.ts'
 
 /** What the process around it does with connections. */
@@ -79,7 +79,7 @@ export class Intake {
       () => {
         if (!takesConnections()) this.decline()
         if (this.#declined) return closeAll(descriptors)
-        this.#received += descriptors.length
+        this.#received += connectionsIn(message, descriptors)
         void send({ type: 'adopted', received: this.#received })
         try {
           adoptConnections(message, descriptors, gateOf(message.key), this.#arrivals)

@@ -66,7 +66,7 @@ export class Drain {
     const handOver = ramped ?? (peer && takes && this.#handOverTo(peer, takes))
     this.#handOver = handOver
     const moving = handOver?.stopped === false ? handOver : undefined
-    this.#giveNotice((gate) => !moving?.covers(gate))
+    for (const gate of this.#holdings.busy) this.#giveNotice(gate, moving?.covers(gate))
     if (handOver !== undefined) this.#dismiss(handOver)
     this.#deadline = this.#system.timer(this.#timeoutMs, () => this.#force())
     if (ramped === undefined) handOver?.start()
@@ -98,7 +98,8 @@ export class Drain {
     const handOver = this.#handOver
     if (handOver === undefined || this.#ended) return
     handOver.stop()
-    if (this.#begun) this.#giveNotice((gate) => handOver.covers(gate))
+    if (!this.#begun) return
+    for (const gate of this.#holdings.busy) if (handOver.covers(gate)) this.#giveNotice(gate)
   }
 
   /** As {@link stopHandOver}, since the channel has ended. */
@@ -124,6 +125,8 @@ export class Drain {
     const { onRest, onWarning } = this.#handlers
     let began = true
     return new HandOver(peer, this.#holdings, takes, {
+      // Secrets of TLS connections go to a process of the same user only, whoever else may take over.
+      sendsSecrets: peer.uid === this.#system.uid,
       onChange: () => this.check(),
       onRest: () => {
         if (began) onRest()
@@ -136,11 +139,10 @@ export class Drain {
     })
   }
 
-  #giveNotice(filter: (gate: Gate) => boolean): void {
-    for (const gate of this.#holdings.busy) {
-      const undo = filter(gate) ? gate.connections?.closeWithResponse() : undefined
-      if (undo !== undefined) this.#undoNotices.push(undo)
-    }
+  /** @param moves - whether connections behind the gate that can move go over. */
+  #giveNotice(gate: Gate, moves = false): void {
+    const undo = gate.connections?.closeWithResponse(moves)
+    if (undo !== undefined) this.#undoNotices.push(undo)
   }
 
   #dismiss(handOver: HandOver): void {

@@ -1,6 +1,6 @@
 // Batches of connections that were sent to the new process and have no ack yet, old side.
 
-import type { Departing, Mover } from '../../connections/moving/mover.ts'
+import { countedKind, type Departing, type Mover } from '../../connections/moving/mover.ts'
 import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
 import type { Withdrawable } from '../../io/channel/send-queue.ts'
 import { closeAll } from '../../io/channel/wire.ts'
@@ -75,7 +75,7 @@ export class Flights {
     this.#flights.shift()
     if (flight === undefined || received !== this.#acked + flight.batch.length) {
       // After a wrong ack the new process may have read: two processes must not read one stream.
-      if (flight?.isForced === false) closeAll(flight.descriptors)
+      if (flight?.isForced === false) discard(flight)
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `cannot hand over connections: the peer acks ${received} of ${sent} sent`,
@@ -112,7 +112,7 @@ export class Flights {
     for (const flight of this.#waiting()) this.#serveAgain(flight)
     for (const flight of this.#open()) {
       shutdownEach(flight.descriptors)
-      closeAll(flight.descriptors)
+      discard(flight)
       this.#complete(flight, 'forced')
       flight.isForced = true
     }
@@ -138,18 +138,19 @@ export class Flights {
 
   #serveAgain(flight: Flight): void {
     this.#remove(flight)
-    for (const departing of flight.batch) departing.serveAgain()
+    for (const departing of flight.batch) serveAgain(departing)
   }
 
   /** Closes the connections that the new process has used. */
   #serveUntouched(flight: Flight): void {
     const now = readProgress(flight.descriptors)
     for (const [index, departing] of flight.batch.entries()) {
-      if (isUntouched(progressAt(flight.progress, index), now[index])) departing.serveAgain()
+      if (isUntouched(progressAt(flight.progress, index), now[index])) serveAgain(departing)
       else {
         closeAll([departing.fd])
+        departing.secrets?.file.release()
         departing.complete()
-        this.#fates.add('closed', flight.mover.kind)
+        this.#fates.add('closed', countedKind(flight.mover))
       }
     }
     this.#remove(flight)
@@ -163,6 +164,17 @@ export class Flights {
   /** Counts the connections. They stay pending until then: the drain may wait for them alone. */
   #complete({ mover, batch }: Flight, fate: 'handedOver' | 'forced'): void {
     for (const departing of batch) departing.complete()
-    this.#fates.add(fate, mover.kind, batch.length)
+    this.#fates.add(fate, countedKind(mover), batch.length)
   }
+}
+
+function serveAgain(departing: Departing): void {
+  departing.serveAgain()
+  departing.secrets?.file.release()
+}
+
+/** Closes the descriptors of a batch that belongs to the new process, or has ended. */
+function discard({ descriptors, batch }: Flight): void {
+  closeAll(descriptors)
+  for (const { secrets } of batch) secrets?.file.release()
 }

@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Gate } from '../../connections/gate/gate.ts'
 import { responseFinished } from '../../connections/http/rest-reporter.ts'
-import type { Mover } from '../../connections/moving/mover.ts'
+import { countedKind, type Mover } from '../../connections/moving/mover.ts'
 import type { Holdings } from '../../generation/holdings.ts'
 import { descriptorLimit } from '../../protocol/codec.ts'
 import type { Messages } from '../../protocol/messages.ts'
@@ -22,10 +22,19 @@ const mostInFlight = 8
 /** How many batches are sent in one turn of the event loop: one takes 1 to 3 ms, and clients wait meanwhile. */
 const batchesInTurn = 2
 
+interface HandOverHandlers {
+  /** Whether the new process may have the secrets of TLS connections. */
+  readonly sendsSecrets?: boolean
+  onChange(): void
+  onRest(): void
+  onError(error: Error): void
+}
+
 export class HandOver {
   readonly #peer: Peer<'old'>
   readonly #holdings: Holdings
   readonly #takes: Messages['ready']['takes']
+  readonly #sendsSecrets: boolean
   readonly #onChange: () => void
   readonly #onRest: () => void
   readonly #onError: (error: Error) => void
@@ -43,13 +52,14 @@ export class HandOver {
     peer: Peer<'old'>,
     holdings: Holdings,
     takes: Messages['ready']['takes'],
-    handlers: { onChange: () => void; onRest: () => void; onError: (error: Error) => void },
+    handlers: HandOverHandlers,
   ) {
     this.#peer = peer
     this.#handedOver = new HandedOverConnections(peer.takePositions())
     this.#holdings = holdings
     this.#flights = new Flights(holdings.fates)
     this.#takes = takes
+    this.#sendsSecrets = handlers.sendsSecrets ?? false
     this.#onChange = handlers.onChange
     this.#onRest = handlers.onRest
     this.#onError = handlers.onError
@@ -80,7 +90,7 @@ export class HandOver {
     if (this.#stopped) return left
     for (const gate of this.#holdings.gates) {
       const counts = gate.connections?.kinds ?? {}
-      for (const kind of this.kinds(gate)) left += counts[kind] ?? 0
+      for (const kind of new Set(this.#moversOf(gate).map(countedKind))) left += counts[kind] ?? 0
     }
     return left
   }
@@ -216,15 +226,21 @@ export class HandOver {
   #moversOf({ held, connections }: Gate): Mover[] {
     const { key } = held.entry
     const kinds = (Object.hasOwn(this.#takes, key) ? this.#takes[key] : undefined) ?? []
-    return (connections?.movers ?? []).filter(({ kind }) => kinds.includes(kind))
+    return (connections?.movers ?? []).filter(
+      ({ kind, secured }) => kinds.includes(kind) && (!secured || this.#sendsSecrets),
+    )
   }
 
   #send(gate: Gate, flight: Flight): void {
     const { mover, batch } = flight
     const { key } = gate.held.entry
     const items = batch.map(({ item }) => item)
+    const message = { type: 'connections', key, kind: mover.kind, items } as const
+    const file = batch[0]?.secrets?.file
+    const secrets = file === undefined ? {} : { secretBytes: file.bytes }
+    const descriptors = file === undefined ? flight.descriptors : [...flight.descriptors, file.fd]
     this.#peer
-      .sendBatch({ type: 'connections', key, kind: mover.kind, items }, flight.descriptors, flight)
+      .sendBatch({ ...message, ...secrets }, descriptors, flight)
       .catch((error: Error) => this.#fail(flight, error))
   }
 

@@ -1,6 +1,12 @@
 // Keeps descriptors of connections that went over, in case the new process dies.
 
-import type { Departing, Mover } from '../../connections/moving/mover.ts'
+import {
+  type Arriving,
+  countedKind,
+  type Departing,
+  type Mover,
+  type Secrets,
+} from '../../connections/moving/mover.ts'
 import type { FateCounter } from '../../connections/tracking/fate-counter.ts'
 import type { PositionFile } from '../../io/channel/position-file.ts'
 import { closeAll } from '../../io/channel/wire.ts'
@@ -25,6 +31,8 @@ interface HandedOverBatch {
   readonly first: number
   readonly fds: number[]
   readonly items: unknown[]
+  /** Of TLS connections, as they went over. Each holds the file of its secrets. */
+  readonly secrets: (Secrets | undefined)[] | undefined
   /** How much was read and written when each was last quiescent, here or in the new process. */
   readonly progress: ProgressNumbers
   /** How many of them have not ended. */
@@ -48,7 +56,7 @@ export class HandedOverConnections {
     this.#positions = positions
   }
 
-  /** Adds connections that went over. Owns the descriptors. */
+  /** Adds connections that went over. Owns the descriptors, and holds the files of the secrets. */
   add(flight: {
     readonly mover: Mover
     readonly batch: readonly Departing[]
@@ -58,10 +66,13 @@ export class HandedOverConnections {
     const { mover, batch, descriptors, progress } = flight
     const first = this.#count
     this.#count += batch.length
-    // The ack of a batch may come after the release.
-    if (this.#closed) return closeAll(descriptors)
+    const fds = [...descriptors]
     const items = batch.map(({ item }) => item)
-    this.#batches.push({ mover, first, fds: [...descriptors], items, progress, open: batch.length })
+    const secrets = mover.secured === true ? batch.map((departing) => departing.secrets) : undefined
+    const added = { mover, first, fds, items, secrets, progress, open: batch.length }
+    // The ack of a batch may come after the release.
+    if (this.#closed) endAll(added)
+    else this.#batches.push(added)
   }
 
   /** Skips the numbers of connections that went over after their end here. */
@@ -76,7 +87,7 @@ export class HandedOverConnections {
       const batch = this.#batchOf(number)
       if (batch === undefined) continue
       const index = number - batch.first
-      close(batch.fds[index] as number)
+      end(batch, index)
       batch.fds[index] = ended
       batch.items[index] = undefined
       batch.open -= 1
@@ -104,7 +115,7 @@ export class HandedOverConnections {
   /** Closes all descriptors: there will be no take-back any more. */
   close(): void {
     this.#closed = true
-    for (const { fds } of this.#batches.splice(0)) closeAll(fds.filter((fd) => fd !== ended))
+    for (const batch of this.#batches.splice(0)) endAll(batch)
     this.#positions?.close()
   }
 
@@ -116,20 +127,20 @@ export class HandedOverConnections {
    */
   takeBack(fates: FateCounter): { back: number; closed: number } {
     const counts = { back: 0, closed: 0 }
-    const returning = new Map<Mover, { fd: number; item: unknown }[]>()
+    const returning = new Map<Mover, Arriving[]>()
     const written = this.#positions?.read(this.#count) ?? []
     this.#positions?.close()
     for (const batch of this.#batches.splice(0)) {
-      const { mover, first, fds } = batch
+      const { mover, first, fds, secrets } = batch
       const group = returning.get(mover) ?? []
       const now = readProgress(fds)
       for (const [index, fd] of fds.entries()) {
         if (fd === ended) continue
         const rest = restAt(now[index], batch, index, written[first + index])
-        if (rest !== undefined) group.push({ fd, item: rest.item })
+        if (rest !== undefined) group.push({ fd, item: rest.item, secrets: secrets?.[index] })
         else {
-          close(fd)
-          fates.add('closed', mover.kind)
+          end(batch, index)
+          fates.add('closed', countedKind(mover))
           counts.closed += 1
         }
       }
@@ -138,7 +149,8 @@ export class HandedOverConnections {
     // In one call each: thousands may come back, and clients wait meanwhile.
     for (const [mover, group] of returning) {
       mover.adopt(group)
-      fates.add('takenBack', mover.kind, group.length)
+      for (const { secrets } of group) secrets?.file.release()
+      fates.add('takenBack', countedKind(mover), group.length)
       counts.back += group.length
     }
     return counts
@@ -156,6 +168,19 @@ export class HandedOverConnections {
     const fd = batch?.fds[number - batch.first] ?? ended
     return fd === ended ? undefined : batch
   }
+}
+
+/** Ends a connection here. */
+function end({ fds, secrets }: HandedOverBatch, index: number): void {
+  close(fds[index] as number)
+  secrets?.[index]?.file.release()
+}
+
+/** Ends those that have not ended. */
+function endAll({ fds, secrets }: HandedOverBatch): void {
+  closeAll(fds.filter((fd) => fd !== ended))
+  for (const [index, one] of (secrets ?? []).entries())
+    if (fds[index] !== ended) one?.file.release()
 }
 
 /**

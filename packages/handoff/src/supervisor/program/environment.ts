@@ -3,15 +3,18 @@
 import { join } from 'node:path'
 import type { RunDirectory } from '../../io/rendezvous/run-directory.ts'
 import { processVariables } from '../../io/system/process-variables.ts'
+import type { TlsMode } from '../../terms/options.ts'
 import { joinNodeOptions } from './node-options.ts'
 
-/** The timeouts that the operator set; absent: those of the code, or the defaults. */
+/** The options that the operator set, timeouts above all; absent: those of the code, or the defaults. */
 export interface Timeouts {
   readonly readyTimeoutMs?: number
   readonly drainTimeoutMs?: number
   readonly probationMs?: number
   /** How long the old and the new process accept side by side at most; 0: not at all. */
   readonly rampMs?: number
+  /** What becomes of TLS connections at a handoff. */
+  readonly tls?: TlsMode
   /** How long a process that serves may report nothing; 0: no limit. For the supervisor. */
   readonly watchdogMs?: number
   /** How long a new process may report nothing in its probation, without a watchdog. For the supervisor. */
@@ -54,7 +57,7 @@ export function generationEnvironment(
   env: NodeJS.ProcessEnv,
   worker: number,
   directory: RunDirectory,
-  { readyTimeoutMs, drainTimeoutMs, probationMs, rampMs }: Timeouts,
+  { readyTimeoutMs, drainTimeoutMs, probationMs, rampMs, tls }: Timeouts,
 ): NodeJS.ProcessEnv {
   const clean = Object.fromEntries(
     Object.entries(env).filter(([name]) => !stale.includes(name) && !isForOther(name)),
@@ -72,6 +75,7 @@ export function generationEnvironment(
     ...(drainTimeoutMs !== undefined && { HANDOFF_DRAIN_TIMEOUT_MS: String(drainTimeoutMs) }),
     ...(probationMs !== undefined && { HANDOFF_PROBATION_MS: String(probationMs) }),
     ...(rampMs !== undefined && { HANDOFF_RAMP_MS: String(rampMs) }),
+    ...(tls !== undefined && { HANDOFF_TLS: tls }),
   }
 }
 

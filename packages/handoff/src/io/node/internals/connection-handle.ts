@@ -49,6 +49,16 @@ export function unsentBytes(socket: Socket): number | undefined {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : undefined
 }
 
+/**
+ * Whether a socket is one of a Unix path.
+ *
+ * @see lib/net.js `createHandle` (Node 20 to 26)
+ */
+export function isPipe(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as { _handle?: object | null }
+  return handle?.constructor.name === 'Pipe'
+}
+
 /** Whether {@link setReading} works on this connection. */
 export function canSetReading(socket: Socket): boolean {
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle

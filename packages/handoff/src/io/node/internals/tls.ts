@@ -1,7 +1,7 @@
 // TLS sockets and servers: the connection below, and the ticket keys of the application.
 
 import { Socket } from 'node:net'
-import type { Server } from 'node:tls'
+import type { Server, TLSSocket } from 'node:tls'
 
 /**
  * Returns the connection below a TLS socket.
@@ -26,4 +26,28 @@ export function transportOf(socket: Socket): Socket {
  */
 export function hasOwnTicketKeys(server: Server): boolean {
   return (server as unknown as { ticketKeys?: unknown }).ticketKeys !== undefined
+}
+
+/**
+ * Keeps the HTTP parser of Node.js from reading a connection below its socket object, where TLS records come. It
+ * reads the socket's data instead.
+ *
+ * @see lib/_http_server.js `connectionListenerInternal` (Node 20 to 26)
+ */
+export function keepParserOffHandle(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle: { _consumed?: boolean } | null }
+  if (handle !== null) handle._consumed = true
+}
+
+/**
+ * Puts the prototype of TLSSocket below another one, so that `instanceof` holds. Its constructor is not called.
+ *
+ * @param prototype - of a class that extends `net.Socket`, as TLSSocket does, and that overrides what TLSSocket has.
+ */
+export function inheritFromTlsSocket(prototype: Socket, base: typeof TLSSocket): void {
+  if (Object.getPrototypeOf(prototype) === base.prototype) return
+  Object.setPrototypeOf(prototype, base.prototype)
+  // Some programs compare names.
+  const named = { value: base, writable: true, configurable: true }
+  Object.defineProperty(prototype, 'constructor', named)
 }

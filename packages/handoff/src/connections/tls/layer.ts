@@ -1,0 +1,135 @@
+// TLS between a mover and its connections: which of them can leave, what goes with them, how they arrive.
+
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket, Server as TlsServer } from 'node:tls'
+import { readProgress } from '../../io/native/many-connections.ts'
+import { tlsCountsOf, writeTlsSecrets } from '../../io/native/tls-counts.ts'
+import { SecretsFile } from '../../io/native/tls-secrets.ts'
+import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
+import { httpConnections } from '../../io/node/internals/http-connections.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
+import { adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
+import type { BatchSecrets, Layer, Received } from '../moving/layer.ts'
+import type { Arriving, Secrets } from '../moving/mover.ts'
+import type { Sockets } from '../tracking/socket-set.ts'
+import { MovedTlsSocket } from './moved-socket.ts'
+import { type Obstacle, obstacleOf } from './obstacles.ts'
+import { ReceivedTls } from './received-tls.ts'
+import { fieldsOf, finishedOf } from './socket-fields.ts'
+import { readTlsFields } from './tls-item.ts'
+
+export class TlsLayer implements Layer {
+  readonly secured = true
+  readonly counted = 'tls'
+  /** The file with the secrets. */
+  readonly descriptors = 1
+  readonly #onObstacle: (obstacle: Obstacle) => void
+
+  /** @param onObstacle - called when a connection cannot move, with the reason. */
+  constructor(onObstacle: (obstacle: Obstacle) => void) {
+    this.#onObstacle = onObstacle
+  }
+
+  /** Those that are in their handshake have no socket of the application yet. */
+  httpSockets(server: Server, sockets: Sockets): Sockets {
+    const has = (socket: Socket) => !socket.destroyed && sockets.has(transportOf(socket))
+    const open = httpConnections(server).filter(has)
+    return { size: open.length, has, [Symbol.iterator]: () => open[Symbol.iterator]() }
+  }
+
+  canLeave(socket: Socket): boolean {
+    if (MovedTlsSocket.isOne(socket)) return MovedTlsSocket.isAtRest(socket)
+    const finished = finishedOf(socket)
+    const counts = finished && tlsCountsOf(finished)
+    const obstacle = obstacleOf(socket, counts)
+    if (obstacle !== undefined && obstacle !== 'alert') this.#onObstacle(obstacle)
+    if (obstacle !== undefined || !counts?.atRest) return false
+    const [progress] = readProgress([descriptorOf(socket) ?? -1])
+    // If the kernel's bytes are those of whole records, whatever comes next begins one.
+    return progress?.read === counts.read && progress.written === counts.written
+  }
+
+  stays(socket: Socket): boolean {
+    if (MovedTlsSocket.isOne(socket)) return false
+    const finished = finishedOf(socket)
+    return obstacleOf(socket, finished && tlsCountsOf(finished)) !== undefined
+  }
+
+  fieldsOf(socket: Socket): object {
+    if (MovedTlsSocket.isOne(socket)) return { tls: MovedTlsSocket.fieldsOf(socket) }
+    return { tls: fieldsOf(socket as TLSSocket) }
+  }
+
+  fieldsAtRest(socket: Socket): object {
+    if (MovedTlsSocket.isOne(socket)) return { tls: MovedTlsSocket.fieldsAtRest(socket) }
+    return this.fieldsOf(socket)
+  }
+
+  beginBatch(limit: number): BatchSecrets {
+    return new TlsBatch(limit)
+  }
+
+  resume(socket: Socket): void {
+    if (MovedTlsSocket.isOne(socket)) MovedTlsSocket.resume(socket)
+  }
+
+  receive(arriving: Pick<Arriving, 'item' | 'secrets'>): ReceivedTls {
+    return ReceivedTls.read(arriving)
+  }
+
+  check(item: unknown): void {
+    readTlsFields(item)
+  }
+
+  adopt(server: Server, fd: number, received: Received | undefined): Socket {
+    return adoptSocket(server, fd, (options) => {
+      return new MovedTlsSocket(options, server as TlsServer, received as ReceivedTls)
+    })
+  }
+
+  emit(server: Server, socket: Socket): void {
+    emitConnection(server, socket, 'secureConnection')
+  }
+
+  /** With close_notify, so that no client takes the end for a truncation (RFC 8446, section 6.1). */
+  close(socket: Socket): void {
+    socket.destroySoon()
+  }
+}
+
+/** The file is made when the first connection is added. */
+class TlsBatch implements BatchSecrets {
+  readonly #limit: number
+  #file: SecretsFile | undefined
+  #count = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(connection: Socket | Received): Secrets {
+    this.#file ??= SecretsFile.create(this.#limit)
+    const secrets = { file: this.#file, index: this.#count }
+    write(connection, secrets)
+    this.#count += 1
+    this.#file.retain()
+    return secrets
+  }
+
+  end(): void {
+    if (this.#count > 0) this.#file?.seal()
+    this.#file?.release()
+  }
+}
+
+function write(connection: Socket | Received, { file, index }: Secrets): void {
+  if (connection instanceof ReceivedTls) {
+    connection.records.writeSecrets(file, index)
+    return
+  }
+  const socket = connection as Socket
+  const finished = finishedOf(socket)
+  if (MovedTlsSocket.isOne(socket)) MovedTlsSocket.writeSecrets(socket, file, index)
+  else if (finished === undefined) throw new TypeError('its handshake is not over')
+  else writeTlsSecrets(finished, file.fd, index)
+}
