@@ -29,6 +29,7 @@ test('a server that runs well has nothing in the way, and nothing is left behind
     `ok       ${project.runs} is private; the name of a run`,
   )
   expect(stdout).toMatch(/^ok {7}the native core loads$/m)
+  expect(stdout).toMatch(/^ok {7}TLS connections can change process$/m)
   expect(stdout).toMatch(/^no problem found$/m)
 })
 

@@ -120,7 +120,7 @@ const suites: Record<number, Aead> = {
 }
 
 /** HKDF-Expand-Label of RFC 8446, section 7.1, with an empty context. */
-export function expandLabel(hash: string, secret: Buffer, label: string, length: number): Buffer {
+function expandLabel(hash: string, secret: Buffer, label: string, length: number): Buffer {
   const name = Buffer.from(`tls13 ${label}`)
   const info = Buffer.concat([Buffer.from([0, length, name.length]), name, Buffer.from([0, 1])])
   return createHmac(hash, secret).update(info).digest().subarray(0, length)

@@ -6,6 +6,7 @@ import {
   checkNode,
   checkOpenFiles,
   checkPlatform,
+  checkTlsConnections,
 } from '../../../packages/handoff/src/cli/doctor/machine-checks.ts'
 import {
   checkRunDirectory,
@@ -50,6 +51,16 @@ test('a native core that does not load says why, and what to do', () => {
     why: trouble.reason,
     remedy: trouble.help,
   })
+})
+
+test('TLS connections that cannot change process are no problem', () => {
+  const addonTrouble = undefined
+  expect(levels(checkTlsConnections({ addonTrouble, tlsTrouble: undefined }))).toEqual(['ok'])
+  const tlsTrouble = 'this Node.js does not offer SSL_version to addons'
+  expect(checkTlsConnections({ addonTrouble, tlsTrouble })).toMatchObject([
+    { level: 'note', why: tlsTrouble },
+  ])
+  expect(checkTlsConnections({ addonTrouble: trouble, tlsTrouble: undefined })).toEqual([])
 })
 
 describe('the limit on open files', () => {

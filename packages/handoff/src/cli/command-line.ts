@@ -171,7 +171,7 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
     .option('--json', 'print one JSON object')
     .action(async (entry, options) => {
       const { doctor } = await import('./commands/doctor.ts')
-      exit(doctor(entry, options))
+      exit(await doctor(entry, options))
     })
 
   program

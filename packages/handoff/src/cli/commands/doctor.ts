@@ -11,8 +11,8 @@ export interface DoctorOptions {
 }
 
 /** @returns the exit code: 1 when there is a problem. */
-export function doctor(entry: string | undefined, { json }: DoctorOptions): number {
-  const findings = diagnose(gatherFacts(entry))
+export async function doctor(entry: string | undefined, { json }: DoctorOptions): Promise<number> {
+  const findings = diagnose(await gatherFacts(entry))
   const ok = findings.every(({ level }) => level !== 'problem')
   const text = json
     ? JSON.stringify({ ok, findings })

@@ -9,6 +9,7 @@ import {
   checkNode,
   checkOpenFiles,
   checkPlatform,
+  checkTlsConnections,
 } from './machine-checks.ts'
 import { checkRunDirectory, checkSameDirectory } from './place-checks.ts'
 import { checkCluster, checkInspector, checkPm2 } from './surroundings-checks.ts'
@@ -21,6 +22,7 @@ export function diagnose(facts: Facts): Finding[] {
     checkPlatform(facts),
     checkNode(facts),
     checkAddon(facts),
+    ...checkTlsConnections(facts),
     ...checkOpenFiles(facts),
     ...checkDatagramQueue(facts),
     checkRunDirectory(facts),

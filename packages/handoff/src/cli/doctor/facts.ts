@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { checkTls } from '../../io/loopback/check-tls.ts'
 import { loadNative } from '../../io/native/addon.ts'
 import {
   openRunDirectory,
@@ -35,6 +36,8 @@ export interface Facts {
   readonly execArgv: readonly string[]
   /** Why the native core does not load. */
   readonly addonTrouble: Trouble | undefined
+  /** Why TLS connections cannot change process. */
+  readonly tlsTrouble: string | undefined
   /** RLIMIT_NOFILE; undefined without /proc. */
   readonly openFiles: number | undefined
   /** net.unix.max_dgram_qlen; undefined without /proc. */
@@ -46,14 +49,16 @@ export interface Facts {
   readonly entry: EntryFacts | undefined
 }
 
-export function gatherFacts(entry: string | undefined): Facts {
+export async function gatherFacts(entry: string | undefined): Promise<Facts> {
   const found = entry === undefined ? undefined : entryFacts(entry)
+  const addonTrouble = troubleOf(loadNative)
   return {
     platform: process.platform,
     node: process.versions.node,
     env: process.env,
     execArgv: process.execArgv,
-    addonTrouble: troubleOf(loadNative),
+    addonTrouble,
+    tlsTrouble: addonTrouble === undefined ? await checkTls() : undefined,
     openFiles: openFilesLimit(textOf('/proc/self/limits')),
     datagramQueue: numberIn(textOf('/proc/sys/net/unix/max_dgram_qlen')),
     // As the other commands find the run.

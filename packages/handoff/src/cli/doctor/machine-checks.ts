@@ -1,4 +1,4 @@
-// Checks the machine: system, Node.js, native core, descriptors, queue of datagrams.
+// Checks the machine: system, Node.js, native core, its OpenSSL, descriptors, queue of datagrams.
 
 import type { Facts } from './facts.ts'
 import { type Finding, note, ok, problem } from './finding.ts'
@@ -41,6 +41,15 @@ export function checkNode({ node }: Pick<Facts, 'node'>): Finding {
 export function checkAddon({ addonTrouble }: Pick<Facts, 'addonTrouble'>): Finding {
   if (addonTrouble === undefined) return ok('the native core loads')
   return problem('the native core does not load', addonTrouble.reason, addonTrouble.help)
+}
+
+/** Without the native core there is no handoff at all. */
+export function checkTlsConnections(facts: Pick<Facts, 'addonTrouble' | 'tlsTrouble'>): Finding[] {
+  if (facts.addonTrouble !== undefined) return []
+  if (facts.tlsTrouble === undefined) return [ok('TLS connections can change process')]
+  const remedy =
+    'Use a Node.js from nodejs.org, on Linux. Without it nothing fails: clients reconnect, and resume their TLS sessions.'
+  return [note('TLS connections do not change process', facts.tlsTrouble, remedy)]
 }
 
 /** Descriptors that a process needs beside connections: modules, pipes, log files. */
