@@ -28,14 +28,17 @@ struct Part {
   size_t length = 0;
 };
 
+// No content type.
+constexpr int kNone = -1;
+
 // What a buffer of records has in it, up to the first record that is not application data.
 struct Opened {
   // The records that are opened, in bytes.
   size_t consumed = 0;
   // The application data of all of them, in one piece.
   Part data;
-  // The record after the data: another content type, or 0 if there is none.
-  uint8_t type = 0;
+  // The content type of the record after the data, or kNone.
+  int type = kNone;
   Part other;
   // Of the record at `consumed`.
   Refusal refusal;

@@ -164,7 +164,7 @@ TEST(opening_stops_after_other_content) {
   size_t before = opened.consumed;
   Opened next = ends.server.Open(stream.data() + before, stream.size() - before);
   CHECK_EQ(next.consumed, stream.size() - before);
-  CHECK_EQ(next.type, 0);
+  CHECK_EQ(next.type, kNone);
 }
 
 TEST(what_is_not_whole_waits) {

@@ -63,7 +63,7 @@ export class RecordReader {
       }
       if (opened.alert !== 0) {
         this.#sink.onRefused({ alert: opened.alert, reason: opened.reason })
-      } else if (opened.type !== 0) {
+      } else if (opened.type >= 0) {
         const content = bytes.subarray(opened.offset, opened.offset + opened.length)
         this.#sink.onRecord(opened.type, content)
       } else {

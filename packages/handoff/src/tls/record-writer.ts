@@ -28,6 +28,7 @@ export class RecordWriter {
   readonly #records: TlsRecords
   /** Records that the key may still seal before it is replaced. */
   #left: number
+  /** OpenSSL had read a request of the peer, and had not answered it when this process took over. */
   #owesKeyUpdate: boolean
 
   constructor(records: TlsRecords) {
@@ -37,11 +38,11 @@ export class RecordWriter {
     this.#owesKeyUpdate = owes === 1
   }
 
-  /** The peer asks for a KeyUpdate. It goes before the next data, as with OpenSSL: one for any number of requests. */
-  owe(): void {
-    if (this.#owesKeyUpdate) return
-    this.#owesKeyUpdate = true
-    this.#records.owesKeyUpdate = true
+  /** Returns a record with a KeyUpdate. What is sealed later has the next key. */
+  keyUpdate(): Buffer {
+    const sealed = Buffer.allocUnsafe(this.#records.sealedSize(keyUpdate.length))
+    this.#update(sealed)
+    return sealed
   }
 
   /** Returns whole records with this data; nothing for no data. */
@@ -69,7 +70,7 @@ export class RecordWriter {
   #update(output: Buffer): number {
     const size = this.#records.seal(contentTypes.handshake, keyUpdate, output, 0)
     this.#records.updateWrite()
-    this.#records.owesKeyUpdate = false
+    if (this.#owesKeyUpdate) this.#records.owesKeyUpdate = false
     this.#owesKeyUpdate = false
     this.#left = longestUse(this.#records)
     return size

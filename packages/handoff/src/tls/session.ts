@@ -20,7 +20,7 @@ import { RecordWriter } from './record-writer.ts'
 export interface Received {
   /** Application data. Parts of the chunk. */
   readonly data: Buffer[]
-  /** Write this to the transport now: an alert. */
+  /** Write this to the transport now: an alert, or a KeyUpdate. Before anything that is sealed later. */
   readonly reply: Buffer | undefined
   /** The peer has sent close_notify: no data comes any more. Whatever follows is ignored. */
   readonly ended: boolean
@@ -115,7 +115,7 @@ export class TlsSession {
   }
 
   /**
-   * Seals data of any size. A KeyUpdate goes before it if the peer has asked for one, or the key has been used enough.
+   * Seals data of any size. A KeyUpdate goes before it if the key has been used enough.
    *
    * @returns whole records, for one write; nothing for no data.
    * @throws an error with code `ERR_SSL_PROTOCOL_IS_SHUTDOWN` after {@link TlsSession.close}, or once the connection
@@ -198,8 +198,10 @@ export class TlsSession {
       return
     }
     this.#records.updateRead()
-    // After close_notify no data comes that it could go before.
-    if (message === 'key update, requested' && !this.#closed) this.#writer.owe()
+    // Immediately, as OpenSSL. After close_notify no data comes that would need it.
+    if (message === 'key update, requested' && !this.#closed) {
+      this.#replies.push(this.#writer.keyUpdate())
+    }
   }
 
   #refuseRenegotiation(): void {

@@ -24,7 +24,7 @@ export interface OpenedRecords {
   readonly end: number
   readonly dataOffset: number
   readonly dataLength: number
-  /** Content type of the record after the data that is not application data; 0 if there is none. */
+  /** Content type of the record after the data that is not application data; −1 if there is none. */
   readonly type: number
   readonly offset: number
   readonly length: number
