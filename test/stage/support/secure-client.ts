@@ -49,18 +49,20 @@ export class SecureClient {
 
   /** Returns the body of the answer that comes next. */
   async answer(): Promise<string> {
-    const found = await until('an answer comes', () => {
-      const match = /^HTTP\/1\.1 (\d+) [\s\S]*?content-length: (\d+)[\s\S]*?\r\n\r\n/i.exec(
-        this.heard,
-      )
-      if (match === null || this.errors.length > 0 || this.ended) {
-        return this.errors.length > 0 || this.ended ? { failed: true as const } : undefined
-      }
-      const body = this.heard.slice(match[0].length, match[0].length + Number(match[2]))
-      return body.length === Number(match[2]) ? { body } : undefined
-    })
-    expect({ errors: this.errors, ended: this.ended }).toEqual({ errors: [], ended: false })
-    return 'body' in found ? found.body : ''
+    const body = await until('an answer comes', () => this.#body ?? (this.#isOver || undefined))
+    expect({ body, errors: this.errors }).toEqual({ body: expect.any(String), errors: [] })
+    return body as string
+  }
+
+  get #isOver(): boolean {
+    return this.ended || this.errors.length > 0
+  }
+
+  get #body(): string | undefined {
+    const head = /^HTTP\/1\.1 \d+ [\s\S]*?content-length: (\d+)[\s\S]*?\r\n\r\n/i.exec(this.heard)
+    const length = Number(head?.[1])
+    const body = this.heard.slice(head?.[0].length)
+    return body.length === length ? body : undefined
   }
 
   async hears(text: string): Promise<void> {
