@@ -5,7 +5,7 @@ import type { TLSSocket, Server as TlsServer } from 'node:tls'
 import { readProgress } from '../../io/native/many-connections.ts'
 import { tlsCountsOf, writeTlsSecrets } from '../../io/native/tls-counts.ts'
 import { SecretsFile } from '../../io/native/tls-secrets.ts'
-import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
+import { descriptorOf, unsentBytes } from '../../io/node/internals/connection-handle.ts'
 import { httpConnections } from '../../io/node/internals/http-connections.ts'
 import { transportOf } from '../../io/node/internals/tls.ts'
 import { adoptSocket, emitConnection } from '../moving/adopt-socket.ts'
@@ -38,7 +38,10 @@ export class TlsLayer implements Layer {
   }
 
   canLeave(socket: Socket): boolean {
-    if (MovedTlsSocket.isOne(socket)) return MovedTlsSocket.isAtRest(socket)
+    // Alerts and KeyUpdates are not among what the stream has to write.
+    if (MovedTlsSocket.isOne(socket)) {
+      return MovedTlsSocket.isAtRest(socket) && unsentBytes(socket) === 0
+    }
     const finished = finishedOf(socket)
     const counts = finished && tlsCountsOf(finished)
     const obstacle = obstacleOf(socket, counts)

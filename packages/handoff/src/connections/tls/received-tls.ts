@@ -8,6 +8,12 @@ import type { Received } from '../moving/layer.ts'
 import type { Arriving } from '../moving/mover.ts'
 import { readTlsFields, type TlsFields } from './tls-item.ts'
 
+/**
+ * The most KeyUpdates that are followed for a take-back, in each direction: each takes a few microseconds. A client that
+ * sent more of them within the probation is cut off.
+ */
+const mostUpdates = 10_000
+
 export class ReceivedTls implements Received {
   /** The secrets, in native memory. */
   readonly records: TlsRecords
@@ -24,7 +30,10 @@ export class ReceivedTls implements Received {
     if (secrets === undefined) throw malformed()
     try {
       const records = new TlsRecords(secrets.file, secrets.index)
-      if (progress !== undefined) records.advance(progress)
+      if (progress !== undefined) {
+        if (Math.max(progress[0], progress[2]) > mostUpdates) throw malformed()
+        records.advance(progress)
+      }
       return new ReceivedTls(records, fields)
     } catch (error) {
       throw malformed(error)

@@ -146,12 +146,12 @@ export class HandedOverConnections {
       }
       if (group.length > 0) returning.set(mover, group)
     }
-    // In one call each: thousands may come back, and clients wait meanwhile.
     for (const [mover, group] of returning) {
-      mover.adopt(group)
-      for (const { secrets } of group) secrets?.file.release()
-      fates.add('takenBack', countedKind(mover), group.length)
-      counts.back += group.length
+      const served = serve(mover, group)
+      fates.add('takenBack', countedKind(mover), served)
+      fates.add('closed', countedKind(mover), group.length - served)
+      counts.back += served
+      counts.closed += group.length - served
     }
     return counts
   }
@@ -167,6 +167,30 @@ export class HandedOverConnections {
     const batch = this.#batches[low - 1]
     const fd = batch?.fds[number - batch.first] ?? ended
     return fd === ended ? undefined : batch
+  }
+}
+
+/**
+ * Serves connections of one mover here again.
+ *
+ * @returns how many. What the new process has reported of a TLS connection may not fit its secrets. It is closed
+ * then, and no other.
+ */
+function serve(mover: Mover, arriving: readonly Arriving[]): number {
+  if (mover.secured === true) return arriving.filter((one) => serveSecured(mover, one)).length
+  // In one call: thousands may come back, and clients wait meanwhile.
+  mover.adopt(arriving)
+  return arriving.length
+}
+
+function serveSecured(mover: Mover, arriving: Arriving): boolean {
+  try {
+    mover.adopt([arriving])
+    return true
+  } catch {
+    return false
+  } finally {
+    arriving.secrets?.file.release()
   }
 }
 

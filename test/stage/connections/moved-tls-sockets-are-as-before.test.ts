@@ -1,0 +1,220 @@
+// To an application the socket of a TLS connection that has moved is the TLSSocket that it was.
+
+import { once } from 'node:events'
+import tls, { type TLSSocket } from 'node:tls'
+import { inspect } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { until } from '../../support/until.ts'
+import { openPlace } from '../support/place.ts'
+import { SecureClient } from '../support/secure-client.ts'
+import { hasConnections, type SecureOptions, serveSecurely } from '../support/secure-server.ts'
+import { tls as identity } from '../support/tls.ts'
+
+/** A connection that has made a request in each of two processes, and the sockets that these had. */
+async function moved(client: tls.ConnectionOptions = {}, options: SecureOptions = {}) {
+  const place = openPlace()
+  const old = await serveSecurely(place, options)
+  const connection = await SecureClient.connect(old.server, client)
+  await connection.ask()
+  const [before] = old.sockets as [TLSSocket]
+  const asked = answersOf(before)
+  const next = await serveSecurely(place, options)
+  await hasConnections(next, 1)
+  await connection.ask()
+  const [after] = next.sockets as [TLSSocket]
+  return { asked, after, connection, next }
+}
+
+/** All that an application can ask a TLSSocket. */
+function answersOf(socket: TLSSocket) {
+  return {
+    encrypted: socket.encrypted,
+    authorized: socket.authorized,
+    authorizationError: socket.authorizationError,
+    alpnProtocol: socket.alpnProtocol,
+    servername: (socket as unknown as { servername: unknown }).servername,
+    secureConnecting: (socket as unknown as { secureConnecting: boolean }).secureConnecting,
+    protocol: socket.getProtocol(),
+    cipher: socket.getCipher(),
+    peer: socket.getPeerCertificate(),
+    detailed: inspect(socket.getPeerCertificate(true), { depth: 3 }),
+    peerX509: socket.getPeerX509Certificate()?.fingerprint256,
+    own: socket.getCertificate(),
+    ownX509: socket.getX509Certificate()?.fingerprint256,
+    finished: socket.getFinished(),
+    peerFinished: socket.getPeerFinished(),
+    isSessionReused: socket.isSessionReused(),
+    ephemeral: socket.getEphemeralKeyInfo(),
+    ticket: socket.getTLSTicket(),
+    remote: [socket.remoteAddress, socket.remotePort, socket.remoteFamily],
+    local: [socket.localAddress, socket.localPort],
+    isTlsSocket: socket instanceof tls.TLSSocket,
+    className: socket.constructor.name,
+    allowHalfOpen: socket.allowHalfOpen,
+  }
+}
+
+const asClient = { key: identity.key, cert: identity.cert }
+const clientCertificates = { requestCert: true, rejectUnauthorized: false }
+
+test.each<[string, tls.ConnectionOptions, SecureOptions]>([
+  ['a plain client', {}, {}],
+  ['TLS 1.2', { maxVersion: 'TLSv1.2' }, {}],
+  ['a name and a protocol', { servername: 'localhost', ALPNProtocols: ['http/1.1'] }, {}],
+  [
+    'a certificate that is trusted',
+    asClient,
+    { tlsOptions: { ...clientCertificates, ca: identity.cert } },
+  ],
+  ['a certificate that is not', asClient, { tlsOptions: clientCertificates }],
+  ['none where one was asked for', {}, { tlsOptions: clientCertificates }],
+])('with %s', async (_, client, options) => {
+  const { asked, after } = await moved(client, options)
+  expect(answersOf(after)).toEqual(asked)
+})
+
+test('a session that was resumed is one', async () => {
+  const place = openPlace()
+  const old = await serveSecurely(place)
+  const first = await SecureClient.connect(old.server)
+  const session = once(first.socket, 'session')
+  await first.ask()
+  const second = await SecureClient.connect(old.server, { session: (await session)[0] })
+  await second.ask()
+  first.socket.destroy()
+  await hasConnections(old, 1)
+  const next = await serveSecurely(place)
+  await hasConnections(next, 1)
+  await second.ask()
+  expect(next.sockets[0]?.isSessionReused()).toBe(true)
+  expect(second.socket.isSessionReused()).toBe(true)
+})
+
+test('what needs the state of OpenSSL fails, and says why', async () => {
+  const { after } = await moved()
+  const failure = expect.objectContaining({ code: 'ERR_HANDOFF_TLS_MOVED' })
+  expect(() => after.exportKeyingMaterial(32, 'label', Buffer.alloc(0))).toThrow(failure)
+  expect(() =>
+    (after as unknown as { setServername(name: string): void }).setServername('a'),
+  ).toThrow(failure)
+  expect(() =>
+    (after as unknown as { setSession(session: Buffer): void }).setSession(Buffer.alloc(0)),
+  ).toThrow(failure)
+  const error = await new Promise((resolve) => {
+    expect(after.renegotiate({}, resolve)).toBe(false)
+  })
+  expect(error).toEqual(failure)
+  expect(after.getSession()).toBeUndefined()
+  expect(after.setMaxSendFragment(1_024)).toBe(false)
+  after.disableRenegotiation()
+  after.enableTrace()
+})
+
+test('every method of TLSSocket has one of its own there', async () => {
+  const { after } = await moved()
+  const own = Object.getPrototypeOf(after)
+  expect(Object.getPrototypeOf(own)).toBe(tls.TLSSocket.prototype)
+  const internal = /^_|^constructor$/
+  const inherited = Object.getOwnPropertyNames(tls.TLSSocket.prototype).filter(
+    (name) => !internal.test(name) && !Object.hasOwn(own, name),
+  )
+  expect(inherited).toEqual([])
+})
+
+test('no secret shows where an application looks', async () => {
+  const { after } = await moved()
+  const shown = inspect(after, { depth: 8, showHidden: true })
+  expect(shown).not.toMatch(/secret|TlsRecords|TlsSession/i)
+})
+
+test('counts the bytes of the data, not of the records', async () => {
+  const { after, connection } = await moved()
+  const [read, written] = [after.bytesRead, after.bytesWritten]
+  await connection.ask('/50000')
+  expect(after.bytesRead - read).toBe('GET /50000 HTTP/1.1\r\nhost: localhost\r\n\r\n'.length)
+  expect(after.bytesWritten - written).toBe(connection.heard.length)
+})
+
+test('a timeout of the application is one', async () => {
+  const { after } = await moved()
+  after.setTimeout(20)
+  await once(after, 'timeout')
+})
+
+describe('its end', () => {
+  test('by the application: the client gets close_notify, then FIN', async () => {
+    const { after, connection } = await moved()
+    after.end()
+    await until('it ends', () => connection.ended)
+    expect(connection.errors).toEqual([])
+  })
+
+  test('by the client: end, close without error, no connection left', async () => {
+    const { after, connection, next } = await moved()
+    const closed = once(after, 'close')
+    connection.socket.end()
+    expect(await closed).toEqual([false])
+    await hasConnections(next, 0)
+  })
+
+  test('by a client that vanishes', async () => {
+    const { after, connection, next } = await moved()
+    const closed = once(after, 'close')
+    after.on('error', () => {})
+    connection.socket.destroy()
+    await closed
+    await hasConnections(next, 0)
+  })
+
+  test('by a record that nothing opens: an alert, and an error with the code of OpenSSL', async () => {
+    const { after, connection } = await moved()
+    const failed = once(after, 'error')
+    const raw = connection.socket as unknown as { _parent?: { write(bytes: Buffer): void } }
+    const below = raw._parent
+    expect(below === undefined || below === null).toBe(true)
+    const handle = connection.socket as unknown as { _handle: { _parent: { fd: number } } }
+    const { writeSync } = await import('node:fs')
+    const record = Buffer.alloc(5 + 40, 7)
+    record.set([23, 3, 3, 0, 40])
+    writeSync(handle._handle._parent.fd, record)
+    const [error] = await failed
+    expect(error).toMatchObject({
+      code: 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
+      library: 'SSL routines',
+    })
+    await until('the client has the alert', () => connection.errors.length > 0)
+    expect(connection.errors[0]).toMatchObject({
+      code: expect.stringMatching(/ALERT_BAD_RECORD_MAC/),
+    })
+  })
+})
+
+test('a client that reads slowly holds back the application', async () => {
+  const { after, connection } = await moved()
+  connection.socket.pause()
+  const piece = Buffer.alloc(1 << 20, 'z')
+  let written = 0
+  while (after.write(piece)) written += piece.length
+  for (let more = 0; more < 20; more++) {
+    after.write(piece)
+    written += piece.length
+  }
+  expect(after.writableNeedDrain).toBe(true)
+  connection.heard = ''
+  connection.socket.resume()
+  await once(after, 'drain')
+  await until('all of it comes', () => connection.heard.length >= written, 20_000)
+  expect(connection.heard).toBe('z'.repeat(connection.heard.length))
+})
+
+test('an application that does not read holds back the client', async () => {
+  const { after, connection } = await moved()
+  after.pause()
+  const sent = Buffer.alloc(8 << 20, 'y')
+  connection.socket.write(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${sent.length}\r\n\r\n`)
+  connection.socket.write(sent)
+  await until('no more goes', () => connection.socket.writableLength > 0)
+  connection.heard = ''
+  after.resume()
+  expect(await connection.answer()).toMatch(new RegExp(` ${sent.length}$`))
+})

@@ -1,0 +1,163 @@
+// The new process dies: TLS connections that it left at rest are served by the old process again.
+
+import { readSync, writeSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { readProgress } from '../../../packages/handoff/src/io/native/many-connections.ts'
+import { TlsRecords } from '../../../packages/handoff/src/io/native/tls-records.ts'
+import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
+import { until } from '../../support/until.ts'
+import type { NewPeer } from '../support/peers.ts'
+import { openPlace, type Place } from '../support/place.ts'
+import { SecureClient } from '../support/secure-client.ts'
+import { type SecureServed, serveSecurely } from '../support/secure-server.ts'
+import { takeAll } from '../support/taken.ts'
+
+const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew'
+
+/** A connection that a new process by hand has taken. */
+class Taken {
+  readonly place: Place
+  readonly old: SecureServed
+  readonly peer: NewPeer
+  readonly client: SecureClient
+  readonly fd: number
+  readonly #session: TlsSession
+
+  constructor(place: Place, old: SecureServed, peer: NewPeer, client: SecureClient) {
+    this.place = place
+    this.old = old
+    this.peer = peer
+    this.client = client
+    this.fd = peer.descriptors.at(-2) as number
+    this.#session = new TlsSession(new TlsRecords({ fd: peer.descriptors.at(-1) as number }, 0))
+  }
+
+  static async one(options = {}): Promise<Taken> {
+    const place = openPlace()
+    const old = await serveSecurely(place)
+    const client = await SecureClient.connect(old.server, options)
+    await client.ask()
+    return new Taken(place, old, await takeAll(place, 'http', 1), client)
+  }
+
+  /** Reads until the whole request is there, and answers it. */
+  async answers(): Promise<void> {
+    this.client.heard = ''
+    this.client.socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await this.#reads('\r\n\r\n')
+    writeSync(this.fd, this.#session.seal(Buffer.from(answer)))
+    expect(await this.client.answer()).toBe('new')
+  }
+
+  async #reads(text: string): Promise<void> {
+    let heard = ''
+    await until('it is read', () => {
+      const chunk = Buffer.alloc(65_536)
+      try {
+        const length = readSync(this.fd, chunk)
+        const { data, reply } = this.#session.receive(chunk.subarray(0, length))
+        heard += Buffer.concat(data).toString()
+        if (reply !== undefined) writeSync(this.fd, reply)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      }
+      return heard.includes(text)
+    })
+  }
+
+  reportsRest(change: object = {}): void {
+    const [position] = readProgress([this.fd])
+    if (position === undefined) throw new Error('the kernel does not say')
+    const cipher = this.client.socket.getCipher().standardName
+    const tls = { cipher, progress: this.#session.progress(), ...change }
+    this.peer.say({ type: 'rested', rests: [{ number: 0, ...position, item: { idleMs: 0, tls } }] })
+  }
+
+  async dies(): Promise<{ back: number; closed: number }> {
+    this.peer.die()
+    return (await this.old.generation.told('taken-back')).connections
+  }
+
+  async isServed(): Promise<void> {
+    const { pid } = this.old.generation.system
+    expect(await this.client.ask('/30000')).toBe(`${pid} 0${'x'.repeat(30_000)}`)
+    expect(await this.client.ask()).toBe(`${pid} 0`)
+  }
+}
+
+describe('a connection', () => {
+  test('that was not used', async () => {
+    const taken = await Taken.one()
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+    expect(taken.old.generation.handoff.metrics().fates.takenBack).toMatchObject({ tls: 1 })
+  })
+
+  test('that was used, and is at rest', async () => {
+    const taken = await Taken.one()
+    for (let request = 0; request < 3; request++) await taken.answers()
+    taken.reportsRest()
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+
+  test('with a request that waits unread', async () => {
+    const taken = await Taken.one()
+    await taken.answers()
+    taken.reportsRest()
+    taken.client.heard = ''
+    taken.client.socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    expect(await taken.client.answer()).toBe(`${taken.old.generation.system.pid} 0`)
+  })
+
+  test('that was used since its last rest is closed', async () => {
+    const taken = await Taken.one()
+    await taken.answers()
+    taken.reportsRest()
+    await taken.answers()
+    expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
+    await until('it ends', () => taken.client.socket.destroyed)
+  })
+
+  test('goes over again after it came back', async () => {
+    const taken = await Taken.one()
+    await taken.answers()
+    taken.reportsRest()
+    await taken.dies()
+    await taken.isServed()
+    const peer = await takeAll(taken.place, 'http', 1)
+    const again = new Taken(taken.place, taken.old, peer, taken.client)
+    await again.answers()
+  })
+
+  test('with TLS 1.2 and AES-GCM: no nonce is used twice', async () => {
+    const taken = await Taken.one({ maxVersion: 'TLSv1.2' })
+    for (let request = 0; request < 2; request++) await taken.answers()
+    taken.reportsRest()
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+})
+
+test.each<[string, number[]]>([
+  ['behind its secrets', [0, 0, 0, 0, 0]],
+  ['that no connection can reach', [2 ** 52, 1, 2 ** 52, 1, 0]],
+])('a connection with numbers %s is closed', async (_, progress) => {
+  const taken = await Taken.one()
+  await taken.answers()
+  taken.reportsRest({ progress })
+  expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
+  await until('it ends', () => taken.client.socket.destroyed)
+})
+
+test.each<[string, object]>([
+  ['no numbers', { progress: ['a'] }],
+  ['too few', { progress: [1, 2] }],
+  ['an unknown cipher', { cipher: 'TLS_NULL' }],
+])('a rest with %s breaks the protocol: the new process has the listeners', async (_, change) => {
+  const taken = await Taken.one()
+  await taken.answers()
+  taken.reportsRest(change)
+  await taken.old.generation.exit()
+})
