@@ -1,6 +1,6 @@
 // Secrets of TLS connections as the native core has them in its files, made by tests.
 
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 import { TlsRecords } from '../../../packages/handoff/src/io/native/tls-records.ts'
 import { SecretsFile } from '../../../packages/handoff/src/io/native/tls-secrets.ts'
@@ -56,6 +56,13 @@ export function secretsFile(...connections: readonly Secrets[]): SecretsFile {
     writeSync(file.fd, toBytes(secrets), 0, size, header + index * size)
   }
   return file
+}
+
+/** The bytes of one connection. */
+export function readSecrets(file: SecretsFile, index: number): Buffer {
+  const bytes = Buffer.alloc(size)
+  readSync(file.fd, bytes, 0, size, header + index * size)
+  return bytes
 }
 
 export function recordsOf(secrets: Secrets): TlsRecords {

@@ -1,5 +1,6 @@
 // Whatever a client sends, a session shows the application and the client what a TLSSocket of this Node.js shows them.
 
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OpenSslPeer } from '../../support/tls/openssl-peer.ts'
 import { isTls13, suites } from '../../support/tls/reference.ts'
@@ -73,6 +74,9 @@ const of13: Record<string, Script> = {
   'a KeyUpdate that asks for ours': (c) => c.keyUpdate(1).data('new'),
   'KeyUpdates that ask for ours': (c) => c.times(5, () => c.keyUpdate(1).data('x')),
   'KeyUpdates in a row': (c) => c.times(5, (_, i) => c.keyUpdate(i % 2)),
+  'a KeyUpdate that asks for ours, then what is wrong': (c) => c.keyUpdate(1).data('x').change(-1),
+  'a KeyUpdate that asks for ours, then a wrong message': (c) =>
+    c.keyUpdate(1).handshake(message(4, Buffer.alloc(2))),
   'a KeyUpdate in pieces': (c) =>
     c
       .times(5, (_, i) => c.handshake(keyUpdate(1).subarray(i, i + 1)))
@@ -102,10 +106,7 @@ const of13: Record<string, Script> = {
  * OpenSSL 3.0 fails with internal_error at a record of TLS 1.2 that is too short for its tag. RFC 5246, section 7.2.2,
  * wants bad_record_mac, as later versions of OpenSSL have it.
  */
-const exceptions = new Set([
-  ...['change_cipher_spec in clear text', 'an alert in clear text'],
-  ...['a body without a tag', 'a body of nothing'],
-])
+const internalErrors = new Set(['ERR_SSL_INVALID_AAD', 'ERR_SSL_INVALID_DATA'])
 
 const badRecordMac = {
   code: 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
@@ -118,6 +119,81 @@ const sameCodes: Record<string, string> = {
   ERR_SSL_CIPHER_OPERATION_FAILED: 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
 }
 
+/** What a client does next: often what is right. No message is left half, since Node.js would wait for the rest. */
+const step: fc.Arbitrary<Script> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.string({ maxLength: 40 }).map(
+      (text): Script =>
+        (c) =>
+          c.data(text),
+    ),
+  },
+  { weight: 2, arbitrary: fc.constant<Script>((c) => c.alert(1, 90)) },
+  { weight: 1, arbitrary: fc.constant<Script>((c) => c.alert(1, 0)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.nat(255), fc.integer({ min: 1, max: 6 }))
+      // A ClientHello of TLS 1.2 would renegotiate. A message without a body is lost in OpenSSL if that owes a KeyUpdate.
+      .filter(([type]) => type !== 1)
+      .map(
+        ([type, length]): Script =>
+          (c) =>
+            c.handshake(message(type, Buffer.alloc(length))),
+      ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(
+        fc.nat(255).filter((type) => type !== 22 && type !== 21),
+        fc.uint8Array({ maxLength: 5 }),
+      )
+      .map(
+        ([type, bytes]): Script =>
+          (c) =>
+            c.seal(type, bytes),
+      ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.nat(60), fc.nat(7)).map(
+      ([at, bit]): Script =>
+        (c) =>
+          c.data('changed on its way').change(at % 30, 1 << bit),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.uint8Array({ minLength: 1, maxLength: 30 }).map(
+      (bytes): Script =>
+        (c) =>
+          c.raw(bytes),
+    ),
+  },
+)
+
+const step13: fc.Arbitrary<Script> = fc.oneof(
+  { weight: 6, arbitrary: step },
+  {
+    weight: 2,
+    arbitrary: fc.nat(2).map(
+      (request): Script =>
+        (c) =>
+          c.keyUpdate(request),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat(300).map(
+      (padding): Script =>
+        (c) =>
+          c.data('padded', padding),
+    ),
+  },
+)
+
 // The server's certificate is of ECDSA. The suites of RSA have the same records.
 const offered = suites.filter(({ name }) => !name.includes('-RSA-'))
 
@@ -128,8 +204,8 @@ describe.runIf(hasSecretsFiles).each(offered)('$name', (suite) => {
   })
   afterAll(() => peer.close())
 
-  const scripts = Object.entries({ ...ofBoth, ...(isTls13(suite) ? of13 : {}) })
-  test.each(scripts)('%s', async (name, script) => {
+  /** Has both read what a client writes. */
+  async function compare(script: Script) {
     const connection = await peer.connect()
     const { write } = connection
     const from = { secret: Buffer.from(write.secret), sequence: write.sequence }
@@ -137,10 +213,34 @@ describe.runIf(hasSecretsFiles).each(offered)('$name', (suite) => {
     script(client)
     const { result } = await connection.finish(client.stream)
     result.code = sameCodes[result.code ?? ''] ?? result.code
-    const ours = answersOfSession(suite, from, [Buffer.from(client.stream)])
-    expect(ours.result).toEqual({
-      ...result,
-      ...(exceptions.has(name) && !isTls13(suite) ? badRecordMac : {}),
-    })
+    if (!isTls13(suite) && internalErrors.has(result.code ?? ''))
+      Object.assign(result, badRecordMac)
+    const ours = answersOfSession(suite, from, [client.stream]).result
+    // OpenSSL 3.0 looks at the major version first, and has another alert for it.
+    if (isTls13(suite) && result.replies.at(-1) === 'alert 2 protocolVersion') {
+      return { result: result.data, ours: ours.data }
+    }
+    return { result, ours }
+  }
+
+  const scripts = Object.entries({ ...ofBoth, ...(isTls13(suite) ? of13 : {}) })
+  test.each(scripts)('%s', async (_, script) => {
+    const { result, ours } = await compare(script)
+    expect(ours).toEqual(result)
+  })
+
+  test('any client', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(isTls13(suite) ? step13 : step, { maxLength: 12 }),
+        async (steps) => {
+          const { result, ours } = await compare((client) => {
+            for (const step of steps) step(client)
+          })
+          expect(ours).toEqual(result)
+        },
+      ),
+      { numRuns: 40 },
+    )
   })
 })

@@ -19,6 +19,13 @@ const longest = { keyUpdate: 1, clientHello: 131_396 } as const
 /** What a complete message asks for. */
 export type HandshakeMessage = 'key update' | 'key update, requested' | 'renegotiation'
 
+/** Is called for each message. */
+export interface HandshakeSink {
+  /** Its header is complete. */
+  onBegin(): void
+  onMessage(message: HandshakeMessage): void
+}
+
 /** Puts messages together from records: one may be in several, and a record may have several. */
 export class HandshakeReader {
   readonly #isTls13: boolean
@@ -51,13 +58,14 @@ export class HandshakeReader {
     return type === contentTypes.applicationData ? failures.unexpectedRecord : undefined
   }
 
-  /** Reads a record up to its end, or to the first failure. Calls back for each complete message. */
-  read(record: Uint8Array, onMessage: (message: HandshakeMessage) => void): TlsFailure | undefined {
+  /** Reads a record up to its end, or to the first failure. */
+  read(record: Uint8Array, sink: HandshakeSink): TlsFailure | undefined {
     let at = 0
     while (at < record.length) {
       if (this.#headerBytes < headerSize) {
         this.#header[this.#headerBytes++] = record[at++] as number
         if (this.#headerBytes < headerSize) continue
+        sink.onBegin()
         const failure = this.#begin()
         if (failure !== undefined) return failure
       } else {
@@ -69,7 +77,7 @@ export class HandshakeReader {
       if (this.#bodyLeft > 0) continue
       const result = this.#complete(at === record.length)
       if (typeof result !== 'string') return result
-      onMessage(result)
+      sink.onMessage(result)
     }
     return undefined
   }

@@ -28,7 +28,6 @@ export class RecordWriter {
   readonly #records: TlsRecords
   /** Records that the key may still seal before it is replaced. */
   #left: number
-  /** OpenSSL had read a request of the peer, and had not answered it when this process took over. */
   #owesKeyUpdate: boolean
 
   constructor(records: TlsRecords) {
@@ -38,8 +37,15 @@ export class RecordWriter {
     this.#owesKeyUpdate = owes === 1
   }
 
-  /** Returns a record with a KeyUpdate. What is sealed later has the next key. */
-  keyUpdate(): Buffer {
+  /** The peer asks for a KeyUpdate. It goes before the next data. */
+  owe(): void {
+    this.#owesKeyUpdate = true
+    this.#records.owesKeyUpdate = true
+  }
+
+  /** Returns a record with the KeyUpdate that is owed. What is sealed later has the next key. */
+  owedKeyUpdate(): Buffer | undefined {
+    if (!this.#owesKeyUpdate) return undefined
     const sealed = Buffer.allocUnsafe(this.#records.sealedSize(keyUpdate.length))
     this.#update(sealed)
     return sealed

@@ -115,7 +115,7 @@ export class TlsSession {
   }
 
   /**
-   * Seals data of any size. A KeyUpdate goes before it if the key has been used enough.
+   * Seals data of any size. A KeyUpdate goes before it if the peer has asked for one, or the key has been used enough.
    *
    * @returns whole records, for one write; nothing for no data.
    * @throws an error with code `ERR_SSL_PROTOCOL_IS_SHUTDOWN` after {@link TlsSession.close}, or once the connection
@@ -188,7 +188,10 @@ export class TlsSession {
 
   #onHandshake(content: Buffer): void {
     if (content.length > 0) this.#alerts.interrupt()
-    const failure = this.#messages.read(content, (message) => this.#onMessage(message))
+    const failure = this.#messages.read(content, {
+      onBegin: () => this.#onBegin(),
+      onMessage: (message) => this.#onMessage(message),
+    })
     if (failure !== undefined) this.#fail(failure)
   }
 
@@ -198,10 +201,14 @@ export class TlsSession {
       return
     }
     this.#records.updateRead()
-    // Immediately, as OpenSSL. After close_notify no data comes that would need it.
-    if (message === 'key update, requested' && !this.#closed) {
-      this.#replies.push(this.#writer.keyUpdate())
-    }
+    // After close_notify no data comes that it could go before.
+    if (message === 'key update, requested' && !this.#closed) this.#writer.owe()
+  }
+
+  /** OpenSSL writes what it owes before it reads a message: one KeyUpdate for each request. */
+  #onBegin(): void {
+    const owed = this.#closed ? undefined : this.#writer.owedKeyUpdate()
+    if (owed !== undefined) this.#replies.push(owed)
   }
 
   #refuseRenegotiation(): void {
