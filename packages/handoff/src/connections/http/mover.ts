@@ -9,7 +9,6 @@ import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
 import { requestBeingRead, unlistConnection } from '../../io/node/internals/http-parser.ts'
 import { silenceLeft } from '../../io/node/internals/silence-timer.ts'
 import { transportOf } from '../../io/node/internals/tls.ts'
-import type { System } from '../../io/system/system.ts'
 import { descriptorLimit } from '../../protocol/codec.ts'
 import type { CountedKind } from '../../terms/fates.ts'
 import { addSecrets } from '../moving/add-secrets.ts'
@@ -17,39 +16,20 @@ import { adoptEach } from '../moving/adopt-socket.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Layer } from '../moving/layer.ts'
 import type { Arriving, Departing, Secrets, ServerMover } from '../moving/mover.ts'
-import type { Origins } from '../moving/origins.ts'
 import type { Pace } from '../moving/pace.ts'
 import { dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
-import type { KindCounter } from '../tracking/kind-counter.ts'
-import type { Sockets } from '../tracking/socket-set.ts'
 import { closeParkedWith } from './close-parked.ts'
 import { departParked } from './departing-parked.ts'
 import { type DepartingHandlers, DepartingSocket } from './departing-socket.ts'
 import { checkHttpItem, type HttpItem, idleMs, isNew, unspokenMs } from './http-item.ts'
 import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
+import type { HttpContext } from './mover-context.ts'
 import { type ArrivedHttp, ParkedConnections } from './parked-connections.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Resting, RestReporter } from './rest-reporter.ts'
 import { RestingQueue } from './resting-queue.ts'
 import { SocketDropper } from './socket-dropper.ts'
-
-interface Context {
-  /** The open connections of the server. */
-  readonly sockets: Sockets
-  readonly origins: Origins
-  readonly system: System
-  readonly counter: KindCounter
-  readonly layer: Layer
-  /** Returns how many of the sockets belong to connections that no other process has. */
-  open(): number
-  /** Called when a connection belongs to another process. Its socket is to be dropped. */
-  forget(socket: Socket): void
-  /** Called when the last parked connection has ended. */
-  onEmpty(): void
-  /** Called when a connection that could not move before may be able to move now. */
-  onQuiescent(): void
-}
 
 export class HttpMover implements ServerMover {
   readonly kind = 'http'
@@ -59,7 +39,7 @@ export class HttpMover implements ServerMover {
   readonly adopts = true
   readonly parking: ParkedConnections
   readonly #server: Server
-  readonly #context: Context
+  readonly #context: HttpContext
   readonly #layer: Layer
   readonly #queue = new RestingQueue()
   readonly #dropper: SocketDropper
@@ -85,7 +65,7 @@ export class HttpMover implements ServerMover {
   #detached = false
   #stopClosingParked: (() => void) | undefined
 
-  constructor(server: Server, context: Context) {
+  constructor(server: Server, context: HttpContext) {
     const { system, layer, onQuiescent } = context
     this.#server = server
     this.#context = context
