@@ -16,7 +16,7 @@ import { type HandshakeMessage, HandshakeReader } from './handshake-reader.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 
-/** What a chunk of the transport has in it. In this order: `data`, `reply`, then the end or the error. */
+/** What a chunk of the transport has in it. Write `reply` first; then comes the `data`, then the end or the error. */
 export interface Received {
   /** Application data. Parts of the chunk. */
   readonly data: Buffer[]

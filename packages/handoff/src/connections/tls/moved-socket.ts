@@ -112,13 +112,14 @@ export class MovedTlsSocket extends Socket {
       return this.#end()
     }
     const { data, reply, ended, error } = this.#session.receive(chunk)
+    // It was sealed before anything that a listener of the data may write: with the keys of before a KeyUpdate.
+    if (reply !== undefined) this.#send(reply, () => {})
     for (const piece of data) {
       // A listener of the data before has destroyed the socket.
       if (this.destroyed) return false
       this.#bytesRead += piece.length
       super.push(piece)
     }
-    if (reply !== undefined && !this.destroyed) this.#send(reply, () => {})
     if (error !== undefined) this.destroy(error)
     else if (ended) this.#end()
     return this.readableLength < this.readableHighWaterMark
