@@ -55,7 +55,9 @@ export class TlsLayer implements Layer {
   stays(socket: Socket): boolean {
     if (MovedTlsSocket.isOne(socket)) return false
     const finished = finishedOf(socket)
-    return obstacleOf(socket, finished && tlsCountsOf(finished)) !== undefined
+    const obstacle = obstacleOf(socket, finished && tlsCountsOf(finished))
+    // After an alert it ends by itself: the client has closed its side, say, and awaits an answer.
+    return obstacle !== undefined && obstacle !== 'alert'
   }
 
   fieldsOf(socket: Socket): object {
