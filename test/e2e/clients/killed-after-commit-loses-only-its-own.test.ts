@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { certificate } from '../../support/certificate.ts'
 import { FailureFile } from '../../support/failure-file.ts'
 import { killAfterCommit } from '../../support/kill-after-commit.ts'
 import { lossesOf } from '../../support/load/expected.ts'
@@ -23,13 +24,14 @@ const noneUnexcused = {
   miscounted: 0,
 }
 
-test.skipIf(!hasProc).each(['websocket-server.mjs', 'fastify-whole-server.mjs'])(
+test.skipIf(!hasProc).each(['websocket-server.mjs', 'fastify-whole-server.mjs', 'secure/http.mjs'])(
   `%s loses only what the new process was executing when it was killed (Linux)`,
   { timeout: 300_000 },
   async (fixture) => {
     const failure = new FailureFile()
     const run = await startRun(fixture, { env: failure.env })
-    const load = await WholeLoadClient.start(run.target)
+    const target = fixture.startsWith('secure/') ? { ...run.target, ca: certificate } : run.target
+    const load = await WholeLoadClient.start(target)
     onTestFinished(() => load.dispose())
     const random = seeded(SEED)
 

@@ -53,8 +53,9 @@ export class EchoClient {
     url: string,
     pace: Pace,
     handlers: { onEcho(pid: string): void; onEnd(client: EchoClient): void },
+    options: WebSocket.ClientOptions = {},
   ): Promise<EchoClient> {
-    const socket = new WebSocket(url)
+    const socket = new WebSocket(url, options)
     await once(socket, 'open')
     const client = new EchoClient(socket, pace, handlers.onEcho)
     const end = (reason: string) => {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import tls from 'node:tls'
 import type { Target } from './send.ts'
 import type { Kind } from './tally.ts'
 
@@ -45,11 +46,11 @@ export class KeptConnection {
 
   /** @param onEnd - told once when the server ends it, before the request under way fails. */
   static async open(
-    { host = '127.0.0.1', port = 0 }: Target,
+    { host = '127.0.0.1', port = 0, ca }: Target,
     onEnd: (connection: KeptConnection) => void,
   ): Promise<KeptConnection> {
-    const socket = connect({ host, port })
-    await once(socket, 'connect')
+    const socket = ca === undefined ? connect({ host, port }) : tls.connect({ host, port, ca })
+    await once(socket, ca === undefined ? 'connect' : 'secureConnect')
     return new KeptConnection(socket, onEnd)
   }
 

@@ -9,6 +9,8 @@ const usualPace: Pace = { everyMs: 50 }
 
 export interface WebSocketOptions {
   port: number
+  /** Makes the WebSockets secure: the certificate that their server must have. */
+  ca?: string | Buffer | undefined
   count: number
   /** They take turns. */
   hosts?: readonly string[]
@@ -52,6 +54,7 @@ export class WebSocketLoad {
       pace: usualPace,
       death: new Death(),
       reopens: false,
+      ca: undefined,
       ...options,
     }
   }
@@ -106,9 +109,10 @@ export class WebSocketLoad {
   }
 
   async #open(index: number): Promise<void> {
-    const { hosts, port, pace } = this.#options
+    const { hosts, port, pace, ca } = this.#options
+    const scheme = ca === undefined ? 'ws' : 'wss'
     this.#clients[index] = await EchoClient.open(
-      `ws://${hosts[index % hosts.length]}:${port}/echo`,
+      `${scheme}://${hosts[index % hosts.length]}:${port}/echo`,
       pace,
       {
         onEcho: (pid) => {
@@ -117,6 +121,7 @@ export class WebSocketLoad {
         },
         onEnd: (client) => this.#ended(index, client),
       },
+      ca === undefined ? {} : { ca },
     )
     this.#echoed[index] ??= 0
   }

@@ -158,9 +158,9 @@ export class WholeLoad {
       count: options.resting,
       thinkMs: restingThinkMs,
     })
-    const port = target.port ?? 0
+    const { port = 0, ca } = target
     const count = options.webSockets
-    const webSockets = await WebSocketLoad.start({ port, count, pace, death, reopens })
+    const webSockets = await WebSocketLoad.start({ port, ca, count, pace, death, reopens })
     return new WholeLoad(target, options, { death, tally, kept, resting, webSockets })
   }
 
