@@ -1,6 +1,7 @@
 // The same of WebSockets: messages in fragments, pings between them, cut anywhere.
 
 import http from 'node:http'
+import https from 'node:https'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -8,6 +9,8 @@ import type { Generation } from '../support/place.ts'
 import type { Lines } from '../support/scripted-client.ts'
 import { turns } from '../support/scripted-server.ts'
 import { cuts, pause } from '../support/scripts.ts'
+import { connectSecurely, type SecureLines, secure } from '../support/secure-scripts.ts'
+import { tls } from '../support/tls.ts'
 import { frame } from '../support/websockets.ts'
 import {
   compare,
@@ -29,8 +32,11 @@ const upgrade = [
 ].join('\r\n')
 
 /** Echoes the messages in their order, each after as many turns as its first digit says. */
-function make(onRequest: (id: string) => void, generation?: Generation): http.Server {
-  const server = http.createServer()
+function echo(
+  server: http.Server,
+  onRequest: (id: string) => void,
+  generation?: Generation,
+): http.Server {
   const wss = new WebSocketServer({ server })
   generation?.handoff.moveWebSockets(wss, {})
   wss.on('connection', (socket) => {
@@ -48,7 +54,16 @@ function make(onRequest: (id: string) => void, generation?: Generation): http.Se
   return server
 }
 
-const service: Service = { kind: 'websocket', make }
+const service: Service = {
+  kind: 'websocket',
+  make: (onRequest, generation) => echo(http.createServer(), onRequest, generation),
+}
+
+const secureService: Service<SecureLines> = {
+  kind: 'websocket',
+  make: (onRequest, generation) => echo(https.createServer(tls), onRequest, generation),
+  connect: connectSecurely,
+}
 
 interface Message {
   wait: number
@@ -129,6 +144,15 @@ test(
     await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
       check: isSameByKind,
     })
+  },
+  compareTimeoutMs,
+)
+
+test(
+  'the same holds over TLS',
+  async () => {
+    const clients = fc.array(secure(client), { minLength: 1, maxLength: 3 })
+    await compare(secureService, clients, { check: isSameByKind })
   },
   compareTimeoutMs,
 )

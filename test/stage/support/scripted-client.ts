@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import net from 'node:net'
+import type { Duplex } from 'node:stream'
 import { turns } from './scripted-server.ts'
 import type { Pause } from './scripts.ts'
 
@@ -36,16 +37,32 @@ export interface Lines {
   goodbye: Buffer
 }
 
+/** The connection of a client. */
+export interface Line {
+  /** Emits `connect` when the client may write. */
+  stream: Duplex
+  /** Returns how the server has ended it, as far as the bytes do not say it. */
+  ending(): string
+}
+
+/** A connection in clear text. */
+export function clearLine(port: number): Line {
+  const stream = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+  return { stream, ending: () => '' }
+}
+
 export class ScriptedClient {
-  readonly #socket: net.Socket
+  readonly #line: Line
+  readonly #socket: Duplex
   readonly #pieces: Buffer[] = []
   #tail = ''
   #answers = 0
   #ended = false
   #error: string | undefined
 
-  constructor(port: number) {
-    this.#socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+  constructor(line: Line) {
+    this.#line = line
+    this.#socket = line.stream
     this.#socket.on('data', (data) => this.#hear(data))
     this.#socket.on('end', () => {
       this.#ended = true
@@ -73,9 +90,10 @@ export class ScriptedClient {
       this.#socket.write(lines.farewell)
       await this.#hears(asked() + 1)
     }
-    this.#socket.end(lines.goodbye)
+    if (!lines.hurries) this.#socket.end(lines.goodbye)
     await this.#hears(Number.POSITIVE_INFINITY)
-    return `${Buffer.concat(this.#pieces).toString('latin1')}${this.#error ?? ''}`
+    const heard = Buffer.concat(this.#pieces).toString('latin1')
+    return `${heard}${this.#error ?? ''}${this.#line.ending()}`
   }
 
   close(): void {

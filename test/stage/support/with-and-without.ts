@@ -8,7 +8,13 @@ import { expect } from 'vitest'
 import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, type Place, withPlace } from './place.ts'
-import { type Handoffs, type Lines, ScriptedClient } from './scripted-client.ts'
+import {
+  clearLine,
+  type Handoffs,
+  type Line,
+  type Lines,
+  ScriptedClient,
+} from './scripted-client.ts'
 import { turns } from './scripted-server.ts'
 import { type ScriptedHandoff, scriptedHandoff } from './scripts.ts'
 import { wholeChunks } from './whole-chunks.ts'
@@ -24,13 +30,15 @@ const runs = Number(HANDOFF_PROPERTY_RUNS ?? 60)
 export const compareTimeoutMs = 60_000 + runs * 1_000
 
 /** What clients speak, and the server for it. */
-export interface Service {
+export interface Service<L extends Lines = Lines> {
   kind: MovableKind
   /**
    * @param onRequest - told of each request that is executed.
    * @param generation - the process that it is in, if there are handoffs.
    */
   make(onRequest: (id: string) => void, generation?: Generation): Server
+  /** Opens the connection of a client; without it, one in clear text. */
+  connect?(port: number, lines: L): Line
 }
 
 /** What clients got, each for itself, and which of their requests were executed. */
@@ -51,9 +59,9 @@ const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
  * @param overlap - whether a handoff begins while the one before still drains.
  * @param ramp - whether both processes accept for a while.
  */
-export async function compare(
-  service: Service,
-  clients: fc.Arbitrary<Lines[]>,
+export async function compare<L extends Lines>(
+  service: Service<L>,
+  clients: fc.Arbitrary<L[]>,
   { check = isSame, overlap = false, ramp = false } = {},
 ): Promise<void> {
   const isLate = timeLimit()
@@ -80,15 +88,15 @@ function timeLimit(): () => boolean {
   return () => performance.now() > ends
 }
 
-async function without({ make }: Service, lines: Lines[]): Promise<Outcome> {
+async function without<L extends Lines>(service: Service<L>, lines: L[]): Promise<Outcome> {
   const executed: string[] = []
-  const server = make((id) => executed.push(id))
+  const server = service.make((id) => executed.push(id))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   // Nobody waits for one.
   let commits = 0
   const handoffs = { commits: () => commits++, over: Promise.resolve() }
   try {
-    const heard = await play(portOf(server), lines, handoffs)
+    const heard = await play(service, portOf(server), lines, handoffs)
     return { heard: heard.map(wholeChunks), executed: executed.sort() }
   } finally {
     server.closeAllConnections()
@@ -96,9 +104,9 @@ async function without({ make }: Service, lines: Lines[]): Promise<Outcome> {
   }
 }
 
-async function withHandoffs(
-  service: Service,
-  lines: Lines[],
+async function withHandoffs<L extends Lines>(
+  service: Service<L>,
+  lines: L[],
   planned: ScriptedHandoff[],
   { overlap, ramp }: { overlap: boolean; ramp: boolean },
 ): Promise<Outcome> {
@@ -129,14 +137,19 @@ async function withHandoffs(
       }
     })()
     const commits = () => generations.reduce((sum, each) => sum + commitsOf(each), 0)
-    const [heard] = await Promise.all([play(port, lines, { commits, over }), over])
+    const [heard] = await Promise.all([play(service, port, lines, { commits, over }), over])
     return heard
   })
   return { heard: heard.map(wholeChunks), executed: executed.sort() }
 }
 
-async function play(port: number, lines: Lines[], handoffs: Handoffs): Promise<string[]> {
-  const clients = lines.map(() => new ScriptedClient(port))
+async function play<L extends Lines>(
+  { connect = clearLine }: Service<L>,
+  port: number,
+  lines: L[],
+  handoffs: Handoffs,
+): Promise<string[]> {
+  const clients = lines.map((each) => new ScriptedClient(connect(port, each)))
   try {
     return await Promise.all(
       lines.map((each, index) => (clients[index] as ScriptedClient).play(each, handoffs)),
