@@ -40,13 +40,19 @@ export function compileAsk(resources: Resources): (round: Round) => Promise<Aske
   }
 }
 
-/** Compiles a program of one file, and returns the path of the result. */
-export function compile(name: string, resources: Resources, beside: string): string {
+/** Compiles a program of one file, with libraries such as `-ldl`, and returns the path of the result. */
+export function compile(
+  name: string,
+  resources: Resources,
+  beside: string,
+  libraries: readonly string[] = [],
+): string {
   const source = fileURLToPath(new URL(name, beside))
   const program = join(resources.directory(), name.replace(/\.c$/, ''))
   const compiler = process.env.CC ?? 'cc'
   try {
-    execFileSync(compiler, ['-O2', source, '-o', program], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const args = ['-O2', source, '-o', program, ...libraries]
+    execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   } catch (error) {
     throw new Error(`cannot compile ${name}: ${error}. Install a C compiler, or name one as CC.`)
   }

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import tls from 'node:tls'
 
 const host = '127.0.0.1'
 /**
@@ -12,16 +13,18 @@ const host = '127.0.0.1'
 const PER_ADDRESS = 5_000
 let runs = process.pid
 
-/** Opens connections and makes one request on each, a few hundred at a time. */
-export async function openIdle(port: number, count: number): Promise<net.Socket[]> {
+/** Opens connections and makes one request on each, a few hundred at a time. `ca` makes them secure. */
+export async function openIdle(port: number, count: number, ca?: Buffer): Promise<net.Socket[]> {
   const network = `127.${1 + (runs++ % 250)}`
   const sockets: net.Socket[] = []
   for (let begun = 0; begun < count; begun += 200) {
     const batch = Array.from({ length: Math.min(200, count - begun) }, (_, index) => {
       const localAddress = `${network}.0.${1 + Math.floor((begun + index) / PER_ADDRESS)}`
-      return net.connect({ host, port, localAddress })
+      const where = { host, port, localAddress }
+      return ca === undefined ? net.connect(where) : tls.connect({ ...where, ca })
     })
-    await Promise.all(batch.map((socket) => once(socket, 'connect')))
+    const opened = ca === undefined ? 'connect' : 'secureConnect'
+    await Promise.all(batch.map((socket) => once(socket, opened)))
     await Promise.all(batch.map(ask))
     sockets.push(...batch)
   }

@@ -9,9 +9,12 @@ import { until } from '../../test/support/until.ts'
 const DEADLINE_MS = 60_000
 const AGAIN_MS = 100
 
+/** Where a server answers: at a port, or by HTTPS with this certificate. */
+export type Place = number | { readonly port: number; readonly ca: Buffer }
+
 /** Resolves with the process that answers at a port (its `x-pid` header), once one does. */
-export function answers(port: number, deadlineMs = 20_000): Promise<string> {
-  return until(`an answer at port ${port}`, () => answeredBy(port), deadlineMs)
+export function answers(place: Place, deadlineMs = 20_000): Promise<string> {
+  return until('an answer of the server', () => answeredBy(place), deadlineMs)
 }
 
 /** Triggers, and resolves when a process answers that is not the one that answered before. */
@@ -44,7 +47,8 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM
   await exited
 }
 
-async function answeredBy(port: number): Promise<string | false> {
-  const { kind, pid } = await send({ port }, { path: '/', deadlineMs: 5_000 })
+async function answeredBy(place: Place): Promise<string | false> {
+  const target = typeof place === 'number' ? { port: place } : place
+  const { kind, pid } = await send(target, { path: '/', deadlineMs: 5_000 })
   return kind === 'ok' && pid !== undefined ? pid : false
 }

@@ -12,6 +12,13 @@ const program = fileURLToPath(new URL('../programs/idle-server.ts', import.meta.
 /** Flags of Node.js for the server, such as `--cpu-prof`. */
 const flags = process.env.FLAGS?.split(' ') ?? []
 
+export interface GenerationOptions {
+  /** HTTPS in the place of HTTP. */
+  readonly isSecure?: boolean
+  /** How long both processes of a handoff may accept, in milliseconds. Default: 0, no ramp. */
+  readonly rampMs?: number
+}
+
 export class Generation {
   readonly exited: Promise<unknown>
   readonly #child: ChildProcess
@@ -21,13 +28,12 @@ export class Generation {
   #isGone = false
   #waiting: (() => void)[] = []
 
-  /**
-   * Starts it; generations with one directory hand over to each other.
-   *
-   * @param rampMs - how long both processes of a handoff may accept.
-   */
-  constructor(resources: Resources, directory: string, rampMs: number) {
-    const args = [...flags, '--import', 'tsx', program, join(directory, 'r.sock')]
+  /** Starts it; generations with one directory hand over to each other. */
+  constructor(resources: Resources, directory: string, options: GenerationOptions = {}) {
+    const { isSecure = false, rampMs = 0 } = options
+    const path = join(directory, 'r.sock')
+    const args = [...flags, '--expose-gc', '--import', 'tsx', program, path]
+    if (isSecure) args.push('secure')
     this.#child = resources.spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, HANDOFF_RAMP_MS: String(rampMs) },

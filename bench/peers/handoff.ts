@@ -36,6 +36,8 @@ export interface HandoffOptions {
   /** Of `handoff run`. */
   readonly flags?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
+  /** Makes the first question HTTPS: the certificate of the server. */
+  readonly ca?: Buffer
   /** Where the lines of supervisor and server go. The server must print `listening PID PORT`: its port may be another. */
   readonly output?: Output
 }
@@ -44,7 +46,7 @@ export interface HandoffOptions {
 export async function startHandoff(
   resources: Resources,
   program: readonly string[],
-  { flags = [], env = {}, output }: HandoffOptions = {},
+  { flags = [], env = {}, output, ca }: HandoffOptions = {},
 ): Promise<HandoffPeer> {
   const wanted = await freePort()
   const own = { NO_COLOR: '1', PORT: `${wanted}`, HANDOFF_DIR: resources.directory(), ...env }
@@ -57,7 +59,7 @@ export async function startHandoff(
   if (supervisor.stderr !== null) output?.collect(supervisor.stderr, '! ')
   const printed = await output?.waitFor(/^listening \d+ (\d+)/)
   const port = Number(printed?.[1] ?? wanted)
-  await answers(port)
+  await answers(ca === undefined ? port : { port, ca })
   return {
     port,
     pid: supervisor.pid ?? 0,

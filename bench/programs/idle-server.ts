@@ -1,8 +1,10 @@
-// The server of bench/peers/generation.ts: prints its events, a line each.
+// The server of bench/peers/generation.ts: prints its events, a line each. The argument `secure` makes it HTTPS.
 
 import http from 'node:http'
+import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createHandoff, type HandoffEvent } from 'socket-handoff'
+import { identity } from './identity.ts'
 
 const print = (value: unknown) => console.log(JSON.stringify(value))
 
@@ -23,10 +25,19 @@ function onEvent(event: HandoffEvent): void {
 let began = false
 const rendezvousPath = process.argv[2] ?? ''
 const handoff = await createHandoff({ rendezvousPath, probationMs: 500, onEvent })
-const server = http.createServer((_request, response) => {
-  response.end(`generation ${handoff.generation}`)
-})
+const answer: http.RequestListener = ({ url }, response) => {
+  if (url === '/memory') response.end(String(residentBytes()))
+  else response.end(`generation ${handoff.generation}`)
+}
+const server =
+  process.argv[3] === 'secure' ? https.createServer(identity, answer) : http.createServer(answer)
 server.keepAliveTimeout = 600_000
 await handoff.listen(server, { host: '127.0.0.1', port: 0 })
 await handoff.ready()
 print({ port: (server.address() as AddressInfo).port })
+
+/** After a full collection, if Node.js runs with --expose-gc. */
+function residentBytes(): number {
+  globalThis.gc?.()
+  return process.memoryUsage.rss()
+}

@@ -13,6 +13,7 @@ import { memory } from './memory.ts'
 import { nothingIsLost } from './nothing-is-lost.ts'
 import { passing } from './passing.ts'
 import { steady } from './steady.ts'
+import { tls } from './tls.ts'
 import { warmUp } from './warm-up.ts'
 import { watch } from './watch.ts'
 import { workers } from './workers.ts'
@@ -28,6 +29,7 @@ export const suites: readonly Suite[] = [
   watch,
   warmUp,
   connections,
+  tls,
   bootCost,
   steady,
   accepting,

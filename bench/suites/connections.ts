@@ -80,7 +80,7 @@ async function* measure(
   progress: Progress,
 ): AsyncGenerator<Sample, void> {
   const directory = resources.directory()
-  let old = new Generation(resources, directory, ramp)
+  let old = new Generation(resources, directory, { rampMs: ramp })
   const sockets: net.Socket[] = []
   try {
     await old.event('serving')
@@ -90,7 +90,7 @@ async function* measure(
       await pause(rest)
       const waiting = probe(await old.port(), think)
       const start = performance.now()
-      const next = new Generation(resources, directory, ramp)
+      const next = new Generation(resources, directory, { rampMs: ramp })
       await old.commit()
       const committed = performance.now()
       const before = [old, next].map(({ pid }) => mainThreadMs(pid).ran)
