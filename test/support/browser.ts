@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { chromium, type Page, type WebSocket } from 'playwright-core'
+import { type BrowserContextOptions, chromium, type Page, type WebSocket } from 'playwright-core'
 import { onTestFailed, onTestFinished } from 'vitest'
 import { DEADLINE_MS } from './until.ts'
 
@@ -42,11 +42,11 @@ const flags = [
 ]
 
 /** Opens a page in a browser of its own, which ends with the test. */
-export async function openPage(url: string): Promise<Visit> {
+export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
   if (browser === undefined) throw new Error('no Chromium is installed here')
   const started = await chromium.launch({ executablePath: browser, args: flags })
   onTestFinished(() => started.close())
-  const page = await started.newPage()
+  const page = await started.newPage(options)
   page.setDefaultTimeout(DEADLINE_MS)
   const visit = new Visit(page)
   onTestFailed(() => console.error(`complaints of ${url}:\n${visit.complaints.join('\n')}`))
@@ -89,6 +89,11 @@ export class Visit {
         all.map(({ id, textContent }) => [id, textContent] as const),
       )
     return Object.fromEntries(entries)
+  }
+
+  /** What an expression evaluates to in the page. */
+  async run<T>(expression: string): Promise<T> {
+    return await this.#page.evaluate<T>(expression)
   }
 
   #listen(socket: WebSocket): void {

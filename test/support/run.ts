@@ -109,6 +109,12 @@ export class Run {
     expect(exitCode, text).toBe(0)
   }
 
+  /** Reloads, and resolves when the old process has exited: each connection is in the new one, or closed. */
+  async replace(): Promise<void> {
+    const { exitCode, text } = await this.reload('--wait', 'exit')
+    expect(exitCode, text).toBe(0)
+  }
+
   async status(): Promise<Status> {
     return await readStatus(join(this.directory, this.name))
   }
