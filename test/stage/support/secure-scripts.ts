@@ -15,7 +15,7 @@ export interface Suite {
 }
 
 /** All of TLS 1.3, and of TLS 1.2 those that can move. */
-export const suites: readonly Suite[] = [
+const suites: readonly Suite[] = [
   { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256' },
   { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
   { version: 'TLSv1.3', cipher: 'TLS_CHACHA20_POLY1305_SHA256' },
