@@ -1,7 +1,5 @@
 #include "tls_watch.h"
 
-#include <dlfcn.h>
-
 #include <atomic>
 #include <new>
 
@@ -120,17 +118,8 @@ int OnCopy(void*, const void*, void** data, int, long, void*) {
   return 1;
 }
 
-// OpenSSL keeps the addresses of the callbacks, and Node.js unloads an addon with the last worker thread
-// that has loaded it.
-bool StayLoaded() {
-  Dl_info own;
-  if (!dladdr(reinterpret_cast<void*>(OnMessage), &own)) return false;
-  return dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
-}
-
 const char* Start() {
   if (const char* missing = FindLibSsl(&libssl)) return missing;
-  if (!StayLoaded()) return "RTLD_NODELETE";
   connection_index = libssl.new_index(kSslData, 0, nullptr, nullptr, OnCopy, OnFree);
   replaced_index = libssl.new_index(kSslContextData, 0, nullptr, nullptr, nullptr, nullptr);
   if (connection_index < 0 || replaced_index < 0) return "CRYPTO_get_ex_new_index";

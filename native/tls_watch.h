@@ -11,7 +11,8 @@ namespace handoff {
 
 // Follows the connections of all contexts that are made from now on, in all threads, until the process
 // ends. Further calls have no effect. Returns null, or why this process cannot: the name of a function
-// that it does not have, or "OpenSSL 3", or "RTLD_NODELETE".
+// that it does not have, or "OpenSSL 3". OpenSSL keeps the addresses of functions here: the library
+// must not be unloaded afterwards.
 const char* WatchTls();
 
 // Returns how many connections are followed now: those of all threads, in a handshake or not.

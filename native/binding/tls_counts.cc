@@ -1,5 +1,6 @@
 // The records and the secrets of TLS connections that OpenSSL serves in this process.
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
@@ -11,13 +12,21 @@
 namespace handoff {
 namespace {
 
+// Node.js unloads an addon with the last worker thread that has loaded it, and OpenSSL would call what is
+// not there any more.
+bool StayLoaded() {
+  Dl_info own;
+  if (!dladdr(reinterpret_cast<void*>(StayLoaded), &own)) return false;
+  return dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
+}
+
 // Returns 0; or, if the connections cannot be followed, how many bytes the name of what is missing has. It
 // is written into the array.
 Napi::Value WatchTlsJs(Info info) {
   Arguments in(info);
   auto name = in.Bytes(0, 64);
   return Checked(info, in, [&] {
-    const char* missing = WatchTls();
+    const char* missing = StayLoaded() ? WatchTls() : "RTLD_NODELETE";
     size_t length = missing ? strnlen(missing, name.count) : 0;
     if (missing) memcpy(name.data, missing, length);
     return static_cast<int>(length);
