@@ -86,8 +86,10 @@ test.each<[string, () => { fd: number; bytes: number }, object]>([
   const { peer, key, served } = await committed()
   const [client, stays] = await pairOfSockets()
   const { fd, bytes: secretBytes } = make()
-  const message = { type: 'connections', key, kind: 'http', items: [sent], secretBytes } as const
-  peer.say(message, [fdOf(stays), fd])
+  peer.say({ type: 'connections', key, kind: 'http', items: [sent], secretBytes }, [
+    fdOf(stays),
+    fd,
+  ])
   expect(await peer.hear('adopted')).toMatchObject({ received: 1 })
   await peer.hear('release') // The old process broke the protocol.
   stays.destroy()
