@@ -61,7 +61,8 @@ export interface Handoff {
    * of the application's protocol.
    *
    * @remarks Call it before the first connection of `server`.
-   * @param server - a server that speaks neither HTTP nor TLS.
+   * @param server - a server of `net` or `tls` that does not speak HTTP. A TLS server emits `secureConnection` for
+   * connections that arrive.
    * @returns a function that undoes the call.
    * @throws {@link HandoffError} ERR_HANDOFF_INVALID_OPTION.
    * @see docs/websockets.md#raw-tcp
