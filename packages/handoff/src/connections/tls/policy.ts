@@ -1,20 +1,31 @@
 // Whether the TLS connections of this process change process, and what was said about those that cannot.
 
 import { countTlsRecords } from '../../io/native/tls-counts.ts'
+import { secretsObstacle } from '../../io/native/tls-secrets.ts'
 import type { TlsMode } from '../../terms/options.ts'
 import { TlsLayer } from './layer.ts'
 import { describeObstacle, type Obstacle } from './obstacles.ts'
 
 export class TlsPolicy {
-  /** Undefined if TLS connections stay. */
-  readonly layer: TlsLayer | undefined
+  readonly #layer: TlsLayer | undefined
+  /** Why this process cannot move TLS connections, until that was said. */
+  #reason: string | undefined
   readonly #warn: (message: string) => void
   readonly #said = new Set<Obstacle>()
 
   constructor(mode: TlsMode, warn: (message: string) => void) {
     this.#warn = warn
-    const moves = mode === 'move' && countTlsRecords() === undefined
-    this.layer = moves ? new TlsLayer((obstacle) => this.#sayOnce(obstacle)) : undefined
+    if (mode === 'close') return
+    this.#reason = countTlsRecords() ?? secretsObstacle()
+    if (this.#reason !== undefined) return
+    this.#layer = new TlsLayer((obstacle) => this.#sayOnce(obstacle))
+  }
+
+  /** What lies below the connections of a TLS server. Undefined if they stay; the first call says why. */
+  get layer(): TlsLayer | undefined {
+    if (this.#reason !== undefined) this.#warn(`TLS connections cannot move: ${this.#reason}`)
+    this.#reason = undefined
+    return this.#layer
   }
 
   #sayOnce(obstacle: Obstacle): void {

@@ -84,3 +84,18 @@ export class SecretsFile {
     if (this.#holders === 0) close(this.#fd)
   }
 }
+
+/**
+ * Returns why this system cannot carry secrets to another process; undefined if it can.
+ *
+ * @remarks macOS has no memory files without a path, and a container may forbid them (seccomp).
+ * @internal
+ */
+export function secretsObstacle(): string | undefined {
+  try {
+    SecretsFile.create(1).release()
+    return undefined
+  } catch (error) {
+    return `this system has no memory files (${(error as NodeJS.ErrnoException).code})`
+  }
+}
