@@ -28,6 +28,8 @@ const runs = [
     'test/e2e/clients/websockets-outlive-the-process.test.ts',
     'test/e2e/clients/nobody-loses-anything-to-handoffs.test.ts',
     'test/e2e/clients/killed-after-commit-loses-only-its-own.test.ts',
+    'test/e2e/clients/tls-loses-nothing-to-handoffs.test.ts',
+    'test/e2e/tls',
   ],
 ]
 
