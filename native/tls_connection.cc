@@ -60,12 +60,14 @@ void TlsConnection::OnKeyUpdate(bool written) {
   if (!done) secret.length = 0;
 }
 
-void TlsConnection::OnKeyLog(const char* line) {
+bool TlsConnection::OnKeyLog(const char* line) {
   Secret secret;
   SecretOf of = ReadSecretLine(line, secret.bytes, &secret.length);
   if (of == SecretOf::kRead) read_ = secret;
   if (of == SecretOf::kWritten) written_ = secret;
-  if (of != SecretOf::kNeither) Wipe(&secret, sizeof(secret));
+  if (of == SecretOf::kNeither) return false;
+  Wipe(&secret, sizeof(secret));
+  return true;
 }
 
 uint16_t TlsConnection::version() const { return static_cast<uint16_t>(libssl_.version(ssl_)); }

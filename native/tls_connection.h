@@ -28,7 +28,8 @@ class TlsConnection {
   void OnInnerType(bool written, uint8_t type) { counts_.OnInnerType(written, type); }
   void OnHandshake(bool written, const uint8_t* message, size_t length);
   void OnAlert(bool written) { counts_.OnAlert(written); }
-  void OnKeyLog(const char* line);
+  // Returns whether the line had a traffic secret, which is the last one after a Finished.
+  bool OnKeyLog(const char* line);
 
   const TlsCounts& counts() const { return counts_; }
   // Ours, of the last handshake. Empty before it was written.

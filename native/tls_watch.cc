@@ -14,8 +14,7 @@ namespace {
 constexpr int kAlert = 21;
 constexpr int kHandshake = 22;
 
-// Handshake types (RFC 8446 4).
-constexpr uint8_t kServerHello = 2;
+// A handshake type (RFC 8446 4).
 constexpr uint8_t kFinished = 20;
 
 LibSsl libssl;
@@ -42,41 +41,42 @@ TlsConnection* Create(Ssl* ssl) {
   return nullptr;
 }
 
-void OnKeyLog(const Ssl* ssl, const char* line) {
-  if (TlsConnection* connection = Get(ssl)) connection->OnKeyLog(line);
-  // The callback of another copy of this library may have replaced ours, and call it.
-  static thread_local bool is_called = false;
-  if (is_called) return;
-  void* replaced = libssl.context_data(libssl.context(ssl), replaced_index);
-  if (!replaced) return;
-  is_called = true;
-  reinterpret_cast<LibSsl::OnKeyLog>(replaced)(ssl, line);
-  is_called = false;
-}
+void OnKeyLog(const Ssl* ssl, const char* line);
 
-// Has the secrets of a connection reported to us. A context has one callback: Node.js sets its own
-// for each connection of a server with listeners to 'keylog', so ours is set again before the
-// secrets are reported, and calls that of Node.js.
-void ListenToKeyLog(Ssl* ssl) {
+// Has the next secrets of a connection reported to us. A context has one callback, and Node.js sets its
+// own for each connection of a server with listeners to 'keylog'. Ours takes its place for a moment:
+// OpenSSL spends 5 us on the text of each secret while there is one.
+void ListenToKeyLog(const Ssl* ssl) {
   SslContext* context = libssl.context(ssl);
   LibSsl::OnKeyLog callback = libssl.on_key_log(context);
   if (callback == OnKeyLog) return;
-  if (callback) {
-    auto* replaced = reinterpret_cast<void*>(callback);
-    if (libssl.set_context_data(context, replaced_index, replaced) != 1) return;
+  if (libssl.set_context_data(context, replaced_index, reinterpret_cast<void*>(callback)) == 1) {
+    libssl.set_on_key_log(context, OnKeyLog);
   }
-  libssl.set_on_key_log(context, OnKeyLog);
+}
+
+void OnKeyLog(const Ssl* ssl, const char* line) {
+  SslContext* context = libssl.context(ssl);
+  auto replaced =
+      reinterpret_cast<LibSsl::OnKeyLog>(libssl.context_data(context, replaced_index));
+  TlsConnection* connection = Get(ssl);
+  bool is_last = connection && connection->OnKeyLog(line);
+  if (is_last && libssl.on_key_log(context) == OnKeyLog) libssl.set_on_key_log(context, replaced);
+  // Two copies of this library in one process may have replaced each other.
+  static thread_local bool is_called = false;
+  if (!replaced || is_called) return;
+  is_called = true;
+  replaced(ssl, line);
+  is_called = false;
 }
 
 void OnHandshake(Ssl* ssl, TlsConnection* connection, bool written, const uint8_t* message,
                  size_t length) {
-  // The context is the final one: SNICallback has chosen. The server's secrets follow the ServerHello,
-  // the client's its Finished.
-  uint8_t type = length > 0 ? message[0] : 0;
-  if (type == (written ? kServerHello : kFinished) && connection->version() == kTls13) {
-    ListenToKeyLog(ssl);
-  }
-  bool is_ours = written && type == kFinished;
+  bool is_finished = length > 0 && message[0] == kFinished;
+  // OpenSSL reports the traffic secret of a direction right after its Finished. The context is that
+  // of SNICallback, if there is one.
+  if (is_finished && connection->version() == kTls13) ListenToKeyLog(ssl);
+  bool is_ours = is_finished && written;
   // Each handshake has another one.
   if (is_ours) RemoveFromIndex(connection);
   connection->OnHandshake(written, message, length);

@@ -2,7 +2,7 @@
 //
 // OpenSSL calls back for each SSL_CTX that is made after the start, so its address need not be known.
 // The connections of an SSL_CTX inherit its callback for messages. Those of clients drop it with
-// their first record. No callback of another is lost: see OnKeyLog.
+// their first record. The callback for secrets is replaced for moments only, and called by ours.
 #pragma once
 
 #include <stddef.h>
