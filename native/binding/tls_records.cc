@@ -106,7 +106,7 @@ TlsRecordsJs::TlsRecordsJs(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 template <typename Call>
 Napi::Value TlsRecordsJs::WithRecords(const Napi::CallbackInfo& info, int argument_error,
                                       Call call) {
-  if (!records_) return Result(info, status_ < 0 ? status_ : -ESTALE);
+  if (!records_) return Result(info, status_ < 0 ? status_ : -ECANCELED);
   return Result(info, argument_error < 0 ? argument_error : call(*records_));
 }
 

@@ -11,7 +11,7 @@ namespace handoff {
 
 // new TlsRecords(fd, index): with the secrets of a file of tls_secrets.h. Every method returns a
 // number,
-// >= 0 or -errno: ESTALE after wipe(), and if the secrets could not be read, with that error.
+// >= 0 or -errno: ECANCELED after wipe(), and if the secrets could not be read, with that error.
 class TlsRecordsJs : public Napi::ObjectWrap<TlsRecordsJs> {
  public:
   static Napi::Function Define(Napi::Env env);

@@ -53,7 +53,7 @@ function expandLabel(suite: Suite, secret: Uint8Array, label: string, length: nu
   return hmac(suite, secret, info).subarray(0, length)
 }
 
-export const nextSecret = (suite: Suite, secret: Uint8Array) =>
+const nextSecret = (suite: Suite, secret: Uint8Array) =>
   expandLabel(suite, secret, 'traffic upd', hashLength(suite))
 
 /** The secrets of both directions of TLS 1.2, each a key and its IV (RFC 5246, sections 5 and 6.3). */

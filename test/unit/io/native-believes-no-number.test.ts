@@ -274,7 +274,7 @@ describe.runIf(hasSecretsFiles)('the records of a TLS connection', () => {
     expect(records(file, 1).suite?.()).toBe(-71)
     for (const { name, types } of methodsOfRecords.filter(({ name }) => name !== 'wipe')) {
       const args = types.map((type) => kinds[type]?.right()) as number[]
-      expect([name, wiped[name]?.(...args)]).toEqual([name, -116])
+      expect([name, wiped[name]?.(...args)]).toEqual([name, -125])
       for (const odd of [...oddNumbers, ...oddValues]) {
         const none = records({ fd: odd as number }, 0)
         expect([odd, name, none[name]?.(...args)]).toEqual([odd, name, -9])

@@ -67,7 +67,7 @@ export class TlsRecords {
    * Opens the records of a buffer in place, from an offset on. Stops after one that is not application data,
    * and before one that is refused or not complete.
    *
-   * @throws a system error: `ESTALE` after {@link TlsRecords.wipe}.
+   * @throws a system error: `ECANCELED` after {@link TlsRecords.wipe}.
    */
   open(bytes: Uint8Array, from: number): OpenedRecords {
     const facts = this.#facts
@@ -100,7 +100,7 @@ export class TlsRecords {
    *
    * @returns their size.
    * @throws a system error: `ENOBUFS` if there is no room, `EOVERFLOW` if no sequence number is left, `ENOTSUP`
-   * if OpenSSL fails, `ESTALE` after {@link TlsRecords.wipe}.
+   * if OpenSSL fails, `ECANCELED` after {@link TlsRecords.wipe}.
    */
   seal(type: number, parts: Parts, output: Uint8Array, from: number): number {
     return check(this.#native.seal(type, parts, output, from), 'write')

@@ -1,0 +1,80 @@
+// A key of AES-GCM seals at most 2^24.5 records (RFC 8446, section 5.5); then a KeyUpdate comes first. Where there is no
+// KeyUpdate, or no need of one, the key stays.
+
+import { describe, expect, test } from 'vitest'
+import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
+import {
+  isTls13,
+  ReferenceHalf,
+  secretLength,
+  splitRecords,
+  suites,
+} from '../../support/tls/reference.ts'
+import { message } from '../../support/tls/scripted-client.ts'
+import { hasSecretsFiles, recordsOf } from '../../support/tls/secrets.ts'
+import { Transcript } from '../../support/tls/transcript.ts'
+
+const last = Math.floor(2 ** 24.5) - 2 ** 14
+
+describe.runIf(hasSecretsFiles).each(suites)('$name', (suite) => {
+  const secret = Buffer.alloc(secretLength(suite), 5)
+  const { version, id } = suite
+  const begin = (sequence: number) => ({
+    session: new TlsSession(
+      recordsOf({ version, suite: id, read: { secret }, write: { secret, sequence } }),
+    ),
+    client: new ReferenceHalf(suite, secret, BigInt(sequence)),
+  })
+  const replaces = isTls13(suite) && suite.cipher !== 'chacha20-poly1305'
+
+  test('a key that has sealed enough', () => {
+    const { session, client } = begin(last - 1)
+    const transcript = new Transcript()
+    for (const text of ['one', 'two', 'three']) {
+      transcript.read(client, session.seal(Buffer.from(text)))
+    }
+    expect(transcript.replies).toEqual([
+      'data one',
+      ...(replaces ? ['key update'] : []),
+      'data two',
+      'data three',
+    ])
+    expect(client.sequence).toBe(replaces ? 2n : BigInt(last) + 2n)
+  })
+
+  test('one write that goes beyond', () => {
+    const { session, client } = begin(last - 1)
+    for (const record of splitRecords(session.seal(Buffer.alloc(50_000)))) client.open(record)
+    const [record] = splitRecords(session.seal(Buffer.from('next')))
+    expect(client.open(record as Buffer).type).toBe(replaces ? 22 : 23)
+  })
+
+  test.runIf(!isTls13(suite))('a client that renegotiates again and again is cut off', () => {
+    const { session, client } = begin(1)
+    const sender = new ReferenceHalf(suite, secret)
+    const transcript = new Transcript()
+    const hello = message(1, Buffer.alloc(20_000))
+    for (let i = 0; i < 3; i++) {
+      for (const part of [hello.subarray(0, 16_384), hello.subarray(16_384)]) {
+        const { reply, error } = session.receive(sender.seal(22, part))
+        expect(error).toBe(undefined)
+        if (reply !== undefined) transcript.read(client, reply)
+      }
+    }
+    expect(transcript.replies).toEqual(Array(3).fill('alert 1 noRenegotiation'))
+    const { error } = session.receive(sender.seal(22, message(1, Buffer.alloc(99))))
+    expect(error).toMatchObject({ code: 'ERR_TLS_SESSION_ATTACK' })
+    expect(session.receive(sender.seal(23, Buffer.from('late'))).data).toEqual([])
+  })
+
+  test('a session that is destroyed', () => {
+    const { session } = begin(1)
+    session.destroy()
+    expect(
+      session.receive(new ReferenceHalf(suite, secret).seal(23, Buffer.from('x'))).data,
+    ).toEqual([])
+    expect(session.close()).toHaveLength(0)
+    expect(session.atRest).toBe(false)
+    expect(() => session.progress()).toThrow(expect.objectContaining({ code: 'ECANCELED' }))
+  })
+})
