@@ -1,7 +1,8 @@
 #include "openssl.h"
 
-#include <dlfcn.h>
 #include <string.h>
+
+#include "dynamic_linking.h"
 
 namespace handoff {
 namespace {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -35,6 +34,9 @@ constexpr size_t kMostConnections = 1024;
 off_t OffsetOf(size_t index) {
   return static_cast<off_t>(sizeof(Header) + index * sizeof(TlsSecrets));
 }
+
+// Returns the size of a file, or -1 with errno. All reads and writes are at offsets of their own.
+off_t SizeOf(int fd) { return lseek(fd, 0, SEEK_END); }
 
 // Returns 0 or -errno: EPROTO if the file ends before.
 int ReadAt(int fd, void* memory, size_t size, off_t offset) {
@@ -147,20 +149,19 @@ int WriteSecrets(int fd, size_t index, const TlsSecrets& secrets) {
 int SealSecrets(int fd) {
   int error = AddSeals(fd, kAllSeals);
   if (error < 0) return error;
-  struct stat facts;
-  return fstat(fd, &facts) < 0 ? -errno : static_cast<int>(facts.st_size);
+  off_t size = SizeOf(fd);
+  return size < 0 ? -errno : static_cast<int>(size);
 }
 
 int CheckSecrets(int fd) {
-  struct stat facts;
-  if (fstat(fd, &facts) < 0) return -errno;
+  if (fcntl(fd, F_GETFD) < 0) return -errno;
   if (!IsSealed(fd)) return -EPROTO;
   Header header;
   int error = ReadAt(fd, &header, sizeof(header), 0);
   if (error < 0) return error;
   bool fits = memcmp(header.magic, kMagic, sizeof(kMagic)) == 0 && header.form == kForm &&
               header.entry_size == sizeof(TlsSecrets) && header.count > 0 &&
-              header.count <= kMostConnections && facts.st_size == OffsetOf(header.count);
+              header.count <= kMostConnections && SizeOf(fd) == OffsetOf(header.count);
   return fits ? static_cast<int>(header.count) : -EPROTO;
 }
 

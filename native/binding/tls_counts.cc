@@ -1,9 +1,9 @@
 // The records and the secrets of TLS connections that OpenSSL serves in this process.
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
+#include "../dynamic_linking.h"
 #include "../tls_index.h"
 #include "../tls_secrets.h"
 #include "../tls_watch.h"
