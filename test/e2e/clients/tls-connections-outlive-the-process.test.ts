@@ -73,6 +73,9 @@ test.skipIf(!hasProc)(
     const next = await client.ask()
     expect(next.pid).not.toBe(old.pid)
     for (let request = 0; request < 5; request++) await client.ask()
+    // What is answered after that comes after the report that the connection is at rest.
+    const other = await connect(run.target.port as number, 'TLSv1.3')
+    for (let request = 0; request < 2; request++) await other.ask()
     const from = run.output.lines.length
     process.kill(next.pid, 'SIGKILL')
     await run.output.waitFor(/taken back/, { from })
