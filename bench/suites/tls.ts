@@ -147,7 +147,7 @@ function ratios(one: Measured, other: Measured): Record<string, number> {
   }
 }
 
-/** Connections that came from another process, to those that the same process accepted. */
+/** Compares connections that came from another process with those that the same process accepted. */
 async function measureMoved(run: number, resources: Resources, open: Open): Promise<Sample[]> {
   const directory = resources.directory()
   let process = new Generation(resources, directory, { isSecure: true })
