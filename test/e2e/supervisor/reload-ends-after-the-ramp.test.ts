@@ -146,7 +146,8 @@ test('a stop in the ramp ends both processes', async () => {
   expect(await request.statusLines(1)).toEqual(['HTTP/1.1 200 OK'])
   const reload = await reloading
   expect(reload.exitCode, reload.text).toBe(1)
-  expect(resultOf(reload)).toMatchObject({ ok: false, pid: null, serving: 'none' })
+  const code = 'ERR_HANDOFF_STOPPING'
+  expect(resultOf(reload)).toMatchObject({ ok: false, pid: null, serving: 'none', code })
   expect((await ended)[0], `${run.output}`).toBe(0)
   expect([alive(old), alive(next)]).toEqual([false, false])
   run.expectNothingLeft()

@@ -112,7 +112,8 @@ export class WorkerReload {
   }
 
   /**
-   * Waits until the old process has ended, has taken back, or `isEnough`.
+   * Waits until the old process has ended, has taken back, or `isEnough`. If the run is stopping, waits until both
+   * processes have ended.
    *
    * @param patienceMs - after how many milliseconds it is late; asked again when they are over.
    */
@@ -128,6 +129,11 @@ export class WorkerReload {
     const began = performance.now()
     let isLate = false
     const decide = (): StartResult | undefined => {
+      // Both processes end. In which order, and how the old one reports it, says nothing about the reload.
+      if (worker.stopping !== undefined) {
+        const isOver = !worker.has(old) && worker.serving === undefined
+        return isOver ? { ok: false, failure: worker.stopping, serving: 'none' } : undefined
+      }
       const failure = this.#takeBacks.get(old)
       if (failure !== undefined) {
         const explained = this.#explain(result.pid, failure)

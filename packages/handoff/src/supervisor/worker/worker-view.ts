@@ -6,10 +6,12 @@ import type { Program } from '../program/program.ts'
 import type { ProcessRecord, Registry } from '../registry/registry.ts'
 import type { Status } from '../registry/run-status.ts'
 import type { WorkerSnapshot } from '../registry/snapshot.ts'
+import type { Failure } from '../registry/start-result.ts'
 import { surplusGenerations } from './generation-limit.ts'
 import type { Recovery } from './recovery.ts'
 import type { Starter } from './start/starter.ts'
 import type { HangGuard } from './stop/hang-guard.ts'
+import type { WorkerStop } from './stop/worker-stop.ts'
 import type { WorkerMemory } from './worker-memory.ts'
 
 export interface WorkerParts {
@@ -20,6 +22,7 @@ export interface WorkerParts {
   readonly recovery: Recovery
   readonly guard: HangGuard
   readonly memory: WorkerMemory
+  readonly stop: WorkerStop
 }
 
 export abstract class WorkerView {
@@ -63,6 +66,11 @@ export abstract class WorkerView {
   /** Whether it has ever served, as far as this supervisor knows. */
   get hasServed(): boolean {
     return this.parts.memory.hasServed
+  }
+
+  /** Why its processes end: the run is stopping. Undefined before the stop. */
+  get stopping(): Failure | undefined {
+    return this.parts.stop.failure
   }
 
   /** Whether it has handed over to another worker. */

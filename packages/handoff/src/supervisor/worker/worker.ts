@@ -91,6 +91,7 @@ export class Worker extends WorkerView {
       recovery: this.#recovery,
       guard: this.#guard,
       memory: this.#memory,
+      stop: this.#stop,
     }
   }
 
@@ -202,11 +203,8 @@ export class Worker extends WorkerView {
   }
 
   #onNotServed({ failure, ...result }: NotServed): StartResult {
-    const { name, announce, onFirstFailure } = this.#options
-    if (this.#stop.hasBegun) {
-      const { code, message } = stoppingError(name)
-      return { ...result, failure: { code, message } }
-    }
+    const { announce, onFirstFailure } = this.#options
+    if (this.stopping !== undefined) return { ...result, failure: this.stopping }
     const { serving } = result
     if (serving === 'old') {
       this.#generations.change({ type: 'aborted', ...failure, at: now() })

@@ -4,6 +4,7 @@ import { HandoffError } from '../../../terms/errors.ts'
 import type { Generations } from '../../processes/generations.ts'
 import type { Timeouts } from '../../program/environment.ts'
 import type { Report } from '../../registry/process-report.ts'
+import type { Failure } from '../../registry/start-result.ts'
 import type { Announcement } from '../../text/announcements.ts'
 import * as say from '../../text/announcements.ts'
 import { Shutdown } from './shutdown.ts'
@@ -44,6 +45,13 @@ export class WorkerStop {
   /** The exit code of the supervisor. */
   get code(): number {
     return this.#shutdown?.code ?? 0
+  }
+
+  /** Why no start and no reload succeeds any more; undefined before the stop. */
+  get failure(): Failure | undefined {
+    if (!this.hasBegun) return undefined
+    const { code, message } = stoppingError(this.#options.name)
+    return { code, message }
   }
 
   /** Asks every process to drain and exit. */
