@@ -162,8 +162,15 @@ export class Run {
     return this.#next('server', pattern)
   }
 
-  /** Waits for the next server that listens. */
+  /** Waits for the next server that listens, and for its supervisor to report that it serves. */
   async listens(): Promise<{ pid: number; port: number }> {
+    const server = await this.listensAlone()
+    await this.output.waitFor(new RegExp(`^! .*pid\\W+${server.pid}\\b`))
+    return server
+  }
+
+  /** Waits for the next server that listens. Its supervisor, if any, may not know that yet. */
+  async listensAlone(): Promise<{ pid: number; port: number }> {
     const [, pid, port] = await this.prints(/^listening (\d+) (\d+)/)
     return { pid: Number(pid), port: Number(port) }
   }

@@ -106,7 +106,7 @@ test('the end of its terminal stops a run, which would otherwise serve on unseen
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const run = new Run(python)
-  const { pid, port } = await run.listens()
+  const { pid, port } = await run.listensAlone()
   expect(await ask(port)).toBe('here')
 
   python.stdin?.end()

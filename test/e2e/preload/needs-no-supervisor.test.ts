@@ -36,7 +36,7 @@ test.each([
   const project = makeProject({ 'package.json': '{"type":"module"}', [entry]: text })
   const port = await freePort()
   const run = start(project, entry, port)
-  let { pid } = await run.listens()
+  let { pid } = await run.listensAlone()
   for (const reply of ['second', 'third']) {
     project.write(entry, text.replace('first', reply))
     process.kill(pid, 'SIGUSR2')
@@ -54,10 +54,10 @@ test('with HANDOFF_RENDEZVOUS the same start again takes over', async () => {
   const port = await freePort()
   const env = { HANDOFF_RENDEZVOUS: join(project.path, 'rendezvous.sock') }
   const old = start(project, 'server.mjs', port, env)
-  await old.listens()
+  await old.listensAlone()
   project.write('server.mjs', plainServer('second'))
   const next = start(project, 'server.mjs', port, env)
-  await next.listens()
+  await next.listensAlone()
   expect(await old.ended()).toBe(0)
   expect(await ask(port)).toBe('second')
   next.child.kill('SIGTERM')
@@ -73,10 +73,10 @@ test('a Node.js that binds in another way is warned of, and hands over all the s
   }
   const old = start(project, 'server.mjs', port, env)
   await old.says(/handoff: cannot hook the step .*\[ERR_HANDOFF_UNKNOWN_NODE\]/)
-  await old.listens()
+  await old.listensAlone()
   project.write('server.mjs', plainServer('second'))
   const next = start(project, 'server.mjs', port, env)
-  await next.listens()
+  await next.listensAlone()
   expect(await old.ended()).toBe(0)
   expect(await ask(port)).toBe('second')
   next.child.kill('SIGTERM')
@@ -87,7 +87,7 @@ test('a program that listens to SIGUSR2 keeps it', async () => {
   const own = `process.on('SIGUSR2', () => console.log('own SIGUSR2'))\n`
   const project = makeProject({ 'server.mjs': plainServer('first') + own })
   const run = start(project, 'server.mjs', await freePort())
-  const { pid } = await run.listens()
+  const { pid } = await run.listensAlone()
   process.kill(pid, 'SIGUSR2')
   await run.prints(/^own SIGUSR2/)
   process.kill(pid, 'SIGTERM')

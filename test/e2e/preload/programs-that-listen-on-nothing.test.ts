@@ -117,7 +117,7 @@ test.runIf(process.platform === 'linux')('another port than the old one’s is n
   await run.listens()
   await run.says(/generation 1 .* serves on/)
   const reload = project.handoff('reload', 'bot')
-  const other = await run.listens()
+  const other = await run.listensAlone()
   const { exitCode, stderr } = await reload
   expect(exitCode).toBe(1)
   expect(stderr).toContain(

@@ -97,7 +97,7 @@ to.sendto(sys.argv[1].encode(), os.environ['NOTIFY_SOCKET'])
   project.write('server.mjs', plainServer('second') + told)
   const reloaded = project.handoff('reload', 'web')
   await run.listens()
-  const { pid } = await run.listens()
+  const { pid } = await run.listensAlone()
   expect(await ask(port), 'it listens, but has not said that it is ready').toBe('first')
   process.kill(pid, 'SIGUSR1')
   const { exitCode, stderr } = await reloaded

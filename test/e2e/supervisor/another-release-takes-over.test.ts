@@ -115,9 +115,9 @@ test('a program started by itself in another directory takes over where it is to
       }),
     )
   const old = start('a')
-  const { port } = await old.listens()
+  const { port } = await old.listensAlone()
   const next = start('b')
-  expect((await next.listens()).port).toBe(port)
+  expect((await next.listensAlone()).port).toBe(port)
   expect(await old.ended()).toBe(0)
   expect(await ask(port)).toBe('two')
   process.kill(next.pid, 'SIGTERM')

@@ -28,6 +28,7 @@ onLinux('at a handoff and at a stop; a process with a session of its own stays',
     const [, helper, own] = await run.prints(/^helpers (\d+) (\d+)/)
     pids.push(Number(helper))
     owns.push(Number(own))
+    await run.says(/serves/)
   }
   await started()
   for (let reload = 1; reload <= 2; reload++) {
