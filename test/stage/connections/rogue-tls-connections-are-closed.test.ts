@@ -1,10 +1,7 @@
 // Secrets that are wrong, cut or no secrets at all: no byte of them reaches the application, and nothing is
 // ever said in clear text.
 
-import { once } from 'node:events'
 import { openSync, readSync, writeFileSync, writeSync } from 'node:fs'
-import https from 'node:https'
-import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
@@ -12,60 +9,18 @@ import type { SecretsFile } from '../../../packages/handoff/src/io/native/tls-se
 import { scratchDirectory } from '../../support/scratch.ts'
 import type { RecordClient } from '../../support/tls/record-client.ts'
 import { until } from '../../support/until.ts'
-import { openPlace } from '../support/place.ts'
 import { entryOf, fileOf, handshaken, layout, type Secrets } from '../support/rogue-tls.ts'
-import { tls } from '../support/tls.ts'
+import { secureSuccessor } from '../support/secure-successor.ts'
 
 const request = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
 const tlsItem = { idleMs: 0, tls: { cipher: 'TLS_AES_128_GCM_SHA256' } }
-
-/** A new process that serves HTTPS, and the old one before it, by hand. */
-async function taken() {
-  const place = openPlace()
-  const old = place.oldPeer()
-  const listener = net.createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  onTestFinished(() => void listener.close())
-  const { port } = listener.address() as AddressInfo
-  const key = `tcp:127.0.0.1:${port}`
-  const { fd } = (listener as unknown as { _handle: { fd: number } })._handle
-  const entry = { key, protocol: 'tcp', address: '127.0.0.1', port, ipv6Only: false } as const
-  const next = place.generation()
-  const started = next.handoff.start()
-  const peer = await old.send([{ entry, fd }, old.rendezvous])
-  await started
-  const requests: string[] = []
-  const server = next.own(
-    https.createServer(tls, (request, response) => {
-      requests.push(`${request.url}`)
-      response.end('hello')
-    }),
-  )
-  await next.handoff.listen(server, { host: '127.0.0.1', port })
-  const ready = next.handoff.ready()
-  expect((await peer.hear('ready')).takes?.[key]).toContain('http')
-  peer.say({ type: 'committed' })
-  await ready
-  const hand = (items: unknown[], secretBytes: number | undefined, fds: number[]) =>
-    peer.say(
-      {
-        type: 'connections',
-        key,
-        kind: 'http',
-        items,
-        ...(secretBytes === undefined ? {} : { secretBytes }),
-      },
-      fds,
-    )
-  return { hand, peer, requests }
-}
 
 async function hasEnded(client: RecordClient): Promise<void> {
   await until('the client is closed', () => client.readableEnded || client.destroyed)
 }
 
 test('right secrets: the connection goes on', async () => {
-  const { hand, requests } = await taken()
+  const { hand, requests } = await secureSuccessor()
   const { client, heard, fd, secrets } = await handshaken()
   const file = fileOf([entryOf(secrets)])
   hand([tlsItem], sealed(file), [fd, file.fd])
@@ -106,7 +61,7 @@ const wrong: [string, (secrets: Secrets) => void, string[]][] = [
 ]
 
 test.each(wrong)('%s: the application hears nothing', async (_, spoil, alerts) => {
-  const { hand, requests } = await taken()
+  const { hand, requests } = await secureSuccessor()
   const { client, heard, fd, secrets } = await handshaken()
   spoil(secrets)
   const file = fileOf([entryOf(secrets)])
@@ -121,7 +76,7 @@ test.each(wrong)('%s: the application hears nothing', async (_, spoil, alerts) =
 })
 
 test('the sequence number to write is wrong: the client refuses the reply, and sees no clear text', async () => {
-  const { hand } = await taken()
+  const { hand } = await secureSuccessor()
   const { client, heard, fd, secrets } = await handshaken()
   skip(secrets.write, 1n)
   const file = fileOf([entryOf(secrets)])
@@ -133,7 +88,7 @@ test('the sequence number to write is wrong: the client refuses the reply, and s
 })
 
 test('a client that goes on in clear text gets an alert', async () => {
-  const { hand, requests } = await taken()
+  const { hand, requests } = await secureSuccessor()
   const { client, heard, fd, secrets } = await handshaken()
   const file = fileOf([entryOf(secrets)])
   hand([tlsItem], sealed(file), [fd, file.fd])
@@ -245,7 +200,7 @@ const malformed: [string, (secrets: Secrets) => Batch][] = [
 ]
 
 test.each(malformed)('%s: the connection is closed, and nothing is said on it', async (_, make) => {
-  const { hand, peer, requests } = await taken()
+  const { hand, peer, requests } = await secureSuccessor()
   const first = await handshaken()
   const { items, secretBytes, file } = make(first.secrets)
   const others = await Promise.all(items.slice(1).map(() => handshaken()))

@@ -32,12 +32,12 @@ class Taken {
     this.#session = new TlsSession(new TlsRecords({ fd: peer.descriptors.at(-1) as number }, 0))
   }
 
-  static async one(options = {}): Promise<Taken> {
+  static async one(options = {}, accepts: readonly string[] = []): Promise<Taken> {
     const place = openPlace()
     const old = await serveSecurely(place)
     const client = await SecureClient.connect(old.server, options)
     await client.ask()
-    return new Taken(place, old, await takeAll(place, 'http', 1), client)
+    return new Taken(place, old, await takeAll(place, 'http', 1, accepts), client)
   }
 
   /** Reads until the whole request is there, and answers it. */
@@ -65,12 +65,21 @@ class Taken {
     })
   }
 
+  /** Reports the rest as a message, with what cannot change if the test adds it. */
   reportsRest(change: object = {}): void {
+    this.peer.say({ type: 'rested', rests: [{ number: 0, ...this.#rest(change) }] })
+  }
+
+  /** Leaves the rest in the file of positions, and sends nothing. */
+  writesRest(change: object = {}): boolean {
+    return this.peer.positions?.write(0, this.#rest(change)) === true
+  }
+
+  #rest(change: object) {
     const [position] = readProgress([this.fd])
     if (position === undefined) throw new Error('the kernel does not say')
-    const cipher = this.client.socket.getCipher().standardName
-    const tls = { cipher, progress: this.#session.progress(), ...change }
-    this.peer.say({ type: 'rested', rests: [{ number: 0, ...position, item: { idleMs: 0, tls } }] })
+    const tls = { progress: this.#session.progress(), ...change }
+    return { ...position, item: { idleMs: 0, tls } }
   }
 
   async dies(): Promise<{ back: number; closed: number }> {
@@ -140,6 +149,62 @@ describe('a connection', () => {
   })
 })
 
+describe('a connection of which the rest is in the file of positions', () => {
+  const written = (options = {}) => Taken.one(options, ['mark', 'positions', 'tls-positions'])
+
+  test('is served again, and goes over again', async () => {
+    const taken = await written()
+    expect(taken.peer.manifest?.accepts).toContain('tls-positions')
+    for (let request = 0; request < 3; request++) await taken.answers()
+    expect(taken.writesRest()).toBe(true)
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+    const peer = await takeAll(taken.place, 'http', 1)
+    await new Taken(taken.place, taken.old, peer, taken.client).answers()
+  })
+
+  test('is served again after one that it has never used, and another that it has', async () => {
+    const taken = await written()
+    await taken.answers()
+    taken.reportsRest()
+    await taken.answers()
+    expect(taken.writesRest()).toBe(true)
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+
+  test('with TLS 1.2 and AES-GCM is served again: no nonce is used twice', async () => {
+    const taken = await written({ maxVersion: 'TLSv1.2' })
+    for (let request = 0; request < 2; request++) await taken.answers()
+    expect(taken.writesRest()).toBe(true)
+    expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+    await taken.isServed()
+  })
+
+  test.each<[string, object]>([
+    ['behind its secrets', { progress: [0, 0, 0, 0, 0] }],
+    ['no numbers', { progress: ['a'] }],
+    ['absent', { progress: undefined }],
+  ])('is closed if its numbers are %s', async (_, change) => {
+    const taken = await written()
+    await taken.answers()
+    expect(taken.writesRest(change)).toBe(true)
+    expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
+    await until('it ends', () => taken.client.socket.destroyed)
+  })
+})
+
+test('a new process of an earlier release reports what cannot change, too: only the numbers count', async () => {
+  const taken = await Taken.one()
+  await taken.answers()
+  taken.reportsRest({ cipher: 'TLS_NULL', servername: 'another', peer: ['AAAA'] })
+  expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+  await taken.isServed()
+  const [socket] = taken.old.sockets.slice(-1)
+  expect(socket).toMatchObject({ authorized: false, servername: false })
+  expect(socket?.getCipher()).toEqual(taken.client.socket.getCipher())
+})
+
 test.each<[string, number[]]>([
   ['behind its secrets', [0, 0, 0, 0, 0]],
   ['that no connection can reach', [2 ** 52, 1, 2 ** 52, 1, 0]],
@@ -154,7 +219,7 @@ test.each<[string, number[]]>([
 test.each<[string, object]>([
   ['no numbers', { progress: ['a'] }],
   ['too few', { progress: [1, 2] }],
-  ['an unknown cipher', { cipher: 'TLS_NULL' }],
+  ['none', { progress: undefined }],
 ])('a rest with %s breaks the protocol: the new process has the listeners', async (_, change) => {
   const taken = await Taken.one()
   await taken.answers()

@@ -164,6 +164,7 @@ export class NewPeer extends Peer {
     if (!this.accepts.includes('positions')) return
     this.received -= 1
     this.positions = PositionFile.from(this.descriptors.shift() as number)
+    if (this.accepts.includes('tls-positions')) this.positions.useLongRecords()
   }
 
   /** The descriptor that came for an entry of the manifest. */

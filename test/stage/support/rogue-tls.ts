@@ -6,7 +6,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import tls from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { SecretsFile } from '../../../packages/handoff/src/io/native/tls-secrets.ts'
-import { RecordClient } from '../../support/tls/record-client.ts'
+import { plainly, RecordClient, type RecordPlan } from '../../support/tls/record-client.ts'
 import { tls as identity } from './tls.ts'
 
 /** A TLS connection after its handshake: the server's end is not read by anything. */
@@ -37,16 +37,21 @@ export interface Secrets {
 /** Tickets that a server of TLS 1.3 sends after the handshake: its first records. */
 const TICKETS = 2n
 
-/** Makes a handshake with TLS_AES_128_GCM_SHA256. */
-export async function handshaken(): Promise<Handshaken> {
+/**
+ * Makes a handshake with TLS_AES_128_GCM_SHA256.
+ *
+ * @param updates - when the client changes its keys.
+ */
+export async function handshaken(
+  updates: RecordPlan['updates'] = plainly.updates,
+): Promise<Handshaken> {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const client = new RecordClient({
-    port,
-    version: 'TLSv1.3',
-    cipher: 'TLS_AES_128_GCM_SHA256',
-  })
+  const client = new RecordClient(
+    { port, version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256' },
+    { ...plainly, updates },
+  )
   onTestFinished(() => void client.destroy())
   client.on('error', () => {})
   let heard = ''

@@ -55,6 +55,17 @@ test.runIf(isLinux)(
   },
 )
 
+test.runIf(isLinux)('long records have room for more, if both processes know them', () => {
+  const { ours, theirs } = pair()
+  for (const file of [ours, theirs]) file.useLongRecords()
+  const position = { ...at(1), item: 'x'.repeat(100) }
+  expect(theirs.write(1, position)).toBe(true)
+  expect(theirs.write(3, at(3))).toBe(true)
+  expect(theirs.write(2, { ...at(2), item: 'x'.repeat(200) }), 'too long').toBe(false)
+  expect(ours.read(5)).toEqual([undefined, position, undefined, at(3), undefined])
+  expect(fstatSync(ours.fd).size).toBe(4 * 128)
+})
+
 test.runIf(isLinux)('it has no path, and no child inherits it', () => {
   const { ours } = pair()
   expect(fstatSync(ours.fd).nlink).toBe(0)

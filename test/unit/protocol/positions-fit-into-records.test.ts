@@ -8,8 +8,10 @@ import {
   recordBytes,
 } from '../../../packages/handoff/src/protocol/position.ts'
 
-function written(position: Position): Uint8Array | undefined {
-  const record = new PositionRecord()
+const { short, long } = recordBytes
+
+function written(position: Position, length: number = short): Uint8Array | undefined {
+  const record = new PositionRecord(length)
   return record.write(position) ? record.bytes : undefined
 }
 
@@ -27,28 +29,58 @@ test.each<[string, Position]>([
   ['with letters of two bytes', { read: 1, written: 1, item: 'é'.repeat(22) }],
 ])('a position is read as it was written: %s', (_, position) => {
   const bytes = written(position)
-  expect(bytes).toHaveLength(recordBytes)
+  expect(bytes).toHaveLength(short)
   expect(readPosition(bytes as Uint8Array)).toEqual(position)
 })
 
-test.each([['x'.repeat(46)], ['é'.repeat(23)]])(
-  'an item that is too long has no record: %s',
-  (item) => {
-    expect(written({ read: 1, written: 1, item })).toBeUndefined()
-  },
-)
+test.each<[keyof typeof recordBytes, string]>([
+  ['short', 'x'.repeat(46)],
+  ['short', 'é'.repeat(23)],
+  ['long', 'x'.repeat(102)],
+  ['long', 'é'.repeat(51)],
+])('an item that is too long has no record: a %s one, %s', (length, item) => {
+  expect(written({ read: 1, written: 1, item }, recordBytes[length])).toBeUndefined()
+  expect(written({ read: 1, written: 1, item: item.slice(1) }, recordBytes[length])).toBeDefined()
+})
+
+test.each([
+  ['at its beginning', 72_000, [0, 1, 0, 1, 0]],
+  ['as far as a key may be used', 2 ** 31 - 1, [10_000, 2 ** 31, 10_000, 2 ** 31, 1]],
+])('a TLS connection has room in a long record: %s', (_, idleMs, progress) => {
+  const position = { read: 2 ** 40, written: 2 ** 40, item: { idleMs, tls: { progress } } }
+  const bytes = written(position, long)
+  expect(bytes).toHaveLength(long)
+  expect(readPosition(bytes as Uint8Array)).toEqual(position)
+})
+
+test('a TLS connection of a server that counts requests has room in a long record, too', () => {
+  const tls = { progress: [100, 20_000_000, 100, 20_000_000, 1] }
+  const position = { read: 1, written: 1, item: { idleMs: 72_000, requests: 1_000_000, tls } }
+  expect(readPosition(written(position, long) as Uint8Array)).toEqual(position)
+})
+
+test('a long record of which only the first bytes were written is no position', () => {
+  const tls = (sequence: number) => ({ tls: { progress: [0, sequence, 0, sequence, 0] } })
+  const before = written({ read: 500, written: 500, item: tls(5) }, long) as Uint8Array
+  const after = written({ read: 600, written: 600, item: tls(6) }, long) as Uint8Array
+  for (let count = 2; count < long - 8; count++) {
+    const torn = Uint8Array.from([...after.subarray(0, count), ...before.subarray(count)])
+    expect(readPosition(torn), `${count}`).toBeUndefined()
+  }
+  expect(readPosition(after)).toMatchObject({ read: 600, item: tls(6) })
+})
 
 test('a record can be written again, by a shorter item', () => {
-  const record = new PositionRecord()
+  const record = new PositionRecord(short)
   record.write({ read: 1, written: 1, item: 'a longer one' })
   record.write({ read: 2, written: 3, item: 'short' })
   expect(readPosition(record.bytes)).toEqual({ read: 2, written: 3, item: 'short' })
 })
 
 test('it lies anywhere in a buffer', () => {
-  const bytes = new Uint8Array(3 * recordBytes)
-  bytes.set(written({ read: 5, written: 6, item }) as Uint8Array, recordBytes)
-  const [first, second] = [0, 1].map((n) => bytes.subarray(n * recordBytes, (n + 1) * recordBytes))
+  const bytes = new Uint8Array(3 * short)
+  bytes.set(written({ read: 5, written: 6, item }) as Uint8Array, short)
+  const [first, second] = [0, 1].map((n) => bytes.subarray(n * short, (n + 1) * short))
   expect(readPosition(first as Uint8Array), 'never written').toBeUndefined()
   expect(readPosition(second as Uint8Array)).toEqual({ read: 5, written: 6, item })
 })

@@ -104,11 +104,11 @@ test('a second mark is refused and closed; the first one counts', () => {
   second.mark.close()
 })
 
-test.runIf(process.platform === 'linux')(
-  'the file of positions goes with the mark, and has one owner',
-  async () => {
+test.runIf(process.platform === 'linux').each(['short', 'long'] as const)(
+  'the file of positions goes with the mark, and has one owner: %s records',
+  async (records) => {
     const { peer, frames } = pair()
-    await peer.sendMark(() => {}, true)
+    await peer.sendMark(() => {}, records)
     await until('the mark comes', () => frames.length > 0)
     const positions = peer.takePositions()
     expect(peer.takePositions(), 'taken').toBeUndefined()
@@ -117,9 +117,10 @@ test.runIf(process.platform === 'linux')(
     expect(other.receiveMark(frames[0]?.descriptors ?? [])).toBe(true)
     const position = { read: 1, written: 2, item: {} }
     const theirs = other.takePositions()
-    theirs?.write(0, position)
+    if (records === 'long') theirs?.useLongRecords()
+    theirs?.write(1, position)
     theirs?.close()
-    expect(positions?.read(1)).toEqual([position])
+    expect(positions?.read(2)).toEqual([undefined, position])
     positions?.close()
     other.close()
   },

@@ -55,7 +55,7 @@ export class Birth {
     })
     this.#takeover = new Takeover({
       system: context.system,
-      accepts: ['older', 'state', 'alive', 'relay', 'positions'],
+      accepts: ['older', 'state', 'alive', 'relay', 'positions', 'tls-positions'],
       rampMs: context.settings.rampMs,
       effects: this.#effects(),
       receive: (entry, fd) => context.holdings.listeners.receive(entry, fd),

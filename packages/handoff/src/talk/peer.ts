@@ -10,6 +10,7 @@ import type { Frame } from '../protocol/codec.ts'
 import type { Role } from '../protocol/machine.ts'
 import { type MarkNews, type MarkWord, noMark } from '../protocol/mark.ts'
 import type { Message, MessageType } from '../protocol/messages.ts'
+import type { recordBytes } from '../protocol/position.ts'
 import type { HandoffErrorCode } from '../terms/errors.ts'
 import { carriesDescriptors, isReceivedBy, type Received } from './frames.ts'
 
@@ -160,17 +161,21 @@ export class Peer<R extends Role> {
    *
    * @param onWords - receives what the peer leaves there, as it comes. {@link readMark} returns it at
    * any time.
-   * @param withPositions - whether the file of positions goes with it.
+   * @param positions - which records the file of positions has that goes with it. Absent: no file goes.
    * @throws the system's error.
    */
-  async sendMark(onWords: (news: MarkNews) => void, withPositions = false): Promise<void> {
+  async sendMark(
+    onWords: (news: MarkNews) => void,
+    positions?: keyof typeof recordBytes,
+  ): Promise<void> {
     const { mark, other } = Mark.pair()
     this.#mark = mark
     try {
       mark.watch((news) => {
         if (!this.#closed) onWords(news)
       })
-      if (withPositions) this.#positions = PositionFile.create()
+      if (positions !== undefined) this.#positions = PositionFile.create()
+      if (positions === 'long') this.#positions?.useLongRecords()
       const file = this.#positions === undefined ? [] : [this.#positions.fd]
       await this.sendOrThrow({ type: 'mark' }, [other, ...file])
     } finally {

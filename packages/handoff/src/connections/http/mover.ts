@@ -136,9 +136,9 @@ export class HttpMover implements ServerMover {
     }
   }
 
-  checkItem(item: unknown): void {
+  completeItem(item: unknown, before: unknown): unknown {
     checkHttpItem(item)
-    this.#layer.check(item)
+    return this.#layer.complete(item, before)
   }
 
   stopRestReports(): void {
@@ -271,7 +271,10 @@ export class HttpMover implements ServerMover {
       progress: progress[index],
       item: {
         ...this.#itemOf(socket, isNew(socket), left(socket)),
-        ...this.#layer.fieldsAtRest(socket),
+        ...this.#layer.fieldsAtRest(
+          socket,
+          this.#context.origins.of(socket)?.wantsWholeItems ?? true,
+        ),
       },
     }))
   }

@@ -44,8 +44,12 @@ export interface Layer {
   stays(socket: Socket): boolean
   /** Returns what an item of the connection has for this layer. */
   fieldsOf(socket: Socket): object
-  /** As {@link Layer.fieldsOf}, for the process from which the connection came, and which may take it back. */
-  fieldsAtRest(socket: Socket): object
+  /**
+   * As {@link Layer.fieldsOf}, for the process from which the connection came, and which may take it back.
+   *
+   * @param isWhole - whether what cannot change is there, too.
+   */
+  fieldsAtRest(socket: Socket, isWhole: boolean): object
   /** @returns undefined if connections have no secrets. */
   beginBatch(limit: number): BatchSecrets | undefined
   /** A connection that was on its way is served here again. */
@@ -56,8 +60,12 @@ export interface Layer {
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL. The caller still owns the descriptor.
    */
   receive(arriving: Pick<Arriving, 'item' | 'secrets'>): Received | undefined
-  /** Checks what an item has for this layer. @throws as {@link Layer.receive}. */
-  check(item: unknown): void
+  /**
+   * Completes what the item of a rest has for this layer, by the item before.
+   *
+   * @throws as {@link Layer.receive}.
+   */
+  complete(item: object, before: unknown): object
   /** Makes a socket of a connection and counts it among the server's. Owns the descriptor. */
   adopt(server: Server, fd: number, received: Received | undefined): Socket
   /** Gives the server a connection, as if the server had accepted it. */
@@ -78,7 +86,7 @@ export const plainLayer: Layer = {
   beginBatch: () => undefined,
   resume: () => {},
   receive: () => undefined,
-  check: () => {},
+  complete: (item) => item,
   adopt: (server, fd) => adoptSocket(server, fd),
   emit: emitConnection,
   close: (socket) => void socket.destroy(),

@@ -40,6 +40,8 @@ export interface Origin {
   onEnd(): void
   /** Whether `onRest` is to be called. */
   readonly wantsRests: boolean
+  /** Whether the item of a rest has what cannot change as well: that process is of an earlier release. */
+  readonly wantsWholeItems: boolean
   /** Call this when the connection is quiescent again after it was used. */
   onRest(rest: Rest): void
 }
@@ -94,12 +96,14 @@ export interface Mover {
   /** Only of kinds that park connections. */
   readonly parking?: Parked
   /**
-   * Checks an item of a connection that was used by the new process. Only of kinds whose connections
+   * Completes an item of a connection that was used by the new process. Only of kinds whose connections
    * can be taken back after that.
    *
+   * @param before - its item before, which has what cannot change.
+   * @returns all that {@link Mover.adopt} needs.
    * @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL if the item is not one of this kind.
    */
-  checkItem?(item: unknown): void
+  completeItem?(item: unknown, before: unknown): unknown
 }
 
 /** What a mover does besides, as the connections of its server come and go. All of it is optional. */

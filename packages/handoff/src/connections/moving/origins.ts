@@ -12,6 +12,11 @@ export class Origins {
     if (origin !== undefined) this.#origins.set(socket, origin)
   }
 
+  /** Returns the origin of a connection; undefined if it began here, or has been reported as ended. */
+  of(socket: Socket): Origin | undefined {
+    return this.#origins.get(socket)
+  }
+
   /** Reports the end of a connection to its origin, once. */
   reportEnd(socket: Socket): void {
     this.#origins.get(socket)?.onEnd()

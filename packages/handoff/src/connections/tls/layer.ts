@@ -16,7 +16,7 @@ import { MovedTlsSocket } from './moved-socket.ts'
 import { type Obstacle, obstacleOf } from './obstacles.ts'
 import { ReceivedTls } from './received-tls.ts'
 import { fieldsOf, finishedOf } from './socket-fields.ts'
-import { readTlsFields } from './tls-item.ts'
+import { readTlsProgress, type TlsFields } from './tls-item.ts'
 
 export class TlsLayer implements Layer {
   readonly secured = true
@@ -65,9 +65,11 @@ export class TlsLayer implements Layer {
     return { tls: fieldsOf(socket as TLSSocket) }
   }
 
-  fieldsAtRest(socket: Socket): object {
-    if (MovedTlsSocket.isOne(socket)) return { tls: MovedTlsSocket.fieldsAtRest(socket) }
-    return this.fieldsOf(socket)
+  fieldsAtRest(socket: Socket, isWhole: boolean): object {
+    const fields = this.fieldsOf(socket) as { tls: object }
+    if (!MovedTlsSocket.isOne(socket)) return fields
+    const progress = MovedTlsSocket.progressOf(socket)
+    return { tls: isWhole ? { ...fields.tls, progress } : { progress } }
   }
 
   beginBatch(limit: number): BatchSecrets {
@@ -82,8 +84,10 @@ export class TlsLayer implements Layer {
     return ReceivedTls.read(arriving)
   }
 
-  check(item: unknown): void {
-    readTlsFields(item)
+  /** Only the numbers are believed. What else a whole item has is as before. */
+  complete(item: object, before: unknown): object {
+    const progress = readTlsProgress(item)
+    return { ...item, tls: { ...(before as { tls: TlsFields }).tls, progress } }
   }
 
   adopt(server: Server, fd: number, received: Received | undefined): Socket {

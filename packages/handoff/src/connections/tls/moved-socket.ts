@@ -8,6 +8,7 @@ import type {
   PeerCertificate,
   Server,
 } from 'node:tls'
+import type { TlsProgress } from '../../io/native/tls-records.ts'
 import type { SecretsFile } from '../../io/native/tls-secrets.ts'
 import { builtins } from '../../io/node/builtins.ts'
 import { inheritFromTlsSocket, keepParserOffHandle } from '../../io/node/internals/tls.ts'
@@ -91,9 +92,9 @@ export class MovedTlsSocket extends Socket {
     return socket.#fields
   }
 
-  /** As {@link MovedTlsSocket.fieldsOf}, for a process that still has the secrets with which the connection came. */
-  static fieldsAtRest(socket: MovedTlsSocket): TlsFields {
-    return { ...socket.#fields, progress: socket.#session.progress() }
+  /** How far it has come, for a process that still has the secrets with which the connection came. */
+  static progressOf(socket: MovedTlsSocket): TlsProgress {
+    return socket.#session.progress()
   }
 
   /** Writes the secrets for another process. From here on that process speaks. */

@@ -2,6 +2,7 @@
 
 import type { TlsProgress } from '../../io/native/tls-records.ts'
 import {
+  type Check,
   type Checked,
   checked,
   count,
@@ -49,11 +50,22 @@ export const checkTlsFields = object({
 export type TlsFields = Checked<{ cipher: (value: unknown, name: string) => CipherName }> &
   Omit<ReturnType<typeof checkTlsFields>, 'cipher'>
 
+const checkTlsRest = object({ progress })
+
 /** @throws {@link HandoffError} ERR_HANDOFF_PROTOCOL */
 export function readTlsFields(item: unknown): TlsFields {
+  return read(item, checkTlsFields)
+}
+
+/** Reads what the item of a rest must have. @throws as {@link readTlsFields}. */
+export function readTlsProgress(item: unknown): TlsProgress {
+  return read(item, checkTlsRest).progress
+}
+
+function read<T>(item: unknown, check: Check<T>): T {
   const { tls } = (item ?? {}) as { tls?: unknown }
   try {
-    return checkTlsFields(tls, 'tls')
+    return check(tls, 'tls')
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error
     throw new HandoffError(

@@ -21,7 +21,7 @@ import { close } from '../native/descriptors.ts'
 export class PositionFile {
   /** For the message with which it goes to the other process. */
   readonly fd: number
-  readonly #record = new PositionRecord()
+  #record = new PositionRecord(recordBytes.short)
   #isClosed = false
 
   private constructor(fd: number) {
@@ -49,12 +49,17 @@ export class PositionFile {
     )
   }
 
+  /** Both processes know long records. Call this before the first is written or read. */
+  useLongRecords(): void {
+    this.#record = new PositionRecord(recordBytes.long)
+  }
+
   /** Writes the position of a connection. Returns false if it has to be reported by a message. */
   write(number: number, position: Position): boolean {
     if (this.#isClosed || !this.#record.write(position)) return false
     const { bytes } = this.#record
     try {
-      return writeSync(this.fd, bytes, 0, recordBytes, number * recordBytes) === recordBytes
+      return writeSync(this.fd, bytes, 0, bytes.length, number * bytes.length) === bytes.length
     } catch {
       // There is no memory for it.
       return false
@@ -63,14 +68,15 @@ export class PositionFile {
 
   /** Returns the positions of the first connections, by number; undefined of those that have none. */
   read(count: number): (Position | undefined)[] {
-    const bytes = Buffer.alloc(count * recordBytes)
+    const { length } = this.#record.bytes
+    const bytes = Buffer.alloc(count * length)
     for (let at = 0; at < bytes.length; ) {
       const more = readSync(this.fd, bytes, at, bytes.length - at, at)
       if (more === 0) break
       at += more
     }
     return Array.from({ length: count }, (_, number) =>
-      readPosition(bytes.subarray(number * recordBytes, (number + 1) * recordBytes)),
+      readPosition(bytes.subarray(number * length, (number + 1) * length)),
     )
   }
 

@@ -22,6 +22,8 @@ export class Arrivals {
   readonly #handlers: ArrivalHandlers
   #count = 0
   #reportsRests = false
+  /** Whether the old process needs all of an item with each rest, also what cannot change. */
+  wantsWholeItems = false
   #positions: PositionFile | undefined
   /** By number. A later rest takes the place of one that is not sent yet. */
   readonly #rests = new Map<number, Rest>()
@@ -110,6 +112,10 @@ class Arrival implements Origin {
 
   get wantsRests(): boolean {
     return this.#arrivals.reportsRests
+  }
+
+  get wantsWholeItems(): boolean {
+    return this.#arrivals.wantsWholeItems
   }
 
   onEnd(): void {

@@ -56,6 +56,9 @@ export class Intake {
       positions,
     }: { reportsRests?: boolean; positions?: PositionFile | undefined } = {},
   ): void {
+    const knowsProgress = accepts.includes('tls-positions')
+    if (knowsProgress) positions?.useLongRecords()
+    this.#arrivals.wantsWholeItems = !knowsProgress
     this.#arrivals.writesTo(positions)
     this.#arrivals.reportsRests = reportsRests && accepts.includes('rested')
     this.#relays = accepts.includes('declined')

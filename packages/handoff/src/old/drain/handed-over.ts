@@ -104,10 +104,9 @@ export class HandedOverConnections {
   noteRested({ number, read, written, item }: RestMessage): void {
     const batch = this.#batchOf(number)
     // For other kinds only the new process knows what happened to them while they were used.
-    if (batch?.mover.checkItem === undefined) return
-    batch.mover.checkItem(item)
+    if (batch?.mover.completeItem === undefined) return
     const index = number - batch.first
-    batch.items[index] = item
+    batch.items[index] = batch.mover.completeItem(item, batch.items[index])
     batch.progress[2 * index] = read
     batch.progress[2 * index + 1] = written
   }
@@ -218,10 +217,9 @@ function restAt(
   written: Position | undefined,
 ): { item: unknown } | undefined {
   if (isUntouched(progressAt(progress, index), now)) return { item: items[index] }
-  if (mover.checkItem === undefined || !isUntouched(written, now)) return undefined
+  if (mover.completeItem === undefined || !isUntouched(written, now)) return undefined
   try {
-    mover.checkItem(written?.item)
-    return written
+    return { item: mover.completeItem(written?.item, items[index]) }
   } catch {
     // The new process is dead, and was wrong.
     return undefined

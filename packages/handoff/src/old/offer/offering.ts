@@ -78,7 +78,7 @@ export class Offering {
     if (!this.#accepts.has('mark')) return
     this.#sendLives()
     const { onWords, onError } = this.#handlers
-    this.#peer.sendMark(onWords, this.#accepts.has('positions')).catch(onError)
+    this.#peer.sendMark(onWords, this.#positions).catch(onError)
   }
 
   /**
@@ -107,6 +107,12 @@ export class Offering {
     this.#export('commit', commitExportTimeoutMs, next)
   }
 
+  /** Which records the new process writes to the file of positions. */
+  get #positions(): 'short' | 'long' | undefined {
+    if (!this.#accepts.has('positions')) return undefined
+    return this.#accepts.has('tls-positions') ? 'long' : 'short'
+  }
+
   get #self(): { generation: number; pid: number } {
     return { generation: this.#context.generation(), pid: this.#context.system.pid }
   }
@@ -121,7 +127,7 @@ export class Offering {
     const sending = new ListenerBatches(this.#peer, offered, this.#handlers.onError)
     this.#sending = sending
     const version = this.#version
-    const accepts = ['rested', 'declined']
+    const accepts = ['rested', 'declined', 'tls-positions']
     sending.sendManifest({ version, ...this.#self, accepts, connections })
     if (!this.#accepts.has('mark')) this.#sendLives()
     // The other half of the time is for the new process to boot.
