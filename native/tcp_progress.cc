@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -49,6 +50,16 @@ int ReadInfo(int fd, tcp_info* info) {
   size_t needed = offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info->tcpi_bytes_retrans);
   if (length < needed) return -ENOTSUP;
   return info->tcpi_state == kClose ? -ENOTCONN : 0;
+}
+
+// A socket that was never connected has the state kClose: the kernel has filled in all of it before.
+int ReportsProgressOf(int domain) {
+  int fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  tcp_info info;
+  int result = ReadInfo(fd, &info);
+  close(fd);
+  return result == 0 || result == -ENOTCONN;
 }
 
 // The kernel counts the end of the stream as one of the bytes that it has received.
@@ -117,6 +128,11 @@ void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written) 
   }
 }
 
+int ReportsProgress() {
+  int result = ReportsProgressOf(AF_INET);
+  return result == -EAFNOSUPPORT ? ReportsProgressOf(AF_INET6) : result;
+}
+
 void ReadSilenceOfEach(const int* fds, size_t count, int* silence_ms) {
   constexpr uint32_t kLongest = std::numeric_limits<int>::max();
   for (size_t i = 0; i < count; i++) {
@@ -133,6 +149,8 @@ void ReadSilenceOfEach(const int* fds, size_t count, int* silence_ms) {
 void ReadProgressOfEach(const int*, size_t count, double* read_and_written) {
   for (size_t i = 0; i < 2 * count; i++) read_and_written[i] = kUnknownProgress;
 }
+
+int ReportsProgress() { return 0; }
 
 void ReadSilenceOfEach(const int*, size_t count, int* silence_ms) {
   for (size_t i = 0; i < count; i++) silence_ms[i] = kUnknownSilence;

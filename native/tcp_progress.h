@@ -13,6 +13,10 @@ namespace handoff {
 void ReadProgressOfEach(const int* fds, size_t count, double* read_and_written);
 constexpr double kUnknownProgress = -1;
 
+// Whether this system reports the progress of TCP connections: Linux from 4.19 on. A negative errno if the
+// process cannot open a socket to ask.
+int ReportsProgress();
+
 // Fills in, for each of `count` connections, how many milliseconds ago data last came or went; of a
 // connection without data, how many milliseconds ago it was opened. kUnknownSilence if the system does
 // not report it.

@@ -39,6 +39,8 @@ Napi::Value ReadProgressJs(Info info) {
   });
 }
 
+Napi::Value ReportsProgressJs(Info info) { return Result(info, ReportsProgress()); }
+
 // Fills milliseconds since data last came or went; -1 if unknown.
 Napi::Value ReadSilenceJs(Info info) {
   Arguments in(info);
@@ -82,6 +84,7 @@ void ExportConnections(Napi::Env env, Napi::Object exports) {
              {"shutdownEach", ShutdownEachJs},
              {"findOther", FindOtherJs},
              {"readProgress", ReadProgressJs},
+             {"reportsProgress", ReportsProgressJs},
              {"readSilence", ReadSilenceJs},
              {"openReadiness", OpenReadinessJs},
              {"addToReadiness", AddToReadinessJs},

@@ -178,6 +178,14 @@ TEST(progress_counts_what_a_process_has_read_and_written) {
   for (int i = 2; i < 8; i++) CHECK_EQ(progress[i], kUnknownProgress);
 }
 
+TEST(the_system_reports_progress_or_not) {
+#if defined(__linux__)
+  CHECK_EQ(ReportsProgress(), 1);
+#else
+  CHECK_EQ(ReportsProgress(), 0);
+#endif
+}
+
 #if defined(__linux__)
 TEST(the_end_of_a_stream_is_no_byte) {
   Tcp tcp;

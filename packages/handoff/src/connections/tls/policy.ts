@@ -1,5 +1,6 @@
 // Whether the TLS connections of this process change process, and what was said about those that cannot.
 
+import { progressObstacle } from '../../io/native/many-connections.ts'
 import { countTlsRecords } from '../../io/native/tls-counts.ts'
 import { secretsObstacle } from '../../io/native/tls-secrets.ts'
 import type { TlsMode } from '../../terms/options.ts'
@@ -16,7 +17,7 @@ export class TlsPolicy {
   constructor(mode: TlsMode, warn: (message: string) => void) {
     this.#warn = warn
     if (mode === 'close') return
-    this.#reason = countTlsRecords() ?? secretsObstacle()
+    this.#reason = countTlsRecords() ?? secretsObstacle() ?? progressObstacle()
     if (this.#reason !== undefined) return
     this.#layer = new TlsLayer((obstacle) => this.#sayOnce(obstacle))
   }

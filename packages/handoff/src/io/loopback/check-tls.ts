@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { Duplex, duplexPair } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { reasonOf } from '../../terms/errors.ts'
+import { progressObstacle } from '../native/many-connections.ts'
 import { countTlsRecords, tlsCountsOf, writeTlsSecrets } from '../native/tls-counts.ts'
 import { SecretsFile } from '../native/tls-secrets.ts'
 import { builtins } from '../node/builtins.ts'
@@ -16,7 +17,7 @@ import { builtins } from '../node/builtins.ts'
  * @internal
  */
 export async function checkTls(): Promise<string | undefined> {
-  const missing = countTlsRecords()
+  const missing = countTlsRecords() ?? progressObstacle()
   if (missing !== undefined) return missing
   const [left, right] = duplexPair()
   const ends: Duplex[] = [left, right]

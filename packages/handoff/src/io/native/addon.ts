@@ -66,6 +66,7 @@ export interface Native {
   shutdownEach(fds: Int32Array): number
   findOther(fds: Int32Array, unixDomain: number): number
   readProgress(fds: Int32Array, progress: Float64Array): number
+  reportsProgress(): number
   readSilence(fds: Int32Array, silence: Int32Array): number
   watchTls(missing: Uint8Array): number
   watchedTls(): number

@@ -60,6 +60,18 @@ export interface Progress {
   written: number
 }
 
+/**
+ * Returns why this system does not report the progress of TCP connections; undefined if it does.
+ *
+ * @remarks Linux does from 4.19 on.
+ * @internal
+ */
+export function progressObstacle(): string | undefined {
+  // Where no socket can be opened now, the kernel is asked for each connection.
+  if (loadNative().reportsProgress() !== 0) return undefined
+  return 'this system does not count the bytes of a connection (Linux does from 4.19 on)'
+}
+
 /** The progress of many connections, as the native core writes it. Read it by {@link progressAt}. */
 export type ProgressNumbers = Float64Array
 
