@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
-import { setTimeout as pause } from 'node:timers/promises'
+import { finished } from 'node:stream/promises'
 import type { Kind, Outcome } from './tally.ts'
+import { TimedTransfer } from './timed-transfer.ts'
 
 /** Where the server is: host and port, or a Unix path. `ca` makes it https. */
 export interface Target {
@@ -24,8 +25,8 @@ export interface Request {
   agent?: http.Agent
   /** Writes the body and ends it; without it there is none. */
   write?: (request: http.ClientRequest) => void
-  /** Waits so long after each piece of the reply: a slow reader. */
-  pauseMs?: number
+  /** Reads the reply in about so many milliseconds: a slow reader. */
+  readMs?: number
   /** What the reply must be. */
   text?: string
   /** The reply must name its SHA-256 in `x-sha256`, and have it. */
@@ -89,7 +90,7 @@ export function send(target: Target, request: Request): Promise<Reply> {
       reply.reused = outgoing.reusedSocket
       reply.pid = response.headers['x-pid']?.toString()
       try {
-        const { sha256, text } = await read(response, request.pauseMs)
+        const { sha256, text } = await read(response, request.readMs)
         reply.text = text
         if (reply.status < 200 || reply.status > 299)
           return end('non2xx', `${reply.status} ${text}`)
@@ -110,15 +111,22 @@ export function send(target: Target, request: Request): Promise<Reply> {
 /** Texts longer than this are compared by their digest alone. */
 const TEXT_LIMIT_BYTES = 64 * 1024
 
-async function read(response: http.IncomingMessage, pauseMs: number | undefined) {
+/** @param inMs - the reply has a `content-length` then. */
+async function read(response: http.IncomingMessage, inMs: number | undefined) {
   const hash = createHash('sha256')
   const start: Buffer[] = []
   let bytes = 0
-  for await (const piece of response as AsyncIterable<Buffer>) {
+  const transfer = inMs === undefined ? undefined : new TimedTransfer(inMs)
+  const length = Number(response.headers['content-length'])
+  response.on('data', (piece: Buffer) => {
     hash.update(piece)
     if (bytes < TEXT_LIMIT_BYTES) start.push(piece)
     bytes += piece.length
-    if (pauseMs !== undefined) await pause(pauseMs)
-  }
+    const aheadMs = transfer?.aheadMs(bytes / length) ?? 0
+    if (aheadMs === 0) return
+    response.pause()
+    setTimeout(() => response.resume(), aheadMs)
+  })
+  await finished(response)
   return { sha256: hash.digest('hex'), text: Buffer.concat(start).toString() }
 }

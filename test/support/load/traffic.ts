@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
-import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { http2Kept, http2New } from './http2-traffic.ts'
 import { type Reply, send, type Target } from './send.ts'
 import type { Outcome } from './tally.ts'
+import { TimedTransfer } from './timed-transfer.ts'
 
 export type Client = (target: Target) => AsyncGenerator<Outcome, void>
 
@@ -22,11 +22,16 @@ const REST_MS = 10
 const uploadPieces = Array.from({ length: 20 }, (_, i) => Buffer.alloc(16 * 1024, `piece ${i};`))
 const uploadSha256 = createHash('sha256').update(Buffer.concat(uploadPieces)).digest('hex')
 
-async function* uploadOver(ms: number): AsyncGenerator<Buffer> {
-  for (const piece of uploadPieces) {
-    yield piece
-    await pause(ms / uploadPieces.length)
+/** Ends early with the request: its error reaches the request itself, which counts it. */
+async function upload(request: http.ClientRequest, inMs: number): Promise<void> {
+  const transfer = new TimedTransfer(inMs)
+  for (const [index, piece] of uploadPieces.entries()) {
+    if (request.destroyed) return
+    request.write(piece)
+    const aheadMs = transfer.aheadMs((index + 1) / uploadPieces.length)
+    if (aheadMs > 0) await pause(aheadMs)
   }
+  request.end()
 }
 
 /** A new connection with `Connection: close`: the server closes it. */
@@ -75,12 +80,12 @@ export const longRequests = {
       path: '/upload',
       headers: { 'content-type': 'application/octet-stream' },
       text: uploadSha256,
-      // An error of the connection reaches the request itself, which counts it.
-      write: (request) => void pipeline(uploadOver(TRANSFER_MS), request).catch(() => {}),
+      write: (request) => void upload(request, TRANSFER_MS),
     }),
 
-  /** 8 MiB, read in about 2 s: most of it is still in the process when the handler has ended. */
-  slowReader: (target: Target) => send(target, { path: '/large', pauseMs: 10, checkSha256: true }),
+  /** 8 MiB, read in 2 s: most of it is still in the process when the handler has ended. */
+  slowReader: (target: Target) =>
+    send(target, { path: '/large', readMs: TRANSFER_MS, checkSha256: true }),
 }
 
 export const traffic = {
