@@ -1,9 +1,13 @@
 // To an application the socket of a TLS connection that has moved is the TLSSocket that it was.
 
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { RecordClient } from '../../support/tls/record-client.ts'
+import { contentType } from '../../support/tls/record-keys.ts'
 import { until } from '../../support/until.ts'
 import { openPlace } from '../support/place.ts'
 import { SecureClient } from '../support/secure-client.ts'
@@ -218,3 +222,38 @@ test('an application that does not read holds back the client', async () => {
   after.resume()
   expect(await connection.answer()).toMatch(new RegExp(` ${sent.length}$`))
 })
+
+test('half of a record behind data that the application puts back does not end the reading', async () => {
+  const place = openPlace()
+  const old = await serveSecurely(place)
+  const { port } = old.server.address() as AddressInfo
+  const client = new RecordClient({ port, version: 'TLSv1.3', ca: identity.cert })
+  onTestFinished(() => void client.destroy())
+  await once(client, 'connect')
+  const next = await serveSecurely(place)
+  await hasConnections(next, 1)
+  const upgraded = once(next.server, 'upgrade')
+  client.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: text\r\n\r\n')
+  const [, socket] = (await upgraded) as [IncomingMessage, TLSSocket]
+  expect(socket).toBe(next.sockets[0])
+
+  const before = 'x'.repeat(2 * socket.readableHighWaterMark)
+  socket.pause().unshift(before)
+  const record = client.seal(contentType.data, Buffer.from('the rest'))
+  const read = bytesOfRecords(socket)
+  client.blurt(record.subarray(0, 7))
+  await until('half of it is read', () => bytesOfRecords(socket) === read + 7)
+  client.blurt(record.subarray(7))
+  let heard = ''
+  socket.on('data', (data) => {
+    heard += data
+  })
+  socket.resume()
+  await until('all of it comes', () => heard === `${before}the rest`)
+  socket.destroy()
+})
+
+/** What the kernel has given to the process, as records. */
+function bytesOfRecords(socket: TLSSocket): number {
+  return (socket as unknown as { _handle: { bytesRead: number } })._handle.bytesRead
+}

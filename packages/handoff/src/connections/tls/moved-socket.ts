@@ -123,7 +123,8 @@ export class MovedTlsSocket extends Socket {
     }
     if (error !== undefined) this.destroy(error)
     else if (ended) this.#end()
-    return this.readableLength < this.readableHighWaterMark
+    // Without data the stream has not been answered, and asks for no more: the reading goes on, however much waits.
+    return data.length === 0 || this.readableLength < this.readableHighWaterMark
   }
 
   override _write(chunk: string | Uint8Array, encoding: BufferEncoding, callback: Callback): void {
