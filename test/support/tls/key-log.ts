@@ -1,20 +1,18 @@
 // What a handshake of Node.js takes, and what it leaves.
 
-import { readFileSync } from 'node:fs'
 import type tls from 'node:tls'
-import { isTls13, keyBlock, ReferenceHalf, type Suite, splitRecords } from './reference.ts'
+import { splitRecords } from './record-splitter.ts'
+import { isTls13, keyBlock, ReferenceHalf, type Suite } from './reference.ts'
 
-/** A certificate of ECDSA. */
-export const credentials = {
-  key: readFileSync(new URL('../../fixtures/tls/key.pem', import.meta.url)),
-  cert: readFileSync(new URL('../../fixtures/tls/certificate.pem', import.meta.url)),
-}
+/** The version of a suite, as Node.js names it. */
+export const versionOf = (suite: Suite): tls.SecureVersion =>
+  isTls13(suite) ? 'TLSv1.3' : 'TLSv1.2'
 
 /** The options for a connection with a suite. */
 export const optionsOf = (suite: Suite): tls.SecureContextOptions => ({
   ciphers: suite.name,
-  minVersion: isTls13(suite) ? 'TLSv1.3' : 'TLSv1.2',
-  maxVersion: isTls13(suite) ? 'TLSv1.3' : 'TLSv1.2',
+  minVersion: versionOf(suite),
+  maxVersion: versionOf(suite),
 })
 
 /** The secrets of one connection, as its client logs them. */

@@ -1,47 +1,18 @@
 // A TLS server of Node.js itself, and a client whose handshake is a real one, but whose records are made by the test.
 
 import { once } from 'node:events'
-import net from 'node:net'
-import { Duplex } from 'node:stream'
+import type { AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import { credentials, KeyLog, optionsOf } from './key-log.ts'
+import { handshake } from './handshake.ts'
+import { identities } from './identities.ts'
+import { optionsOf, versionOf } from './key-log.ts'
 import type { ReferenceHalf, Suite } from './reference.ts'
 import { Transcript } from './transcript.ts'
 
-/** The bytes of a handshake go through, until it is over. Later the test has the transport for itself. */
-class Tap extends Duplex {
-  readonly raw: net.Socket
-  /** All that the server has sent. */
-  readonly received: Buffer[] = []
-  #detached = false
-
-  constructor(raw: net.Socket) {
-    super()
-    this.raw = raw
-    raw.on('data', (chunk: Buffer) => {
-      this.received.push(chunk)
-      if (!this.#detached) this.push(chunk)
-    })
-    raw.on('error', () => {}) // The server resets if it has not read all.
-  }
-
-  /** What the client does from here on does not reach the server. */
-  detach(): void {
-    this.#detached = true
-  }
-
-  override _read(): void {}
-
-  override _write(chunk: Buffer, _: string, callback: () => void): void {
-    if (!this.#detached) this.raw.write(chunk)
-    callback()
-  }
-}
-
-/** A connection whose handshake is over. Both halves are those of the client's side. */
+/** A connection whose handshake is over. */
 export interface Connection {
+  /** What the client seals with. */
   readonly write: ReferenceHalf
-  readonly read: ReferenceHalf
   /** What the application of the server has noticed. */
   readonly transcript: Transcript
   /** Sends a stream of records and the end, and awaits that the server has closed. */
@@ -59,7 +30,7 @@ export class OpenSslPeer {
   }
 
   static async listen(suite: Suite): Promise<OpenSslPeer> {
-    const server = tls.createServer({ ...credentials, ...optionsOf(suite), allowHalfOpen: true })
+    const server = tls.createServer({ ...identities, ...optionsOf(suite), allowHalfOpen: true })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new OpenSslPeer(suite, server)
@@ -70,18 +41,14 @@ export class OpenSslPeer {
   }
 
   async connect(goodbye = 'bye'): Promise<Connection> {
-    const suite = this.#suite
-    const { port } = this.#server.address() as net.AddressInfo
-    const tap = new Tap(net.connect(port, '127.0.0.1'))
-    const client = tls.connect({ socket: tap, rejectUnauthorized: false, ...optionsOf(suite) })
-    client.on('error', () => {})
-    const secrets = new KeyLog(client)
-    const [[socket]] = (await Promise.all([
-      once(this.#server, 'secureConnection'),
-      once(client, 'secureConnect'),
-    ])) as [[tls.TLSSocket], unknown]
-    tap.detach()
-    client.destroy()
+    const { port } = this.#server.address() as AddressInfo
+    const [[socket], { socket: raw, write, read, splitter, rest }] = await Promise.all([
+      once(this.#server, 'secureConnection') as Promise<[tls.TLSSocket]>,
+      handshake({ port, version: versionOf(this.#suite), cipher: this.#suite.name }),
+    ])
+    const records = [...rest]
+    raw.on('data', (data) => records.push(...splitter.push(data))).resume()
+    raw.on('error', () => {}) // The server resets if it has not read all.
 
     const transcript = new Transcript()
     socket.on('data', (chunk: Buffer) => transcript.data.push(chunk))
@@ -94,15 +61,14 @@ export class OpenSslPeer {
       transcript.ended = true
       socket.end(goodbye)
     })
-    const halves = secrets.halves(suite, Buffer.concat(tap.received))
     return {
-      ...halves,
+      write,
       transcript,
       async finish(stream) {
-        const closed = once(tap.raw, 'close')
-        tap.raw.end(stream)
+        const closed = once(raw, 'close')
+        raw.end(stream)
         await closed
-        transcript.read(halves.read, Buffer.concat(tap.received))
+        transcript.read(read, Buffer.concat(records))
         return transcript
       },
     }

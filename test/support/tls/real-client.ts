@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
-import { credentials, KeyLog, optionsOf } from './key-log.ts'
+import { identities } from './identities.ts'
+import { KeyLog, optionsOf } from './key-log.ts'
 import type { Suite } from './reference.ts'
 import { recordsOf } from './secrets.ts'
 import { Transcript } from './transcript.ts'
@@ -42,7 +43,7 @@ export async function serveRealClient(suite: Suite, owesKeyUpdate = false): Prom
     received.push(bytes)
     near.push(bytes)
   }
-  const secureContext = tls.createSecureContext({ ...credentials, ...optionsOf(suite) })
+  const secureContext = tls.createSecureContext({ ...identities, ...optionsOf(suite) })
   const server = new tls.TLSSocket(far, { isServer: true, secureContext })
   const client = tls.connect({ socket: near, rejectUnauthorized: false, ...optionsOf(suite) })
   const log = new KeyLog(client)

@@ -3,7 +3,7 @@
 import { Duplex } from 'node:stream'
 import { alertNames } from './alerts.ts'
 import { type Handshake, type HandshakeOptions, handshake } from './handshake.ts'
-import { contentType } from './record-keys.ts'
+import { contentType, isTls13 } from './reference.ts'
 
 /** How pieces go over the wire; each list is one for each piece, over and over. */
 export interface RecordPlan {
@@ -35,7 +35,6 @@ export class RecordClient extends Duplex {
   /** How often the server changed its keys. */
   updates = 0
   readonly #plan: RecordPlan
-  readonly #is13: boolean
   #pieces = 0
   #connection: Handshake | undefined
   #isEnded = false
@@ -44,7 +43,6 @@ export class RecordClient extends Duplex {
   constructor(options: HandshakeOptions, plan = plainly) {
     super({ allowHalfOpen: true })
     this.#plan = plan
-    this.#is13 = options.version === 'TLSv1.3'
     handshake(options).then(
       (connection) => this.#begin(connection),
       (error) => this.destroy(error),
@@ -151,13 +149,14 @@ export class RecordClient extends Duplex {
     const { sizes, paddings, updates, halves } = this.#plan
     const index = this.#pieces++
     const of = <T>(list: readonly T[]) => list[index % list.length] as T
-    const update = this.#is13 ? of(updates) : 'no'
+    const { suite, write } = this.#connection as Handshake
+    const is13 = isTls13(suite)
+    const update = is13 ? of(updates) : 'no'
     if (update !== 'no') this.#updateKeys(update === 'both' ? 1 : 0)
     const records: Buffer[] = []
     for (let at = 0; at < piece.length; at += of(sizes)) {
-      const { write } = this.#connection as Handshake
       const part = piece.subarray(at, at + of(sizes))
-      records.push(write.seal(contentType.data, part, this.#is13 ? of(paddings) : 0))
+      records.push(write.seal(contentType.data, part, is13 ? of(paddings) : 0))
     }
     const sealed = Buffer.concat(records)
     const { bytes, turns } = of(halves)

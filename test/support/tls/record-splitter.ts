@@ -30,3 +30,8 @@ export class RecordSplitter {
     return records
   }
 }
+
+/** Splits a stream of whole records. */
+export function splitRecords(stream: Buffer): Buffer[] {
+  return new RecordSplitter().push(stream)
+}

@@ -17,6 +17,14 @@ export interface Suite {
   readonly hash: 'sha256' | 'sha384'
 }
 
+/** Content types of records. */
+export const contentType = { cipher: 20, alert: 21, handshake: 22, data: 23 } as const
+
+export interface OpenedRecord {
+  readonly type: number
+  readonly data: Buffer
+}
+
 const aes128 = { cipher: 'aes-128-gcm', hash: 'sha256' } as const
 const aes256 = { cipher: 'aes-256-gcm', hash: 'sha384' } as const
 const chacha20 = { cipher: 'chacha20-poly1305', hash: 'sha256' } as const
@@ -99,7 +107,7 @@ export class ReferenceHalf {
     const content = isTls13(suite)
       ? Buffer.concat([data, Buffer.of(type), Buffer.alloc(padding)])
       : data
-    return this.sealContent(isTls13(suite) ? 23 : type, content)
+    return this.sealContent(isTls13(suite) ? contentType.data : type, content)
   }
 
   /** Seals content that may be wrong. */
@@ -122,7 +130,10 @@ export class ReferenceHalf {
   }
 
   /** Opens one record, and takes the padding off. */
-  open(record: Buffer): { type: number; data: Buffer } {
+  open(record: Buffer): OpenedRecord {
+    if (isTls13(this.suite) && record[0] !== contentType.data) {
+      throw new Error(`clear text: ${record.toString('latin1')}`)
+    }
     const header = record.subarray(0, 5)
     const explicit = record.subarray(5, hasExplicitNonce(this.suite) ? 13 : 5)
     const encrypted = record.subarray(5 + explicit.length, -16)
@@ -175,15 +186,4 @@ function bigEndian(number: bigint): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(number)
   return bytes
-}
-
-/** Splits a stream into its records. */
-export function splitRecords(stream: Buffer): Buffer[] {
-  const records: Buffer[] = []
-  for (let at = 0; at < stream.length; ) {
-    const end = at + 5 + stream.readUInt16BE(at + 3)
-    records.push(stream.subarray(at, end))
-    at = end
-  }
-  return records
 }

@@ -5,7 +5,8 @@ import {
   keyUpdateRequest,
   messageTypes,
 } from '../../../packages/handoff/src/tls/handshake-reader.ts'
-import { isTls13, type ReferenceHalf, splitRecords } from './reference.ts'
+import { splitRecords } from './record-splitter.ts'
+import { isTls13, type ReferenceHalf } from './reference.ts'
 
 /** RFC 8446, section 4. */
 const newSessionTicket = 4

@@ -194,7 +194,7 @@ const step13: fc.Arbitrary<Script> = fc.oneof(
   },
 )
 
-// The server's certificate is of ECDSA. The suites of RSA have the same records.
+// The suites of RSA have the same records as those of ECDSA.
 const offered = suites.filter(({ name }) => !name.includes('-RSA-'))
 
 describe.runIf(hasSecretsFiles).each(offered)('$name', (suite) => {

@@ -3,13 +3,8 @@
 
 import { describe, expect, test } from 'vitest'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
-import {
-  isTls13,
-  ReferenceHalf,
-  secretLength,
-  splitRecords,
-  suites,
-} from '../../support/tls/reference.ts'
+import { splitRecords } from '../../support/tls/record-splitter.ts'
+import { isTls13, ReferenceHalf, secretLength, suites } from '../../support/tls/reference.ts'
 import { message } from '../../support/tls/scripted-client.ts'
 import { hasSecretsFiles, recordsOf } from '../../support/tls/secrets.ts'
 import { Transcript } from '../../support/tls/transcript.ts'

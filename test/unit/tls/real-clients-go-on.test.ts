@@ -7,9 +7,7 @@ import { serveRealClient } from '../../support/tls/real-client.ts'
 import { isTls13, suites } from '../../support/tls/reference.ts'
 import { hasSecretsFiles } from '../../support/tls/secrets.ts'
 
-const offered = suites.filter(({ name }) => !name.includes('-RSA-'))
-
-describe.runIf(hasSecretsFiles).each(offered)('$name', (suite) => {
+describe.runIf(hasSecretsFiles).each(suites)('$name', (suite) => {
   test('gets back what it writes', async () => {
     // The first data comes after a KeyUpdate where there is one.
     const { client } = await serveRealClient(suite, isTls13(suite))

@@ -4,13 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { alertLevels, alerts } from '../../../packages/handoff/src/tls/alerts.ts'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
-import {
-  ReferenceHalf,
-  type Suite,
-  secretLength,
-  splitRecords,
-  suites,
-} from '../../support/tls/reference.ts'
+import { splitRecords } from '../../support/tls/record-splitter.ts'
+import { ReferenceHalf, type Suite, secretLength, suites } from '../../support/tls/reference.ts'
 import { hasSecretsFiles, recordsOf } from '../../support/tls/secrets.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')

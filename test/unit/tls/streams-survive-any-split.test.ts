@@ -6,12 +6,12 @@ import { describe, expect, test } from 'vitest'
 import { TlsRecords } from '../../../packages/handoff/src/io/native/tls-records.ts'
 import { SecretsFile } from '../../../packages/handoff/src/io/native/tls-secrets.ts'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
+import { splitRecords } from '../../support/tls/record-splitter.ts'
 import {
   isTls13,
   ReferenceHalf,
   type Suite,
   secretLength,
-  splitRecords,
   suites,
 } from '../../support/tls/reference.ts'
 import { hasSecretsFiles, readSecrets, recordsOf } from '../../support/tls/secrets.ts'
