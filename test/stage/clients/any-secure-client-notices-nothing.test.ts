@@ -3,18 +3,21 @@
 import https from 'node:https'
 import fc from 'fast-check'
 import { test } from 'vitest'
+import { identities } from '../../support/tls/identities.ts'
 import { answering } from '../support/scripted-server.ts'
 import { linesOf, script } from '../support/scripts.ts'
 import { connectSecurely, type SecureLines, secure } from '../support/secure-scripts.ts'
-import { tls } from '../support/tls.ts'
 import { compare, compareTimeoutMs, type Service } from '../support/with-and-without.ts'
 
 const service: Service<SecureLines> = {
   kind: 'http',
   make: (onRequest) =>
-    Object.assign(https.createServer({ ...tls, allowHalfOpen: true }, answering(onRequest)), {
-      httpAllowHalfOpen: true,
-    }),
+    Object.assign(
+      https.createServer({ ...identities, allowHalfOpen: true }, answering(onRequest)),
+      {
+        httpAllowHalfOpen: true,
+      },
+    ),
   connect: connectSecurely,
 }
 

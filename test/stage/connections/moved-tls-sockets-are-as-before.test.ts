@@ -7,7 +7,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { RecordClient } from '../../support/tls/record-client.ts'
-import { contentType } from '../../support/tls/record-keys.ts'
+import { contentType } from '../../support/tls/reference.ts'
 import { until } from '../../support/until.ts'
 import { openPlace } from '../support/place.ts'
 import { SecureClient } from '../support/secure-client.ts'
@@ -227,7 +227,7 @@ test('half of a record behind data that the application puts back does not end t
   const place = openPlace()
   const old = await serveSecurely(place)
   const { port } = old.server.address() as AddressInfo
-  const client = new RecordClient({ port, version: 'TLSv1.3', ca: identity.cert })
+  const client = new RecordClient({ port, version: 'TLSv1.3' })
   onTestFinished(() => void client.destroy())
   await once(client, 'connect')
   const next = await serveSecurely(place)

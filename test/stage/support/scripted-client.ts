@@ -31,6 +31,8 @@ export interface Lines {
   pauses: readonly Pause[]
   /** It closes its side without waiting for the answers. */
   hurries: boolean
+  /** It resets the connection after the last pause, whatever is still unanswered. */
+  resets: boolean
   /** One more question when no more handoff comes: the connection has to be as good as ever. */
   farewell: Buffer | undefined
   /** Said last. */
@@ -41,6 +43,8 @@ export interface Lines {
 export interface Line {
   /** Emits `connect` when the client may write. */
   stream: Duplex
+  /** Ends the connection by a RST. */
+  reset(): void
   /** Returns how the server has ended it, as far as the bytes do not say it. */
   ending(): string
 }
@@ -48,7 +52,7 @@ export interface Line {
 /** A connection in clear text. */
 export function clearLine(port: number): Line {
   const stream = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
-  return { stream, ending: () => '' }
+  return { stream, reset: () => void stream.resetAndDestroy(), ending: () => '' }
 }
 
 export class ScriptedClient {
@@ -72,7 +76,7 @@ export class ScriptedClient {
     })
   }
 
-  /** @returns everything that came until the server closed the connection. */
+  /** @returns everything that came until the server closed the connection, or the client reset it. */
   async play(lines: Lines, handoffs: Handoffs): Promise<string> {
     await once(this.#socket, 'connect')
     const { questions, pauses } = lines
@@ -83,6 +87,10 @@ export class ScriptedClient {
       sent += piece.length
       await this.#pause(pauses[index % pauses.length] as Pause, asked(), handoffs)
     }
+    if (lines.resets) {
+      this.#line.reset()
+      return this.#heard
+    }
     if (lines.hurries) this.#socket.end()
     await this.#hears(asked())
     if (lines.farewell !== undefined) {
@@ -92,12 +100,15 @@ export class ScriptedClient {
     }
     if (!lines.hurries) this.#socket.end(lines.goodbye)
     await this.#hears(Number.POSITIVE_INFINITY)
-    const heard = Buffer.concat(this.#pieces).toString('latin1')
-    return `${heard}${this.#error ?? ''}${this.#line.ending()}`
+    return `${this.#heard}${this.#error ?? ''}${this.#line.ending()}`
   }
 
   close(): void {
     this.#socket.destroy()
+  }
+
+  get #heard(): string {
+    return Buffer.concat(this.#pieces).toString('latin1')
   }
 
   get #isOver(): boolean {
@@ -127,8 +138,7 @@ export class ScriptedClient {
     const endsAt = performance.now() + deadlineMs
     while (this.#answers < answers && !this.#isOver) {
       if (performance.now() > endsAt) {
-        const heard = Buffer.concat(this.#pieces).toString('latin1')
-        throw new Error(`${this.#answers} answers of ${answers}: ${heard.slice(-500)}`)
+        throw new Error(`${this.#answers} answers of ${answers}: ${this.#heard.slice(-500)}`)
       }
       await turns(1)
     }

@@ -47,6 +47,8 @@ export interface Script {
   pauses: Pause[]
   /** How the last request ends the connection, if it does. */
   ends: 'no' | 'close' | 'half' | 'cut'
+  /** Ends the connection by a RST after the last piece and its pause. */
+  resets: boolean
 }
 
 const answer: fc.Arbitrary<Answer> = fc.record({
@@ -85,6 +87,9 @@ export const cuts = fc.array(
   { maxLength: 6 },
 )
 
+/** One client in six: often enough to be alone, and beside others that go on. */
+export const resets = fc.nat(5).map((number) => number === 0)
+
 export const script: fc.Arbitrary<Script> = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 5 }),
   cuts,
@@ -93,6 +98,7 @@ export const script: fc.Arbitrary<Script> = fc.record({
     { weight: 6, arbitrary: fc.constant<Script['ends']>('no') },
     { weight: 1, arbitrary: fc.constantFrom<Script['ends'][]>('close', 'half', 'cut') },
   ),
+  resets,
 })
 
 const farewell: ScriptedRequest = {
@@ -105,7 +111,7 @@ const farewell: ScriptedRequest = {
   answer: { wait: 0, pieces: 0, size: 0, chunked: false, early: false },
 }
 
-export function linesOf({ requests, ends, ...when }: Script): Lines {
+export function linesOf({ requests, ends, resets, ...when }: Script): Lines {
   const questions = requests.map((request, index) =>
     render(request, index, ends === 'close' && index === requests.length - 1),
   )
@@ -116,7 +122,8 @@ export function linesOf({ requests, ends, ...when }: Script): Lines {
     questions,
     said: ends === 'cut' ? whole - Math.ceil(last / 2) : whole,
     hurries: ends === 'half',
-    farewell: ends === 'no' ? render(farewell, requests.length) : undefined,
+    resets,
+    farewell: ends === 'no' && !resets ? render(farewell, requests.length) : undefined,
     goodbye: Buffer.alloc(0),
   }
 }

@@ -1,28 +1,15 @@
 // What a client of the property test does on TLS: which suite, and how its bytes become records.
 
 import fc from 'fast-check'
+import { versionOf } from '../../support/tls/key-log.ts'
 import { RecordClient, type RecordPlan } from '../../support/tls/record-client.ts'
+import { type Suite, suites } from '../../support/tls/reference.ts'
 import type { Line, Lines } from './scripted-client.ts'
 
 export interface SecureLines extends Lines {
   suite: Suite
   plan: RecordPlan
 }
-
-export interface Suite {
-  version: 'TLSv1.2' | 'TLSv1.3'
-  cipher: string
-}
-
-/** All of TLS 1.3, and of TLS 1.2 those that can move. */
-const suites: readonly Suite[] = [
-  { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256' },
-  { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
-  { version: 'TLSv1.3', cipher: 'TLS_CHACHA20_POLY1305_SHA256' },
-  { version: 'TLSv1.2', cipher: 'ECDHE-ECDSA-AES128-GCM-SHA256' },
-  { version: 'TLSv1.2', cipher: 'ECDHE-ECDSA-AES256-GCM-SHA384' },
-  { version: 'TLSv1.2', cipher: 'ECDHE-ECDSA-CHACHA20-POLY1305' },
-]
 
 function someOf<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T[]> {
   return fc.array(value, { minLength: 1, maxLength: 3 })
@@ -45,6 +32,7 @@ export function secure(client: fc.Arbitrary<Lines>): fc.Arbitrary<SecureLines> {
 
 /** Opens the connection. How it ends is compared, too: by close_notify, by another alert, by neither. */
 export function connectSecurely(port: number, { suite, plan }: SecureLines): Line {
-  const stream = new RecordClient({ port, ...suite }, plan)
-  return { stream, ending: () => stream.alerts.join(',').toUpperCase() }
+  const stream = new RecordClient({ port, version: versionOf(suite), cipher: suite.name }, plan)
+  const ending = () => stream.alerts.join(',').toUpperCase()
+  return { stream, reset: () => stream.reset(), ending }
 }

@@ -8,6 +8,7 @@ import { expect } from 'vitest'
 import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, type Place, withPlace } from './place.ts'
+import { expectedOf, type Outcome, type Streams, withoutResets } from './resets.ts'
 import {
   clearLine,
   type Handoffs,
@@ -41,36 +42,31 @@ export interface Service<L extends Lines = Lines> {
   connect?(port: number, lines: L): Line
 }
 
-/** What clients got, each for itself, and which of their requests were executed. */
-export interface Outcome {
-  heard: string[]
-  executed: string[]
-}
-
-/** Looks at what came of handoffs beside what came without one. */
-type Check = (outcome: Outcome, expected: Outcome) => void
-
-/** Everything is as it is without a handoff. */
-const isSame: Check = (outcome, expected) => expect(outcome).toEqual(expected)
+/** All that a client hears has one order. */
+const oneStream: Streams = (all) => ({ all })
 
 /**
  * Tries random clients across random handoffs.
  *
+ * @param streamsOf - splits what a client heard, if parts of it may come in another order.
  * @param overlap - whether a handoff begins while the one before still drains.
  * @param ramp - whether both processes accept for a while.
  */
 export async function compare<L extends Lines>(
   service: Service<L>,
   clients: fc.Arbitrary<L[]>,
-  { check = isSame, overlap = false, ramp = false } = {},
+  { streamsOf = oneStream, overlap = false, ramp = false } = {},
 ): Promise<void> {
   const isLate = timeLimit()
   const handoffs = fc.array(scriptedHandoff, { minLength: 1, maxLength: 3 })
   await fc.assert(
     fc.asyncProperty(clients, handoffs, async (lines, planned) => {
       if (isLate()) return
-      const expected = await without(service, lines)
-      check(await withHandoffs(service, lines, planned, { overlap, ramp }), expected)
+      const whole = await without(service, withoutResets(lines))
+      const outcome = await withHandoffs(service, lines, planned, { overlap, ramp })
+      expect({ ...outcome, heard: outcome.heard.map(streamsOf) }).toEqual(
+        expectedOf(lines, whole, outcome, streamsOf),
+      )
     }),
     {
       numRuns: runs,
