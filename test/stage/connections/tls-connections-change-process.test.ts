@@ -1,6 +1,7 @@
 // HTTPS connections go over between two requests, and their clients notice nothing.
 
 import { once } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
 import { until } from '../../support/until.ts'
@@ -135,6 +136,42 @@ test.each([
     })
   },
 )
+
+const header = 'PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n'
+
+test('a connection with bytes before TLS is asked to leave, the reason is said once', async () => {
+  const place = openPlace()
+  const old = await serveSecurely(place)
+  // As a program that reads the PROXY protocol itself.
+  const proxied = net.createServer((socket) => {
+    socket.once('readable', () => {
+      expect(`${socket.read(header.length)}`).toBe(header)
+      old.server.emit('connection', socket)
+    })
+  })
+  old.generation.own(proxied.listen(0, '127.0.0.1'))
+  await once(proxied, 'listening')
+  const { port } = proxied.address() as AddressInfo
+  const connect = async () => {
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write(header)
+    return await SecureClient.connect(old.server, { socket })
+  }
+  const clients = [await connect(), await connect()]
+  for (const client of clients) await client.ask()
+
+  await serveSecurely(place)
+  await until('they were looked at', () => warnings(old.generation).length > 0)
+  for (const client of clients) {
+    expect(await client.ask()).toBe(`${old.generation.system.pid} 0`)
+    expect(client.heard).toMatch(/connection: close/i)
+    await until('it ends', () => client.ended)
+  }
+  expect(warnings(old.generation)).toEqual([expect.stringMatching(/no records of TLS/)])
+  expect(await old.generation.told('drained')).toMatchObject({
+    counts: { handedOver: 0, closed: 2 },
+  })
+})
 
 test('keys go to no process of another user, although it may take over', async () => {
   const place = openPlace()

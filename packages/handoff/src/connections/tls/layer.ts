@@ -2,8 +2,8 @@
 
 import type { Server, Socket } from 'node:net'
 import type { TLSSocket, Server as TlsServer } from 'node:tls'
-import { readProgress } from '../../io/native/many-connections.ts'
-import { tlsCountsOf, writeTlsSecrets } from '../../io/native/tls-counts.ts'
+import { type Progress, readProgress } from '../../io/native/many-connections.ts'
+import { type TlsCounts, tlsCountsOf, writeTlsSecrets } from '../../io/native/tls-counts.ts'
 import { SecretsFile } from '../../io/native/tls-secrets.ts'
 import { descriptorOf, unsentBytes } from '../../io/node/internals/connection-handle.ts'
 import { httpConnections } from '../../io/node/internals/http-connections.ts'
@@ -24,6 +24,8 @@ export class TlsLayer implements Layer {
   /** The file with the secrets. */
   readonly descriptors = 1
   readonly #onObstacle: (obstacle: Obstacle) => void
+  /** Connections on which other bytes than those of TLS came or went. */
+  readonly #withOtherBytes = new WeakSet<Socket>()
 
   /** @param onObstacle - called when a connection cannot move, with the reason. */
   constructor(onObstacle: (obstacle: Obstacle) => void) {
@@ -48,12 +50,18 @@ export class TlsLayer implements Layer {
     if (obstacle !== undefined && obstacle !== 'alert') this.#onObstacle(obstacle)
     if (obstacle !== undefined || !counts?.atRest) return false
     const [progress] = readProgress([descriptorOf(socket) ?? -1])
+    if (progress === undefined) return false
+    if (hasOtherBytes(progress, counts)) {
+      this.#withOtherBytes.add(socket)
+      this.#onObstacle('other-bytes')
+    }
     // If the kernel's bytes are those of whole records, whatever comes next begins one.
-    return progress?.read === counts.read && progress.written === counts.written
+    return progress.read === counts.read && progress.written === counts.written
   }
 
   stays(socket: Socket): boolean {
     if (MovedTlsSocket.isOne(socket)) return false
+    if (this.#withOtherBytes.has(socket)) return true
     const finished = finishedOf(socket)
     const obstacle = obstacleOf(socket, finished && tlsCountsOf(finished))
     // After an alert it ends by itself: the client has closed its side, say, and awaits an answer.
@@ -104,6 +112,19 @@ export class TlsLayer implements Layer {
   close(socket: Socket): void {
     socket.destroySoon()
   }
+}
+
+/** A record has a header of so many bytes (RFC 8446, section 5.1). */
+const headerBytes = 5
+
+/**
+ * Whether the kernel has more bytes than the records of a connection, such as a header of the PROXY protocol.
+ *
+ * @remarks OpenSSL counts a record from its header on. So what was read of a record that it has not counted is less than
+ * a header, and it counts what it writes before the kernel does.
+ */
+function hasOtherBytes(kernel: Progress, { read, written }: TlsCounts): boolean {
+  return kernel.read >= read + headerBytes || kernel.written > written
 }
 
 /** The file is made when the first connection is added. */
