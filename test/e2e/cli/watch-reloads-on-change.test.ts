@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest'
-import { ask, makeProject, type Run, serverReplying } from '../../support/cli-project.ts'
-
-async function watching(run: Run): Promise<void> {
-  await run.says(/watching .* for changes/)
-}
+import { ask, makeProject, serverReplying } from '../../support/cli-project.ts'
+import { watching } from '../../support/watching.ts'
 
 test('an edit shows at the next request', async () => {
   const project = makeProject({ 'package.json': '{}', 'src/server.mjs': serverReplying('one') })
   const run = project.run(['--watch', 'src/server.mjs'])
   const { port } = await run.listens()
   expect(await ask(port)).toBe('one')
+  await watching(run)
 
   project.write('src/server.mjs', serverReplying('two'))
 
@@ -48,6 +46,7 @@ test('an edit that does not compile keeps the old generation, and the next one m
   const project = makeProject({ 'package.json': '{}', 'server.mjs': serverReplying('one') })
   const run = project.run(['--watch', 'server.mjs'])
   const { port } = await run.listens()
+  await watching(run)
 
   project.write('server.mjs', 'const a = ;')
   await run.says(/SyntaxError: Unexpected token ';'.* Generation 1 \(pid \d+\) serves on\./)
@@ -62,6 +61,7 @@ test('a first start that fails waits for a change', async () => {
   const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
   const run = project.run(['--watch', 'server.mjs'])
   await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  await watching(run)
 
   project.write('server.mjs', serverReplying('two'))
 

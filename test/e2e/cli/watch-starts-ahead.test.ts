@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { ask, makeProject, type Project, type Run } from '../../support/cli-project.ts'
 import { alive, descriptors, gone, isAsleep } from '../../support/process-facts.ts'
 import { until } from '../../support/until.ts'
+import { watching } from '../../support/watching.ts'
 
 /** Prints what it sees, and answers with `reply`. Its types need tsx, or a Node.js that removes them. */
 function server(reply: string): string {
@@ -36,7 +37,7 @@ async function start(port: number, text = server('one'), flags: readonly string[
   const run = project.run(['--watch', '--name', 'app', ...flags, 'src/server.ts', 'argument'], {
     PORT: String(port),
   })
-  await run.says(/watching .* for changes/)
+  await watching(run)
   const first = await seen(run)
   await run.listens()
   await run.says(/generation 1 .* serves/)
@@ -160,7 +161,7 @@ test('without a loader an edit goes on in it, too', async () => {
     server.listen(24619, '127.0.0.1', () => console.log('listening', process.pid, 24619))`
   const project = makeProject({ 'package.json': '{}', 'server.js': common('one') })
   const run = project.run(['--watch', '--name', 'app', 'server.js'])
-  await run.says(/watching .* for changes/)
+  await watching(run)
   await run.says(/generation 1 .* serves/)
   const ahead = await waiting(project)
   expect(await edit(project, run, 'server.js', common('two'))).toBe(ahead)

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { makeProject } from '../../support/cli-project.ts'
 import { Conversation } from '../../support/conversation.ts'
 import { freePort } from '../../support/free-port.ts'
+import { watching } from '../../support/watching.ts'
 
 const example = readFileSync(
   fileURLToPath(new URL('../../../examples/line-protocol/server.ts', import.meta.url)),
@@ -20,6 +21,7 @@ test('lines are counted on over three processes, on one connection', async () =>
   })
   const run = project.run(['--watch', 'server.ts'], { PORT: String(target.port) })
   await run.says(/serves on/)
+  await watching(run)
   const conversation = await Conversation.begin(target)
   await conversation.heard.waitFor(/^welcome$/)
   conversation.say('a\n')

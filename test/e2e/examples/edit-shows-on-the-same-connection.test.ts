@@ -8,6 +8,7 @@ import { makeProject } from '../../support/cli-project.ts'
 import { freePort } from '../../support/free-port.ts'
 import { Load } from '../../support/load/load.ts'
 import { send } from '../../support/load/send.ts'
+import { watching } from '../../support/watching.ts'
 
 const read = (file: string) =>
   readFileSync(
@@ -30,6 +31,7 @@ test('an edited route answers on the same keep-alive connection, and a broken on
   })
   const run = project.run(['--watch', 'server.ts'], { PORT: String(target.port) })
   await run.says(/serves on/)
+  await watching(run)
 
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const ask = async () => {

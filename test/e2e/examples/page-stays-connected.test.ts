@@ -7,6 +7,7 @@ import { browser, openPage, orNoBrowser, type Visit } from '../../support/browse
 import { makeProject } from '../../support/cli-project.ts'
 import { freePort } from '../../support/free-port.ts'
 import { until } from '../../support/until.ts'
+import { watching } from '../../support/watching.ts'
 
 const read = (file: string) =>
   readFileSync(
@@ -35,6 +36,7 @@ async function start() {
   })
   const run = project.run(['--watch', 'server.ts'], { PORT: String(port) })
   await run.says(/serves on/)
+  await watching(run)
   const visit = await openPage(`http://localhost:${port}/`)
   await answers(visit, 'Hello', 1)
   return { project, run, visit }

@@ -13,6 +13,7 @@ import { startRun } from '../../support/run.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
 import { Service, serviceEntry } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
+import { watching } from '../../support/watching.ts'
 
 /** `handoff run`, as systemd starts a service: the pid in a variable is that of the process itself. */
 function startService(
@@ -151,11 +152,13 @@ test('a run that waits for its first server waits on, and is ready only then', a
   const project = makeProject({ 'package.json': '{}', 'server.mjs': 'const a = ;' })
   const run = project.run(['--watch', '--name', 'web', 'server.mjs'], { NOTIFY_SOCKET: peer.path })
   await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
+  await watching(run)
 
   const place = { name: 'web', directory: project.runs }
+  const from = run.output.lines.length
   const { exitCode, output } = await upgradeBy(makeRelease('7.0.1').command, place)
   expect(exitCode, output).toBe(0)
-  await run.says(/watching .* for changes/)
+  await watching(run, from)
 
   project.write('server.mjs', 'const b = ;')
   await run.says(/No process serves\. \[ERR_HANDOFF_APP_FAILED\]/)
