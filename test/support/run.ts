@@ -42,12 +42,12 @@ export interface Reload {
   text: string
 }
 
-/** Starts a fixture under `handoff run` and resolves when it serves. */
+/** Starts a fixture under `handoff run`, and resolves when its supervisor reports that it serves. */
 export async function startRun(fixture: string, options: RunOptions = {}): Promise<Run> {
   const run = new Run(fixture, options)
   onTestFailed(() => console.error(`output of ${fixture}:\n${run.output}`))
   onTestFinished(() => run.remove())
-  await run.listening()
+  await run.serving(await run.listening())
   return run
 }
 
@@ -88,6 +88,14 @@ export class Run {
     const [, pid, where = ''] = await this.output.waitFor(/^listening (\d+) (\S+)/, { from })
     this.target = where.startsWith('/') ? { socketPath: where } : { port: Number(where) }
     return Number(pid)
+  }
+
+  /**
+   * Resolves when the supervisor reports that the process serves. A program listens a moment before that, and a
+   * command in between is refused: a start is under way.
+   */
+  async serving(pid: number): Promise<void> {
+    await this.output.waitFor(new RegExp(`^! .*generation \\d+ \\(pid ${pid}\\) serves `))
   }
 
   /** Runs `handoff reload` to its end. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -112,6 +112,7 @@ test.skipIf(!hasProc || !hasNamespaces).each([
     const innocent = await startInnocent()
     mkdirSync(join(project.runs, 'web'), { mode: 0o700, recursive: true })
     chmodSync(project.runs, 0o700)
+    const rendezvous = join(project.runs, 'web/rendezvous.sock')
     // In its namespace it has the number of the innocent one.
     const script = `mount -t proc proc /proc; echo ${innocent.pid - 1} >/proc/sys/kernel/ns_last_pid
       "$0" --import "$1" "$2" & wait`
@@ -120,13 +121,14 @@ test.skipIf(!hasProc || !hasNamespaces).each([
       'unshare',
       ['--pid', '--mount', '--fork', '--kill-child', 'sh', '-c', script, ...args],
       {
-        env: { ...project.env, HANDOFF_RENDEZVOUS: join(project.runs, 'web/rendezvous.sock') },
+        env: { ...project.env, HANDOFF_RENDEZVOUS: rendezvous },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     )
     onTestFinished(() => void old.kill('SIGKILL'))
     const output = new Output().collect(old.stdout)
     await output.waitFor(new RegExp(`^listening ${innocent.pid} `))
+    await until('others can take over', () => existsSync(rendezvous))
 
     const run = project.run([
       '--name',

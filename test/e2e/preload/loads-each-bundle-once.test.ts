@@ -1,13 +1,14 @@
 // A process has one instance of each of our modules, from one release, and its program sees none of them.
 
 import { spawn } from 'node:child_process'
-import { renameSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ask, makeProject, Run } from '../../support/cli-project.ts'
 import { freePort } from '../../support/free-port.ts'
 import { plainServer } from '../../support/plain-server.ts'
 import { makeRelease } from '../../support/release.ts'
+import { until } from '../../support/until.ts'
 
 test.each(['--import', '--require'])(
   'what is preloaded by %s and what is imported are the same',
@@ -39,13 +40,14 @@ test('a package that is moved away after the start is not missed', async () => {
   const project = makeProject({ 'server.mjs': plainServer('first') })
   const { path } = makeRelease('7.0.1')
   const port = String(await freePort())
+  const rendezvous = join(project.path, 'rendezvous.sock')
   const start = (...flags: string[]) => {
     const register = join(path, 'dist/register.js')
     const child = spawn(process.execPath, ['--import', register, ...flags, 'server.mjs', port], {
       cwd: project.path,
       env: {
         ...project.env,
-        HANDOFF_RENDEZVOUS: join(project.path, 'rendezvous.sock'),
+        HANDOFF_RENDEZVOUS: rendezvous,
         HANDOFF_PROBATION_MS: '0',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,6 +63,7 @@ test('a package that is moved away after the start is not missed', async () => {
   )
   const old = start('--import', './move.mjs')
   await old.listensAlone()
+  await until('others can take over', () => existsSync(rendezvous))
   renameSync(path, `${path}-empty`)
   renameSync(`${path}-moved`, path)
   project.write('server.mjs', plainServer('second'))

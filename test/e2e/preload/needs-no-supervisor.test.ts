@@ -1,6 +1,7 @@
 // `node --import socket-handoff/register`, alone.
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -8,6 +9,7 @@ import { ask, makeProject, type Project, Run } from '../../support/cli-project.t
 import { freePort } from '../../support/free-port.ts'
 import { plainServer } from '../../support/plain-server.ts'
 import { gone } from '../../support/process-facts.ts'
+import { until } from '../../support/until.ts'
 
 const nodeOfTomorrow = fileURLToPath(
   new URL('../../fixtures/node-of-tomorrow.cjs', import.meta.url),
@@ -55,6 +57,8 @@ test('with HANDOFF_RENDEZVOUS the same start again takes over', async () => {
   const env = { HANDOFF_RENDEZVOUS: join(project.path, 'rendezvous.sock') }
   const old = start(project, 'server.mjs', port, env)
   await old.listensAlone()
+  // It listens a moment before another process can take over.
+  await until('others can take over', () => existsSync(env.HANDOFF_RENDEZVOUS))
   project.write('server.mjs', plainServer('second'))
   const next = start(project, 'server.mjs', port, env)
   await next.listensAlone()
@@ -74,6 +78,8 @@ test('a Node.js that binds in another way is warned of, and hands over all the s
   const old = start(project, 'server.mjs', port, env)
   await old.says(/handoff: cannot hook the step .*\[ERR_HANDOFF_UNKNOWN_NODE\]/)
   await old.listensAlone()
+  // It listens a moment before another process can take over.
+  await until('others can take over', () => existsSync(env.HANDOFF_RENDEZVOUS))
   project.write('server.mjs', plainServer('second'))
   const next = start(project, 'server.mjs', port, env)
   await next.listensAlone()

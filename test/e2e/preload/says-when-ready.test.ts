@@ -21,6 +21,7 @@ test('with the last listener of the old process, at once', async () => {
     HANDOFF_READY: '60000',
   })
   await run.prints(/^second listens/)
+  await run.output.waitFor(/^! .*generation 1 .* serves/)
   project.write('server.mjs', plainServer('new') + second(300))
   const { exitCode, stderr } = await project.handoff('reload', 'web')
   expect(exitCode, stderr).toBe(0)
@@ -37,6 +38,7 @@ test('HANDOFF_READY=500: without the others so long after its last listen', asyn
     HANDOFF_READY: '500',
   })
   await run.prints(/^second listens/)
+  await run.output.waitFor(/^! .*generation 1 .* serves/)
   project.write('server.mjs', plainServer('new'))
   const { exitCode, stdout, stderr } = await project.handoff('reload', 'web', '--json')
   expect(exitCode, stderr).toBe(0)
@@ -50,6 +52,7 @@ test('without a listener of the old process never, unless the operator gives tha
   const flags = ['--ready-timeout', '3s', '--name', 'web']
   const run = project.run([...flags, 'server.mjs', ...ports.map(String)])
   await run.prints(/^second listens/)
+  await run.output.waitFor(/^! .*generation 1 .* serves/)
   project.write('server.mjs', plainServer('new'))
   const missing = `this process does not listen on tcp:127.0.0.1:${ports[1]}, and the old process does`
 

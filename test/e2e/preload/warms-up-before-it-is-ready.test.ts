@@ -25,6 +25,7 @@ test('with the requests of HANDOFF_WARMUP, once there is an old process', async 
     HANDOFF_WARMUP: '/ /a?b=1 /broken',
   })
   await run.prints(/^listening/)
+  await run.output.waitFor(/^! .*generation 1 .* serves/)
   expect(JSON.parse(await ask(port))).toEqual({ counts: {}, clients: 1 })
 
   const { exitCode, stdout, stderr } = await project.handoff('reload', 'web')
