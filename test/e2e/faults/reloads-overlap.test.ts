@@ -1,20 +1,33 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { Conversation } from '../../support/conversation.ts'
 import { everything, Load } from '../../support/load/load.ts'
 import { alive, gone } from '../../support/process-facts.ts'
-import { startRun } from '../../support/run.ts'
+import { type Run, startRun } from '../../support/run.ts'
 
-test('of two reloads at once one runs and the other is told so', async () => {
+/** Asks for a reload as the command does. Two commands may take longer to start than a whole reload. */
+async function postReload({ directory, name }: Run) {
+  const socketPath = join(directory, name, 'control.sock')
+  const outgoing = request({ socketPath, method: 'POST', path: '/reload', agent: false }).end()
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  return { status: response.statusCode ?? 0, answer: await text(response) }
+}
+
+test('of two reloads in parallel one runs, and the other is refused', async () => {
   const run = await startRun('http-server.mjs')
   const load = new Load(run.target)
   await load.more(100)
 
-  const reloads = await Promise.all([run.reload(), run.reload()])
+  const reloads = await Promise.all([postReload(run), postReload(run)])
 
-  const [well, busy] = reloads.sort((a, b) => (a.exitCode ?? 9) - (b.exitCode ?? 9))
-  expect(well?.exitCode, well?.text).toBe(0)
-  expect(busy?.exitCode, busy?.text).toBe(1)
-  expect(busy?.text).toContain('ERR_HANDOFF_BUSY')
+  const [well, busy] = reloads.sort((a, b) => a.status - b.status)
+  expect(well?.status, well?.answer).toBe(200)
+  expect(JSON.parse(well?.answer.trim().split('\n').at(-1) ?? '')).toMatchObject({ ok: true })
+  expect(busy?.status, busy?.answer).toBe(409)
+  expect(busy?.answer).toContain('ERR_HANDOFF_BUSY')
   const tally = await load.stop()
   expect(tally.failed, `${tally}`).toBe(0)
   expect(tally.pids.size, 'one handoff').toBe(2)
