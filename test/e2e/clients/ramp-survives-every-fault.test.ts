@@ -9,6 +9,7 @@ import { Load } from '../../support/load/load.ts'
 import { seeded } from '../../support/load/random.ts'
 import type { Tally } from '../../support/load/tally.ts'
 import { type Run, startRun } from '../../support/run.ts'
+import { until } from '../../support/until.ts'
 
 /** The clients of a load. Each has one request under way at most. */
 const CLIENTS = 16
@@ -40,8 +41,11 @@ async function inRamp(): Promise<InRamp> {
   const next = await run.listening(from)
   failure.none()
   await pause(random() * LATEST_MS)
-  const { processes } = await run.status()
-  expect(processes.find(({ pid }) => pid === old)?.stage, `${run.output}`).toBe('ramp')
+  // The old process reports its ramp a moment after the new one serves.
+  await until('the old process is in its ramp', async () => {
+    const { processes } = await run.status()
+    return processes.find(({ pid }) => pid === old)?.stage === 'ramp'
+  })
   return { run, failure, old, next, load, reload }
 }
 

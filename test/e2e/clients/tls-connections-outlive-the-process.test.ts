@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { hasProc } from '../../support/process-facts.ts'
 import { startRun } from '../../support/run.ts'
+import { until } from '../../support/until.ts'
 
 const HANDOFFS = 3
 
@@ -55,7 +56,7 @@ test.skipIf(!hasProc).each(['TLSv1.3', 'TLSv1.2'] as const)(
       const { pid, reused } = await client.ask()
       expect(reused, `${run.output}`).toBe(true)
       pids.push(pid)
-      await expect.poll(() => client.send()).toBe(pid)
+      await until('the WebSocket has gone over', async () => (await client.send()) === pid)
     }
     expect(new Set(pids).size).toBe(HANDOFFS + 1)
     expect(client.isOpen()).toBe(true)

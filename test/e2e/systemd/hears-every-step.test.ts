@@ -142,7 +142,9 @@ test('handoff run is a service of its own: ready, reloading, ready, stopping', a
 
   process.kill(service.pid, 'SIGHUP')
   await service.listens()
-  await expect.poll(() => peer.told().filter((told) => told === 'READY=1').length).toBe(2)
+  await until('it is ready again', () => {
+    return peer.told().filter((told) => told === 'READY=1').length === 2
+  })
 
   process.kill(service.pid, 'SIGTERM')
   await once(service.child, 'close')

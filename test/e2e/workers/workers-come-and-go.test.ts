@@ -1,11 +1,13 @@
 // The number of workers changes: nothing that waits in the queue of one that goes is lost.
 
 import { once } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import { everything, Load } from '../../support/load/load.ts'
 import { expectOnlyCut } from '../../support/load/only-cut.ts'
 import { alive, gone } from '../../support/process-facts.ts'
 import { startRun } from '../../support/run.ts'
+import { until } from '../../support/until.ts'
 
 test('from one to four to two workers under load, nothing is lost', async () => {
   const run = await startRun('http-server.mjs')
@@ -73,7 +75,9 @@ test('a worker that has handed over takes back, and goes at the next reload', as
   await load.more(100)
 
   process.kill(pid, 'SIGKILL')
-  expect(await run.workersServe(2)).toEqual(before)
+  await until('both have taken back', async () => {
+    return isDeepStrictEqual(await run.workersServe(2), before)
+  })
   await load.more(100)
   expect(load.tally.count('newConnection', 'refused'), `${load.tally}`).toBe(0)
 
