@@ -8,8 +8,8 @@ import { startRun } from '../../support/run.ts'
 import { plainly, RecordClient } from '../../support/tls/record-client.ts'
 
 const HANDOFFS = 3
-/** The old process exits soon: its connections have left it then. */
-const soon = ['--probation', '100ms']
+/** A line that has begun keeps the old process in its ramp for so long; it exits soon after its connections have left. */
+const soon = ['--ramp', '300ms', '--probation', '100ms']
 
 /** Numbered lines, half of them before a handoff and half after it. */
 class LineClient {
