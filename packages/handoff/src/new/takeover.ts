@@ -67,12 +67,12 @@ export class Takeover {
   #error: HandoffError | undefined
 
   constructor(options: TakeoverOptions) {
-    const { rampMs = 0, onLongRamp = () => {} } = options
+    const { rampMs = 0 } = options
     this.#options = options
     this.#rampMs = rampMs
     this.#pace = new PaceReports(options.system, {
       send: (message) => this.send(message),
-      onOverdue: (ms) => onLongRamp(longRampText(this.#pid, ms)),
+      onOverdue: (ms) => options.onLongRamp?.(longRampText(this.#pid, ms)),
     })
     const effects: Effects<'new'> = { ...options.effects, ...this.#effects() }
     this.#runner = new Runner('new', 'discover', effects, options.onState)

@@ -75,7 +75,7 @@ export interface Mover {
   /** The kind under which its connections are counted, if that is another. */
   readonly counted?: CountedKind
   /** Whether its connections are TLS connections, so that secrets come with them. */
-  readonly secured?: boolean
+  readonly secured: boolean
   /** Whether this process takes connections of this kind. */
   readonly adopts: boolean
   /**

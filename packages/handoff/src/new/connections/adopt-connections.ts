@@ -88,7 +88,7 @@ function checkBatch(
     if (items.length !== fds.length) {
       throw mismatch(`${fds.length} descriptors came with ${items.length} items`)
     }
-    if ((mover.secured ?? false) !== (secretBytes !== undefined)) {
+    if (mover.secured !== (secretBytes !== undefined)) {
       throw mismatch(`${key} ${mover.secured ? 'needs' : 'has no use for'} TLS secrets`)
     }
     checkEach(fds, key, held.entry.protocol === 'unix')

@@ -68,7 +68,7 @@ export class HandedOverConnections {
     this.#count += batch.length
     const fds = [...descriptors]
     const items = batch.map(({ item }) => item)
-    const secrets = mover.secured === true ? batch.map((departing) => departing.secrets) : undefined
+    const secrets = mover.secured ? batch.map((departing) => departing.secrets) : undefined
     const added = { mover, first, fds, items, secrets, progress, open: batch.length }
     // The ack of a batch may come after the release.
     if (this.#closed) endAll(added)
@@ -176,7 +176,7 @@ export class HandedOverConnections {
  * then, and no other.
  */
 function serve(mover: Mover, arriving: readonly Arriving[]): number {
-  if (mover.secured === true) return arriving.filter((one) => serveSecured(mover, one)).length
+  if (mover.secured) return arriving.filter((one) => serveSecured(mover, one)).length
   // In one call: thousands may come back, and clients wait meanwhile.
   mover.adopt(arriving)
   return arriving.length
