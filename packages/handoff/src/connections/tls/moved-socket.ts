@@ -44,7 +44,6 @@ export class MovedTlsSocket extends Socket {
   #bytesRead = 0
   #bytesWritten = 0
   #inFlight = 0
-  #hasEnded = false
 
   static {
     // Those of the base class count the bytes of the records.
@@ -266,11 +265,9 @@ export class MovedTlsSocket extends Socket {
     super._write(records, 'buffer' as BufferEncoding, callback)
   }
 
-  #end(): boolean {
-    if (!this.#hasEnded) {
-      this.#hasEnded = true
-      super.push(null)
-    }
+  /** A stream ends once, however often it is ended. */
+  #end(): false {
+    super.push(null)
     return false
   }
 }
