@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts'
 import type { NewPeer } from '../support/peers.ts'
 import { openPlace, type Place } from '../support/place.ts'
 import { SecureClient } from '../support/secure-client.ts'
-import { type SecureServed, serveSecurely } from '../support/secure-server.ts'
+import { hasConnections, type SecureServed, serveSecurely } from '../support/secure-server.ts'
 import { takeAll } from '../support/taken.ts'
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew'
@@ -203,6 +203,27 @@ test('a new process of an earlier release reports what cannot change, too: only 
   const [socket] = taken.old.sockets.slice(-1)
   expect(socket).toMatchObject({ authorized: false, servername: false })
   expect(socket?.getCipher()).toEqual(taken.client.socket.getCipher())
+})
+
+test('one that moved here goes on here if the next process dies before it acks', async () => {
+  const place = openPlace()
+  const first = await serveSecurely(place)
+  const client = await SecureClient.connect(first.server)
+  await client.ask()
+  const second = await serveSecurely(place)
+  await hasConnections(second, 1)
+  const { pid } = second.generation.system
+  expect(await client.ask()).toBe(`${pid} 0`)
+  const peer = place.newPeer()
+  const { listeners } = await peer.receive()
+  const [key = ''] = listeners.map((listener) => listener.key)
+  peer.say({ type: 'ready', claimed: [key], takes: { [key]: ['http'] } })
+  await peer.hear('committed')
+  expect((await peer.hear('connections')).items).toHaveLength(1)
+  peer.die()
+  await second.generation.told('taken-back')
+  expect(await client.ask('/30000')).toBe(`${pid} 0${'x'.repeat(30_000)}`)
+  expect(second.sockets).toHaveLength(1)
 })
 
 test.each<[string, number[]]>([

@@ -78,6 +78,23 @@ const kinds: Record<MovableKind, Talk> = {
 describe.runIf(hasProc).each(Object.entries(kinds))('%s', (name, talk) => {
   const kind = name as MovableKind
 
+  test('one that the new process has reported as ended is neither served nor closed', async () => {
+    const place = openPlace()
+    const { generation, server } = await talk.serve(place)
+    const clients = await Promise.all([talk.open(server), talk.open(server)])
+    await until('both are open', () => generation.handoff.metrics().connections === 2)
+    const peer = await takeAll(place, kind, 2)
+    peer.say({ type: 'ended', numbers: [0] })
+    peer.die()
+    expect((await generation.told('taken-back')).connections).toEqual({ back: 1, closed: 0 })
+    await until('one has ended', () => clients.some(({ ended }) => ended))
+    const served = clients.filter(({ ended }) => !ended)
+    expect(served).toHaveLength(1)
+    served[0]?.socket.write(talk.question)
+    await served[0]?.hears(talk.answer)
+    for (const { socket } of clients) socket.destroy()
+  })
+
   test('unused: they are served again, with their state', async () => {
     const place = openPlace()
     const { generation, server } = await talk.serve(place)

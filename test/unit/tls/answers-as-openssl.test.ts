@@ -84,6 +84,13 @@ const of13: Record<string, Script> = {
       .data('new'),
   'a KeyUpdate without its last byte, then data': (c) =>
     c.handshake(keyUpdate(1).subarray(0, 4)).data('x'),
+  'a KeyUpdate with an alert before its last byte': (c) =>
+    c
+      .handshake(keyUpdate(0).subarray(0, 4))
+      .alert(1, 90)
+      .handshake(keyUpdate(0).subarray(4))
+      .update()
+      .data('new'),
   'a KeyUpdate, and data with the old key': (c) => c.handshake(keyUpdate(0)).data('old'),
   'two KeyUpdates in a record': (c) => c.handshake(keyUpdate(0), keyUpdate(0)),
   'a KeyUpdate and the begin of a message': (c) => c.handshake(keyUpdate(0), Buffer.of(24)),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
 import { splitRecords } from '../../support/tls/record-splitter.ts'
 import { isTls13, ReferenceHalf, secretLength, suites } from '../../support/tls/reference.ts'
-import { message } from '../../support/tls/scripted-client.ts'
+import { keyUpdate, message } from '../../support/tls/scripted-client.ts'
 import { hasSecretsFiles, recordsOf } from '../../support/tls/secrets.ts'
 import { Transcript } from '../../support/tls/transcript.ts'
 
@@ -60,6 +60,34 @@ describe.runIf(hasSecretsFiles).each(suites)('$name', (suite) => {
     const { error } = session.receive(sender.seal(22, message(1, Buffer.alloc(99))))
     expect(error).toMatchObject({ code: 'ERR_TLS_SESSION_ATTACK' })
     expect(session.receive(sender.seal(23, Buffer.from('late'))).data).toEqual([])
+  })
+
+  test.runIf(!isTls13(suite))('what follows in the record that cuts it off changes nothing', () => {
+    const { session, client } = begin(1)
+    const hello = message(1, Buffer.alloc(99))
+    const record = Buffer.concat([hello, hello, hello, hello, message(20, Buffer.alloc(4))])
+    const { reply, error } = session.receive(new ReferenceHalf(suite, secret).seal(22, record))
+    const transcript = new Transcript()
+    transcript.read(client, reply as Buffer)
+    expect(transcript.replies).toEqual(Array(3).fill('alert 1 noRenegotiation'))
+    expect(error).toMatchObject({ code: 'ERR_TLS_SESSION_ATTACK' })
+  })
+
+  test('nothing is sent after close_notify, whatever the client still sends', () => {
+    const { session, client } = begin(1)
+    const sender = new ReferenceHalf(suite, secret)
+    const transcript = new Transcript()
+    const requests = isTls13(suite) ? [keyUpdate(1), keyUpdate(0)] : [message(1, Buffer.alloc(99))]
+    // The KeyUpdate that the first message asks for is owed when the session closes.
+    const [early, ...late] = isTls13(suite) ? requests : [Buffer.alloc(0), ...requests]
+    expect(session.receive(sender.seal(22, early as Buffer)).reply).toBeUndefined()
+    if (isTls13(suite)) sender.update()
+    transcript.read(client, session.close())
+    for (const handshake of late) {
+      const { reply, error } = session.receive(sender.seal(22, handshake))
+      expect([reply, error]).toEqual([undefined, undefined])
+    }
+    expect(transcript.replies).toEqual(['alert 1 closeNotify'])
   })
 
   test('a session that is destroyed', () => {
