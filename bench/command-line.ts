@@ -16,7 +16,24 @@ export interface Wishes {
   /** Whether a busy machine is no reason to stop. */
   readonly isBusyFine: boolean
   readonly lists: boolean
+  readonly wantsHelp: boolean
 }
+
+/** What `--help` prints. */
+export const usage = `usage: npm run bench -- [SUITE...] [OPTION...]
+
+Runs the suites for every day, or those that are named, prints a table for each, and writes the figures as JSON.
+
+  --full          more runs, and all suites: an hour
+  --peers A,B     measures only these peers beside handoff; without it all that are installed
+  --json FILE     where the results go
+  --continue      adds to the results in --json FILE
+  --busy          measures on a busy machine as well
+  --OPTION N      an option of a suite, such as --runs 5
+  --list          prints the suites with their options, and ends
+  -h, --help      prints this text, and ends
+
+bench/README.md describes the suites, the peers and the load.`
 
 /**
  * Returns what the command line asks for.
@@ -31,6 +48,7 @@ export function readCommandLine(args: readonly string[], known: readonly Suite[]
     allowPositionals: true,
     options: {
       full: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
       list: { type: 'boolean' },
       continue: { type: 'boolean' },
       busy: { type: 'boolean' },
@@ -53,6 +71,7 @@ export function readCommandLine(args: readonly string[], known: readonly Suite[]
     continues: given.continue === true,
     isBusyFine: given.busy === true,
     lists: given.list === true,
+    wantsHelp: given.help === true,
   }
 }
 

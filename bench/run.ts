@@ -1,7 +1,7 @@
 // `npm run bench`: runs suites, prints a table for each, and writes the results as JSON.
 
 import { fileURLToPath } from 'node:url'
-import { optionsOf, readCommandLine, type Wishes } from './command-line.ts'
+import { optionsOf, readCommandLine, usage, type Wishes } from './command-line.ts'
 import { describeMachine, isBusy, machine } from './core/machine.ts'
 import { Progress } from './core/progress.ts'
 import { Resources } from './core/resources.ts'
@@ -25,7 +25,8 @@ const resources = new Resources()
 
 try {
   const wishes = readCommandLine(process.argv.slice(2), suites)
-  if (wishes.lists) list()
+  if (wishes.wantsHelp) console.log(usage)
+  else if (wishes.lists) list()
   else await run(wishes)
 } catch (error) {
   progress.clear()

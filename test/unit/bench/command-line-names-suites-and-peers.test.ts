@@ -3,7 +3,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { optionsOf, readCommandLine } from '../../../bench/command-line.ts'
+import { optionsOf, readCommandLine, usage } from '../../../bench/command-line.ts'
 import { selectPeers } from '../../../bench/peers/all.ts'
 import { handoff } from '../../../bench/peers/handoff.ts'
 import type { Peer } from '../../../bench/peers/peer.ts'
@@ -29,6 +29,13 @@ test('suites, peers and options come from the command line', () => {
   // What is not given is that of the mode.
   const [suite] = wishes.suites
   expect(suite && optionsOf(suite, wishes)).toEqual({ runs: 7, reloads: 5 })
+})
+
+test.each(['--help', '-h'])('%s asks for the flags', (flag) => {
+  expect(readCommandLine([flag], suites).wantsHelp).toBe(true)
+  expect(readCommandLine([], suites).wantsHelp).toBe(false)
+  for (const name of ['full', 'peers', 'json', 'continue', 'busy', 'list', 'help'])
+    expect(usage).toContain(`--${name}`)
 })
 
 test.each([
