@@ -1,4 +1,4 @@
-// Medians, percentiles, and windows of time.
+// Medians, means, percentiles, and windows of time.
 
 import type { Summary } from './suite.ts'
 
@@ -17,28 +17,44 @@ export function largest(values: readonly number[]): number {
   return percentile(values, 100)
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(mean(values.map(Math.log)))
+}
+
+const RESAMPLES = 2_000
+
 /**
- * The interval in which the median of the population is with 95 % certainty, whatever the distribution: two of the
- * values. NaN with fewer than six values.
+ * The interval in which the mean of the population is with about 95 % certainty, whatever the distribution: by the
+ * bootstrap. The same values have the same interval. NaN with fewer than six values.
  *
- * @see https://en.wikipedia.org/wiki/Median#Confidence_intervals: ranks of the binomial distribution
+ * @see https://en.wikipedia.org/wiki/Bootstrapping_(statistics)
  */
-export function medianInterval(values: readonly number[]): [low: number, high: number] {
-  const sorted = [...values].sort((a, b) => a - b)
-  const count = sorted.length
-  // The probability that at most `rank` values are below the median.
-  let [probability, sum, rank] = [0.5 ** count, 0.5 ** count, 0]
-  while (sum + (probability * (count - rank)) / (rank + 1) <= 0.025) {
-    probability *= (count - rank) / (rank + 1)
-    rank += 1
-    sum += probability
+export function meanInterval(values: readonly number[]): [low: number, high: number] {
+  if (values.length < 6) return [Number.NaN, Number.NaN]
+  const random = randomNumbers()
+  const pick = () => values[Math.floor(random() * values.length)] ?? Number.NaN
+  const means = Array.from({ length: RESAMPLES }, () => mean(values.map(pick)))
+  return [percentile(means, 2.5), percentile(means, 97.5)]
+}
+
+/** Returns a function that returns numbers from 0 to 1, the same in each run: mulberry32. */
+function randomNumbers(): () => number {
+  let state = 1
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let bits = Math.imul(state ^ (state >>> 15), state | 1)
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
   }
-  if (sum > 0.025) return [Number.NaN, Number.NaN]
-  return [sorted[rank] ?? Number.NaN, sorted[count - 1 - rank] ?? Number.NaN]
 }
 
 export function summarize(values: readonly number[], summary: Summary): number {
   if (summary === 'sum') return values.reduce((sum, value) => sum + value, 0)
+  if (summary === 'mean') return mean(values)
   return summary === 'max' ? largest(values) : median(values)
 }
 

@@ -19,7 +19,7 @@ export interface Sample {
 }
 
 /** How the runs of a figure become one. */
-export type Summary = 'median' | 'sum' | 'max'
+export type Summary = 'median' | 'mean' | 'sum' | 'max'
 
 export interface Column {
   readonly key: string

@@ -72,7 +72,7 @@ const drawings: Readonly<Record<string, (results: SuiteResults) => Record<string
     steady: dots({
       title: 'With the plugin, over without',
       subtitle:
-        'Fastify, 32 connections at a time; a dot for each pair of processes, a diamond for the median',
+        'Fastify, 32 connections at a time; a dot for each round of new processes, a diamond for the mean',
       axis: 'ratio',
       line: 1,
       ...rowsAndSeries(results, {

@@ -52,7 +52,7 @@ function labels(rows: readonly Row[]): number {
 function cell({ digits, summary }: Column, figure: Figure | undefined, withRange: boolean): string {
   if (figure === undefined) return '–'
   const text = number(figure.value, digits)
-  if (!withRange || summary !== 'median') return text
+  if (!withRange || !['median', 'mean'].includes(summary)) return text
   return `${text} [${number(figure.min, digits)}–${number(figure.max, digits)}]`
 }
 

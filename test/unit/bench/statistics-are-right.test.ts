@@ -2,11 +2,13 @@
 
 import { expect, test } from 'vitest'
 import {
+  geometricMean,
   isWithin,
   largest,
   largestInSteps,
+  mean,
+  meanInterval,
   median,
-  medianInterval,
   percentile,
   summarize,
 } from '../../../bench/core/statistics.ts'
@@ -30,9 +32,10 @@ test('a percentile of nothing is NaN, and the values stay in their order', () =>
   expect(values).toEqual([3, 1, 2])
 })
 
-test('a figure of several runs is their median, sum or largest', () => {
+test('a figure of several runs is their median, mean, sum or largest', () => {
   const values = [1, 5, 3]
   expect(summarize(values, 'median')).toBe(3)
+  expect(summarize([1, 5], 'mean')).toBe(3)
   expect(summarize(values, 'sum')).toBe(9)
   expect(summarize(values, 'max')).toBe(5)
 })
@@ -57,17 +60,22 @@ test('each step has its largest value, and points outside count nowhere', () => 
   expect(largestInSteps(points, { from: 100, stepMs: 10, count: 3 })).toEqual([3, 0, 2])
 })
 
-test.each([
-  [6, [1, 6]],
-  [9, [2, 8]],
-  [12, [3, 10]],
-  [25, [8, 18]],
-  [100, [40, 61]],
-])('the median of %d values is between two of them', (count, expected) => {
-  const values = Array.from({ length: count }, (_, index) => count - index)
-  expect(medianInterval(values)).toEqual(expected)
+test('the mean of ratios is that of their logarithms', () => {
+  expect(mean([1, 2, 6])).toBe(3)
+  expect(geometricMean([0.5, 2])).toBeCloseTo(1)
 })
 
-test.each([0, 5])('%d values say nothing of the median of all', (count) => {
-  expect(medianInterval(new Array(count).fill(1))).toEqual([Number.NaN, Number.NaN])
+test('the interval of a mean has it, and grows narrow with many values', () => {
+  const alternating = (count: number) => Array.from({ length: count }, (_, index) => index % 2)
+  const [few, many] = [meanInterval(alternating(6)), meanInterval(alternating(600))]
+  // The standard deviation is 0.5: 1.96 times that, over the root of 600.
+  expect(many[0]).toBeCloseTo(0.46, 2)
+  expect(many[1]).toBeCloseTo(0.54, 2)
+  expect(few[0]).toBeLessThan(many[0])
+  expect(few[1]).toBeGreaterThan(many[1])
+  expect(meanInterval(alternating(6))).toEqual(few)
+})
+
+test.each([0, 5])('%d values say nothing of the mean of all', (count) => {
+  expect(meanInterval(new Array(count).fill(1))).toEqual([Number.NaN, Number.NaN])
 })
