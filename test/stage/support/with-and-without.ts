@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
+import { onPausedParser } from './paused-parser.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, type Place, withPlace } from './place.ts'
 import { expectedOf, type Outcome, type Streams, withoutResets } from './resets.ts'
@@ -62,8 +63,18 @@ export async function compare<L extends Lines>(
   await fc.assert(
     fc.asyncProperty(clients, handoffs, async (lines, planned) => {
       if (isLate()) return
-      const whole = await without(service, withoutResets(lines))
-      const outcome = await withHandoffs(service, lines, planned, { overlap, ramp })
+      let isNodesFault = false
+      const make: Service['make'] = (...args) => {
+        const server = service.make(...args)
+        onPausedParser(server, () => {
+          isNodesFault = true
+        })
+        return server
+      }
+      const observed = { ...service, make }
+      const whole = await without(observed, withoutResets(lines))
+      const outcome = await withHandoffs(observed, lines, planned, { overlap, ramp })
+      if (isNodesFault) return
       expect({ ...outcome, heard: outcome.heard.map(streamsOf) }).toEqual(
         expectedOf(lines, whole, outcome, streamsOf),
       )
