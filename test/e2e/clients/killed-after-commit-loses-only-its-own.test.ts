@@ -4,7 +4,7 @@ import { FailureFile } from '../../support/failure-file.ts'
 import { killAfterCommit } from '../../support/kill-after-commit.ts'
 import { lossesOf } from '../../support/load/expected.ts'
 import { seeded } from '../../support/load/random.ts'
-import { wholeOptions } from '../../support/load/whole-load.ts'
+import { patient, secureOptions, wholeOptions } from '../../support/load/whole-load.ts'
 import { WholeLoadClient } from '../../support/load/whole-load-client.ts'
 import { hasProc } from '../../support/process-facts.ts'
 import { startRun } from '../../support/run.ts'
@@ -29,9 +29,10 @@ test.skipIf(!hasProc).each(['websocket-server.mjs', 'fastify-whole-server.mjs', 
   { timeout: 300_000 },
   async (fixture) => {
     const failure = new FailureFile()
-    const run = await startRun(fixture, { env: failure.env })
-    const target = fixture.startsWith('secure/') ? { ...run.target, ca: certificate } : run.target
-    const load = await WholeLoadClient.start(target)
+    const run = await startRun(fixture, { env: failure.env, flags: patient })
+    const load = fixture.startsWith('secure/')
+      ? await WholeLoadClient.start({ ...run.target, ca: certificate }, secureOptions)
+      : await WholeLoadClient.start(run.target)
     onTestFinished(() => load.dispose())
     const random = seeded(SEED)
 

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { lossesOf, noLosses } from '../../support/load/expected.ts'
-import { wholeOptions } from '../../support/load/whole-load.ts'
+import { patient, wholeOptions } from '../../support/load/whole-load.ts'
 import { WholeLoadClient } from '../../support/load/whole-load-client.ts'
 import { startRun } from '../../support/run.ts'
 
@@ -10,7 +10,7 @@ test.each(['websocket-server.mjs', 'fastify-whole-server.mjs'])(
   `%s loses nothing in ${HANDOFFS} handoffs: every connection is the same at the end`,
   { timeout: 300_000 },
   async (fixture) => {
-    const run = await startRun(fixture)
+    const run = await startRun(fixture, { flags: patient })
     const load = await WholeLoadClient.start(run.target)
     onTestFinished(() => load.dispose())
 

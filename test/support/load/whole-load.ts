@@ -52,6 +52,15 @@ export const wholeOptions: WholeOptions = {
   long: { slow: 8, download: 2, upload: 2, slowReader: 1 },
 }
 
+/** The same over TLS: a handshake costs both sides about as much as twenty requests. */
+export const secureOptions: WholeOptions = { ...wholeOptions, arriving: 100 }
+
+/**
+ * Flags of `handoff run`: the server cuts no request before its client gives up (`deadlineMs`). On a busy machine the
+ * clients are the slow ones.
+ */
+export const patient = ['--drain-timeout', '60s'] as const
+
 /** Less than the 5 s after which node:http closes a connection at rest. */
 const restingThinkMs = 2_000
 
