@@ -51,14 +51,19 @@ export class RecordWriter {
     return sealed
   }
 
-  /** Returns whole records with this data; nothing for no data. */
-  seal(data: Uint8Array | readonly Uint8Array[]): Buffer {
+  /**
+   * Returns whole records with this data; nothing for no data.
+   *
+   * @param room - where they are written, if they fit there. Without it, or if they do not, in new memory.
+   */
+  seal(data: Uint8Array | readonly Uint8Array[], room?: Buffer): Buffer {
     const length = lengthOf(data)
     if (length === 0) return nothing
     const records = this.#records
     const updates = this.#owesKeyUpdate || this.#left <= 0
     const size = records.sealedSize(length) + (updates ? records.sealedSize(keyUpdate.length) : 0)
-    const sealed = Buffer.allocUnsafe(size)
+    const fits = room !== undefined && size <= room.length
+    const sealed = fits ? room.subarray(0, size) : Buffer.allocUnsafe(size)
     const at = updates ? this.#update(sealed) : 0
     records.seal(contentTypes.applicationData, data, sealed, at)
     this.#left -= records.recordsOf(length)

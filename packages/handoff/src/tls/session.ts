@@ -117,13 +117,14 @@ export class TlsSession {
   /**
    * Seals data of any size. A KeyUpdate goes before it if the peer has asked for one, or the key has been used enough.
    *
+   * @param room - where the records are written, if they fit there.
    * @returns whole records, for one write; nothing for no data.
    * @throws an error with code `ERR_SSL_PROTOCOL_IS_SHUTDOWN` after {@link TlsSession.close}, or once the connection
    * has failed.
    */
-  seal(data: Uint8Array | readonly Uint8Array[]): Buffer {
+  seal(data: Uint8Array | readonly Uint8Array[], room?: Buffer): Buffer {
     if (this.#closed || this.#failed || this.#suspended) throw tlsError(protocolIsShutDown)
-    return this.#writer.seal(data)
+    return this.#writer.seal(data, room)
   }
 
   /** Ends this direction: returns close_notify for the transport. Nothing if that was sent or the connection has failed. */

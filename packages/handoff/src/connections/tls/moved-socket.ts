@@ -13,6 +13,7 @@ import type { SecretsFile } from '../../io/native/tls-secrets.ts'
 import { builtins } from '../../io/node/builtins.ts'
 import { inheritFromTlsSocket, keepParserOffHandle } from '../../io/node/internals/tls.ts'
 import { HandoffError } from '../../terms/errors.ts'
+import { writeSealed } from '../../tls/sealed-write.ts'
 import { TlsSession } from '../../tls/session.ts'
 import { CertificateChain, certificateOf } from './certificates.ts'
 import { cipherOf, protocolOf } from './ciphers.ts'
@@ -245,16 +246,10 @@ export class MovedTlsSocket extends Socket {
   }
 
   #seal(parts: readonly Uint8Array[], length: number, callback: Callback): void {
-    let sealed: Buffer
-    try {
-      sealed = this.#session.seal(parts)
-    } catch (error) {
-      callback(error as Error)
-      return
-    }
     this.#bytesWritten += parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
     this.#inFlight = length
-    this.#send(sealed, (error) => {
+    const send = (records: Buffer, sent: Callback) => this.#send(records, sent)
+    writeSealed(this.#session, parts, send, (error) => {
       this.#inFlight = 0
       callback(error)
     })
