@@ -52,6 +52,13 @@ function randomNumbers(): () => number {
   }
 }
 
+/** Returns a median and its interval as text, such as `0.998 (95 % interval 0.990 to 1.004, 9 runs)`. */
+export function describeMedian(values: readonly number[], digits: number): string {
+  const [low, high] = medianInterval(values).map((value) => value.toFixed(digits))
+  const interval = low === 'NaN' ? '' : `95 % interval ${low} to ${high}, `
+  return `${median(values).toFixed(digits)} (${interval}${values.length} runs)`
+}
+
 export function summarize(values: readonly number[], summary: Summary): number {
   if (summary === 'sum') return values.reduce((sum, value) => sum + value, 0)
   if (summary === 'mean') return mean(values)

@@ -25,8 +25,11 @@ function onEvent(event: HandoffEvent): void {
 let began = false
 const rendezvousPath = process.argv[2] ?? ''
 const handoff = await createHandoff({ rendezvousPath, probationMs: 500, onEvent })
-const answer: http.RequestListener = ({ url }, response) => {
-  if (url === '/memory') response.end(String(residentBytes()))
+const large = Buffer.alloc(262_144, 'x')
+const answer: http.RequestListener = (request, response) => {
+  if (request.url === '/memory') response.end(String(residentBytes()))
+  else if (request.url === '/large') response.end(large)
+  else if (request.method === 'POST') receive(request, response)
   else response.end(`generation ${handoff.generation}`)
 }
 const server =
@@ -35,6 +38,14 @@ server.keepAliveTimeout = 600_000
 await handoff.listen(server, { host: '127.0.0.1', port: 0 })
 await handoff.ready()
 print({ port: (server.address() as AddressInfo).port })
+
+function receive(request: http.IncomingMessage, response: http.ServerResponse): void {
+  let size = 0
+  request.on('data', (data: Buffer) => {
+    size += data.length
+  })
+  request.on('end', () => response.end(String(size)))
+}
 
 /** After a full collection, if Node.js runs with --expose-gc. */
 function residentBytes(): number {
