@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import {
   duration,
   positiveDuration,
@@ -36,6 +36,31 @@ test('a number of workers is from 1 to 1024, or one a core', () => {
 test('a name is checked', () => {
   expect(runName('web')).toBe('web')
   expect(() => runName('../web')).toThrow(notUnderstood)
+})
+
+/** The options of `run`, as they are read with this `HANDOFF_TLS`. */
+function runWith(variable: string | undefined, args: readonly string[]): unknown {
+  vi.stubEnv('HANDOFF_TLS', variable)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const program = makeCommandLine('1.2.3', () => {})
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeErr: () => {} })
+  }
+  const seen: unknown[] = []
+  const run = program.commands.find((command) => command.name() === 'run')
+  run?.action((_entry, _args, options) => void seen.push(options.tls))
+  program.parse(['run', ...args, 'server.js'], { from: 'user' })
+  return seen[0]
+}
+
+test('keys stay in their process if the environment of the command says so', () => {
+  expect(runWith(undefined, [])).toBeUndefined()
+  expect(runWith('', [])).toBeUndefined()
+  expect(runWith('close', [])).toBe('close')
+  expect(runWith('close', ['--tls', 'move'])).toBe('move')
+  expect(() => runWith('clsoe', [])).toThrow(
+    "'clsoe' from env 'HANDOFF_TLS' is invalid. Allowed choices are move, close.",
+  )
 })
 
 test('what follows the entry is the entry’s own', () => {

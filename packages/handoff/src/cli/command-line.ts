@@ -64,13 +64,7 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
         "(default: the server's own, 3s; with --watch 0)",
       duration,
     )
-    .addOption(
-      new Option(
-        '--tls <what>',
-        'what becomes of TLS connections at a reload: they move to the new process with their ' +
-          "keys, or close (default: the server's own, move)",
-      ).choices(['move', 'close']),
-    )
+    .addOption(tlsOption())
     .option(
       '--watchdog <time>',
       'a server that sends no report for this time is killed and starts again; 0: never ' +
@@ -190,6 +184,19 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
 }
 
 /** Collects the values of an option that may be repeated. */
+/**
+ * An operator who keeps the keys in their process by the environment means the servers of `handoff run`, too. As every
+ * variable, it counts if it is not empty.
+ */
+function tlsOption(): Option {
+  const option = new Option(
+    '--tls <what>',
+    'what becomes of TLS connections at a reload: they move to the new process with their ' +
+      "keys, or close (default: HANDOFF_TLS, or else the server's own, move)",
+  ).choices(['move', 'close'])
+  return process.env.HANDOFF_TLS ? option.env('HANDOFF_TLS') : option
+}
+
 function append(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
