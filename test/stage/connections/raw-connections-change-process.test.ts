@@ -1,11 +1,14 @@
 // Connections of a net.Server go over where the application says that they are between two messages.
 
+import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo, type Socket } from 'node:net'
+import tls from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ConnectionHooks } from '../../../packages/handoff/src/connections/raw/mover.ts'
 import { until } from '../../support/until.ts'
 import { type Generation, openPlace, type Place } from '../support/place.ts'
+import { tls as identity } from '../support/tls.ts'
 
 const rests = new WeakMap<Socket, string>()
 const lines: ConnectionHooks = { atRest: (socket) => rests.get(socket) === '' }
@@ -256,4 +259,49 @@ test('a server of HTTP has no messages that an application could tell apart', as
   expect(() => generation.handoff.moveConnections(server, lines)).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOFF_INVALID_OPTION' }),
   )
+})
+
+test('a connection on which the application has begun TLS stays, whatever the application says', async () => {
+  const place = openPlace()
+  const secureContext = tls.createSecureContext(identity)
+  /** STARTTLS: the line is answered in clear text, and then both sides begin. */
+  const startTls = (socket: Socket, generation: Generation) => {
+    socket.once('data', (data) => {
+      if (`${data}` !== 'STARTTLS\n') return
+      socket.write('go\n', () =>
+        echo(new tls.TLSSocket(socket, { isServer: true, secureContext }), generation),
+      )
+    })
+  }
+  const old = await serve(place, { atRest: () => true }, startTls)
+  const client = new Client(old.port)
+  const other = new Client(old.port)
+  client.socket.write('STARTTLS\n')
+  await client.hears('go\n')
+  client.socket.removeAllListeners('data')
+  const { cert: ca } = identity
+  const secure = tls.connect({ socket: client.socket, ca, checkServerIdentity: () => undefined })
+  let heard = ''
+  secure.on('data', (data) => {
+    heard += data
+  })
+  await once(secure, 'secureConnect')
+  const asks = async (line: string) => {
+    secure.write(`${line}\n`)
+    await until(`it hears ${line}`, () => heard.endsWith(`${old.generation.system.pid} ${line}\n`))
+  }
+  await asks('before')
+  await until('both are here', () => old.connections() === 2)
+
+  const next = await serve(place, { atRest: () => true }, startTls)
+  await until('the other has gone over', () => next.connections() === 1)
+  await asks('after')
+  await turns()
+  await asks('and again')
+  expect(old.connections()).toBe(1)
+  secure.destroy()
+  other.socket.destroy()
+  expect(await old.generation.told('drained')).toMatchObject({
+    counts: { drained: 1, handedOver: 1 },
+  })
 })

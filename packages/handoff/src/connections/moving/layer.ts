@@ -1,6 +1,7 @@
 // What lies between a mover and the connections of its server: nothing, or TLS.
 
 import type { Server, Socket } from 'node:net'
+import { isBelowTls } from '../../io/node/internals/tls.ts'
 import type { CountedKind } from '../../terms/fates.ts'
 import type { Sockets } from '../tracking/socket-set.ts'
 import { adoptSocket, emitConnection } from './adopt-socket.ts'
@@ -74,12 +75,13 @@ export interface Layer {
   close(socket: Socket): void
 }
 
-/** Nothing lies between: the application's socket is the connection itself. */
+/** Nothing lies between: the application's socket is the connection itself, until the application begins TLS on it. */
 export const plainLayer: Layer = {
   secured: false,
   descriptors: 0,
   httpSockets: (_, sockets) => sockets,
-  canLeave: () => true,
+  // The new process would read the records of TLS, and would answer in clear text.
+  canLeave: (socket) => !isBelowTls(socket),
   stays: () => false,
   fieldsOf: () => ({}),
   fieldsAtRest: () => ({}),

@@ -20,6 +20,18 @@ export function transportOf(socket: Socket): Socket {
 }
 
 /**
+ * Whether the application has begun TLS on a socket (STARTTLS): `new TLSSocket(socket)`. What the socket reads and
+ * writes from then on are records, of which it knows nothing itself.
+ *
+ * @see lib/internal/tls/wrap.js `defineHandleReading` (Node 20 to 26)
+ */
+export function isBelowTls(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as { _handle?: object | null }
+  if (handle === null || handle === undefined) return false
+  return Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined
+}
+
+/**
  * Whether the application chose the ticket keys of a TLS server when it made the server.
  *
  * @see lib/internal/tls/wrap.js `Server.prototype.setSecureContext` (Node 20 to 26)
