@@ -52,11 +52,11 @@ function randomNumbers(): () => number {
   }
 }
 
-/** Returns a median and its interval as text, such as `0.998 (95 % interval 0.990 to 1.004, 9 runs)`. */
-export function describeMedian(values: readonly number[], digits: number): string {
-  const [low, high] = medianInterval(values).map((value) => value.toFixed(digits))
+/** Returns a mean and its interval as text, such as `0.998 (95 % interval 0.990 to 1.004, 9 runs)`. */
+export function describeMean(values: readonly number[], digits: number): string {
+  const [low, high] = meanInterval(values).map((value) => value.toFixed(digits))
   const interval = low === 'NaN' ? '' : `95 % interval ${low} to ${high}, `
-  return `${median(values).toFixed(digits)} (${interval}${values.length} runs)`
+  return `${mean(values).toFixed(digits)} (${interval}${values.length} runs)`
 }
 
 export function summarize(values: readonly number[], summary: Summary): number {

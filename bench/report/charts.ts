@@ -81,6 +81,19 @@ const drawings: Readonly<Record<string, (results: SuiteResults) => Record<string
       }),
     }),
   }),
+  tls: (results) => ({
+    tls: dots({
+      title: 'TLS connections that have moved, over others of the same process',
+      subtitle:
+        '32 connections at a time; a dot for each pair of processes, a diamond for the mean',
+      axis: 'ratio',
+      line: 1,
+      ...rowsAndSeries(results, {
+        'requests a second': 'perSecondRatio',
+        'processor time a request': 'cpuRatio',
+      }),
+    }),
+  }),
   accepting: (results) => ({
     accepting: dots({
       title: 'New connections beside 200 busy kept ones',

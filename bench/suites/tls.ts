@@ -1,21 +1,20 @@
 // TLS connections that change process: how long one takes, how fast it is afterwards, and what it holds.
 //
-// What a suite compares is taken in one process or in a new pair of processes, in turn: see `steady`.
+// What it costs while nothing is handed over is in `steady`.
 
-import { describeMedian } from '../core/statistics.ts'
+import { describeMean } from '../core/statistics.ts'
 import { column, defineSuite, type Sample } from '../core/suite.ts'
 import { compileAskSecurely } from '../load/ask-securely.ts'
 import { measureHandOver } from './tls/hand-over.ts'
 import { measureMoved } from './tls/moved-connections.ts'
-import { measurePair } from './tls/pair.ts'
 
 const columns = [
-  column('each', 'a connection takes', 'µs', 0),
+  column('each', 'a connection takes', 'µs', 0, 'mean'),
   column('perSecond', 'requests/s', '', 0),
   column('cpuMicros', 'processor time', 'µs'),
-  column('perSecondRatio', 'requests/s, ratio', '', 3),
-  column('cpuRatio', 'processor time, ratio', '', 3),
-  column('memory', 'memory of one', 'kB'),
+  column('perSecondRatio', 'requests/s, ratio', '', 3, 'mean'),
+  column('cpuRatio', 'processor time, ratio', '', 3, 'mean'),
+  column('memory', 'memory of one', 'kB', 1, 'mean'),
   column('alive', 'alive', '', 0),
 ]
 
@@ -25,7 +24,7 @@ export const tls = defineSuite<'rounds' | 'connections'>({
   about:
     'How long an idle TLS connection takes from the commit to the last ack, beside one in clear text, and what each holds of the memory. ' +
     'Requests a second and processor time for a request over TLS connections that were moved, to those of others in the same process ' +
-    '(the aim is 0.8 or more). Fastify over TLS with the plugin, to Fastify without (the aim is 0.99 or more).',
+    '(the aim is 0.8 or more).',
   options: {
     rounds: { about: 'new processes, for each figure', quick: 1, full: 9 },
     connections: { about: 'idle connections', quick: 1_000, full: 2_000 },
@@ -34,7 +33,7 @@ export const tls = defineSuite<'rounds' | 'connections'>({
   async *run({ options, resources, progress }) {
     const open = compileAskSecurely(resources)
     const { rounds, connections: count } = options
-    progress.begin('tls', 5 * rounds)
+    progress.begin('tls', 4 * rounds)
     for (let run = 1; run <= rounds; run++) {
       const step = (text: string) => progress.step(`${text}, ${run} of ${rounds}`)
       for (const isSecure of [false, true]) {
@@ -45,8 +44,6 @@ export const tls = defineSuite<'rounds' | 'connections'>({
       yield* await measureMoved({ run, resources, open })
       step('moved connections, TLS 1.2')
       yield* await measureMoved({ run, resources, open, version: '1.2' })
-      step('with and without the plugin')
-      yield* await measurePair({ run, resources, open })
     }
   },
   notes: (samples) =>
@@ -67,5 +64,5 @@ function notesOf(key: string, samples: readonly Sample[]): string[] {
     values.set(row, [...(values.get(row) ?? []), value])
   }
   const { label = '', digits = 0 } = columns.find((one) => one.key === key) ?? {}
-  return [...values].map(([row, all]) => `${row}: ${label} ${describeMedian(all, digits)}`)
+  return [...values].map(([row, all]) => `${row}: ${label} ${describeMean(all, digits)}`)
 }
