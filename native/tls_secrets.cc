@@ -10,12 +10,10 @@
 #endif
 
 #include "descriptor.h"
+#include "tls_suites.h"
 
 namespace handoff {
 namespace {
-
-constexpr uint16_t kTls12 = 0x0303;
-constexpr uint16_t kTls13 = 0x0304;
 
 // What the file begins with. A later form of TlsSecrets has another number.
 struct Header {
@@ -53,24 +51,6 @@ int WriteAt(int fd, const void* memory, size_t size, off_t offset) {
 
 bool IsFlag(uint8_t value) { return value <= 1; }
 
-bool IsSuite(uint16_t version, uint16_t suite) {
-  switch (suite) {
-    case 0x1301:  // TLS_AES_128_GCM_SHA256
-    case 0x1302:  // TLS_AES_256_GCM_SHA384
-    case 0x1303:  // TLS_CHACHA20_POLY1305_SHA256
-      return version == kTls13;
-    case 0xc02b:  // ECDHE-ECDSA-AES128-GCM-SHA256
-    case 0xc02c:  // ECDHE-ECDSA-AES256-GCM-SHA384
-    case 0xc02f:  // ECDHE-RSA-AES128-GCM-SHA256
-    case 0xc030:  // ECDHE-RSA-AES256-GCM-SHA384
-    case 0xcca8:  // ECDHE-RSA-CHACHA20-POLY1305
-    case 0xcca9:  // ECDHE-ECDSA-CHACHA20-POLY1305
-      return version == kTls12;
-    default:
-      return false;
-  }
-}
-
 bool IsZero(const uint8_t* bytes, size_t size) {
   uint8_t any = 0;
   for (size_t i = 0; i < size; i++) any |= bytes[i];
@@ -86,7 +66,8 @@ bool IsZero(const uint8_t* bytes, size_t size) {
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr int kAllSeals = kSizeSeals | F_SEAL_WRITE | F_SEAL_SEAL;
 
-// Kernels before 6.3 do not know MFD_NOEXEC_SEAL; later ones may log a process that does without it.
+// Kernels before 6.3 do not know MFD_NOEXEC_SEAL; later ones may log a process that does without
+// it.
 int OpenMemory() {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   int fd = memfd_create("handoff-tls", kFlags | MFD_NOEXEC_SEAL);
@@ -115,7 +96,7 @@ bool IsSealed(int) { return false; }
 }  // namespace
 
 bool IsPlausible(const TlsSecrets& secrets) {
-  return IsSuite(secrets.version, secrets.suite) && IsFlag(secrets.server) &&
+  return FindSuite(secrets.version, secrets.suite) && IsFlag(secrets.server) &&
          IsFlag(secrets.owes_key_update) && IsZero(secrets.reserved, sizeof(secrets.reserved)) &&
          !IsZero(secrets.read.secret, sizeof(secrets.read.secret)) &&
          !IsZero(secrets.write.secret, sizeof(secrets.write.secret));
