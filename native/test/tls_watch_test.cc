@@ -1,76 +1,15 @@
-// Against the OpenSSL of this system, under the sanitizers.
+// Against the OpenSSL of this system, under the sanitizers: what is counted, and what it opens.
 
-#include "../tls_watch.h"
-
-#include <algorithm>
-#include <thread>
-#include <vector>
-
-#include "../tls_index.h"
-#include "../tls_records.h"
-#include "tls_pair.h"
+#include "tls_watched_pair.h"
 
 using namespace handoff;
 
 namespace {
 
-constexpr int k12 = 0x0303, k13 = 0x0304;
-
-// Null if the system has no OpenSSL 3: then the test ends.
-const TestSsl* Begin() {
-  const TestSsl* functions = FindTestSsl();
-  if (functions) CHECK(WatchTls() == nullptr);
-  return functions;
-}
-
-const TlsConnection* Find(const TestEnd& end) {
-  uint8_t finished[64];
-  size_t length = end.functions.finished(end.ssl, finished, sizeof(finished));
-  return FindInIndex(finished, length);
-}
-
-// Whether the counts are those of the bytes, and the secrets open what each side sends next.
-void CheckExact(TestPair& pair) {
-  const TlsConnection* connection = Find(pair.server);
-  CHECK(connection);
-  if (!connection) return;
-  CHECK_EQ(connection->counts().read().bytes, pair.client.sent.size());
-  CHECK_EQ(connection->counts().written().bytes, pair.server.sent.size());
-  CHECK(connection->IsAtRest());
-  CHECK_EQ(static_cast<int>(connection->obstacle()), 0);
-  TlsSecrets secrets;
-  CHECK(connection->CopySecrets(&secrets));
-  const Suite* suite = FindSuite(secrets.version, secrets.suite);
-  CHECK(suite);
-  if (!suite) return;
-  TlsRecords records(*suite, secrets);
-  // The core reads what the server wrote as the client would.
-  TlsSecrets turned = secrets;
-  std::swap(turned.read, turned.write);
-  TlsRecords of_client(*suite, turned);
-  for (TestEnd* from : {&pair.client, &pair.server}) {
-    TestEnd& to = from == &pair.client ? pair.server : pair.client;
-    size_t before = from->sent.size();
-    CHECK_EQ(pair.Say(*from, to, 100), 100);
-    std::string sent = from->sent.substr(before);
-    auto* bytes = reinterpret_cast<uint8_t*>(&sent[0]);
-    Opened opened = (from == &pair.client ? records : of_client).Open(bytes, sent.size());
-    CHECK_EQ(opened.refusal.alert, 0);
-    CHECK_EQ(opened.data.length, 100);
-    CHECK_EQ(opened.consumed, sent.size());
-  }
-  if (suite->HasExplicitNonce()) {
-    CHECK_EQ(connection->counts().written().next_nonce, secrets.write.explicit_nonce + 1);
-  }
-}
-
 int Obstacle(const TestPair& pair) {
   const TlsConnection* connection = Find(pair.server);
   return connection ? static_cast<int>(connection->obstacle()) : -1;
 }
-
-int keylog_lines;
-void CountLine(const Ssl*, const char*) { keylog_lines++; }
 
 }  // namespace
 
@@ -84,6 +23,8 @@ TEST(secrets_and_counts_open_the_next_record_of_openssl) {
       {k13, "TLS_AES_128_GCM_SHA256"},        {k13, "TLS_AES_256_GCM_SHA384"},
       {k13, "TLS_CHACHA20_POLY1305_SHA256"},  {k12, "ECDHE-ECDSA-AES128-GCM-SHA256"},
       {k12, "ECDHE-ECDSA-AES256-GCM-SHA384"}, {k12, "ECDHE-ECDSA-CHACHA20-POLY1305"},
+      {k12, "ECDHE-RSA-AES128-GCM-SHA256"},   {k12, "ECDHE-RSA-AES256-GCM-SHA384"},
+      {k12, "ECDHE-RSA-CHACHA20-POLY1305"},
   };
   for (const auto& [version, suite] : kSuites) {
     TestContext server(*functions, true, version), client(*functions, false, version);
@@ -203,100 +144,4 @@ TEST(what_cannot_move_is_known) {
   CHECK_EQ(Obstacle(pair), static_cast<int>(TlsObstacle::kSuite));
   TlsSecrets secrets;
   CHECK(!Find(pair.server)->CopySecrets(&secrets));
-}
-
-TEST(the_callback_of_another_is_called_as_well) {
-  const TestSsl* functions = Begin();
-  LibSsl libssl;
-  if (!functions || FindLibSsl(&libssl)) return;
-  TestContext server(*functions, true, k13), client(*functions, false, k13);
-  keylog_lines = 0;
-  for (int connection = 1; connection <= 3; connection++) {
-    // As Node.js, for each connection of a server with listeners to 'keylog'.
-    libssl.set_on_key_log(server.get(), CountLine);
-    TestPair pair(*functions, server, client);
-    CHECK(pair.Shake());
-    CHECK_EQ(keylog_lines, 5 * connection);
-    CheckExact(pair);
-  }
-}
-
-TEST(a_context_that_is_chosen_in_the_handshake_reports_secrets) {
-  const TestSsl* functions = Begin();
-  if (!functions) return;
-  TestContext first(*functions, true, k13), chosen(*functions, true, k13);
-  TestContext client(*functions, false, k13);
-  struct Choice {
-    const TestSsl* functions;
-    SslContext* context;
-  } choice = {functions, chosen.get()};
-  auto choose = [](Ssl* ssl, void* argument) {
-    auto* choice = static_cast<Choice*>(argument);
-    return choice->functions->set_context(ssl, choice->context) ? 1 : 0;
-  };
-  functions->set_cert_callback(first.get(), choose, &choice);
-  for (int connection = 0; connection < 3; connection++) {
-    TestPair pair(*functions, first, client);
-    CHECK(pair.Shake());
-    CheckExact(pair);
-  }
-}
-
-TEST(connections_are_found_by_their_own_thread_only) {
-  const TestSsl* functions = Begin();
-  if (!functions) return;
-  TestContext server(*functions, true, k13), client(*functions, false, k13);
-  auto* pair = new TestPair(*functions, server, client);
-  CHECK(pair->Shake());
-  CHECK(Find(pair->server));
-  bool is_found = true;
-  std::thread([&] {
-    is_found = Find(pair->server) != nullptr;
-    delete pair;  // also there it is removed
-  }).join();
-  CHECK(!is_found);
-  CHECK_EQ(WatchedTls(), 0);
-  CHECK_EQ(IndexSize(), 0);
-}
-
-TEST(threads_have_connections_at_the_same_time) {
-  const TestSsl* functions = Begin();
-  if (!functions) return;
-  std::vector<std::thread> threads;
-  for (int thread = 0; thread < 4; thread++) {
-    threads.emplace_back([functions] {
-      TestContext server(*functions, true, k13), client(*functions, false, k13);
-      for (int connection = 0; connection < 10; connection++) {
-        TestPair pair(*functions, server, client);
-        CHECK(pair.Shake());
-        CheckExact(pair);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  CHECK_EQ(WatchedTls(), 0);
-  CHECK_EQ(IndexSize(), 0);
-}
-
-TEST(connections_that_end_early_or_are_copied_leave_nothing) {
-  const TestSsl* functions = Begin();
-  if (!functions) return;
-  TestContext server(*functions, true, k13), client(*functions, false, k13);
-  {
-    TestPair pair(*functions, server, client);
-    functions->handshake(pair.client.ssl);
-    pair.client.CarryTo(pair.server);
-    functions->handshake(pair.server.ssl);
-    CHECK_EQ(WatchedTls(), 1);
-    if (Ssl* copy = functions->duplicate(pair.server.ssl)) functions->free(copy);
-    CHECK_EQ(WatchedTls(), 1);
-  }
-  {
-    TestPair pair(*functions, server, client);
-    functions->write_bio(pair.server.in, "GET / HTTP/1.1\r\n\r\n", 18);
-    CHECK(functions->handshake(pair.server.ssl) != 1);
-    CHECK(!Find(pair.server));
-  }
-  CHECK_EQ(WatchedTls(), 0);
-  CHECK_EQ(IndexSize(), 0);
 }
