@@ -18,8 +18,8 @@ namespace {
 
 // Doubles are exact up to here.
 constexpr double kMaxNumber = 9007199254740991;
-// A secret is derived for each: bounds what a number of another process costs.
-constexpr double kMaxUpdates = 1 << 20;
+// Since the file. A secret is derived for each: bounds what a number of another process costs.
+constexpr double kMaxUpdates = 32;
 
 bool IsInteger(double value, double highest) {
   return value >= 0 && value <= highest &&

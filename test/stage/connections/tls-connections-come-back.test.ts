@@ -229,6 +229,7 @@ test('one that moved here goes on here if the next process dies before it acks',
 test.each<[string, number[]]>([
   ['behind its secrets', [0, 0, 0, 0, 0]],
   ['that no connection can reach', [2 ** 52, 1, 2 ** 52, 1, 0]],
+  ['that take long to follow', [33, 1, 33, 1, 0]],
 ])('a connection with numbers %s is closed', async (_, progress) => {
   const taken = await Taken.one()
   await taken.answers()

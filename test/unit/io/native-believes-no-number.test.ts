@@ -250,6 +250,8 @@ describe.runIf(hasSecretsFiles)('the records of a TLS connection', () => {
     ['seal', [23, [], new Uint8Array(100), 101]],
     ['progress', [new Float64Array(4)]],
     ['advance', [new Float64Array(4)]],
+    ['advance', [Float64Array.of(33, 0, 0, 0, 0)]],
+    ['advance', [Float64Array.of(0, 0, 33, 0, 0)]],
     ...[Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY].flatMap((odd) =>
       [0, 1, 2, 3, 4].map((index) => [
         'advance',

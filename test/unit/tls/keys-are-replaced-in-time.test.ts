@@ -11,10 +11,14 @@ import { Transcript } from '../../support/tls/transcript.ts'
 
 const last = Math.floor(2 ** 24.5) - 2 ** 14
 
+/** No record may have it: there is none after it. */
+const lastNumber = 2n ** 64n - 1n
+const outOfNumbers = expect.objectContaining({ code: 'EOVERFLOW' })
+
 describe.runIf(hasSecretsFiles).each(suites)('$name', (suite) => {
   const secret = Buffer.alloc(secretLength(suite), 5)
   const { version, id } = suite
-  const begin = (sequence: number) => ({
+  const begin = (sequence: number | bigint) => ({
     session: new TlsSession(
       recordsOf({ version, suite: id, read: { secret }, write: { secret, sequence } }),
     ),
@@ -88,6 +92,37 @@ describe.runIf(hasSecretsFiles).each(suites)('$name', (suite) => {
       expect([reply, error]).toEqual([undefined, undefined])
     }
     expect(transcript.replies).toEqual(['alert 1 closeNotify'])
+  })
+
+  test('without a sequence number to write, the connection fails', () => {
+    const { session } = begin(lastNumber)
+    expect(() => session.seal(Buffer.from('x'))).toThrow(outOfNumbers)
+    // Nor can the alert be sealed.
+    const { reply, error } = session.receive(
+      Buffer.concat([Buffer.of(23, 3, 3, 0, 40), Buffer.alloc(40)]),
+    )
+    expect([reply, error]).toEqual([undefined, expect.any(Error)])
+    expect(session.close()).toHaveLength(0)
+  })
+
+  test('without a sequence number to read, the client gets an alert', () => {
+    const read = { secret, sequence: lastNumber }
+    const session = new TlsSession(recordsOf({ version, suite: id, read, write: { secret } }))
+    const record = new ReferenceHalf(suite, secret, lastNumber).seal(23, Buffer.from('x'))
+    const { data, reply, error } = session.receive(record)
+    const transcript = new Transcript()
+    transcript.read(new ReferenceHalf(suite, secret), reply as Buffer)
+    expect(transcript.replies).toEqual(['alert 2 internalError'])
+    expect([data, error]).toEqual([[], expect.any(Error)])
+  })
+
+  test.runIf(isTls13(suite))('without a number for the KeyUpdate that is asked for', () => {
+    const { session } = begin(lastNumber)
+    const sender = new ReferenceHalf(suite, secret)
+    expect(session.receive(sender.seal(22, keyUpdate(1))).error).toBeUndefined()
+    sender.update()
+    const { reply, error } = session.receive(sender.seal(22, keyUpdate(0)))
+    expect([reply, error]).toEqual([undefined, outOfNumbers])
   })
 
   test('a session that is destroyed', () => {

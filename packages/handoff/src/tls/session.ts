@@ -92,7 +92,7 @@ export class TlsSession {
     this.#data = []
     this.#replies = []
     this.#error = undefined
-    if (!this.#failed && !this.#suspended) this.#reader.read(chunk)
+    if (!this.#failed && !this.#suspended) this.#read(chunk)
     const replies = this.#replies
     return {
       data: this.#data,
@@ -158,6 +158,16 @@ export class TlsSession {
   destroy(): void {
     this.#failed = true
     this.#records.wipe()
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      this.#reader.read(chunk)
+    } catch (error) {
+      // A reply could not be sealed: no sequence number is left, or OpenSSL has failed.
+      this.#failed = true
+      this.#error ??= error as Error
+    }
   }
 
   #onData(data: Buffer): void {

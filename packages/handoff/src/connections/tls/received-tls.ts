@@ -8,12 +8,6 @@ import type { Received } from '../moving/layer.ts'
 import type { Arriving } from '../moving/mover.ts'
 import { readTlsFields, type TlsFields } from './tls-item.ts'
 
-/**
- * The most KeyUpdates that are followed for a take-back, in each direction: each takes a few microseconds. A client that
- * sent more of them within the probation is cut off.
- */
-const mostUpdates = 10_000
-
 export class ReceivedTls implements Received {
   /** The secrets, in native memory. */
   readonly records: TlsRecords
@@ -28,14 +22,13 @@ export class ReceivedTls implements Received {
   static read({ item, secrets }: Pick<Arriving, 'item' | 'secrets'>): ReceivedTls {
     const { progress, ...fields } = readTlsFields(item)
     if (secrets === undefined) throw malformed()
+    let records: TlsRecords | undefined
     try {
-      const records = new TlsRecords(secrets.file, secrets.index)
-      if (progress !== undefined) {
-        if (Math.max(progress[0], progress[2]) > mostUpdates) throw malformed()
-        records.advance(progress)
-      }
+      records = new TlsRecords(secrets.file, secrets.index)
+      if (progress !== undefined) records.advance(progress)
       return new ReceivedTls(records, fields)
     } catch (error) {
+      records?.wipe()
       throw malformed(error)
     }
   }
