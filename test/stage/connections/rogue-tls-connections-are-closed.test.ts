@@ -3,13 +3,21 @@
 
 import { openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { close } from '../../../packages/handoff/src/io/native/descriptors.ts'
 import type { SecretsFile } from '../../../packages/handoff/src/io/native/tls-secrets.ts'
 import { scratchDirectory } from '../../support/scratch.ts'
 import type { RecordClient } from '../../support/tls/record-client.ts'
+import { isTls13, ReferenceHalf, suiteOf, suites } from '../../support/tls/reference.ts'
+import {
+  type Direction,
+  fileOf,
+  layout,
+  type Secrets,
+  secretsFile,
+} from '../../support/tls/secrets.ts'
 import { until } from '../../support/until.ts'
-import { entryOf, fileOf, handshaken, layout, type Secrets } from '../support/rogue-tls.ts'
+import { handshaken } from '../support/rogue-tls.ts'
 import { secureSuccessor } from '../support/secure-successor.ts'
 
 const request = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
@@ -19,84 +27,107 @@ async function hasEnded(client: RecordClient): Promise<void> {
   await until('the client is closed', () => client.readableEnded || client.destroyed)
 }
 
-test('right secrets: the connection goes on', async () => {
-  const { hand, requests } = await secureSuccessor()
-  const { client, heard, fd, secrets } = await handshaken()
-  const file = fileOf([entryOf(secrets)])
-  hand([tlsItem], sealed(file), [fd, file.fd])
-  client.write(request)
-  await until('the reply', () => heard().endsWith('hello'))
-  expect(requests).toEqual(['/'])
-})
+type Spoil = (secrets: Secrets) => Secrets
 
-function skip(direction: Secrets['read'], records: bigint): void {
-  direction.sequence += records
+/** Other keys, or another number. */
+function other({ sequence = 0n, secret }: Direction, skipped = 0n, fill?: number, from = 0) {
+  const changed = Buffer.from(secret)
+  if (fill !== undefined) changed.fill(fill, from)
+  return { secret: changed, sequence: BigInt(sequence) + skipped, explicitNonce: 1n << 40n }
 }
 
-/** What is wrong with them, and what the client sees of it. */
-const wrong: [string, (secrets: Secrets) => void, string[]][] = [
-  ['the sequence number to read is behind', ({ read }) => skip(read, 1n), ['bad_record_mac']],
-  [
-    'the sequence number to read is far off',
-    ({ read }) => skip(read, 1n << 40n),
-    ['bad_record_mac'],
-  ],
-  ['the secret to read is another', ({ read }) => void read.secret.fill(7), ['bad_record_mac']],
-  ['the secret to read is cut', ({ read }) => void read.secret.fill(0, 16), ['bad_record_mac']],
-  [
-    'the suite is another',
-    (secrets) => {
-      secrets.suite = 0x1303
-    },
-    [],
-  ],
-  [
-    'both directions are exchanged',
-    (secrets) => {
-      const { read, write } = secrets
-      Object.assign(secrets, { read: write, write: read })
-    },
-    [],
-  ],
-]
+/** What is wrong with the secrets to read: the alert has keys that the client knows. */
+const wrongToRead: Record<string, (read: Direction) => Direction> = {
+  'the sequence number to read is behind': (read) => other(read, 1n),
+  'the sequence number to read is far off': (read) => other(read, 1n << 40n),
+  'the secret to read is another': (read) => other(read, 0n, 7),
+  'the secret to read is cut': (read) => other(read, 0n, 0, 16),
+}
 
-test.each(wrong)('%s: the application hears nothing', async (_, spoil, alerts) => {
-  const { hand, requests } = await secureSuccessor()
-  const { client, heard, fd, secrets } = await handshaken()
-  spoil(secrets)
-  const file = fileOf([entryOf(secrets)])
-  hand([tlsItem], sealed(file), [fd, file.fd])
-  client.write(request)
-  await hasEnded(client)
-  expect(requests).toEqual([])
-  expect(heard()).toBe('')
-  // An alert under keys that the client has; else it only sees a record that is not for it.
-  if (alerts.length > 0) expect(client.alerts).toEqual(alerts)
-  expect(`${client.errored ?? ''}`).not.toMatch(/no TLS record|clear text/)
-})
+const nextKeys: Spoil = ({ read, ...rest }) => {
+  const half = new ReferenceHalf(suiteOf(rest.version, rest.suite), read.secret)
+  half.update()
+  return { ...rest, read: { secret: half.secret, sequence: 0n } }
+}
 
-test('the sequence number to write is wrong: the client refuses the reply, and sees no clear text', async () => {
-  const { hand } = await secureSuccessor()
-  const { client, heard, fd, secrets } = await handshaken()
-  skip(secrets.write, 1n)
-  const file = fileOf([entryOf(secrets)])
-  hand([tlsItem], sealed(file), [fd, file.fd])
-  client.write(request)
-  await hasEnded(client)
-  expect(heard()).toBe('')
-  expect(`${client.errored}`).toMatch(/unable to authenticate/)
-})
+/** What is wrong with both: the client only sees a record that is not for it. */
+const wrongForBoth: Record<string, Spoil> = {
+  'the suite is another': (secrets) => ({ ...secrets, suite: otherSuite[secrets.suite] ?? 0 }),
+  'both directions are exchanged': ({ read, write, ...rest }) => ({
+    ...rest,
+    read: write,
+    write: read,
+  }),
+}
 
-test('a client that goes on in clear text gets an alert', async () => {
-  const { hand, requests } = await secureSuccessor()
-  const { client, heard, fd, secrets } = await handshaken()
-  const file = fileOf([entryOf(secrets)])
-  hand([tlsItem], sealed(file), [fd, file.fd])
-  client.blurt(Buffer.from(request))
-  await hasEnded(client)
-  expect(requests).toEqual([])
-  expect(heard()).toBe('')
-  expect(client.alerts).toEqual([expect.not.stringMatching(/close_notify|truncated/)])
+const otherSuite: Record<number, number> = { 4865: 0x1303, 49195: 0xcca9, 52393: 0xc02b }
+
+const tested = suites.filter(({ id }) => id in otherSuite)
+
+describe.each(tested)('with $name', (suite) => {
+  const is13 = isTls13(suite)
+  const item = { idleMs: 0, tls: { cipher: suite.standardName } }
+
+  /** Hands over a connection with secrets of which something may be wrong. */
+  async function handed(spoil: Spoil = (secrets) => secrets) {
+    const { hand, requests } = await secureSuccessor()
+    const { client, heard, fd, secrets } = await handshaken({ suite })
+    const file = secretsFile(spoil(secrets))
+    hand([item], sealed(file), [fd, file.fd])
+    return { client, heard, requests }
+  }
+
+  test('right secrets: the connection goes on', async () => {
+    const { client, heard, requests } = await handed()
+    client.write(request)
+    await until('the reply', () => heard().endsWith('hello'))
+    expect(requests).toEqual(['/'])
+  })
+
+  const toRead = Object.entries(wrongToRead).map(([what, change]): [string, Spoil] => [
+    what,
+    ({ read, ...rest }) => ({ ...rest, read: change(read) }),
+  ])
+  if (is13) toRead.push(['the secret to read is that after a KeyUpdate', nextKeys])
+
+  test.each(toRead)('%s: an alert, and nothing for the application', async (_, spoil) => {
+    const { client, heard, requests } = await handed(spoil)
+    client.write(request)
+    await hasEnded(client)
+    expect(requests).toEqual([])
+    expect(heard()).toBe('')
+    expect(client.alerts).toEqual(['bad_record_mac'])
+  })
+
+  test.each(Object.entries(wrongForBoth))('%s: nothing for the application', async (_, spoil) => {
+    const { client, heard, requests } = await handed(spoil)
+    client.write(request)
+    await hasEnded(client)
+    expect(requests).toEqual([])
+    expect(heard()).toBe('')
+    expect(`${client.errored ?? ''}`).not.toMatch(/no TLS record|clear text/)
+  })
+
+  test.each<[string, Spoil]>([
+    ['sequence number', ({ write, ...rest }) => ({ ...rest, write: other(write, 1n) })],
+    ['secret', ({ write, ...rest }) => ({ ...rest, write: other(write, 0n, 7) })],
+  ])('the %s to write is wrong: the client refuses the reply', async (_, spoil) => {
+    const { client, heard } = await handed(spoil)
+    client.write(request)
+    await hasEnded(client)
+    expect(heard()).toBe('')
+    // A record, and no clear text: it is not authentic.
+    expect(`${client.errored}`).toMatch(/unable to authenticate/)
+  })
+
+  test('a client that goes on in clear text gets an alert', async () => {
+    const { client, heard, requests } = await handed()
+    client.blurt(Buffer.from(request))
+    await hasEnded(client)
+    expect(requests).toEqual([])
+    expect(heard()).toBe('')
+    expect(client.alerts).toEqual([is13 ? 'unexpected_message' : 'protocol_version'])
+  })
 })
 
 /** Seals it, and returns its size. */
@@ -114,7 +145,7 @@ interface Batch {
 }
 
 const whole = (secrets: Secrets) => {
-  const file = fileOf([entryOf(secrets)])
+  const file = secretsFile(secrets)
   return { file, bytes: layout.head + layout.entry }
 }
 

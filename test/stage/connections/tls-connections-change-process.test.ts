@@ -4,19 +4,13 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import type tls from 'node:tls'
 import { describe, expect, test, vi } from 'vitest'
+import { identities } from '../../support/tls/identities.ts'
+import { optionsOf } from '../../support/tls/key-log.ts'
+import { suites } from '../../support/tls/reference.ts'
 import { until } from '../../support/until.ts'
 import { type Generation, openPlace } from '../support/place.ts'
 import { SecureClient } from '../support/secure-client.ts'
 import { hasConnections, serveSecurely } from '../support/secure-server.ts'
-
-const variants = [
-  { maxVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' },
-  { maxVersion: 'TLSv1.3', ciphers: 'TLS_AES_256_GCM_SHA384' },
-  { maxVersion: 'TLSv1.3', ciphers: 'TLS_CHACHA20_POLY1305_SHA256' },
-  { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' },
-  { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' },
-  { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-CHACHA20-POLY1305' },
-] as const
 
 const warnings = (generation: Generation) => generation.all('warning').map((one) => one.message)
 
@@ -24,14 +18,17 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate)
 }
 
-describe.each(variants)('with $ciphers', (variant) => {
+describe.each(suites)('with $name', (suite) => {
+  const clientOptions = { ...optionsOf(suite), ca: identities.cert }
+  const options = { tlsOptions: identities }
+
   test('a connection is served by four generations, downloads and uploads', async () => {
     const place = openPlace()
-    const first = await serveSecurely(place)
-    const client = await SecureClient.connect(first.server, variant)
+    const first = await serveSecurely(place, options)
+    const client = await SecureClient.connect(first.server, clientOptions)
     expect(await client.ask()).toBe(`${first.generation.system.pid} 0`)
     for (let count = 0; count < 3; count++) {
-      const next = await serveSecurely(place)
+      const next = await serveSecurely(place, options)
       await hasConnections(next, 1)
       const { pid } = next.generation.system
       expect(await client.ask('/1000000')).toBe(`${pid} 0${'x'.repeat(1_000_000)}`)
@@ -47,12 +44,12 @@ describe.each(variants)('with $ciphers', (variant) => {
 
   test('a connection without a request goes over, and on to the next process', async () => {
     const place = openPlace()
-    const first = await serveSecurely(place)
-    const client = await SecureClient.connect(first.server, variant)
+    const first = await serveSecurely(place, options)
+    const client = await SecureClient.connect(first.server, clientOptions)
     await hasConnections(first, 1)
-    const second = await serveSecurely(place)
+    const second = await serveSecurely(place, options)
     await hasConnections(second, 1)
-    const third = await serveSecurely(place)
+    const third = await serveSecurely(place, options)
     await hasConnections(third, 1)
     expect(second.sockets).toEqual([]) // It was never more than a descriptor there.
     expect(await client.ask()).toBe(`${third.generation.system.pid} 0`)

@@ -4,8 +4,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { readProgress } from '../../../packages/handoff/src/io/native/many-connections.ts'
 import { hasProc } from '../../support/process-facts.ts'
+import { secretsFile } from '../../support/tls/secrets.ts'
 import { until } from '../../support/until.ts'
-import { entryOf, fileOf, handshaken } from '../support/rogue-tls.ts'
+import { handshaken } from '../support/rogue-tls.ts'
 import { secureSuccessor } from '../support/secure-successor.ts'
 
 const request = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
@@ -16,7 +17,7 @@ const fields = { cipher, servername: 'localhost', authorized: true, peer: ['AAAA
 async function serving(
   accepts: string[],
   withFile: boolean,
-  updates?: Parameters<typeof handshaken>[0],
+  options?: Parameters<typeof handshaken>[0],
 ) {
   const positions = withFile ? PositionFile.create() : undefined
   if (accepts.includes('tls-positions')) positions?.useLongRecords()
@@ -25,8 +26,8 @@ async function serving(
   const { hand, peer } = await secureSuccessor(
     positions === undefined ? { accepts: known } : { accepts: known, positions },
   )
-  const { client, heard, fd, secrets } = await handshaken(updates)
-  const file = fileOf([entryOf(secrets)])
+  const { client, heard, fd, secrets } = await handshaken(options)
+  const file = secretsFile(secrets)
   file.seal()
   hand([{ idleMs: 0, tls: fields }], file.bytes, [fd, file.fd])
   await peer.hear('adopted')
@@ -60,7 +61,7 @@ describe.runIf(hasProc)('an old process that knows rests of TLS connections', ()
   })
 
   test('reads how often the client has changed its keys', async () => {
-    const { ask, written } = await serving(['tls-positions'], true, ['own'])
+    const { ask, written } = await serving(['tls-positions'], true, { updates: ['own'] })
     for (let asked = 1; asked < 3; asked++) {
       await ask()
       const tls = { progress: [asked, 1, 0, 2 + asked, 0] }

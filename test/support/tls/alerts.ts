@@ -7,6 +7,7 @@ export const alertNames: Readonly<Record<number, string>> = {
   22: 'record_overflow',
   47: 'illegal_parameter',
   50: 'decode_error',
+  70: 'protocol_version',
   80: 'internal_error',
   100: 'no_renegotiation',
 }

@@ -7,7 +7,7 @@ import tls from 'node:tls'
 import { identities } from './identities.ts'
 import { KeyLog } from './key-log.ts'
 import { RecordSplitter } from './record-splitter.ts'
-import { isTls13, type ReferenceHalf, type Suite, suites } from './reference.ts'
+import { isTls13, type ReferenceHalf, type Suite, suiteNamed } from './reference.ts'
 
 export interface HandshakeOptions {
   port: number
@@ -65,13 +65,11 @@ export async function handshake({ port, version, cipher }: HandshakeOptions): Pr
   failed.catch(() => {})
   await once(client, 'secureConnect')
   isDone = true
-  const { name } = client.getCipher()
+  const suite = suiteNamed(client.getCipher().name)
   // Its close_notify goes nowhere.
   client.destroy()
   socket.off('data', onData)
   socket.pause()
-  const suite = suites.find((suite) => suite.name === name)
-  if (suite === undefined) throw new Error(`cannot speak ${name}`)
   const { write, read } = log.halves(suite, Buffer.concat(records))
   // The Finished of the server has been read.
   if (!isTls13(suite)) read.sequence = 1n

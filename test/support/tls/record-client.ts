@@ -54,6 +54,12 @@ export class RecordClient extends Duplex {
     return this.#connection?.socket.localPort
   }
 
+  /** The suite, and the keys of both directions as they are now. */
+  get keys(): Pick<Handshake, 'suite' | 'read' | 'write'> {
+    if (this.#connection === undefined) throw new Error('the handshake is not over')
+    return this.#connection
+  }
+
   /** Writes bytes as they are. */
   blurt(bytes: Buffer): void {
     this.#connection?.socket.write(bytes)
@@ -61,8 +67,7 @@ export class RecordClient extends Duplex {
 
   /** Returns a record that the server can read. */
   seal(type: number, data: Buffer): Buffer {
-    if (this.#connection === undefined) throw new Error('the handshake is not over')
-    return this.#connection.write.seal(type, data)
+    return this.keys.write.seal(type, data)
   }
 
   /** The connection ends by a RST. */
@@ -128,10 +133,12 @@ export class RecordClient extends Duplex {
   }
 
   #hear(record: Buffer): void {
-    const { read, socket } = this.#connection as Handshake
+    const { read } = this.keys
     const { type, data } = read.open(record)
     if (type === contentType.data) {
-      if (data.length > 0 && !this.#isEnded && !this.push(data)) socket.pause()
+      if (data.length > 0 && !this.#isEnded && !this.push(data)) {
+        this.#connection?.socket.pause()
+      }
     } else if (type === contentType.alert) {
       const name = alertNames[data[1] as number] ?? `alert ${data[1]}`
       this.alerts.push(name)
@@ -149,7 +156,7 @@ export class RecordClient extends Duplex {
     const { sizes, paddings, updates, halves } = this.#plan
     const index = this.#pieces++
     const of = <T>(list: readonly T[]) => list[index % list.length] as T
-    const { suite, write } = this.#connection as Handshake
+    const { suite, write } = this.keys
     const is13 = isTls13(suite)
     const update = is13 ? of(updates) : 'no'
     if (update !== 'no') this.#updateKeys(update === 'both' ? 1 : 0)

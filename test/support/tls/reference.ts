@@ -12,7 +12,10 @@ import {
 export interface Suite {
   readonly version: number
   readonly id: number
+  /** Of OpenSSL. */
   readonly name: string
+  /** Of IANA. */
+  readonly standardName: string
   readonly cipher: string
   readonly hash: 'sha256' | 'sha384'
 }
@@ -25,22 +28,49 @@ export interface OpenedRecord {
   readonly data: Buffer
 }
 
-const aes128 = { cipher: 'aes-128-gcm', hash: 'sha256' } as const
-const aes256 = { cipher: 'aes-256-gcm', hash: 'sha384' } as const
-const chacha20 = { cipher: 'chacha20-poly1305', hash: 'sha256' } as const
+type Protection = Pick<Suite, 'cipher' | 'hash'>
+const aes128: Protection = { cipher: 'aes-128-gcm', hash: 'sha256' }
+const aes256: Protection = { cipher: 'aes-256-gcm', hash: 'sha384' }
+const chacha20: Protection = { cipher: 'chacha20-poly1305', hash: 'sha256' }
 
-/** All that can move. Named as in OpenSSL. */
+function suite13(id: number, name: string, protection: Protection): Suite {
+  return { version: 0x0304, id, name, standardName: name, ...protection }
+}
+
+function suite12(id: number, name: string, standardName: string, protection: Protection): Suite {
+  return { version: 0x0303, id, name, standardName, ...protection }
+}
+
+/** All that can move. */
 export const suites: readonly Suite[] = [
-  { version: 0x0304, id: 0x1301, name: 'TLS_AES_128_GCM_SHA256', ...aes128 },
-  { version: 0x0304, id: 0x1302, name: 'TLS_AES_256_GCM_SHA384', ...aes256 },
-  { version: 0x0304, id: 0x1303, name: 'TLS_CHACHA20_POLY1305_SHA256', ...chacha20 },
-  { version: 0x0303, id: 0xc02b, name: 'ECDHE-ECDSA-AES128-GCM-SHA256', ...aes128 },
-  { version: 0x0303, id: 0xc02c, name: 'ECDHE-ECDSA-AES256-GCM-SHA384', ...aes256 },
-  { version: 0x0303, id: 0xc02f, name: 'ECDHE-RSA-AES128-GCM-SHA256', ...aes128 },
-  { version: 0x0303, id: 0xc030, name: 'ECDHE-RSA-AES256-GCM-SHA384', ...aes256 },
-  { version: 0x0303, id: 0xcca8, name: 'ECDHE-RSA-CHACHA20-POLY1305', ...chacha20 },
-  { version: 0x0303, id: 0xcca9, name: 'ECDHE-ECDSA-CHACHA20-POLY1305', ...chacha20 },
+  suite13(0x1301, 'TLS_AES_128_GCM_SHA256', aes128),
+  suite13(0x1302, 'TLS_AES_256_GCM_SHA384', aes256),
+  suite13(0x1303, 'TLS_CHACHA20_POLY1305_SHA256', chacha20),
+  ...(['ECDSA', 'RSA'] as const).flatMap((key) => {
+    const [id128, id256, idChaCha] =
+      key === 'RSA' ? [0xc02f, 0xc030, 0xcca8] : [0xc02b, 0xc02c, 0xcca9]
+    const [short, long] = [`ECDHE-${key}`, `TLS_ECDHE_${key}_WITH`]
+    return [
+      suite12(id128, `${short}-AES128-GCM-SHA256`, `${long}_AES_128_GCM_SHA256`, aes128),
+      suite12(id256, `${short}-AES256-GCM-SHA384`, `${long}_AES_256_GCM_SHA384`, aes256),
+      suite12(idChaCha, `${short}-CHACHA20-POLY1305`, `${long}_CHACHA20_POLY1305_SHA256`, chacha20),
+    ]
+  }),
 ]
+
+/** Returns a suite by its name in OpenSSL. */
+export function suiteNamed(name: string): Suite {
+  const suite = suites.find((suite) => suite.name === name)
+  if (suite === undefined) throw new Error(`cannot speak ${name}`)
+  return suite
+}
+
+/** Returns a suite by its numbers. */
+export function suiteOf(version: number, id: number): Suite {
+  const suite = suites.find((suite) => suite.version === version && suite.id === id)
+  if (suite === undefined) throw new Error(`cannot speak ${id.toString(16)}`)
+  return suite
+}
 
 const keyLength = (suite: Suite) => (suite.cipher === 'aes-128-gcm' ? 16 : 32)
 const hashLength = (suite: Suite) => (suite.hash === 'sha384' ? 48 : 32)

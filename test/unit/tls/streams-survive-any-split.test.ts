@@ -14,7 +14,7 @@ import {
   secretLength,
   suites,
 } from '../../support/tls/reference.ts'
-import { hasSecretsFiles, readSecrets, recordsOf } from '../../support/tls/secrets.ts'
+import { hasSecretsFiles, readEntry, recordsOf } from '../../support/tls/secrets.ts'
 
 type Step =
   | { do: 'client writes'; bytes: number; padding: number }
@@ -154,7 +154,7 @@ class Run {
     const file = SecretsFile.create(2)
     this.#session.writeSecrets(file, 0)
     this.#follower.writeSecrets(file, 1)
-    const [ours, others] = [0, 1].map((index) => readSecrets(file, index))
+    const [ours, others] = [0, 1].map((index) => readEntry(file, index))
     file.release()
     expect(others).toEqual(ours)
     this.#session.resume()
