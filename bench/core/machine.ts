@@ -1,6 +1,6 @@
 // Describes the machine that a figure was taken on, and reads the processor time of its processes.
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** Without it a figure says nothing. */
@@ -57,10 +57,20 @@ export function cpuTimeMs(pid: number): number {
  *
  * @see the kernel's Documentation/scheduler/sched-stats.rst
  */
-export function mainThreadMs(pid: number): { ran: number; waited: number } {
+export function mainThreadMs(pid: number | string): { ran: number; waited: number } {
   if (process.platform !== 'linux') return { ran: Number.NaN, waited: Number.NaN }
   const [ran, waited] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number)
   return { ran: (ran ?? Number.NaN) / 1e6, waited: (waited ?? Number.NaN) / 1e6 }
+}
+
+/**
+ * What all threads of a process have had on a processor so far, in milliseconds, as {@link mainThreadMs}. A thread that
+ * has ended counts no more.
+ */
+export function allThreadsMs(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.reduce((sum, thread) => sum + mainThreadMs(`${pid}/task/${thread}`).ran, 0)
 }
 
 /** The soft limit on descriptors of this process (getrlimit(2), RLIMIT_NOFILE); NaN without /proc. */

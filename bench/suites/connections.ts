@@ -2,7 +2,7 @@
 
 import type net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { descriptorLimit, mainThreadMs } from '../core/machine.ts'
+import { allThreadsMs, descriptorLimit, mainThreadMs } from '../core/machine.ts'
 import type { Progress } from '../core/progress.ts'
 import type { Resources } from '../core/resources.ts'
 import { column, defineSuite, type Sample } from '../core/suite.ts'
@@ -49,7 +49,9 @@ export const connections = defineSuite<Names>({
     column('wait', 'a busy client waits', 'ms'),
     column('starting', 'while the process starts', 'ms'),
     column('oldCpu', 'processor time, old', 'ms', 0),
+    column('oldOther', 'other threads', 'ms', 0),
     column('newCpu', 'new', 'ms', 0),
+    column('newOther', 'other threads', 'ms', 0),
     column('alive', 'alive', '', 0),
   ],
   async *run({ options, resources, progress }) {
@@ -93,10 +95,11 @@ async function* measure(
       const next = new Generation(resources, directory, { rampMs: ramp })
       await old.commit()
       const committed = performance.now()
-      const before = [old, next].map(({ pid }) => mainThreadMs(pid).ran)
+      const before = [old, next].map(({ pid }) => processorTime(pid))
       const movedMs = await old.moved()
       const moved = performance.now()
-      const after = [old, next].map(({ pid }) => mainThreadMs(pid).ran)
+      const after = [old, next].map(({ pid }) => processorTime(pid))
+      const [oldCpu, newCpu] = after.map((time, index) => since(before[index], time))
       await Promise.all([old.event('drained'), next.event('serving')])
       const waits = await waiting.stop()
       const answers = await Promise.allSettled(sockets.map(ask))
@@ -109,8 +112,10 @@ async function* measure(
           moved: movedMs,
           wait: waits.longest(committed, moved),
           starting: waits.longest(start, committed),
-          oldCpu: (after[0] ?? Number.NaN) - (before[0] ?? Number.NaN),
-          newCpu: (after[1] ?? Number.NaN) - (before[1] ?? Number.NaN),
+          oldCpu: oldCpu?.main ?? Number.NaN,
+          oldOther: oldCpu?.others ?? Number.NaN,
+          newCpu: newCpu?.main ?? Number.NaN,
+          newOther: newCpu?.others ?? Number.NaN,
           alive: answers.filter(({ status }) => status === 'fulfilled').length,
         },
       }
@@ -121,4 +126,20 @@ async function* measure(
     for (const socket of sockets) socket.destroy()
     await old.stop()
   }
+}
+
+interface ProcessorTime {
+  readonly main: number
+  readonly others: number
+}
+
+/** Returns what the threads of a process have used so far, in milliseconds. */
+function processorTime(pid: number): ProcessorTime {
+  const main = mainThreadMs(pid).ran
+  return { main, others: allThreadsMs(pid) - main }
+}
+
+function since(before: ProcessorTime | undefined, now: ProcessorTime): ProcessorTime {
+  const { main = Number.NaN, others = Number.NaN } = before ?? {}
+  return { main: now.main - main, others: now.others - others }
 }
