@@ -75,9 +75,9 @@ export async function slowHanding(
   }) as [Side, Side]
   for (const { server } of [old, next]) await once(server.listen(0, '127.0.0.1'), 'listening')
   let gone = 0
-  const sendBatch = async ({ kind, items }: Messages['connections'], fds: number[]) => {
+  const sendBatch = async ({ kind, items }: Messages['connections'], fds: Int32Array) => {
     const mover = next.connections.movers.find((one) => one.kind === kind)
-    const arriving = fds.map((fd, at) => ({ fd: dup(fd), item: items[at] }))
+    const arriving = Array.from(fds, (fd, at) => ({ fd: dup(fd), item: items[at] }))
     await new Promise(setImmediate)
     gone += fds.length
     hand.noteAdopted({ received: gone })

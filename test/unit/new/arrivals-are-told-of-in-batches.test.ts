@@ -1,12 +1,15 @@
 // What the old process is told of the connections that came over: the latest, and only as fast as it reads.
 
 import { expect, test, vi } from 'vitest'
+import type { Origin } from '../../../packages/handoff/src/connections/moving/mover.ts'
 import type { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { Arrivals } from '../../../packages/handoff/src/new/connections/arrivals.ts'
 import type { RestMessage } from '../../../packages/handoff/src/protocol/messages.ts'
 
 const turn = () => new Promise(setImmediate)
 const rest = (read: number) => ({ progress: { read, written: 2 * read }, item: {} })
+
+const next = (arrivals: Arrivals) => arrivals.take(1)[0] as Origin
 
 /** Arrivals, and what was told of them; each message is on its way until it is taken. */
 function arrivals() {
@@ -27,7 +30,7 @@ function arrivals() {
 
 test('rests of one tick are one message', async () => {
   const { arrivals: all, told } = arrivals()
-  const [first, second] = [all.next(), all.next()]
+  const [first, second] = [next(all), next(all)]
   first.onRest(rest(10))
   second.onRest(rest(20))
   await turn()
@@ -41,7 +44,7 @@ test('rests of one tick are one message', async () => {
 
 test('while one is on its way the latest rest of each connection is kept, and no other', async () => {
   const { arrivals: all, told } = arrivals()
-  const [first, second] = [all.next(), all.next()]
+  const [first, second] = [next(all), next(all)]
   first.onRest(rest(10))
   await turn()
   for (const read of [20, 30, 40]) first.onRest(rest(read))
@@ -58,7 +61,7 @@ test('while one is on its way the latest rest of each connection is kept, and no
 
 test('many take several messages, which a frame has room for', async () => {
   const { arrivals: all, told } = arrivals()
-  for (let n = 0; n < 2_500; n++) all.next().onRest(rest(n))
+  for (let n = 0; n < 2_500; n++) next(all).onRest(rest(n))
   for (let message = 0; message < 3; message++) {
     await turn()
     told[message]?.take()
@@ -68,7 +71,7 @@ test('many take several messages, which a frame has room for', async () => {
 
 test('the ends of many take several messages too', async () => {
   const { arrivals: all, ended, takeEnded } = arrivals()
-  for (let n = 0; n < 25_000; n++) all.next().onEnd()
+  for (let n = 0; n < 25_000; n++) next(all).onEnd()
   for (let message = 0; message < 3; message++) {
     await turn()
     expect(ended).toHaveLength(message + 1)
@@ -80,7 +83,7 @@ test('the ends of many take several messages too', async () => {
 
 test('an old process that does not read is sent one message of each kind, and no other', async () => {
   const { arrivals: all, told, ended } = arrivals()
-  const connections = Array.from({ length: 100 }, () => all.next())
+  const connections = Array.from({ length: 100 }, () => next(all))
   for (const connection of connections) {
     connection.onRest(rest(1))
     await turn()
@@ -95,7 +98,7 @@ test('an old process that does not read is sent one message of each kind, and no
 
 test('of one that has ended only that is told', async () => {
   const { arrivals: all, told, ended } = arrivals()
-  const arrival = all.next()
+  const arrival = next(all)
   arrival.onRest(rest(10))
   arrival.onEnd()
   await turn()
@@ -105,12 +108,12 @@ test('of one that has ended only that is told', async () => {
 
 test('nothing is told to who does not want to know, or does so no more', async () => {
   const { arrivals: all, told } = arrivals()
-  const before = all.next()
+  const before = next(all)
   expect(before.wantsRests).toBe(true)
   before.onRest(rest(10))
   all.reportsRests = false
   before.onRest(rest(20))
-  expect(all.next().wantsRests).toBe(false)
+  expect(next(all).wantsRests).toBe(false)
   await turn()
   expect(told).toEqual([])
 })
@@ -122,11 +125,11 @@ test('rests that fit are written to the file of positions, and no message is sen
     close: vi.fn(),
   }
   all.writesTo(file as unknown as PositionFile)
-  const [first, second] = [all.next(), all.next()]
+  const [first, second] = [next(all), next(all)]
   first.onRest(rest(10))
   second.onRest(rest(100))
   // The one that waits to be sent is out of date.
-  const third = all.next()
+  const third = next(all)
   third.onRest(rest(200))
   third.onRest(rest(20))
   await turn()

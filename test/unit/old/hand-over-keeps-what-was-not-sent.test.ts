@@ -69,7 +69,7 @@ test('one of which the kernel does not say what was read is closed at a take-bac
   const { made, departing } = mover()
   const handedOver = new HandedOverConnections()
   const counts: string[] = []
-  const descriptors = [dup(departing.fd)]
+  const descriptors = Int32Array.of(dup(departing.fd))
   const progress = new Float64Array([-1, -1])
   handedOver.add({ mover: made, batch: [departing], descriptors, progress })
   const tally = { add: (fate: string) => void counts.push(fate) }

@@ -12,7 +12,7 @@ import type { Origins } from './moving/origins.ts'
 import type { OptIns } from './opt-ins.ts'
 import { RawMover } from './raw/mover.ts'
 import type { KindCounter } from './tracking/kind-counter.ts'
-import type { Sockets } from './tracking/socket-set.ts'
+import type { OpenSockets } from './tracking/socket-set.ts'
 import { WebSocketMover } from './websocket/mover.ts'
 import type { WebSockets } from './websocket/websockets.ts'
 
@@ -20,7 +20,7 @@ import type { WebSockets } from './websocket/websockets.ts'
 export interface MoverContext {
   readonly server: Server
   /** The open connections of the server. */
-  readonly sockets: Sockets
+  readonly sockets: OpenSockets
   readonly origins: Origins
   readonly system: System
   readonly optIns: OptIns
@@ -31,8 +31,8 @@ export interface MoverContext {
   readonly webSockets: WebSockets | undefined
   /** Returns how many of the sockets belong to connections that no other process has. */
   open(): number
-  /** Call this when a connection belongs to another process. Its socket is to be dropped. */
-  forget(socket: Socket): void
+  /** Call this when connections belong to another process. Their sockets are to be dropped. */
+  forget(sockets: readonly Socket[]): void
   /** Call this when the last parked connection has ended. */
   onEmpty(): void
   /** Call this when a connection may have become quiescent. */

@@ -16,7 +16,7 @@ import type { Mover, ServerMover } from './moving/mover.ts'
 import { Origins } from './moving/origins.ts'
 import type { OptIns } from './opt-ins.ts'
 import { closeIdleTls } from './tls/close-idle.ts'
-import { isGone, markForced, markGone } from './tracking/end-reasons.ts'
+import { isGone, isLeaving, markForced, markGone } from './tracking/end-reasons.ts'
 import type { FateCounter } from './tracking/fate-counter.ts'
 import { KindCounter } from './tracking/kind-counter.ts'
 import { SocketSet } from './tracking/socket-set.ts'
@@ -77,7 +77,7 @@ export class ServerConnections {
             layer,
             webSockets: this.#webSockets,
             open: () => this.#open,
-            forget: (socket) => this.#noteGone(socket),
+            forget: (sockets) => this.#noteGone(sockets),
             onEmpty: () => this.#checkEmpty(),
             onQuiescent,
             onWarning,
@@ -167,7 +167,8 @@ export class ServerConnections {
   /** Closes all connections that are left, at the drain deadline. */
   forceClose(): void {
     for (const socket of this.#sockets) {
-      if (!isGone(socket)) markForced(socket)
+      // One that leaves has been counted, or counts with its batch. Its socket may be about to close.
+      if (!isLeaving(socket)) markForced(socket)
       socket.destroy()
     }
     for (const mover of this.#movers) {
@@ -263,10 +264,12 @@ export class ServerConnections {
   }
 
   /** Runs for thousands of connections in a row. What is left to do is done when each socket is dropped. */
-  #noteGone(socket: Socket): void {
-    if (!this.#sockets.has(socket)) return
-    markGone(socket)
-    this.#gone += 1
+  #noteGone(sockets: readonly Socket[]): void {
+    for (const socket of sockets) {
+      if (!this.#sockets.has(socket)) continue
+      markGone(socket)
+      this.#gone += 1
+    }
     if (this.#open === 0) this.#checkEmpty()
   }
 }

@@ -4,7 +4,7 @@ import { Mark } from '../io/channel/mark.ts'
 import { PositionFile } from '../io/channel/position-file.ts'
 import type { Withdrawable } from '../io/channel/send-queue.ts'
 import { closeAll, type Wire } from '../io/channel/wire.ts'
-import { close } from '../io/native/descriptors.ts'
+import { close, type Descriptors } from '../io/native/descriptors.ts'
 import type { System, Timer } from '../io/system/system.ts'
 import type { Frame } from '../protocol/codec.ts'
 import type { Role } from '../protocol/machine.ts'
@@ -139,7 +139,7 @@ export class Peer<R extends Role> {
    * @param batch - may be withdrawn before it leaves, and its descriptors be closed then.
    * @throws as {@link sendOrThrow}.
    */
-  sendBatch(message: Message, descriptors: readonly number[], batch?: Withdrawable): Promise<void> {
+  sendBatch(message: Message, descriptors: Descriptors, batch?: Withdrawable): Promise<void> {
     if (this.#closed || this.#mute) return Promise.resolve()
     return this.#wire.send(message, descriptors, batch)
   }

@@ -7,8 +7,8 @@ import { resumeReading } from '../moving/release-socket.ts'
 import type { HttpItem } from './http-item.ts'
 
 export interface DepartingHandlers {
-  /** The other process has the connection. */
-  onGone(socket: Socket): void
+  /** The other process has the connections. */
+  onGone(sockets: readonly Socket[]): void
   /** The connection stays here. */
   onBack(socket: Socket): void
   /** The connection stays here, and its socket was destroyed. Owns the descriptor. */
@@ -38,7 +38,17 @@ export class DepartingSocket implements Departing {
   }
 
   complete(): void {
-    this.#handlers.onGone(this.#socket)
+    this.#handlers.onGone([this.#socket])
+  }
+
+  /** Returns the sockets of a batch; undefined if some of its connections have none. */
+  static socketsOf(batch: readonly Departing[]): Socket[] | undefined {
+    const sockets: Socket[] = []
+    for (const departing of batch) {
+      if (!(departing instanceof DepartingSocket)) return undefined
+      sockets.push(departing.#socket)
+    }
+    return sockets
   }
 
   serveAgain(): void {

@@ -20,6 +20,7 @@ export interface HttpItem {
  */
 export function checkHttpItem(item: unknown): asserts item is HttpItem {
   const { idleMs, requests } = (item ?? {}) as Partial<HttpItem>
+  if (Number.isSafeInteger(idleMs) && (idleMs as number) >= 0 && requests === undefined) return
   if (!isCount(idleMs)) {
     throw mismatch('its idleMs is not a number of milliseconds')
   }

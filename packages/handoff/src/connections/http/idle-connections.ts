@@ -3,11 +3,18 @@
 import type { Server } from 'node:http'
 import net, { type Socket } from 'node:net'
 import { builtins } from '../../io/node/builtins.ts'
-import { activeConnections, idleConnections } from '../../io/node/internals/http-connections.ts'
+import { bytesReadFrom } from '../../io/node/internals/connection-handle.ts'
+import {
+  activeConnections,
+  type IdleList,
+  idleConnections,
+  listIdle,
+} from '../../io/node/internals/http-connections.ts'
+import { transportOf } from '../../io/node/internals/tls.ts'
 import { shadowMethod } from '../../io/node/shadow-method.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { isLeaving } from '../tracking/end-reasons.ts'
-import type { Sockets } from '../tracking/socket-set.ts'
+import type { OpenSockets, Sockets } from '../tracking/socket-set.ts'
 import { webSocketOf } from '../websocket/connection.ts'
 
 /** The connections of a server. */
@@ -40,6 +47,35 @@ export function sortConnections(
   const isHere = (socket: Socket) => sockets.has(socket) && !isLeaving(socket)
   const [silent, busy] = partition(active.filter(isHere), isSilent)
   return { resting: idle.filter(isHere).concat(silent), busy }
+}
+
+/**
+ * Lists connections that wait for a request now, without a look at each: some of them may answer one, or leave.
+ *
+ * @param sort - sorts them without the server's own list.
+ */
+export function listResting(
+  server: Server,
+  sockets: Pick<OpenSockets, 'isHere'>,
+  sort: () => SortedConnections,
+): { readonly resting: IdleList; readonly busy: readonly Socket[] } {
+  const resting = listIdle(server)
+  const active = activeConnections(server)
+  if (resting === undefined || active === undefined) {
+    const sorted = sort()
+    const bytesRead = sorted.resting.map(bytesReadFrom)
+    return { resting: { sockets: sorted.resting, bytesRead }, busy: sorted.busy }
+  }
+  const busy: Socket[] = []
+  for (const socket of active) {
+    if (socket.destroyed || !sockets.isHere(transportOf(socket))) continue
+    if (!isSilent(socket)) busy.push(socket)
+    else {
+      resting.sockets.push(socket)
+      resting.bytesRead.push(bytesReadFrom(socket))
+    }
+  }
+  return { resting, busy }
 }
 
 function sortByClosable(sockets: Sockets, closable: ReadonlySet<Socket>): SortedConnections {

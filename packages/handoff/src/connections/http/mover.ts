@@ -6,29 +6,33 @@ import { close } from '../../io/native/descriptors.ts'
 import { readProgress } from '../../io/native/many-connections.ts'
 import { countSocketless } from '../../io/node/internals/connection-count.ts'
 import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
-import { requestBeingRead, unlistConnection } from '../../io/node/internals/http-parser.ts'
-import { silenceLeft } from '../../io/node/internals/silence-timer.ts'
+import { requestBeingRead } from '../../io/node/internals/http-parser.ts'
+import { readTimers } from '../../io/node/internals/silence-timer.ts'
 import { transportOf } from '../../io/node/internals/tls.ts'
 import { descriptorLimit } from '../../protocol/codec.ts'
 import type { CountedKind } from '../../terms/fates.ts'
-import { addSecrets } from '../moving/add-secrets.ts'
 import { adoptEach } from '../moving/adopt-socket.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import type { Layer } from '../moving/layer.ts'
 import type { Arriving, Departing, Secrets, ServerMover } from '../moving/mover.ts'
 import type { Pace } from '../moving/pace.ts'
-import { dupForSending, resumeReading, stopReading } from '../moving/release-socket.ts'
+import { dupForSending } from '../moving/release-socket.ts'
 import { markClosed } from '../tracking/end-reasons.ts'
 import { closeParkedWith } from './close-parked.ts'
 import { departParked } from './departing-parked.ts'
-import { type DepartingHandlers, DepartingSocket } from './departing-socket.ts'
-import { checkHttpItem, type HttpItem, idleMs, isNew, unspokenMs } from './http-item.ts'
-import { restingAmong, type SortedConnections, sortConnections } from './idle-connections.ts'
+import { Departures, transportsOf } from './departures.ts'
+import { checkHttpItem, type HttpItem, isNew } from './http-item.ts'
+import {
+  listResting,
+  restingAmong,
+  type SortedConnections,
+  sortConnections,
+} from './idle-connections.ts'
 import type { HttpContext } from './mover-context.ts'
 import { type ArrivedHttp, ParkedConnections } from './parked-connections.ts'
 import { RequestLimit } from './request-limit.ts'
 import { type Resting, RestReporter } from './rest-reporter.ts'
-import { RestingQueue } from './resting-queue.ts'
+import { RestingQueue, type RestingSocket } from './resting-queue.ts'
 import { SocketDropper } from './socket-dropper.ts'
 
 export class HttpMover implements ServerMover {
@@ -41,27 +45,13 @@ export class HttpMover implements ServerMover {
   readonly #server: Server
   readonly #context: HttpContext
   readonly #layer: Layer
-  readonly #queue = new RestingQueue()
+  readonly #queue: RestingQueue
+  readonly #departures: Departures
   readonly #dropper: SocketDropper
   readonly #reporter: RestReporter
   readonly #limit: RequestLimit
   /** Requests of which the end is awaited. */
   readonly #awaited = new WeakSet<IncomingMessage>()
-  /** How many connections were sent and not acked: they may be the other process's. */
-  #leaving = 0
-  readonly #departing: DepartingHandlers = {
-    onGone: (socket) => {
-      this.#leaving -= 1
-      unlistConnection(socket)
-      this.#dropper.drop(socket)
-      this.#context.forget(transportOf(socket))
-    },
-    onBack: (socket) => {
-      this.#leaving -= 1
-      this.#layer.resume(socket)
-    },
-    park: (fd, item, secrets) => this.#parkAgain(fd, item, secrets),
-  }
   #detached = false
   #stopClosingParked: (() => void) | undefined
 
@@ -70,12 +60,22 @@ export class HttpMover implements ServerMover {
     this.#server = server
     this.#context = context
     this.#layer = layer
+    this.#queue = new RestingQueue((socket) =>
+      context.sockets.isHere(layer.secured ? transportOf(socket) : socket),
+    )
     this.counted = layer.counted ?? this.kind
     this.secured = layer.secured
     this.batchSize = descriptorLimit - layer.descriptors
     // Each drop frees descriptors: connections that waited for one can move.
     this.#dropper = new SocketDropper(onQuiescent)
     this.#limit = new RequestLimit(server)
+    this.#departures = new Departures(server, layer, this.#limit, {
+      onGone: (sockets) => {
+        this.#dropper.drop(sockets)
+        context.forget(transportsOf(sockets, layer))
+      },
+      park: (fd, item, secrets) => this.#parkAgain(fd, item, secrets),
+    })
     this.#reporter = new RestReporter(system, {
       restingAmong: (used) => this.#restingAmong(used),
       size: () => context.open(),
@@ -92,7 +92,7 @@ export class HttpMover implements ServerMover {
   }
 
   get leaving(): number {
-    return this.#leaving
+    return this.#departures.count
   }
 
   onConnection(): void {
@@ -108,6 +108,10 @@ export class HttpMover implements ServerMover {
     return this.#takeQueued(limit, pace)
   }
 
+  complete(batch: readonly Departing[]): void {
+    this.#departures.complete(batch)
+  }
+
   stopTaking(): void {
     this.#queue.clear()
     this.#dropper.resume()
@@ -116,9 +120,10 @@ export class HttpMover implements ServerMover {
   adopt(arriving: readonly Arriving[]): void {
     const parked: ArrivedHttp[] = []
     try {
-      adoptEach(arriving, ({ fd, item, secrets, origin }) => {
-        const received = this.#layer.receive({ item, secrets })
-        checkHttpItem(item)
+      adoptEach(arriving, (one) => {
+        const received = this.#layer.receive(one)
+        checkHttpItem(one.item)
+        const { fd, item, origin } = one
         parked.push({ fd, item, origin, received })
       })
     } finally {
@@ -201,61 +206,46 @@ export class HttpMover implements ServerMover {
   }
 
   #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
-    const mayGo = (socket: Socket) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket)
-    const resting = this.#queue.take(limit, mayGo, pace)
+    const resting = this.#queue.take(limit, this.#mayLeave, pace)
     // Those that are left may wait for the pace for a while.
     if (resting.length === 0) {
       this.#dropper.resume()
       return []
     }
-    const dups = dupForSending(
-      resting.map(({ socket }) => socket),
-      resting.map(({ fd }) => fd),
-    )
+    const dups = dupForSending(resting)
     if (dups.length < resting.length) {
       // Drops free descriptors, and then this is called again.
       this.#queue.putBack(resting.splice(dups.length))
       this.#dropper.resume()
     }
-    const batch = this.#layer.beginBatch(resting.length)
-    const left = silenceLeft()
-    const departing = resting.flatMap(({ socket, handle, bytesRead }, index) => {
-      const fd = dups[index] as number
-      stopReading(handle)
-      const item = this.#itemOf(socket, bytesRead === 0, left(socket))
-      Object.assign(item, this.#layer.fieldsOf(socket))
-      const secrets = addSecrets(batch, socket, () => {
-        close(fd)
-        resumeReading(socket)
-      })
-      if (secrets === 'none') return []
-      return [new DepartingSocket(socket, fd, item, secrets, this.#departing)]
-    })
-    batch?.end()
-    this.#leaving += departing.length
-    return departing
+    return this.#departures.begin(resting, dups)
   }
 
-  #itemOf(socket: Socket, isUnread: boolean, left: number | undefined): HttpItem {
-    const requests = this.#limit.requestsOf(socket)
-    if (isUnread && !requests) return { idleMs: unspokenMs(this.#server, left), requests: 0 }
-    const item: HttpItem = { idleMs: idleMs(this.#server, left) }
-    if (requests !== undefined) item.requests = requests
-    return item
+  /** Returns those that may leave now. */
+  readonly #mayLeave = (resting: RestingSocket[]): RestingSocket[] => {
+    if (!this.secured && !this.#limit.isCounting) return resting
+    return resting.filter(
+      ({ socket }) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket),
+    )
   }
 
   #fillQueue(): void {
-    const { resting, busy } = this.#sort()
-    this.#queue.fill(resting)
+    // Each of the others would be looked at in vain.
+    if (this.#context.open() === this.leaving) {
+      this.#dropper.resume()
+      return
+    }
+    const { resting, busy } = listResting(this.#server, this.#context.sockets, () => this.#sort())
     // Sockets are dropped once no connection waits to be sent.
-    if (resting.length > 0) this.#dropper.pause()
+    if (resting.sockets.length > 0) this.#dropper.pause()
     else this.#dropper.resume()
+    this.#queue.fill(resting)
     for (const socket of busy) this.#awaitRequest(socket)
   }
 
   #sort(): SortedConnections {
     const { sockets } = this.#context
-    if (this.#context.open() === this.#leaving) return { resting: [], busy: [] }
+    if (this.#context.open() === this.leaving) return { resting: [], busy: [] }
     const candidates = this.#layer.httpSockets(this.#server, sockets)
     return sortConnections(this.#server, candidates, this.#dropper.sockets)
   }
@@ -265,12 +255,12 @@ export class HttpMover implements ServerMover {
       (socket) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket),
     )
     const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
-    const left = silenceLeft()
+    const { left } = readTimers(resting)
     return resting.map((socket, index) => ({
       socket,
       progress: progress[index],
       item: {
-        ...this.#itemOf(socket, isNew(socket), left(socket)),
+        ...this.#departures.itemOf(socket, isNew(socket), left[index]),
         ...this.#layer.fieldsAtRest(
           socket,
           this.#context.origins.of(socket)?.wantsWholeItems ?? true,

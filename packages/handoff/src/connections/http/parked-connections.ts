@@ -69,12 +69,21 @@ export class ParkedConnections implements Parked {
   /** Owns each connection until it is readable, or was silent for as long as its item says. */
   park(arriving: readonly ArrivedHttp[]): void {
     const now = this.#system.now()
+    const fds: number[] = []
     for (const { fd, item, origin, received } of arriving) {
       const expires = item.idleMs === 0 ? Number.POSITIVE_INFINITY : now + item.idleMs
-      this.#readiness.add(fd)
-      const silence = { silentSince: now, isSilenceKnown: false }
-      this.#parked.set(fd, { fd, item, origin, received, expires, ...silence })
+      this.#parked.set(fd, {
+        fd,
+        item,
+        origin,
+        received,
+        expires,
+        silentSince: now,
+        isSilenceKnown: false,
+      })
+      fds.push(fd)
     }
+    this.#readiness.addEach(fds)
     this.#handlers.onCount(arriving.length)
     this.#scheduleSweep()
   }

@@ -22,7 +22,7 @@ export class RequestLimit {
 
   /** Counts from now on if there is a limit. Called for each connection, before its first request. */
   start(): void {
-    if (this.#isCounting || !(this.#server.maxRequestsPerSocket as number)) return
+    if (this.isCounting || !(this.#server.maxRequestsPerSocket as number)) return
     this.#stop = observeRequests(this.#server, this.#count)
   }
 
@@ -31,18 +31,19 @@ export class RequestLimit {
     this.#stop = undefined
   }
 
-  get #isCounting(): boolean {
+  /** Whether requests are counted. */
+  get isCounting(): boolean {
     return this.#stop !== undefined
   }
 
   /** Returns how many requests were made on a connection; undefined if they are not counted. */
   requestsOf(socket: Socket): number | undefined {
-    return this.#isCounting ? (this.#counts.get(socket) ?? 0) : undefined
+    return this.isCounting ? (this.#counts.get(socket) ?? 0) : undefined
   }
 
   /** Whether a connection has reached the limit: its last response said so, and it ends here. */
   isReached(socket: Socket): boolean {
-    return this.#isCounting && this.#reaches(this.#counts.get(socket) ?? 0)
+    return this.isCounting && this.#reaches(this.#counts.get(socket) ?? 0)
   }
 
   /** Adds the requests that a connection made in older processes. */

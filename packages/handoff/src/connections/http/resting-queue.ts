@@ -2,6 +2,8 @@
 
 import type { Socket } from 'node:net'
 import { type ConnectionHandle, handleOf } from '../../io/node/internals/connection-handle.ts'
+import { type IdleList, isAnswered } from '../../io/node/internals/http-connections.ts'
+import { readTimers } from '../../io/node/internals/silence-timer.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { isBusy, type Pace } from '../moving/pace.ts'
 import { silenceOf } from '../moving/silence.ts'
@@ -11,105 +13,121 @@ export interface RestingSocket {
   readonly handle: ConnectionHandle
   /** The connection stays quiescent as long as nothing more is read. */
   readonly bytesRead: number
-  /** Set when the connection is taken. It stays the socket's. */
-  fd: number
+  /** It stays the socket's. */
+  readonly fd: number
+  /** How long it may still stay silent, in milliseconds: 0 = for ever, undefined = not known. */
+  left: number | undefined
 }
+
+/** Returns those that may go. */
+export type Select = (resting: RestingSocket[]) => RestingSocket[]
 
 /**
  * @remarks The connections are served meanwhile: no request waits for thousands of other connections.
- * One on which the client has spoken leaves the queue, and is found again after its response.
+ * One on which the client has spoken leaves the queue, and is found again after its response. Most of what there
+ * is to ask about a connection is asked when it is taken, so that no turn of the event loop asks about all.
  */
 export class RestingQueue {
+  readonly #isHere: (socket: Socket) => boolean
   /** The next one is the last. */
-  #queue: RestingSocket[] = []
+  #sockets: Socket[] = []
+  /** How many bytes were read from each when it was quiescent. */
+  #bytesRead: number[] = []
   /** Busy connections that wait for the pace. */
   #busy: RestingSocket[] = []
 
-  get size(): number {
-    return this.#queue.length + this.#busy.length
+  /** @param isHere - whether a socket is one of the server's, and on no way to another process. */
+  constructor(isHere: (socket: Socket) => boolean) {
+    this.#isHere = isHere
   }
 
-  /** Replaces the connections in the queue by those that can be taken away from their sockets. */
-  fill(sockets: readonly Socket[]): void {
+  get size(): number {
+    return this.#sockets.length + this.#busy.length
+  }
+
+  /** Replaces the connections in the queue. Owns the lists. */
+  fill({ sockets, bytesRead }: IdleList): void {
     this.#busy = []
-    this.#queue = []
-    for (const socket of sockets) {
-      const handle = handleOf(socket)
-      if (handle === undefined) continue
-      this.#queue.push({ socket, handle, bytesRead: handle.bytesRead, fd: -1 })
-    }
+    this.#sockets = sockets
+    this.#bytesRead = bytesRead
   }
 
   clear(): void {
-    this.fill([])
+    this.fill({ sockets: [], bytesRead: [] })
   }
 
   /**
-   * Takes up to `limit` connections that are still quiescent and that `filter` accepts.
+   * Takes up to `limit` connections that are still quiescent and that may go.
    *
    * @param pace - limits how many of them are busy. One without a request yet that is busy is not taken,
    * since its client is about to speak, and leaves the queue.
    */
-  take(limit: number, filter: (socket: Socket) => boolean, pace?: Pace): RestingSocket[] {
-    const mayGo = (next: RestingSocket) => filter(next.socket) && isQuiescent(next)
-    if (pace === undefined) {
-      if (this.#busy.length > 0) this.#queue = this.#queue.concat(this.#busy.splice(0))
-      return takeFrom(this.#queue, limit, mayGo)
-    }
+  take(limit: number, select: Select, pace?: Pace): RestingSocket[] {
+    if (pace === undefined) this.putBack(this.#busy.splice(0))
     const taken: RestingSocket[] = []
-    while (taken.length < limit && this.#queue.length > 0) {
-      taken.push(...this.#takeSilent(limit - taken.length, mayGo, pace))
+    while (taken.length < limit && this.#sockets.length > 0) {
+      this.#sort(select(this.#takeQuiescent(limit - taken.length)), taken, pace)
     }
-    this.#dropUsed(mayGo)
-    while (taken.length < limit && this.#busy.length > 0 && pace.admit()) {
-      taken.push(...takeFrom(this.#busy, 1, mayGo))
-      this.#dropUsed(mayGo)
-    }
+    if (pace !== undefined) this.#takeBusy(taken, limit, select, pace)
     return taken
   }
 
   /** Puts the connections that were taken last before the others, in the same order. */
   putBack(taken: readonly RestingSocket[]): void {
-    this.#queue.push(...taken.toReversed())
-  }
-
-  /** Lets busy connections that are not quiescent any more leave the end of their queue. */
-  #dropUsed(mayGo: (next: RestingSocket) => boolean): void {
-    for (let next = this.#busy.at(-1); next && !mayGo(next); next = this.#busy.at(-1)) {
-      this.#busy.pop()
+    for (const { socket, bytesRead } of taken.toReversed()) {
+      this.#sockets.push(socket)
+      this.#bytesRead.push(bytesRead)
     }
   }
 
-  #takeSilent(limit: number, mayGo: (next: RestingSocket) => boolean, pace: Pace): RestingSocket[] {
-    const resting = takeFrom(this.#queue, limit, mayGo)
-    const silence = silenceOf(resting.map(({ socket }) => socket))
-    return resting.filter((next, index) => {
-      const busy = isBusy(pace, silence[index])
-      if (busy && next.bytesRead > 0) this.#busy.push(next)
-      return !busy
-    })
+  #takeQuiescent(limit: number): RestingSocket[] {
+    const quiescent: RestingSocket[] = []
+    while (quiescent.length < limit) {
+      const socket = this.#sockets.pop()
+      const bytesRead = this.#bytesRead.pop()
+      if (socket === undefined || bytesRead === undefined) break
+      if (!this.#isAtRest(socket)) continue
+      const handle = handleOf(socket)
+      if (handle?.bytesRead !== bytesRead) continue
+      const { fd } = handle
+      if (fd >= 0) quiescent.push({ socket, handle, bytesRead, fd, left: undefined })
+    }
+    return quiescent
   }
-}
 
-function takeFrom(
-  queue: RestingSocket[],
-  limit: number,
-  mayGo: (next: RestingSocket) => boolean,
-): RestingSocket[] {
-  const taken: RestingSocket[] = []
-  while (taken.length < limit) {
-    const next = queue.pop()
-    if (next === undefined) break
-    if (mayGo(next)) taken.push(next)
+  #isAtRest(socket: Socket): boolean {
+    return this.#isHere(socket) && isAnswered(socket) && hasNoBytesInFlight(socket)
   }
-  return taken
-}
 
-/** Whether a connection is still quiescent. Reads its descriptor. */
-function isQuiescent(next: RestingSocket): boolean {
-  const { socket, handle } = next
-  if (!hasNoBytesInFlight(socket) || handleOf(socket) !== handle) return false
-  if (handle.bytesRead !== next.bytesRead) return false
-  next.fd = handle.fd
-  return next.fd >= 0
+  /** Reads their timers. Takes those that have been silent for a while; the others wait. */
+  #sort(resting: readonly RestingSocket[], taken: RestingSocket[], pace: Pace | undefined): void {
+    const sockets = resting.map(({ socket }) => socket)
+    const timers = readTimers(sockets)
+    const silence = pace === undefined ? [] : silenceOf(sockets, timers)
+    for (let index = 0; index < resting.length; index++) {
+      const next = resting[index] as RestingSocket
+      next.left = timers.left[index]
+      if (pace === undefined || !isBusy(pace, silence[index])) taken.push(next)
+      else if (next.bytesRead > 0) this.#busy.push(next)
+    }
+  }
+
+  #takeBusy(taken: RestingSocket[], limit: number, select: Select, pace: Pace): void {
+    while (taken.length < limit) {
+      const next = this.#busy.at(-1)
+      if (next === undefined) return
+      const mayGo = this.#isStillAtRest(next) && select([next]).length > 0
+      if (mayGo && !pace.admit()) return
+      // One that is not quiescent any more leaves the queue.
+      this.#busy.pop()
+      if (!mayGo) continue
+      next.left = readTimers([next.socket]).left[0]
+      taken.push(next)
+    }
+  }
+
+  #isStillAtRest({ socket, handle, bytesRead }: RestingSocket): boolean {
+    if (!this.#isAtRest(socket) || handleOf(socket) !== handle) return false
+    return handle.bytesRead === bytesRead && handle.fd >= 0
+  }
 }

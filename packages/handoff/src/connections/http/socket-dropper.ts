@@ -20,8 +20,8 @@ export class SocketDropper {
     this.#onDropped = onDropped
   }
 
-  drop(socket: Socket): void {
-    this.sockets.push(socket)
+  drop(sockets: readonly Socket[]): void {
+    this.sockets.push(...sockets)
     this.#schedule()
   }
 

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { close } from '../../io/native/descriptors.ts'
+import { descriptorOf } from '../../io/node/internals/connection-handle.ts'
 import { payloadLimitBytes } from '../../protocol/codec.ts'
 import { reasonOf } from '../../terms/errors.ts'
 import { clearReason } from '../tracking/end-reasons.ts'
@@ -64,7 +65,7 @@ export function fillBatch(
       const { socket } = candidate
       if (!canRelease(socket) || !layer.canLeave(socket) || !candidate.atRest() || !mayGo())
         continue
-      ;[fd] = dupForSending([socket])
+      ;[fd] = dupForSending([{ socket, fd: descriptorOf(socket) }])
       // An ack of the other process frees descriptors; then this is called again.
       if (fd === undefined) break
       const item = { ...candidate.item(), ...layer.fieldsOf(socket) }

@@ -84,6 +84,8 @@ export interface Mover {
    * @param pace - limits how many of them are busy ones; those that have been silent for a while come first.
    */
   take(limit: number, pace?: Pace): Departing[]
+  /** Calls {@link Departing.complete} of a whole batch. Only of kinds that come by the thousand. */
+  complete?(batch: readonly Departing[]): void
   /** How many connections one batch has at most, if it has to be small. */
   readonly batchSize?: number
   /**

@@ -3,7 +3,6 @@
 import type { Socket } from 'node:net'
 import { dupEach } from '../../io/native/many-connections.ts'
 import {
-  type ConnectionHandle,
   canSetReading,
   descriptorOf,
   setReading,
@@ -13,14 +12,6 @@ import { clearReason, markLeaving } from '../tracking/end-reasons.ts'
 /** Whether this Node.js has the fields that are needed. */
 export function canRelease(socket: Socket): boolean {
   return descriptorOf(socket) !== undefined && canSetReading(socket)
-}
-
-/**
- * Stops reading from a quiescent connection, in the tick in which it was found quiescent. It stays so
- * until it is sent, however long that takes.
- */
-export function stopReading(handle: ConnectionHandle): void {
-  handle.readStop()
 }
 
 /** Serves a connection again. What the client sent meanwhile waited in the kernel. */
@@ -34,14 +25,17 @@ export function resumeReading(socket: Socket): void {
  *
  * @remarks They are dups: a socket may be destroyed while it is on its way, by a timer or by the
  * application, and the number of its own descriptor be reused.
- * @param fds - the descriptors of the sockets.
+ * @param leaving - sockets, and their descriptors, which stay theirs.
  * @returns as many as this process has room for, from the first on.
  */
 export function dupForSending(
-  sockets: readonly Socket[],
-  fds: readonly number[] = sockets.map((socket) => descriptorOf(socket) ?? -1),
-): number[] {
+  leaving: readonly { readonly socket: Socket; readonly fd: number | undefined }[],
+): Int32Array {
+  const fds = new Int32Array(leaving.length)
+  for (let index = 0; index < fds.length; index++) fds[index] = leaving[index]?.fd ?? -1
   const dups = dupEach(fds)
-  for (let index = 0; index < dups.length; index++) markLeaving(sockets[index] as Socket)
+  for (let index = 0; index < dups.length; index++) {
+    markLeaving((leaving[index] as { socket: Socket }).socket)
+  }
   return dups
 }

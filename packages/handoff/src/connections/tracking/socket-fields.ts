@@ -42,12 +42,19 @@ export class SocketFields extends Given {
     SocketFields.#of(socket).#set = undefined
   }
 
+  /** Whether a socket has an index in a set, and its connection is on no way to another process. */
+  static isHereIn(set: object, socket: Socket): boolean {
+    if (!(#set in socket) || socket.#set !== set) return false
+    return socket.#reason !== 'leaving' && socket.#reason !== 'gone'
+  }
+
   static reasonOf(socket: Socket): EndReason | undefined {
     return #set in socket ? socket.#reason : undefined
   }
 
   static setReason(socket: Socket, reason: EndReason | undefined): void {
-    SocketFields.#of(socket).#reason = reason
+    if (!(#set in socket)) new SocketFields(socket)
+    ;(socket as unknown as SocketFields).#reason = reason
   }
 
   static #of(socket: Socket): SocketFields {

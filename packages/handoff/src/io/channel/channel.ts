@@ -2,7 +2,7 @@
 
 import { HandoffError, reasonOf } from '../../terms/errors.ts'
 import { check, loadNative, type Poll, READABLE, systemError, WRITABLE } from '../native/addon.ts'
-import { close, socketPair } from '../native/descriptors.ts'
+import { close, type Descriptors, socketPair } from '../native/descriptors.ts'
 import { type Credentials, type Received, receive, toDescriptors } from '../native/scm-rights.ts'
 import { SendQueue, type Withdrawable } from './send-queue.ts'
 import { connectUnix, peerCredentials } from './unix-socket.ts'
@@ -94,12 +94,8 @@ export class Channel implements AsyncIterable<Received> {
    *
    * @internal
    */
-  send(
-    bytes: Uint8Array,
-    fds: readonly number[],
-    withdrawable: Withdrawable | undefined,
-  ): Promise<void>
-  send(bytes: Uint8Array, fds: readonly number[] = [], withdrawable?: Withdrawable): Promise<void> {
+  send(bytes: Uint8Array, fds: Descriptors, withdrawable: Withdrawable | undefined): Promise<void>
+  send(bytes: Uint8Array, fds: Descriptors = [], withdrawable?: Withdrawable): Promise<void> {
     if (bytes.length === 0) {
       throw new HandoffError(
         'ERR_HANDOFF_INVALID_OPTION',

@@ -3,7 +3,7 @@
 import { Decoder, encode, type Frame } from '../../protocol/codec.ts'
 import type { Message } from '../../protocol/messages.ts'
 import { HandoffError } from '../../terms/errors.ts'
-import { close } from '../native/descriptors.ts'
+import { close, type Descriptors } from '../native/descriptors.ts'
 import type { Credentials, Received } from '../native/scm-rights.ts'
 import type { Channel } from './channel.ts'
 import type { Withdrawable } from './send-queue.ts'
@@ -65,7 +65,7 @@ export class Wire {
    */
   async send(
     message: Message,
-    descriptors: readonly number[] = [],
+    descriptors: Descriptors = [],
     withdrawable?: Withdrawable,
   ): Promise<void> {
     try {
@@ -134,6 +134,6 @@ function isPeerGone(error: unknown): boolean {
   return error.code === 'ERR_HANDOFF_PEER_GONE' || error.code === 'ERR_HANDOFF_CHANNEL_CLOSED'
 }
 
-export function closeAll(descriptors: readonly number[]): void {
+export function closeAll(descriptors: Descriptors): void {
   for (const descriptor of descriptors) close(descriptor)
 }

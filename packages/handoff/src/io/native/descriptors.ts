@@ -61,18 +61,23 @@ export function isDescriptor(value: unknown): value is number {
   return inRange && !Object.is(value, -0)
 }
 
+/** Descriptors; in the form that the native core takes if there may be many. */
+export type Descriptors = readonly number[] | Int32Array
+
 /**
- * Copies descriptors into the form that the native core takes. A value that cannot be a descriptor becomes
+ * Returns descriptors in the form that the native core takes, without a copy if they have it. A value that cannot be a descriptor becomes
  * -1, for which every system call fails with EBADF. An Int32Array would make 0 of it, which is stdin.
  *
  * @internal
  */
-export function descriptorArray(values: readonly number[]): Int32Array {
+export function descriptorArray(values: Descriptors): Int32Array {
+  if (values instanceof Int32Array) return values
   // Int32Array.from calls an iterator and a function for each: that is a tenth of the time of a handoff.
   const descriptors = new Int32Array(values.length)
   for (let index = 0; index < values.length; index++) {
     const value = values[index]
-    descriptors[index] = isDescriptor(value) ? value : -1
+    const isCommon = (value as number) > 0 && ((value as number) | 0) === value
+    descriptors[index] = isCommon || isDescriptor(value) ? (value as number) : -1
   }
   return descriptors
 }

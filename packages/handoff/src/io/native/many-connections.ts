@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os'
 import { check, loadNative } from './addon.ts'
-import { descriptorArray } from './descriptors.ts'
+import { type Descriptors, descriptorArray } from './descriptors.ts'
 
 const NO_ROOM = -constants.errno.EMFILE
 
@@ -13,11 +13,11 @@ const NO_ROOM = -constants.errno.EMFILE
  * @throws a system error if the first is not open: `EBADF`.
  * @internal
  */
-export function dupEach(fds: readonly number[]): number[] {
+export function dupEach(fds: Descriptors): Int32Array {
   const dups = new Int32Array(fds.length)
   const result = loadNative().dupEach(descriptorArray(fds), dups)
   const count = result === NO_ROOM ? 0 : check(result, 'dup')
-  return [...dups.subarray(0, count)]
+  return dups.subarray(0, count)
 }
 
 /**
@@ -37,7 +37,7 @@ export function findOther(fds: readonly number[], isUnix: boolean): number | und
  * @see shutdown(2)
  * @internal
  */
-export function shutdownEach(fds: readonly number[]): void {
+export function shutdownEach(fds: Descriptors): void {
   check(loadNative().shutdownEach(descriptorArray(fds)), 'shutdown')
 }
 
@@ -83,9 +83,9 @@ export type ProgressNumbers = Float64Array
  * @see tcp(7), TCP_INFO and SIOCINQ
  * @internal
  */
-export function readProgress(fds: readonly number[]): (Progress | undefined)[] {
+export function readProgress(fds: Descriptors): (Progress | undefined)[] {
   const numbers = readProgressNumbers(fds)
-  return fds.map((_, index) => progressAt(numbers, index))
+  return Array.from({ length: fds.length }, (_, index) => progressAt(numbers, index))
 }
 
 /**
@@ -93,7 +93,7 @@ export function readProgress(fds: readonly number[]): (Progress | undefined)[] {
  *
  * @internal
  */
-export function readProgressNumbers(fds: readonly number[]): ProgressNumbers {
+export function readProgressNumbers(fds: Descriptors): ProgressNumbers {
   const numbers = new Float64Array(2 * fds.length)
   check(loadNative().readProgress(descriptorArray(fds), numbers), 'getsockopt')
   return numbers

@@ -30,9 +30,15 @@ export class Readiness {
    * `ENOSPC` (fs.epoll.max_user_watches), `EMFILE`, `ENOMEM`.
    */
   add(fd: number): void {
-    this.#size += 1
-    this.#added.push(fd)
-    if (this.#added.length === 1) process.nextTick(() => this.#watchAdded())
+    this.addEach([fd])
+  }
+
+  /** As {@link add}, for many. */
+  addEach(fds: readonly number[]): void {
+    if (fds.length === 0) return
+    if (this.#added.length === 0) process.nextTick(() => this.#watchAdded())
+    this.#size += fds.length
+    this.#added = this.#added.length === 0 ? [...fds] : this.#added.concat(fds)
   }
 
   /** Removes a descriptor. Call this before its close. */

@@ -2,7 +2,7 @@
 
 import { HandoffError } from '../../terms/errors.ts'
 import { check, loadNative, WOULD_BLOCK } from './addon.ts'
-import { close, descriptorArray } from './descriptors.ts'
+import { close, type Descriptors, descriptorArray } from './descriptors.ts'
 
 /** The most descriptors on one message. @see SCM_MAX_FD in the kernel's include/net/scm.h */
 const MAX_DESCRIPTORS = 253
@@ -44,7 +44,7 @@ export function readCredentials(ints: Int32Array): Credentials {
  * @throws {@link HandoffError} `ERR_HANDOFF_INVALID_OPTION` for too many, and for a value that is not a
  * descriptor.
  */
-export function toDescriptors(values: readonly number[]): Int32Array {
+export function toDescriptors(values: Descriptors): Int32Array {
   if (values.length > MAX_DESCRIPTORS) {
     throw new HandoffError(
       'ERR_HANDOFF_INVALID_OPTION',

@@ -1,7 +1,7 @@
 // After the commit, new side: gives a batch of connections to the server behind their listener.
 
 import type { Gate } from '../../connections/gate/gate.ts'
-import type { Mover } from '../../connections/moving/mover.ts'
+import type { Arriving, Mover } from '../../connections/moving/mover.ts'
 import { closeAll } from '../../io/channel/wire.ts'
 import { describe } from '../../io/native/descriptors.ts'
 import { findOther } from '../../io/native/many-connections.ts'
@@ -25,7 +25,7 @@ export function adoptConnections(
 ): void {
   const { items } = message
   const fds = descriptors.slice(0, connectionsIn(message, descriptors))
-  const origins = fds.map(() => arrivals.next())
+  const origins = arrivals.take(fds.length)
   // The connections of a server end with it.
   if (gate === undefined) {
     closeAll(descriptors)
@@ -35,12 +35,13 @@ export function adoptConnections(
   const mover = checkBatch(message, fds, descriptors, gate)
   const file = receiveSecrets(message, descriptors)
   try {
-    mover.adopt(
-      fds.map((fd, index) => {
-        const secrets = file && { file, index }
-        return { fd, item: items[index], secrets, origin: origins[index] }
-      }),
-    )
+    const arriving: Arriving[] = []
+    for (let index = 0; index < fds.length; index++) {
+      const secrets = file && { file, index }
+      const origin = origins[index]
+      arriving.push({ fd: fds[index] as number, item: items[index], secrets, origin })
+    }
+    mover.adopt(arriving)
   } finally {
     file?.release()
   }

@@ -52,11 +52,12 @@ export class Arrivals {
     this.#positions = positions
   }
 
-  /** Numbers the next connection. */
-  next(): Origin {
-    const number = this.#count
-    this.#count += 1
-    return new Arrival(this, number)
+  /** Numbers the next connections. */
+  take(count: number): Origin[] {
+    const origins: Origin[] = []
+    for (let index = 0; index < count; index++) origins.push(new Arrival(this, this.#count + index))
+    this.#count += count
+    return origins
   }
 
   noteEnd(number: number): void {

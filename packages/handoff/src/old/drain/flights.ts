@@ -18,7 +18,7 @@ import { isUntouched } from './progress.ts'
 export interface Flight extends Withdrawable {
   readonly mover: Mover
   readonly batch: readonly Departing[]
-  readonly descriptors: readonly number[]
+  readonly descriptors: Int32Array
   /** How much was read from and written to each connection of the batch. */
   readonly progress: ProgressNumbers
   /** Whether its connections were ended here. The new process may ack it nevertheless. */
@@ -53,7 +53,8 @@ export class Flights {
 
   /** Adds a batch that is about to be sent. */
   add(mover: Mover, batch: readonly Departing[]): Flight {
-    const descriptors = batch.map(({ fd }) => fd)
+    const descriptors = new Int32Array(batch.length)
+    for (const [index, { fd }] of batch.entries()) descriptors[index] = fd
     const progress = readProgressNumbers(descriptors)
     const state = { isWanted: true, hasLeft: false, isForced: false }
     const flight = { mover, batch, descriptors, progress, ...state }
@@ -163,7 +164,8 @@ export class Flights {
 
   /** Counts the connections. They stay pending until then: the drain may wait for them alone. */
   #complete({ mover, batch }: Flight, fate: 'handedOver' | 'forced'): void {
-    for (const departing of batch) departing.complete()
+    if (mover.complete !== undefined) mover.complete(batch)
+    else for (const departing of batch) departing.complete()
     this.#fates.add(fate, countedKind(mover), batch.length)
   }
 }

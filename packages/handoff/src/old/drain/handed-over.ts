@@ -29,7 +29,7 @@ interface HandedOverBatch {
   readonly mover: Mover
   /** The number of its first connection, in the order in which they went over. */
   readonly first: number
-  readonly fds: number[]
+  readonly fds: Int32Array
   readonly items: unknown[]
   /** Of TLS connections, as they went over. Each holds the file of its secrets. */
   readonly secrets: (Secrets | undefined)[] | undefined
@@ -56,17 +56,17 @@ export class HandedOverConnections {
     this.#positions = positions
   }
 
-  /** Adds connections that went over. Owns the descriptors, and holds the files of the secrets. */
+  /** Adds connections that went over. Owns the descriptors and their array, and holds the files of the secrets. */
   add(flight: {
     readonly mover: Mover
     readonly batch: readonly Departing[]
-    readonly descriptors: readonly number[]
+    readonly descriptors: Int32Array
     readonly progress: ProgressNumbers
   }): void {
     const { mover, batch, descriptors, progress } = flight
     const first = this.#count
     this.#count += batch.length
-    const fds = [...descriptors]
+    const fds = descriptors
     const items = batch.map(({ item }) => item)
     const secrets = mover.secured ? batch.map((departing) => departing.secrets) : undefined
     const added = { mover, first, fds, items, secrets, progress, open: batch.length }

@@ -39,6 +39,17 @@ export function descriptorOf(socket: Socket): number | undefined {
 }
 
 /**
+ * Returns how many bytes this process has read from an open socket; -1 if the socket is closed, and if this Node.js
+ * does not have the fields.
+ *
+ * @see src/stream_base.cc `StreamBase::GetBytesRead` (Node 20 to 26)
+ */
+export function bytesReadFrom(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { _handle?: { bytesRead?: number } | null }
+  return handle?.bytesRead ?? -1
+}
+
+/**
  * Returns how many bytes a socket has given to libuv, and libuv not yet to the kernel.
  *
  * @returns undefined if the socket is closed, and if this Node.js does not have the fields.

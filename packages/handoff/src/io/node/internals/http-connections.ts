@@ -22,13 +22,48 @@ export function idleConnections(server: Server): Socket[] | undefined {
   const idle: Socket[] = []
   for (const { socket } of list.idle()) {
     if (!(socket instanceof Socket)) continue
+    const { _httpMessage: response } = socket as unknown as ListedSocket
     // Node 26 lists connections without a request as well.
-    if (!('_httpMessage' in socket)) continue
-    const { _httpMessage: response } = socket as { _httpMessage: { finished: boolean } | null }
-    // Not null: the response to a request that came behind the one that was answered.
-    if (response === null || response.finished) idle.push(socket)
+    if (response !== undefined && response?.finished !== false) idle.push(socket)
   }
   return idle
+}
+
+/** Connections that a server lists as idle, and how many bytes were read from each by then. */
+export interface IdleList {
+  readonly sockets: Socket[]
+  readonly bytesRead: number[]
+}
+
+/**
+ * As {@link idleConnections}, with those whose request was read and is being answered. Cheap: look at each with
+ * {@link isAnswered} when it is its turn.
+ */
+export function listIdle(server: Server): IdleList | undefined {
+  const list = connectionsOf(server)
+  if (typeof list?.idle !== 'function') return undefined
+  const sockets: Socket[] = []
+  const bytesRead: number[] = []
+  for (const { socket } of list.idle()) {
+    if (!(socket instanceof Socket)) continue
+    const { _httpMessage: response, _handle: handle } = socket as unknown as ListedSocket
+    if (response === undefined || handle === null) continue
+    sockets.push(socket)
+    bytesRead.push(handle?.bytesRead ?? -1)
+  }
+  return { sockets, bytesRead }
+}
+
+/** Whether every request that was read from a connection has its response, as far as this Node.js shows that. */
+export function isAnswered(socket: Socket): boolean {
+  // A finished one that is still there: it answers a request that came behind the one that was answered.
+  return (socket as unknown as ListedSocket)._httpMessage?.finished !== false
+}
+
+interface ListedSocket {
+  /** Null after the last response, undefined before the first. */
+  readonly _httpMessage?: { readonly finished: boolean } | null
+  readonly _handle?: { readonly bytesRead?: number } | null
 }
 
 /**

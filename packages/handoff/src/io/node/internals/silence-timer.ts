@@ -10,43 +10,51 @@ interface SilenceTimer {
 
 type Fields = Partial<SilenceTimer>
 
-/**
- * Reads the clock of these timers once, for many sockets.
- *
- * @returns a function that returns how long a socket may still stay silent, in milliseconds: 0 = for
- * ever, undefined = this Node.js does not have the fields.
- * @see lib/internal/timers.js `kTimeout`, `Timeout`; lib/net.js `Socket.prototype._unrefTimer`
- * (Node 20 to 26)
- */
-export function silenceLeft(): (socket: Socket) => number | undefined {
-  const now = timerClock()
-  const timerOf = timerReader()
-  return (socket) => {
-    const timer = timerOf(socket)
-    if (timer === undefined || now === undefined) return undefined
-    // The socket has no timeout; or it has passed, and its listener left the socket open.
-    if (timer === null || timer._destroyed === true) return 0
-    const { _idleStart: start, _idleTimeout: after } = timer
-    if (typeof start !== 'number' || typeof after !== 'number') return undefined
-    return Math.max(1, Math.ceil(start + after - now))
-  }
+/** What the timers of sockets say, for each. */
+export interface Silence {
+  /**
+   * How many milliseconds ago data last came or went. Undefined for a socket without a timeout, and if this Node.js
+   * does not have the fields.
+   */
+  readonly soFar: (number | undefined)[]
+  /**
+   * How long the socket may still stay silent, in milliseconds: 0 = for ever, undefined = this Node.js does not have
+   * the fields.
+   */
+  readonly left: (number | undefined)[]
 }
 
 /**
- * As {@link silenceLeft}.
+ * Reads the timers of many sockets in one loop.
  *
- * @returns a function that returns how many milliseconds ago data last came or went on a socket;
- * undefined if the socket has no timeout.
+ * @see lib/internal/timers.js `kTimeout`, `Timeout`; lib/net.js `Socket.prototype._unrefTimer`
+ * (Node 20 to 26)
  */
-export function silenceSoFar(): (socket: Socket) => number | undefined {
-  const now = timerClock()
-  const timerOf = timerReader()
-  return (socket) => {
-    const timer = timerOf(socket)
-    const start = timer?._destroyed === true ? undefined : timer?._idleStart
-    return typeof start === 'number' && now !== undefined ? Math.max(0, now - start) : undefined
+export function readTimers(sockets: readonly Socket[]): Silence {
+  const soFar: (number | undefined)[] = []
+  const left: (number | undefined)[] = []
+  const key = timeoutKeyOf(sockets[0])
+  const now = key === undefined ? undefined : timerClock()
+  for (const socket of sockets) {
+    const timer = (socket as unknown as Record<symbol, Fields | null | undefined>)[key ?? unknown]
+    let silent: number | undefined
+    let rest: number | undefined
+    // The socket has no timeout; or it has passed, and its listener left the socket open.
+    if (timer === null || timer?._destroyed === true) rest = 0
+    else if (timer !== undefined && now !== undefined) {
+      const { _idleStart: start, _idleTimeout: after } = timer
+      if (typeof start === 'number') {
+        silent = Math.max(0, now - start)
+        if (typeof after === 'number') rest = Math.max(1, Math.ceil(start + after - now))
+      }
+    }
+    soFar.push(silent)
+    left.push(rest)
   }
+  return { soFar, left }
 }
+
+const unknown = Symbol('unknown')
 
 /** Returns the time that the clock of the timers shows. */
 function timerClock(): number | undefined {
@@ -55,16 +63,12 @@ function timerClock(): number | undefined {
   return (clock as unknown as Fields)._idleStart
 }
 
-/** Returns a function that returns the timer of a socket: null if it has none. */
-function timerReader(): (socket: Socket) => Fields | null | undefined {
-  let key: symbol | undefined
-  return (socket: Socket) => {
-    if (key === undefined || !(key in socket)) {
-      key = Object.getOwnPropertySymbols(socket).find(
-        ({ description }) => description === 'timeout',
-      )
-    }
-    if (key === undefined) return undefined
-    return (socket as unknown as Record<symbol, Fields | null | undefined>)[key]
-  }
+let timeoutKey: symbol | undefined
+
+/** Returns the key under which each socket has its timer. */
+function timeoutKeyOf(socket: Socket | undefined): symbol | undefined {
+  timeoutKey ??= Object.getOwnPropertySymbols(socket ?? {}).find(
+    ({ description }) => description === 'timeout',
+  )
+  return timeoutKey
 }

@@ -16,7 +16,8 @@ export function parentOf(socket: Socket): Socket | undefined {
 
 /** Returns the connection below a socket, or the socket itself. */
 export function transportOf(socket: Socket): Socket {
-  return parentOf(socket) ?? socket
+  const { _parent: parent } = socket as unknown as { _parent?: unknown }
+  return parent instanceof Socket ? parent : socket
 }
 
 /**
