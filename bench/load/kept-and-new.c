@@ -1,13 +1,17 @@
 // A client in C that leaves most of both cores to the servers, and is never late itself.
-// Usage: kept-and-new PORT KEPT REST_MS NEW_PER_SECOND WARM_UP_MS MS. Keeps KEPT connections, each of
+// Usage: kept-and-new PORT KEPT REST_MS NEW_PER_SECOND WARM_UP_MS MS [FILE]. Keeps KEPT connections, each of
 // which asks, and asks again 0 to REST_MS after the reply. Beside them it connects NEW_PER_SECOND
 // times a second, each time for one request. Prints what came after the warm-up as one line of JSON.
+// SIGTERM ends it early. Into FILE it writes two doubles for each reply over a kept connection: when its
+// request began, in milliseconds of CLOCK_MONOTONIC, and how long it took.
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +32,14 @@ static struct {
   long length, missing;
 } connections[kMostKept + kMostNew];
 
+static volatile sig_atomic_t stopped;
+
 struct Latencies {
   float ms[kMostReplies];
   size_t count;
 };
+// Of the replies over kept connections, in order.
+static double began[kMostReplies];
 static struct Latencies of_kept, of_new;
 static size_t in_all, held_back, failed;
 
@@ -78,6 +86,7 @@ static void read_kept(int i, double rest_ms) {
   if (connections[i].missing > 0) return;
   connections[i].missing = connections[i].length;
   double now = now_ms(CLOCK_MONOTONIC);
+  if (of_kept.count < kMostReplies) began[of_kept.count] = connections[i].asks_at;
   count(&of_kept, now - connections[i].asks_at);
   connections[i].asks_at = now + rest_ms * rand() / RAND_MAX;
   polled[i].events = 0;
@@ -105,8 +114,9 @@ static void connect_anew(int kept) {
 }
 
 static void run(int kept, double rest_ms, double every_ms, double ms) {
-  double now = now_ms(CLOCK_MONOTONIC), ends_at = now + ms, connects_at = now;
-  for (; now < ends_at; now = now_ms(CLOCK_MONOTONIC)) {
+  double now = now_ms(CLOCK_MONOTONIC), ends_at = now + ms;
+  double connects_at = isinf(every_ms) ? ends_at : now;
+  for (; now < ends_at && !stopped; now = now_ms(CLOCK_MONOTONIC)) {
     for (; connects_at <= now; connects_at += every_ms) connect_anew(kept);
     double next = connects_at < ends_at ? connects_at : ends_at;
     for (int i = 0; i < kept; i++) {
@@ -116,7 +126,10 @@ static void run(int kept, double rest_ms, double every_ms, double ms) {
       else if (connections[i].asks_at < next)
         next = connections[i].asks_at;
     }
-    must(poll(polled, (nfds_t)(kept + kMostNew), (int)(next - now) + 1), "poll");
+    if (poll(polled, (nfds_t)(kept + kMostNew), (int)(next - now) + 1) < 0) {
+      if (errno == EINTR) continue;
+      must(-1, "poll");
+    }
     for (int i = 0; i < kept + kMostNew; i++) {
       if (polled[i].fd < 0 || polled[i].revents == 0) continue;
       if (polled[i].revents & POLLOUT)
@@ -134,6 +147,21 @@ static int by_size(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
+static void stop(int signal) {
+  (void)signal;
+  stopped = 1;
+}
+
+static void write_kept(const char* path) {
+  FILE* file = fopen(path, "wb");
+  if (!file) must(-1, path);
+  for (size_t i = 0; i < of_kept.count; i++) {
+    double reply[2] = {began[i], of_kept.ms[i]};
+    fwrite(reply, sizeof(reply), 1, file);
+  }
+  must(fclose(file), path);
+}
+
 static void print(const char* name, struct Latencies* of) {
   qsort(of->ms, of->count, sizeof(*of->ms), by_size);
   size_t n = of->count;
@@ -142,13 +170,14 @@ static void print(const char* name, struct Latencies* of) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 7) return 2;
+  if (argc < 7 || argc > 8) return 2;
+  signal(SIGTERM, stop);
   server = (struct sockaddr_in){.sin_family = AF_INET,
                                 .sin_port = htons((unsigned short)atoi(argv[1])),
                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
   int kept = atoi(argv[2]);
   double rest_ms = atof(argv[3]), per_second = atof(argv[4]);
-  if (kept < 0 || kept > kMostKept || per_second <= 0) return 2;
+  if (kept < 0 || kept > kMostKept || per_second < 0) return 2;
   for (int i = 0; i < kept; i++) begin(i);
   for (int i = kept; i < kept + kMostNew; i++) polled[i].fd = -1;
   run(kept, rest_ms, 1e3 / per_second, atof(argv[5]));
@@ -160,10 +189,11 @@ int main(int argc, char** argv) {
   // Clients without an answer have waited as long as this, at least.
   for (int i = kept; i < kept + kMostNew; i++)
     if (polled[i].fd >= 0) count(&of_new, from + ms - connections[i].asks_at);
-  if (of_new.count == 0) return 1;
+  if (of_new.count == 0 && per_second > 0) return 1;
+  if (argc == 8) write_kept(argv[7]);
   printf("{");
-  print("new", &of_new);
-  if (kept > 0) print("kept", &of_kept);
+  if (of_new.count > 0) print("new", &of_new);
+  if (of_kept.count > 0) print("kept", &of_kept);
   printf("\"requestsInAll\":%zu,\"heldBack\":%zu,\"failed\":%zu,\"ms\":%.1f,\"busy\":%.3f}\n", all,
          held_back, failed, ms, cpu / ms);
   return 0;

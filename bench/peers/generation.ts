@@ -17,6 +17,8 @@ export interface GenerationOptions {
   readonly isSecure?: boolean
   /** How long both processes of a handoff may accept, in milliseconds. Default: 0, no ramp. */
   readonly rampMs?: number
+  /** How many connections are busy: see {@link Generation.moved}. Default: 1. */
+  readonly busy?: number
 }
 
 export class Generation {
@@ -30,13 +32,13 @@ export class Generation {
 
   /** Starts it; generations with one directory hand over to each other. */
   constructor(resources: Resources, directory: string, options: GenerationOptions = {}) {
-    const { isSecure = false, rampMs = 0 } = options
+    const { isSecure = false, rampMs = 0, busy = 1 } = options
     const path = join(directory, 'r.sock')
     const args = [...flags, '--expose-gc', '--import', 'tsx', program, path]
     if (isSecure) args.push('secure')
     this.#child = resources.spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, HANDOFF_RAMP_MS: String(rampMs) },
+      env: { ...process.env, HANDOFF_RAMP_MS: String(rampMs), BUSY: String(busy) },
     })
     this.exited = once(this.#child, 'close')
     this.#child.once('close', () => {
