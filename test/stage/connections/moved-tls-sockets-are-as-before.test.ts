@@ -87,6 +87,30 @@ test('a session that was resumed is one', async () => {
   expect(second.socket.isSessionReused()).toBe(true)
 })
 
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'the client of a connection that has moved resumes its session in the new process: %s',
+  async (maxVersion) => {
+    const place = openPlace()
+    const old = await serveSecurely(place)
+    const client = await SecureClient.connect(old.server, { maxVersion })
+    const sessions: Buffer[] = []
+    if (maxVersion === 'TLSv1.2') sessions.push(client.socket.getSession() as Buffer)
+    client.socket.on('session', (session) => sessions.push(session))
+    await client.ask()
+    const next = await serveSecurely(place)
+    await hasConnections(next, 1)
+    const before = sessions.length
+    await client.ask()
+    expect(sessions, 'none comes after the move').toHaveLength(before)
+    const again = await SecureClient.connect(next.server, {
+      maxVersion,
+      session: sessions.at(-1) as Buffer,
+    })
+    expect(again.socket.isSessionReused()).toBe(true)
+    expect(await again.ask()).toBe(`${next.generation.system.pid} 0`)
+  },
+)
+
 test('what needs the state of OpenSSL fails, and says why', async () => {
   const { after } = await moved()
   const failure = expect.objectContaining({ code: 'ERR_HANDOFF_TLS_MOVED' })

@@ -10,9 +10,10 @@ export type Obstacle = TlsObstacle | 'context' | 'unix' | 'other-bytes'
 /** In a sentence after "since". */
 const sentences: Readonly<Record<Obstacle, string>> = {
   context:
-    'their server was made before socket-handoff was loaded: import it first, or call createHandoff() first',
+    'their server was made before socket-handoff was loaded (import it first, or call createHandoff() first), or has the option enableTrace',
   unix: 'the kernel does not count the bytes of a Unix socket',
-  'other-bytes': 'bytes that are no records of TLS came or went on them (the PROXY protocol, say)',
+  'other-bytes':
+    'bytes that are no records of TLS came or went on them (the PROXY protocol, say), or their program called enableTrace()',
   version: 'their version of TLS is older than 1.2',
   suite: 'their cipher suite is none of AES-GCM and ChaCha20-Poly1305 with an ephemeral key',
   renegotiated: 'they were renegotiated',
