@@ -3,7 +3,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import fc from 'fast-check'
-import { test } from 'vitest'
+import { describe } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { identities } from '../../support/tls/identities.ts'
 import type { Generation } from '../support/place.ts'
@@ -12,7 +12,7 @@ import { turns } from '../support/scripted-server.ts'
 import { cuts, pause, resets } from '../support/scripts.ts'
 import { connectSecurely, type SecureLines, secure } from '../support/secure-scripts.ts'
 import { frame } from '../support/websockets.ts'
-import { compare, compareTimeoutMs, type Service } from '../support/with-and-without.ts'
+import { type Service, testClients } from '../support/with-and-without.ts'
 
 const opcodes = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 }
 
@@ -134,43 +134,6 @@ function byKind(heard: string): Record<string, string> {
   return frames
 }
 
-test(
-  'every byte is as it is without a handoff, and no message is handled twice',
-  async () => {
-    await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
-      streamsOf: byKind,
-    })
-  },
-  compareTimeoutMs,
-)
+describe('in clear text', () => testClients(service, client, byKind))
 
-test(
-  'the same holds over TLS',
-  async () => {
-    const clients = fc.array(secure(client), { minLength: 1, maxLength: 3 })
-    await compare(secureService, clients, { streamsOf: byKind })
-  },
-  compareTimeoutMs,
-)
-
-test(
-  'the same holds if a handoff begins while the one before still drains',
-  async () => {
-    await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
-      streamsOf: byKind,
-      overlap: true,
-    })
-  },
-  compareTimeoutMs,
-)
-
-test(
-  'the same holds if both processes accept for a while',
-  async () => {
-    await compare(service, fc.array(client, { minLength: 1, maxLength: 3 }), {
-      streamsOf: byKind,
-      ramp: true,
-    })
-  },
-  compareTimeoutMs,
-)
+describe('over TLS', () => testClients(secureService, secure(client), byKind))
