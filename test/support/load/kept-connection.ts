@@ -10,7 +10,7 @@ const request = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
 const expectedBody = 'hello\n'
 
 /** As the other clients: far beyond the longest reply on a busy machine. */
-const DEADLINE_MS = 60_000
+export const DEADLINE_MS = 60_000
 
 export interface Answer {
   kind: Kind

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '../until.ts'
 import type { Death } from './death.ts'
-import { KeptConnection } from './kept-connection.ts'
+import { DEADLINE_MS, KeptConnection } from './kept-connection.ts'
 import { seeded } from './random.ts'
 import type { Target } from './send.ts'
 import type { Tally } from './tally.ts'
@@ -62,8 +62,10 @@ export class KeptLoad {
   /** Resolves when every client has had so many more answers. */
   async more(answers: number): Promise<void> {
     const enough = this.#clients.map((client) => client.answers + answers)
-    await until(`${answers} more answers on each kept connection`, () =>
-      this.#clients.every((client, index) => client.answers >= (enough[index] as number)),
+    await until(
+      `${answers} more answers on each kept connection`,
+      () => this.#clients.every((client, index) => client.answers >= (enough[index] as number)),
+      DEADLINE_MS,
     )
   }
 
