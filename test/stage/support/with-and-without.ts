@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { MovableKind } from '../../../packages/handoff/src/connections/kinds.ts'
+import { until } from '../../support/until.ts'
 import { onPausedParser } from './paused-parser.ts'
 import type { NewPeer } from './peers.ts'
 import { type Generation, type Place, withPlace } from './place.ts'
@@ -183,7 +184,7 @@ async function withHandoffs<L extends Lines>(
         const from = generation.events.length
         const next = await serve(place)
         if (ramp) await endRamp(generation, next.generation)
-        if (!overlap) await generation.told('drained', from)
+        if (!overlap) await drained(generation, from)
         generation = next.generation
         generations.push(generation)
       }
@@ -193,6 +194,14 @@ async function withHandoffs<L extends Lines>(
     return heard
   })
   return { heard: heard.map(wholeChunks), executed: executed.sort() }
+}
+
+/** Resolves when a process has drained. */
+async function drained(generation: Generation, from: number): Promise<void> {
+  await until(`process ${generation.system.pid} has drained`, () => {
+    generation.endReset()
+    return generation.events.slice(from).some(({ type }) => type === 'drained')
+  })
 }
 
 async function play<L extends Lines>(
