@@ -9,8 +9,8 @@ import { floors, rooms, usedBy } from '../../support/rooms.ts'
 const root = fileURLToPath(new URL('../../../packages/handoff/src', import.meta.url))
 const pluginRoot = fileURLToPath(new URL('../../../packages/fastify-plugin/src', import.meta.url))
 
-/** A room opens on at most so many doors: files, and rooms in it. */
-const mostDoors = 18
+/** A room opens on at most so many doors: files, and rooms in it. The three doors of the package are in no room. */
+const mostDoors = 16
 
 interface Import {
   from: string
@@ -91,7 +91,7 @@ test('the table has no arrow that no import needs', () => {
 
 test('no room has too many doors', () => {
   const doors = new Map<string, Set<string>>()
-  for (const file of files) {
+  for (const file of files.filter((name) => name.includes('/'))) {
     const parts = file.split('/')
     for (const [depth, door] of parts.entries()) {
       const room = parts.slice(0, depth).join('/')
