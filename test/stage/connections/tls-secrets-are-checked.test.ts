@@ -2,8 +2,7 @@
 
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import https from 'node:https'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -14,35 +13,9 @@ import { until } from '../../support/until.ts'
 import { openPlace } from '../support/place.ts'
 import { SecureClient } from '../support/secure-client.ts'
 import { type SecureServed, serveSecurely } from '../support/secure-server.ts'
-import { tls as identity } from '../support/tls.ts'
+import { secureSuccessor } from '../support/secure-successor.ts'
 
 const cipher = 'TLS_AES_256_GCM_SHA384'
-
-/** A new process with an HTTPS server, after a commit of an old process by hand. */
-async function committed(make = () => https.createServer(identity) as net.Server) {
-  const place = openPlace()
-  const old = place.oldPeer()
-  const listener = net.createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  onTestFinished(() => void listener.close())
-  const { port } = listener.address() as AddressInfo
-  const key = `tcp:127.0.0.1:${port}`
-  const entry = { key, protocol: 'tcp', address: '127.0.0.1', port, ipv6Only: false } as const
-  const next = place.generation()
-  const started = next.handoff.start()
-  const peer = await old.send([{ entry, fd: fdOf(listener) }, old.rendezvous])
-  await started
-  const server = next.own(make())
-  const served: Socket[] = []
-  server.on('connection', (socket) => served.push(socket))
-  server.on('secureConnection', (socket) => served.push(socket))
-  await next.handoff.listen(server, { host: '127.0.0.1', port })
-  const ready = next.handoff.ready()
-  const { takes } = await peer.hear('ready')
-  peer.say({ type: 'committed' })
-  await ready
-  return { peer, key, served, next, takes, place }
-}
 
 const fdOf = (of: object) => (of as { _handle: { fd: number } })._handle.fd
 
@@ -83,7 +56,7 @@ test.each<[string, () => { fd: number; bytes: number }, object]>([
   ['no fields of TLS', () => emptyFile(), { idleMs: 0 }],
   ['an unknown cipher', () => emptyFile(), { idleMs: 0, tls: { cipher: 'TLS_NULL' } }],
 ])('connections with %s are closed, and nothing is said on them', async (_, make, sent) => {
-  const { peer, key, served } = await committed()
+  const { peer, key, served } = await secureSuccessor()
   const [client, stays] = await pairOfSockets()
   const { fd, bytes: secretBytes } = make()
   peer.say({ type: 'connections', key, kind: 'http', items: [sent], secretBytes }, [
@@ -103,7 +76,7 @@ test.each<[string, number, boolean]>([
   ['more items than connections', 2, true],
   ['no connection at all', 1, false],
 ])('%s are refused', async (_, items, hasConnection) => {
-  const { peer, key, served } = await committed()
+  const { peer, key, served } = await secureSuccessor()
   const [client, stays] = await pairOfSockets()
   const { fd, bytes: secretBytes } = emptyFile(2)
   peer.say(
@@ -118,7 +91,7 @@ test.each<[string, number, boolean]>([
 })
 
 test('secrets for a server without TLS are refused', async () => {
-  const { peer, key, served } = await committed(() => net.createServer())
+  const { peer, key, served } = await secureSuccessor({ make: () => net.createServer() })
   const { fd, bytes: secretBytes } = emptyFile()
   const [client, stays] = await pairOfSockets()
   peer.say({ type: 'connections', key, kind: 'raw', items: [{}], secretBytes }, [fdOf(stays), fd])
@@ -143,7 +116,7 @@ async function genuine(place: Parameters<typeof serveSecurely>[0]) {
 }
 
 test('secrets of another connection: an alert, and nothing for the application', async () => {
-  const { peer, key, served, place } = await committed()
+  const { peer, key, served, place } = await secureSuccessor()
   const one = await genuine(place)
   const other = await genuine(openPlace())
   const file = SecretsFile.create(1)

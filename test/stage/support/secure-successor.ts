@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import https from 'node:https'
-import net, { type AddressInfo } from 'node:net'
+import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 import type { PositionFile } from '../../../packages/handoff/src/io/channel/position-file.ts'
 import { openPlace } from './place.ts'
@@ -13,13 +13,16 @@ import { tls as identity } from './tls.ts'
  *
  * @param accepts - what the old process knows.
  * @param positions - goes with the mark. Owned by the test.
+ * @param make - another server than one of HTTPS.
  */
 export async function secureSuccessor({
   accepts,
   positions,
+  make,
 }: {
   accepts?: string[]
   positions?: PositionFile
+  make?: () => Server
 } = {}) {
   const place = openPlace()
   const old = place.oldPeer()
@@ -37,15 +40,21 @@ export async function secureSuccessor({
   const peer = await old.send([{ entry, fd }, old.rendezvous])
   await started
   const requests: string[] = []
-  const server = next.own(
+  const makeSecure = () =>
     https.createServer(identity, (request, response) => {
       requests.push(`${request.url}`)
       response.end('hello')
-    }),
-  )
+    })
+  const server = next.own<Server>((make ?? makeSecure)())
+  /** Whatever the server has emitted. */
+  const served: Socket[] = []
+  for (const event of ['connection', 'secureConnection']) {
+    server.on(event, (socket) => served.push(socket))
+  }
   await next.handoff.listen(server, { host: '127.0.0.1', port })
   const ready = next.handoff.ready()
-  expect((await peer.hear('ready')).takes?.[key]).toContain('http')
+  const { takes } = await peer.hear('ready')
+  if (make === undefined) expect(takes?.[key]).toContain('http')
   peer.say({ type: 'committed' })
   await ready
   const hand = (items: unknown[], secretBytes: number | undefined, fds: number[]) =>
@@ -59,5 +68,5 @@ export async function secureSuccessor({
       },
       fds,
     )
-  return { hand, peer, requests }
+  return { hand, peer, requests, served, key, place }
 }
