@@ -223,10 +223,14 @@ export class HttpMover implements ServerMover {
 
   /** Returns those that may leave now. */
   readonly #mayLeave = (resting: RestingSocket[]): RestingSocket[] => {
-    if (!this.secured && !this.#limit.isCounting) return resting
-    return resting.filter(
-      ({ socket }) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket),
-    )
+    const canLeave = this.#canLeave(resting.map(({ socket }) => socket))
+    return resting.filter((_, index) => canLeave[index])
+  }
+
+  #canLeave(sockets: readonly Socket[]): boolean[] {
+    const canLeave = this.#layer.canLeave(sockets)
+    if (!this.#limit.isCounting) return canLeave
+    return canLeave.map((can, index) => can && !this.#limit.isReached(sockets[index] as Socket))
   }
 
   #fillQueue(): void {
@@ -251,9 +255,9 @@ export class HttpMover implements ServerMover {
   }
 
   #restingAmong(used: ReadonlySet<Socket>): Resting[] {
-    const resting = restingAmong(this.#server, used).filter(
-      (socket) => !this.#limit.isReached(socket) && this.#layer.canLeave(socket),
-    )
+    const answered = restingAmong(this.#server, used)
+    const canLeave = this.#canLeave(answered)
+    const resting = answered.filter((_, index) => canLeave[index])
     const progress = readProgress(resting.map((socket) => descriptorOf(socket) ?? -1))
     const { left } = readTimers(resting)
     return resting.map((socket, index) => ({

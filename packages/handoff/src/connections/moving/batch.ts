@@ -63,7 +63,7 @@ export function fillBatch(
     let fd: number | undefined
     try {
       const { socket } = candidate
-      if (!canRelease(socket) || !layer.canLeave(socket) || !candidate.atRest() || !mayGo())
+      if (!canRelease(socket) || !layer.canLeave([socket])[0] || !candidate.atRest() || !mayGo())
         continue
       ;[fd] = dupForSending([{ socket, fd: descriptorOf(socket) }])
       // An ack of the other process frees descriptors; then this is called again.

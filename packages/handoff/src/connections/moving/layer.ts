@@ -39,8 +39,8 @@ export interface Layer {
   readonly descriptors: number
   /** Returns those sockets of the server's HTTP/1.1 connections that the application has. */
   httpSockets(server: Server, sockets: Sockets): Sockets
-  /** Whether a connection that its mover finds quiescent can leave now. */
-  canLeave(socket: Socket): boolean
+  /** Returns whether each of these connections, which their mover finds quiescent, can leave now. */
+  canLeave(sockets: readonly Socket[]): boolean[]
   /** Whether a connection can never leave. */
   stays(socket: Socket): boolean
   /** Returns what an item of the connection has for this layer. */
@@ -81,7 +81,7 @@ export const plainLayer: Layer = {
   descriptors: 0,
   httpSockets: (_, sockets) => sockets,
   // The new process would read the records of TLS, and would answer in clear text.
-  canLeave: (socket) => !isBelowTls(socket),
+  canLeave: (sockets) => sockets.map((socket) => !isBelowTls(socket)),
   stays: () => false,
   fieldsOf: () => ({}),
   fieldsAtRest: () => ({}),

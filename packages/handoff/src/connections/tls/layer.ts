@@ -39,7 +39,22 @@ export class TlsLayer implements Layer {
     return { size: open.length, has, [Symbol.iterator]: () => open[Symbol.iterator]() }
   }
 
-  canLeave(socket: Socket): boolean {
+  /** The kernel is asked about all of them in one call. */
+  canLeave(sockets: readonly Socket[]): boolean[] {
+    const counts = sockets.map((socket) => this.#countsAtRest(socket))
+    const asked = sockets.map((socket, index) =>
+      typeof counts[index] === 'object' ? (descriptorOf(socket) ?? -1) : -1,
+    )
+    const progress = asked.some((fd) => fd >= 0) ? readProgress(asked) : []
+    return sockets.map((socket, index) => {
+      const expected = counts[index]
+      if (typeof expected !== 'object') return expected === true
+      return this.#isBetweenRecords(socket, progress[index], expected)
+    })
+  }
+
+  /** @returns whether a connection can leave, or the counts that the kernel has to confirm before. */
+  #countsAtRest(socket: Socket): TlsCounts | boolean {
     // Alerts and KeyUpdates are not among what the stream has to write.
     if (MovedTlsSocket.isOne(socket)) {
       return MovedTlsSocket.isAtRest(socket) && unsentBytes(socket) === 0
@@ -48,8 +63,10 @@ export class TlsLayer implements Layer {
     const counts = finished && tlsCountsOf(finished)
     const obstacle = obstacleOf(socket, counts)
     if (obstacle !== undefined && obstacle !== 'alert') this.#onObstacle(obstacle)
-    if (obstacle !== undefined || !counts?.atRest) return false
-    const [progress] = readProgress([descriptorOf(socket) ?? -1])
+    return obstacle === undefined && counts?.atRest === true ? counts : false
+  }
+
+  #isBetweenRecords(socket: Socket, progress: Progress | undefined, counts: TlsCounts): boolean {
     if (progress === undefined) return false
     if (hasOtherBytes(progress, counts)) {
       this.#withOtherBytes.add(socket)
