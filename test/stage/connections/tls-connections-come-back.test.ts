@@ -3,7 +3,10 @@
 import { readSync, writeSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { readProgress } from '../../../packages/handoff/src/io/native/many-connections.ts'
-import { TlsRecords } from '../../../packages/handoff/src/io/native/tls-records.ts'
+import {
+  type TlsProgress,
+  TlsRecords,
+} from '../../../packages/handoff/src/io/native/tls-records.ts'
 import { TlsSession } from '../../../packages/handoff/src/tls/session.ts'
 import { until } from '../../support/until.ts'
 import type { NewPeer } from '../support/peers.ts'
@@ -66,6 +69,11 @@ class Taken {
   }
 
   /** Reports the rest as a message, with what cannot change if the test adds it. */
+  /** Where the connection is, as its process would report it. */
+  get progress(): TlsProgress {
+    return this.#session.progress()
+  }
+
   reportsRest(change: object = {}): void {
     this.peer.say({ type: 'rested', rests: [{ number: 0, ...this.#rest(change) }] })
   }
@@ -236,6 +244,44 @@ test.each<[string, number[]]>([
   taken.reportsRest({ progress })
   expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
   await until('it ends', () => taken.client.socket.destroyed)
+})
+
+test('a connection of TLS 1.2 with a KeyUpdate, which it cannot have, is closed', async () => {
+  const taken = await Taken.one({ maxVersion: 'TLSv1.2' })
+  await taken.answers()
+  const [, ...others] = taken.progress
+  taken.reportsRest({ progress: [1, ...others] })
+  expect(await taken.dies()).toEqual({ back: 0, closed: 1 })
+  await until('it ends', () => taken.client.socket.destroyed)
+})
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('with %s, a connection comes back', (maxVersion) => {
+  test.each<[string, (right: TlsProgress) => number[], RegExp]>([
+    [
+      'read',
+      ([a, read, b, written, owes]) => [a, read + 1, b, written, owes],
+      /ALERT_BAD_RECORD_MAC/,
+    ],
+    [
+      'written',
+      ([a, read, b, written, owes]) => [a, read, b, written + 1, owes],
+      /BAD_RECORD_MAC|CIPHER_OPERATION/,
+    ],
+  ])(
+    'with a wrong number of records %s: it fails, and nothing is heard',
+    async (_, spoil, error) => {
+      const taken = await Taken.one({ maxVersion })
+      await taken.answers()
+      taken.reportsRest({ progress: spoil(taken.progress) })
+      expect(await taken.dies()).toEqual({ back: 1, closed: 0 })
+      const { client } = taken
+      client.heard = ''
+      client.socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      await until('it fails', () => client.errors.length > 0)
+      expect(client.errors[0]).toMatchObject({ code: expect.stringMatching(error) })
+      expect(client.heard).toBe('')
+    },
+  )
 })
 
 test.each<[string, object]>([
