@@ -66,6 +66,11 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
     )
     .addOption(tlsOption())
     .option(
+      '--standby',
+      'keep the next process of the first worker started ahead, as --watch does: a reload loads ' +
+        'the program alone',
+    )
+    .option(
       '--watchdog <time>',
       'a server that sends no report for this time is killed and starts again; 0: never ' +
         '(default: 5s, and only in the probation after a reload)',

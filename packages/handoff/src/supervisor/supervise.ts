@@ -33,6 +33,8 @@ export interface SuperviseOptions {
   readonly parallel: boolean
   /** Whether to reload when the sources change. */
   readonly watch: boolean
+  /** How long after a start the next process of the first worker is started ahead, in milliseconds; undefined: not at all. */
+  readonly aheadMs: number | undefined
   /** Patterns of files that are not watched. */
   readonly watchIgnore: readonly string[]
   /** How many generations of one worker may run at once. */
@@ -83,7 +85,6 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
       directory,
       files,
       patient: watch,
-      startsAhead: watch,
       endsOldest: watch,
       inherited,
     }

@@ -20,6 +20,7 @@ export interface RunOptions {
   readonly probation?: number
   readonly ramp?: number
   readonly tls?: 'move' | 'close'
+  readonly standby?: true
   readonly watchdog?: number
   readonly maxGenerations?: number
   /** Flags of node for the program. */
@@ -33,6 +34,11 @@ export interface RunOptions {
  * often compiles, and only the developer waits.
  */
 const watchSilenceMs = 15_000
+
+/** How long after a start the next process is started ahead with `--watch`, in milliseconds: an edit comes soon. */
+const watchAheadMs = 200
+/** The same with `--standby`: clients should not notice two starts in a row. */
+const aheadMs = 3_000
 
 /** @returns the exit code of the run. */
 export async function run(first: string, rest: string[], options: RunOptions): Promise<number> {
@@ -71,6 +77,7 @@ export async function run(first: string, rest: string[], options: RunOptions): P
     workers: options.workers ?? 1,
     parallel: options.parallel ?? false,
     watch: options.watch ?? false,
+    aheadMs: options.watch ? watchAheadMs : options.standby && aheadMs,
     maxGenerations: options.maxGenerations ?? defaultMaxGenerations,
     watchIgnore: options.watchIgnore ?? [],
     announce,

@@ -108,7 +108,7 @@ export function statusLines(given: Status, style: Style, now: number): string[] 
     ...generationsLine(status),
     ...(status.standby === undefined
       ? []
-      : [`standby      pid ${status.standby} waits for a change`]),
+      : [`standby      pid ${status.standby} waits for the next reload`]),
     ...(program === null ? [] : [`entry        ${program.entry}`, `node         ${program.node}`]),
     `handoffs     ${handoffs.completed} completed, ${handoffs.aborted} aborted`,
     ...fatesLine(handoffs),

@@ -28,8 +28,8 @@ export interface RosterOptions
   readonly maxGenerations: number
   /** Whether to wait for a reload if the very first start fails. If not, the run ends with 1. */
   readonly patient: boolean
-  /** Whether the process of the first worker is started ahead of its reload. */
-  readonly startsAhead: boolean
+  /** How long after a start the next process of the first worker is started ahead, in milliseconds; undefined: not at all. */
+  readonly aheadMs: number | undefined
   /** The state that the release before has left in this process. */
   readonly resumed?: FleetSnapshot | undefined
   announce(line: Announcement): void
@@ -137,7 +137,7 @@ export class Roster {
 
   /** @param resumed - the state that the release before has left of the worker. */
   #add(number: number, resumed?: WorkerSnapshot): Worker {
-    const { name, timeouts, directory, files, patient, startsAhead } = this.#options
+    const { name, timeouts, directory, files, patient, aheadMs } = this.#options
     const { onStarted, onFinished, onEnded } = this.#options
     const isFirst = number === 1
     const worker: Worker = new Worker({
@@ -145,7 +145,7 @@ export class Roster {
       onWaiting: (ms) => this.#options.onWaiting(ms),
       program: isFirst ? this.#options.program : this.first.program,
       directory: workerDirectory(directory, number),
-      startsAhead: isFirst && startsAhead,
+      aheadMs: isFirst ? aheadMs : undefined,
       onFirstFailure: isFirst ? (patient ? 'wait' : 'end') : 'retry',
       inherited: isFirst ? this.#options.inherited : [],
       resumed,

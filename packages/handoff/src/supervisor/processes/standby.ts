@@ -1,4 +1,4 @@
-// Starts a process ahead under `--watch`: the next reload needs to load the program alone.
+// Starts a process ahead, with `--watch` or `--standby`: the next reload needs to load the program alone.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -23,9 +23,6 @@ import { reaper } from './reaper.ts'
 
 const awaitWord = `${moduleFolder}preload/standby/await-word.js`
 
-/** How long after a start the next process is started ahead, in milliseconds: the first requests come first. */
-const delayMs = 200
-
 /** The number of the descriptor on which the process gets the word. */
 const wordFd = 3
 
@@ -44,16 +41,21 @@ interface Held {
 export class Standby {
   readonly #directory: RunDirectory
   readonly #timeouts: Timeouts
+  readonly #delayMs: number
   readonly #onEnded: () => void
   #timer: Timer | undefined
   #held: Held | undefined
   /** Processes that were killed, and have not ended yet. */
   readonly #ending = new Set<number>()
 
-  /** @param onEnded - called when a process that was not needed has ended. */
-  constructor(directory: RunDirectory, timeouts: Timeouts, onEnded: () => void) {
+  /**
+   * @param delayMs - how long after a start the next process is started: the first requests come first.
+   * @param onEnded - called when a process that was not needed has ended.
+   */
+  constructor(directory: RunDirectory, timeouts: Timeouts, delayMs: number, onEnded: () => void) {
     this.#directory = directory
     this.#timeouts = timeouts
+    this.#delayMs = delayMs
     this.#onEnded = onEnded
   }
 
@@ -70,7 +72,7 @@ export class Standby {
   /** Starts a process for this program soon, unless one waits. */
   prepare(program: Program): void {
     this.#timer?.cancel()
-    this.#timer = startTimer(delayMs, () => this.#start(program), true)
+    this.#timer = startTimer(this.#delayMs, () => this.#start(program), true)
   }
 
   /**

@@ -15,8 +15,8 @@ export interface WorkerOptions extends StartOptions {
   readonly files: Pick<RunFiles, 'check' | 'wereRenewed'>
   /** What follows if the very first start fails: the run ends with 1, another start, or nothing. */
   readonly onFirstFailure: 'end' | 'retry' | 'wait'
-  /** Whether the next process is started ahead, and waits. */
-  readonly startsAhead: boolean
+  /** How long after a start the next process is started ahead, and waits, in milliseconds; undefined: not at all. */
+  readonly aheadMs: number | undefined
   /** The state that the release before has left in this process. */
   readonly resumed?: WorkerSnapshot | undefined
   /** Whether this worker is the whole run, which ends when its server ends by itself. */

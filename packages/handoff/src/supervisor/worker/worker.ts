@@ -50,9 +50,11 @@ export class Worker extends WorkerView {
       onChildrenEnded: () => this.#onChildrenEnded(),
       onError: (error: Error) => options.announce(say.trouble(error)),
     }
-    const standby = options.startsAhead
-      ? new Standby(directory, timeouts, handlers.onChildrenEnded)
-      : undefined
+    const { aheadMs } = options
+    const standby =
+      aheadMs === undefined
+        ? undefined
+        : new Standby(directory, timeouts, aheadMs, handlers.onChildrenEnded)
     this.#generations = new Generations(directory, handlers, { resumed, standby })
     this.#stop = new WorkerStop(this.#generations, options, (code) => this.#ended.resolve(code))
     this.#announcer = new WorkerAnnouncer(
