@@ -7,6 +7,7 @@ import { send } from '../../test/support/load/send.ts'
 import type { Resources } from '../core/resources.ts'
 import { attempt, column, defineSuite, type Sample } from '../core/suite.ts'
 import { end } from '../peers/answers.ts'
+import { appCommand } from '../peers/app/app.ts'
 import { startHandoff } from '../peers/handoff.ts'
 import type { Peer, RunningPeer } from '../peers/peer.ts'
 
@@ -27,6 +28,13 @@ const nodeHttp: Subject = {
   start: (resources) => startHandoff(resources, [plain]),
 }
 
+/** Its next process has loaded Node.js and this package before the trigger: the reloads of the others take that long. */
+const startedAhead: Subject = {
+  name: 'handoff-unchanged, --standby',
+  program: appCommand(),
+  start: (resources) => startHandoff(resources, appCommand(), { flags: ['--standby'] }),
+}
+
 export const generation = defineSuite<'pairs'>({
   name: 'generation',
   title: 'From the trigger to the first answer of the new generation',
@@ -41,7 +49,7 @@ export const generation = defineSuite<'pairs'>({
     column('ratio', 'ratio', '', 2),
   ],
   async *run({ options, peers, progress, resources }) {
-    const subjects: readonly Subject[] = [...peers, nodeHttp]
+    const subjects: readonly Subject[] = [...peers, startedAhead, nodeHttp]
     const servers = new Map<Subject, RunningPeer>()
     progress.begin('generation', options.pairs)
     try {
