@@ -67,6 +67,53 @@ describe('in the ramp', () => {
     await paces(old, peer, quick)
   })
 
+  test('goes on until the new process is quick with the connections that it got last', async () => {
+    const place = openPlace()
+    const { generation: old, server } = await place.serve({ rampMs: 3_000 })
+    const request = await old.inFlight(whereIs(server))
+    const sockets = await Promise.all(Array.from({ length: 3 }, () => connect(whereIs(server))))
+    const clients = sockets.map((socket) => new Client(socket))
+    for (const { socket } of clients) socket.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+    for (const client of clients) await client.hears(`\r\n\r\n${old.system.pid}`)
+    const peer = place.newPeer()
+    peer.accepts.push('ramp')
+    const { listeners } = await peer.receive()
+    const key = listeners[0]?.key as string
+    peer.say({ type: 'ready', claimed: [key], takes: { [key]: ['http'] } })
+    await peer.hear('committed')
+    expect((await peer.hear('connections')).items).toHaveLength(2)
+    peer.say({ type: 'adopted', received: 2 })
+    await paces(old, peer, quick, quick, quick)
+    expect(peer.heard('connections')).toBeUndefined()
+    await paces(old, peer, quick)
+    expect((await peer.hear('connections')).items).toHaveLength(1)
+    peer.say({ type: 'adopted', received: 3 })
+    await paces(old, peer, ...enough.slice(1))
+    expect(stage(old)).toBe('ramp')
+    await paces(old, peer, quick)
+    await peer.hear('ramped')
+    request.finish()
+    await request.answer
+    for (const { socket } of clients) socket.destroy()
+  })
+
+  test('responses that take long do not prolong it', async () => {
+    const place = openPlace()
+    const { generation: old, server } = await place.serve({ rampMs: 3_000 })
+    const requests = []
+    for (let i = 0; i < 9; i++) requests.push(await old.inFlight(whereIs(server)))
+    const peer = place.newPeer()
+    peer.accepts.push('ramp')
+    const { listeners } = await peer.receive()
+    const key = listeners[0]?.key as string
+    peer.say({ type: 'ready', claimed: [key], takes: { [key]: ['http'] } })
+    await peer.hear('committed')
+    await paces(old, peer, ...enough)
+    await peer.hear('ramped')
+    for (const request of requests) request.finish()
+    for (const request of requests) expect(await request.answer).toBe('whole')
+  })
+
   test('is as patient as this process was slow', async () => {
     const place = openPlace()
     const { generation: old, server } = await place.serve({ rampMs: 3_000 })

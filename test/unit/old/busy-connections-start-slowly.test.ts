@@ -82,13 +82,13 @@ test('silent connections go over immediately, and two busy ones with them', asyn
   expect(sent).toEqual([['silent', 'silent', 'silent', 'busy', 'busy']])
 })
 
-test('the allowance doubles: it counts those that have gone over', async () => {
+test('the allowance grows by half: it counts those that have gone over', async () => {
   const { hand, sent, ack, left, rests } = handOver({ busy: 10 })
   const pace = new SlowStart()
   hand.start(pace)
   const gone: number[] = []
   const caughtUp: boolean[] = []
-  for (let report = 0; report < 4; report++) {
+  for (let report = 0; report < 5; report++) {
     await turn()
     gone.push(sent.flat().length)
     ack()
@@ -96,9 +96,9 @@ test('the allowance doubles: it counts those that have gone over', async () => {
     caughtUp.push(hand.caughtUp)
     pace.widen()
   }
-  expect(gone).toEqual([2, 2, 4, 2])
+  expect(gone).toEqual([2, 1, 2, 3, 2])
   expect(left.busy).toBe(0)
-  expect(caughtUp).toEqual([false, false, false, true])
+  expect(caughtUp).toEqual([false, false, false, false, true])
   expect(rests()).toBe(1)
 })
 
@@ -116,6 +116,20 @@ test('connections are not looked at while all of them wait for the pace', async 
   pace.widen()
   await turn()
   expect(looks()).toBeGreaterThan(before)
+})
+
+test('it notes that a busy connection had to stay, until more may go over', async () => {
+  const { hand, ack } = handOver({ busy: 3 })
+  const pace = new SlowStart()
+  expect(pace.hasRefused).toBe(false)
+  hand.start(pace)
+  await turn()
+  ack()
+  await turn()
+  expect(pace.hasRefused).toBe(true)
+  pace.widen()
+  await turn()
+  expect(pace.hasRefused).toBe(false)
 })
 
 test('the end of the slow start lifts the limit', async () => {

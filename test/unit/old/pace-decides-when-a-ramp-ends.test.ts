@@ -5,17 +5,14 @@ import { PaceJudge } from '../../../packages/handoff/src/old/drain/pace-judge.ts
 
 const report = (meanMs: number) => ({ meanMs, mostMs: meanMs * 4 })
 
-/** What counts after each report. */
-function judge(means: readonly number[], before?: number, own?: number) {
+/** Whether the new process is quick, after each report. */
+function quick(means: readonly number[], before?: number, own?: number) {
   const judge = new PaceJudge(before === undefined ? undefined : report(before))
   return means.map((mean) => {
     judge.take(report(mean), own === undefined ? undefined : report(own))
-    return { isQuick: judge.isQuick, mayWiden: judge.mayWiden }
+    return judge.isQuick
   })
 }
-
-const quick = (...args: Parameters<typeof judge>) => judge(...args).map(({ isQuick }) => isQuick)
-const wider = (...args: Parameters<typeof judge>) => judge(...args).map(({ mayWiden }) => mayWiden)
 
 test('five good reports in a row are quick', () => {
   expect(quick([1, 1, 1, 1, 1, 1])).toEqual([false, false, false, false, true, true])
@@ -38,13 +35,37 @@ test.each([
   expect(quick([...four, limit + 0.001], before, own).at(-1)).toBe(false)
 })
 
-test('more connections go over if twice the delay would be good', () => {
-  expect(wider([0.7, 0.8, 9, 0.7])).toEqual([true, false, false, true])
+/** After which reports more connections go over, each time as soon as they may. */
+function steps(means: readonly number[]): number[] {
+  const judge = new PaceJudge()
+  return means.flatMap((mean, index) => {
+    judge.take(report(mean))
+    if (!judge.mayWiden) return []
+    judge.beginStep()
+    return [index]
+  })
+}
+
+test('more connections go over with each fourth report, if twice the delay would be good', () => {
+  expect(steps(Array.from({ length: 12 }, () => 0.7))).toEqual([3, 7, 11])
 })
 
-test('more connections go over after five good reports, too', () => {
-  const after = wider([1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
-  expect(after.map((mayWiden, index) => (mayWiden ? index : -1)).filter((at) => at >= 0)).toEqual([
-    4, 9,
-  ])
+test('more connections go over after five good reports in a row, too', () => {
+  expect(steps(Array.from({ length: 15 }, () => 1))).toEqual([4, 9, 14])
+})
+
+test('good reports from before a step do not count', () => {
+  const judge = new PaceJudge()
+  for (let i = 0; i < 9; i++) judge.take(report(0.7))
+  judge.beginStep()
+  expect(judge.isQuick).toBe(false)
+  for (let i = 0; i < 4; i++) judge.take(report(1))
+  expect(judge).toMatchObject({ isQuick: false, mayWiden: false })
+  judge.take(report(1))
+  expect(judge).toMatchObject({ isQuick: true, mayWiden: true })
+})
+
+test('a step lasts until a report is good enough', () => {
+  expect(steps([0.7, 9, 0.7, 1, 1, 0.7, 9, 9, 9, 9, 0.7])).toEqual([5, 10])
+  expect(steps([9, 9, 9, 9, 9, 1, 1, 1, 1, 1])).toEqual([9])
 })

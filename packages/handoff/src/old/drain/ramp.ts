@@ -96,9 +96,14 @@ export class Ramp {
     const judge = this.#judge
     this.#reportedAt = this.#context.system.now()
     judge.take({ meanMs: meanUs / 1_000, mostMs: mostUs / 1_000 }, this.#meter.take())
-    const isQuick = judge.isQuick && !this.#isHeldBack
-    if (judge.mayWiden) this.#slowStart.widen()
-    if (this.#isOver || isQuick || this.#isIdle) this.#handlers.onEnd()
+    const isHeldBack = this.#isHeldBack
+    if (this.#isOver || this.#isIdle || (judge.isQuick && !isHeldBack)) this.#handlers.onEnd()
+    else if (judge.mayWiden && isHeldBack) this.#widen()
+  }
+
+  #widen(): void {
+    this.#judge.beginStep()
+    this.#slowStart.widen()
   }
 
   /** Whether nothing can show how quick the new process is: no client has come, and none is here. */
@@ -111,9 +116,13 @@ export class Ramp {
     )
   }
 
-  /** Whether the new process does not have all connections yet that it could have. */
+  /**
+   * Whether the new process does not have all connections yet that it could have. Those on which a response
+   * takes long, such as a stream of events, do not count: they may stay for hours.
+   */
   get #isHeldBack(): boolean {
-    return this.#handlers.moving().left > this.#slowStart.room
+    const { hasRefused, room } = this.#slowStart
+    return hasRefused && this.#handlers.moving().left > room
   }
 
   /** Lets all connections go over that may. */
