@@ -222,6 +222,8 @@ function lossChart({ summary, samples, options }: SuiteResults): BarChart {
 function byCount({ summary }: SuiteResults, key: string): [number, number][] {
   return summary.flatMap(({ figures }): [number, number][] => {
     const [count, value] = [figures.connections?.value, figures[key]?.value]
+    // Beside other clients the figures do not compare.
+    if (figures.steadyP50 !== undefined) return []
     return count === undefined || value === undefined ? [] : [[count, Math.max(value, 0.1)]]
   })
 }
