@@ -30,6 +30,10 @@ export function writeSealed(
   send: (records: Buffer, callback: Callback) => void,
   callback: Callback,
 ): void {
+  if (isFew(parts)) {
+    writeFew(session, parts, send, callback)
+    return
+  }
   const slices = slicesOf(parts)
   const writeNext = () => {
     // A loop: a call for each slice of a long reply would need a deep stack.
@@ -58,6 +62,30 @@ export function writeSealed(
   writeNext()
 }
 
+/** Most replies: one record, or a few. */
+function writeFew(
+  session: Pick<TlsSession, 'seal'>,
+  parts: readonly Uint8Array[],
+  send: (records: Buffer, callback: Callback) => void,
+  callback: Callback,
+): void {
+  let records: Buffer
+  try {
+    records = session.seal(parts)
+  } catch (error) {
+    callback(error as Error)
+    return
+  }
+  if (records.length === 0) callback()
+  else send(records, callback)
+}
+
+function isFew(parts: readonly Uint8Array[]): boolean {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length <= fewBytes
+}
+
 /** Cuts data into slices, each of one or more parts. */
 function* slicesOf(parts: readonly Uint8Array[]): Generator<Uint8Array[], undefined> {
   let slice: Uint8Array[] = []
@@ -79,7 +107,7 @@ function* slicesOf(parts: readonly Uint8Array[]): Generator<Uint8Array[], undefi
 
 /** @returns undefined if the slice needs none. */
 function takeBuffer(slice: readonly Uint8Array[]): Buffer | undefined {
-  if (slice.reduce((sum, { length }) => sum + length, 0) <= fewBytes) return undefined
+  if (isFew(slice)) return undefined
   const taken = shared ?? Buffer.allocUnsafeSlow(sealedBytes)
   shared = undefined
   return taken
