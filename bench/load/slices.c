@@ -201,9 +201,7 @@ static int take(struct server* server, int i) {
 }
 
 // Begins a request.
-static void start(struct server* server, int i) {
-  (keeps ? ask : begin)(server, i);
-}
+static void start(struct server* server, int i) { (keeps ? ask : begin)(server, i); }
 
 // Waits for events of the server, and returns how many replies came. Connections ask again if `asks`.
 static long step(struct server* server, int asks, int* busy) {
