@@ -31,9 +31,9 @@ function readLog(file: string) {
   }
   return {
     begunBy: ({ id }: LostRequest) => begunBy.get(`${id}`),
-    // The first process that had it: the others got it from that one. Earlier clients had the same port.
-    acceptedBy: ({ port, openedAt }: LostRequest) =>
-      had.get(`${port}`)?.find(({ at }) => at >= openedAt)?.pid,
+    // The first process that had it: the others got it from that one. Other clients had the port before and after.
+    acceptedBy: ({ port, openedAt, lostAt }: LostRequest) =>
+      had.get(`${port}`)?.find(({ at }) => at >= openedAt && at <= lostAt)?.pid,
   }
 }
 

@@ -17,6 +17,8 @@ export interface LostRequest {
   readonly usedBy: string | undefined
   /** When that was whole, by the same clock. */
   readonly answeredAt: number | undefined
+  /** When the client noticed the loss, by the same clock. */
+  readonly lostAt: number
   readonly error: string
 }
 
@@ -79,7 +81,15 @@ export class LoggedClients {
       const id = this.#nextId++
       const reply = await ask(socket, id)
       if (!reply.startsWith('HTTP/1.1 200')) {
-        this.lost.push({ id, port, openedAt, usedBy, answeredAt, error: reply })
+        this.lost.push({
+          id,
+          port,
+          openedAt,
+          usedBy,
+          answeredAt,
+          lostAt: sharedNow(),
+          error: reply,
+        })
         break
       }
       this.answered += 1
