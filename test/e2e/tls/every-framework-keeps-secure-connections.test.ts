@@ -1,5 +1,6 @@
-// HTTPS servers that import nothing of ours: what they see of a connection is the same in each process.
+// HTTPS servers with and without code for handoffs: what they see of a connection is the same in each process.
 
+import { readFileSync } from 'node:fs'
 import https from 'node:https'
 import { expect, onTestFinished, test } from 'vitest'
 import { certificate } from '../../support/certificate.ts'
@@ -11,22 +12,61 @@ const HANDOFFS = 2
 /** The old process exits soon: its connections have left it then. */
 const soon = ['--probation', '100ms']
 
-/** What each framework answers: the connection is a secure one. */
-const says: Record<string, string> = {
-  http: 'hello\n',
-  express: '{"secure":true,"protocol":"https"}',
-  koa: '{"secure":true,"protocol":"https"}',
-  fastify: '{"protocol":"https"}',
+/** What each framework says of a request on a secure connection. */
+const says: Record<string, object> = {
+  http: {},
+  express: { secure: true, protocol: 'https', ip: '127.0.0.1' },
+  koa: { secure: true, protocol: 'https', ip: '127.0.0.1' },
+  fastify: { protocol: 'https', ip: '127.0.0.1' },
 }
 
-test.each(Object.entries(says))(
-  `an unmodified %s server keeps its connections over ${HANDOFFS} handoffs`,
-  async (framework, text) => {
+const read = (name: string) => readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url))
+const trusted = { key: read('key.pem'), cert: certificate }
+const unknown = { key: read('rsa-key.pem'), cert: read('rsa-certificate.pem') }
+
+/** Clients, and what the server knows of them. */
+const clients = [
+  { version: 'TLSv1.3', identity: trusted, authorized: true, peer: { CN: 'localhost' } },
+  { version: 'TLSv1.2', identity: trusted, authorized: true, peer: { CN: 'localhost' } },
+  { version: 'TLSv1.3', identity: unknown, authorized: false, peer: { CN: 'localhost' } },
+  { version: 'TLSv1.2', identity: {}, authorized: false, peer: undefined },
+] as const
+
+interface Said {
+  says?: object
+  socket: { hasSession: boolean } & Record<string, unknown>
+}
+
+/** What must be the same in each process; a session cannot be resumed from another one. */
+function comparable({ kind, detail, text, headers }: Reply) {
+  const { socket, ...said } = JSON.parse(text) as Said
+  const { hasSession: _, ...facts } = socket
+  return { kind, detail, connection: headers.connection, ...said, facts }
+}
+
+const sessionOf = ({ text }: Reply) => (JSON.parse(text) as Said).socket.hasSession
+
+const programs = { 'an unmodified': 'unmodified/secure.mjs', a: 'secure/every-framework.mjs' }
+
+const cases = Object.entries(programs).flatMap(([kind, program]) =>
+  Object.keys(says).map((framework): [string, string, string] => [
+    `${kind} ${framework}`,
+    program,
+    framework,
+  ]),
+)
+
+test.each(cases)(
+  `%s server sees the same sockets over ${HANDOFFS} handoffs`,
+  async (_, program, framework) => {
     const env = { PORT: `${await freePort()}` }
-    const run = await startRun('unmodified/secure.mjs', { env, flags: soon, args: [framework] })
-    const agents = (['TLSv1.2', 'TLSv1.3'] as const).map(
-      (version) =>
+    const run = await startRun(program, { env, flags: soon, args: [framework] })
+    const agents = clients.map(
+      ({ version, identity }) =>
         new https.Agent({
+          ...identity,
+          servername: 'localhost',
+          ALPNProtocols: ['http/1.1'],
           keepAlive: true,
           maxSockets: 1,
           minVersion: version,
@@ -41,28 +81,37 @@ test.each(Object.entries(says))(
     const askAll = () =>
       Promise.all(
         agents.map((agent) =>
-          send({ ...run.target, ca: certificate }, { path: '/', text, agent, deadlineMs: 10_000 }),
+          send({ ...run.target, ca: certificate }, { path: '/', agent, deadlineMs: 10_000 }),
         ),
       )
-    const facts = ({ kind, detail, text, headers }: Reply) => ({
-      kind,
-      detail,
-      text,
-      port: headers['x-port'],
-      tls: headers['x-tls'],
-      connection: headers.connection,
-    })
 
     const first = await askAll()
-    expect(first.map(({ kind, text }) => ({ kind, text }))).toEqual(
-      agents.map(() => ({ kind: 'ok', text })),
-    )
+    for (const [index, { version, authorized, peer }] of clients.entries()) {
+      expect(comparable(first[index] as Reply)).toMatchObject({
+        kind: 'ok',
+        ...(framework === 'http' ? {} : { says: says[framework] }),
+        facts: {
+          encrypted: true,
+          isTlsSocket: true,
+          authorized,
+          peer: peer === undefined ? {} : { subject: peer },
+          servername: 'localhost',
+          alpnProtocol: 'http/1.1',
+          protocol: version,
+          timeout: 90_000,
+        },
+      })
+    }
+    expect(first.map(sessionOf)).toEqual(clients.map(() => true))
     const pids = new Set(first.map(({ pid }) => pid))
     for (let handoff = 1; handoff <= HANDOFFS; handoff++) {
       await run.replace()
-      const replies = await askAll()
-      expect(replies.map(facts), `handoff ${handoff}`).toEqual(first.map(facts))
-      for (const { pid } of replies) pids.add(pid)
+      // The first request in a process, and another one.
+      for (const replies of [await askAll(), await askAll()]) {
+        expect(replies.map(comparable), `handoff ${handoff}`).toEqual(first.map(comparable))
+        expect(replies.map(sessionOf)).toEqual(clients.map(() => false))
+        for (const { pid } of replies) pids.add(pid)
+      }
       expect(pids.size).toBe(handoff + 1)
     }
     await run.stop()
