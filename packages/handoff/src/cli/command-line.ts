@@ -188,7 +188,6 @@ export function makeCommandLine(version: string, exit: (code: number) => void): 
   return program
 }
 
-/** Collects the values of an option that may be repeated. */
 /**
  * An operator who keeps the keys in their process by the environment means the servers of `handoff run`, too. As every
  * variable, it counts if it is not empty.
@@ -202,6 +201,7 @@ function tlsOption(): Option {
   return process.env.HANDOFF_TLS ? option.env('HANDOFF_TLS') : option
 }
 
+/** Collects the values of an option that may be repeated. */
 function append(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
