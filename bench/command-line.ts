@@ -22,7 +22,7 @@ export interface Wishes {
 /** What `--help` prints. */
 export const usage = `usage: npm run bench -- [SUITE...] [OPTION...]
 
-Runs the suites for every day, or those that are named, prints a table for each, and writes the figures as JSON.
+Runs the everyday suites, or the named ones, prints a table for each, and writes the figures as JSON.
 
   --full          more runs, and all suites: an hour
   --peers A,B     measures only these peers beside handoff; without it all that are installed

@@ -33,7 +33,7 @@ struct TlsSecrets {
 };
 static_assert(sizeof(TlsSecrets) == 136, "the layout is that of docs/protocol.md");
 
-// Whether the numbers of `secrets` are among those that can be.
+// Returns whether each number of `secrets` is in its range.
 bool IsPlausible(const TlsSecrets& secrets);
 
 // Overwrites secrets in memory. Compilers do not leave it out.

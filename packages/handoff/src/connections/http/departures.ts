@@ -84,7 +84,7 @@ export class Departures {
    * Returns what another process needs to know of a connection.
    *
    * @param isUnread - whether nothing was read from it in this process.
-   * @param left - what is left on the timer of its socket, in milliseconds.
+   * @param left - the remaining time of its socket's timer, in milliseconds.
    */
   itemOf(socket: Socket, isUnread: boolean, left: number | undefined): HttpItem {
     if (!isUnread && !this.#limit.isCounting) return { idleMs: idleMs(this.#server, left) }

@@ -35,7 +35,7 @@ export function isUnspoken({ requests }: HttpItem): boolean {
 /**
  * Returns how long a connection may stay silent.
  *
- * @param left - what is left on the timer of its socket, in milliseconds.
+ * @param left - the remaining time of its socket's timer, in milliseconds.
  */
 export function idleMs(server: Server, left: number | undefined): number {
   return left ?? whole(server.keepAliveTimeout)
