@@ -9,6 +9,7 @@ import {
   type IdleList,
   idleConnections,
   listIdle,
+  type Part,
 } from '../../io/node/internals/http-connections.ts'
 import { transportOf } from '../../io/node/internals/tls.ts'
 import { shadowMethod } from '../../io/node/shadow-method.ts'
@@ -49,33 +50,41 @@ export function sortConnections(
   return { resting: idle.filter(isHere).concat(silent), busy }
 }
 
+/** Connections that wait for a request now. */
+export interface RestingList extends IdleList {
+  /** Others. Those on which no request is being read may be missing. */
+  readonly busy: readonly Socket[]
+}
+
 /**
  * Lists connections that wait for a request now, without a look at each: some of them may answer one, or leave.
  *
+ * @param part - which of those that were used. With the first part come those that have not been, and all that are busy.
  * @param sort - sorts them without the server's own list.
  */
 export function listResting(
   server: Server,
   sockets: Pick<OpenSockets, 'isHere'>,
+  part: Part,
   sort: () => SortedConnections,
-): { readonly resting: IdleList; readonly busy: readonly Socket[] } {
-  const resting = listIdle(server)
-  const active = activeConnections(server)
-  if (resting === undefined || active === undefined) {
-    const sorted = sort()
-    const bytesRead = sorted.resting.map(bytesReadFrom)
-    return { resting: { sockets: sorted.resting, bytesRead }, busy: sorted.busy }
+): RestingList {
+  const isFirst = part.seen.size === 0
+  const idle = listIdle(server, part)
+  const active = isFirst ? activeConnections(server) : []
+  if (idle === undefined || active === undefined) {
+    const { resting, busy } = sort()
+    return { sockets: resting, bytesRead: resting.map(bytesReadFrom), isWhole: true, busy }
   }
   const busy: Socket[] = []
   for (const socket of active) {
     if (socket.destroyed || !sockets.isHere(transportOf(socket))) continue
     if (!isSilent(socket)) busy.push(socket)
     else {
-      resting.sockets.push(socket)
-      resting.bytesRead.push(bytesReadFrom(socket))
+      idle.sockets.push(socket)
+      idle.bytesRead.push(bytesReadFrom(socket))
     }
   }
-  return { resting, busy }
+  return { ...idle, busy }
 }
 
 function sortByClosable(sockets: Sockets, closable: ReadonlySet<Socket>): SortedConnections {

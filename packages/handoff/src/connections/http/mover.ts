@@ -103,9 +103,7 @@ export class HttpMover implements ServerMover {
     const parked = this.parking.take(limit, pace)
     if (parked.length > 0) return departParked(parked, this.#layer, this.parking)
     const queued = this.#takeQueued(limit, pace)
-    if (queued.length > 0 || this.#queue.size > 0) return queued
-    this.#fillQueue()
-    return this.#takeQueued(limit, pace)
+    return queued.length > 0 ? queued : this.#takeListed(limit, pace)
   }
 
   complete(batch: readonly Departing[]): void {
@@ -205,13 +203,27 @@ export class HttpMover implements ServerMover {
     this.parking.park([{ fd, item, received: this.#layer.receive({ item, secrets }) }])
   }
 
+  /** Lists connections until one can go. Ends this pass, and then looks at all of them: some may be at rest by now. */
+  #takeListed(limit: number, pace: Pace | undefined): Departing[] {
+    let hasBegun = false
+    for (;;) {
+      if (this.#queue.isWhole) {
+        // Those that are left may wait for the pace for a while.
+        if (hasBegun || this.#queue.size > 0) break
+        hasBegun = true
+        this.#queue.beginPass()
+      }
+      this.#fillQueue()
+      const queued = this.#takeQueued(limit, pace)
+      if (queued.length > 0) return queued
+    }
+    this.#dropper.resume()
+    return []
+  }
+
   #takeQueued(limit: number, pace: Pace | undefined): Departing[] {
     const resting = this.#queue.take(limit, this.#mayLeave, pace)
-    // Those that are left may wait for the pace for a while.
-    if (resting.length === 0) {
-      this.#dropper.resume()
-      return []
-    }
+    if (resting.length === 0) return []
     const dups = dupForSending(resting)
     if (dups.length < resting.length) {
       // Drops free descriptors, and then this is called again.
@@ -236,15 +248,15 @@ export class HttpMover implements ServerMover {
   #fillQueue(): void {
     // Each of the others would be looked at in vain.
     if (this.#context.open() === this.leaving) {
-      this.#dropper.resume()
+      this.#queue.clear()
       return
     }
-    const { resting, busy } = listResting(this.#server, this.#context.sockets, () => this.#sort())
+    const { sockets } = this.#context
+    const list = listResting(this.#server, sockets, this.#queue.part, () => this.#sort())
     // Sockets are dropped once no connection waits to be sent.
-    if (resting.sockets.length > 0) this.#dropper.pause()
-    else this.#dropper.resume()
-    this.#queue.fill(resting)
-    for (const socket of busy) this.#awaitRequest(socket)
+    if (list.sockets.length > 0) this.#dropper.pause()
+    this.#queue.fill(list)
+    for (const socket of list.busy) this.#awaitRequest(socket)
   }
 
   #sort(): SortedConnections {

@@ -2,11 +2,14 @@
 
 import type { Socket } from 'node:net'
 import { type ConnectionHandle, handleOf } from '../../io/node/internals/connection-handle.ts'
-import { type IdleList, isAnswered } from '../../io/node/internals/http-connections.ts'
+import { type IdleList, isAnswered, type Part } from '../../io/node/internals/http-connections.ts'
 import { readTimers } from '../../io/node/internals/silence-timer.ts'
 import { hasNoBytesInFlight } from '../moving/bytes-in-flight.ts'
 import { isBusy, type Pace } from '../moving/pace.ts'
 import { silenceOf } from '../moving/silence.ts'
+
+/** How many connections are looked at in one turn of the event loop: so many take 1 to 2 ms, and clients wait meanwhile. */
+const partSize = 2_000
 
 export interface RestingSocket {
   readonly socket: Socket
@@ -35,6 +38,9 @@ export class RestingQueue {
   #bytesRead: number[] = []
   /** Busy connections that wait for the pace. */
   #busy: RestingSocket[] = []
+  /** Those that this pass has looked at. */
+  readonly #seen = new Set<Socket>()
+  #isWhole = true
 
   /** @param isHere - whether a socket is one of the server's, and on no way to another process. */
   constructor(isHere: (socket: Socket) => boolean) {
@@ -45,15 +51,33 @@ export class RestingQueue {
     return this.#sockets.length + this.#busy.length
   }
 
-  /** Replaces the connections in the queue. Owns the lists. */
-  fill({ sockets, bytesRead }: IdleList): void {
-    this.#busy = []
+  /** Whether this pass has looked at all connections of the server. */
+  get isWhole(): boolean {
+    return this.#isWhole
+  }
+
+  /** Which connections are looked at next. */
+  get part(): Part {
+    return { limit: partSize, seen: this.#seen }
+  }
+
+  /** Begins to look at all connections. The queue is empty. */
+  beginPass(): void {
+    this.#seen.clear()
+    this.#isWhole = false
+  }
+
+  /** Adds the next part to those that wait for the pace: there are no others. Owns the lists. */
+  fill({ sockets, bytesRead, isWhole }: IdleList): void {
     this.#sockets = sockets
     this.#bytesRead = bytesRead
+    this.#isWhole = isWhole
+    if (isWhole) this.#seen.clear()
   }
 
   clear(): void {
-    this.fill({ sockets: [], bytesRead: [] })
+    this.#busy = []
+    this.fill({ sockets: [], bytesRead: [], isWhole: true })
   }
 
   /**

@@ -33,25 +33,39 @@ export function idleConnections(server: Server): Socket[] | undefined {
 export interface IdleList {
   readonly sockets: Socket[]
   readonly bytesRead: number[]
+  /** Whether the server lists no others. */
+  readonly isWhole: boolean
+}
+
+/** Which of the connections that a server lists as idle are looked at. */
+export interface Part {
+  /** How many of them at most. */
+  readonly limit: number
+  /** These are skipped. Those that are looked at are added. */
+  readonly seen: Set<Socket>
 }
 
 /**
  * As {@link idleConnections}, with those whose request was read and is being answered. Cheap: look at each with
- * {@link isAnswered} when it is its turn.
+ * {@link isAnswered} when it is its turn. A look at 10,000 takes 4 to 8 ms nevertheless, and to list them 1.5 ms.
  */
-export function listIdle(server: Server): IdleList | undefined {
+export function listIdle(server: Server, { limit, seen }: Part): IdleList | undefined {
   const list = connectionsOf(server)
   if (typeof list?.idle !== 'function') return undefined
   const sockets: Socket[] = []
   const bytesRead: number[] = []
+  let left = limit
   for (const { socket } of list.idle()) {
-    if (!(socket instanceof Socket)) continue
+    if (!(socket instanceof Socket) || seen.has(socket)) continue
+    if (left === 0) return { sockets, bytesRead, isWhole: false }
+    left -= 1
+    seen.add(socket)
     const { _httpMessage: response, _handle: handle } = socket as unknown as ListedSocket
     if (response === undefined || handle === null) continue
     sockets.push(socket)
     bytesRead.push(handle?.bytesRead ?? -1)
   }
-  return { sockets, bytesRead }
+  return { sockets, bytesRead, isWhole: true }
 }
 
 /** Whether every request that was read from a connection has its response, as far as this Node.js shows that. */
