@@ -9,6 +9,7 @@ import { loadNative } from '../io/native/addon.ts'
 import { moduleFolder } from '../io/native/package-folder.ts'
 import { isClusterWorker } from '../io/node/builtins.ts'
 import { hiddenListeners } from '../io/node/hidden-listeners.ts'
+import { keepTickShape } from '../io/node/internals/tick-shape.ts'
 import { type Program, realProgram, realSystem, type System } from '../io/system/system.ts'
 import { claimForPreload, isProgramsOwn, onProgramClaim } from '../process/claim.ts'
 import { startHandoffNow } from '../process/create.ts'
@@ -48,6 +49,7 @@ export function preloadMainThread(
 ): void {
   if (program === realProgram && isPreloaded) return
   isPreloaded = true
+  keepTickShape()
   loadNative()
   // Called while all listeners of the process object are Node.js's own.
   hiddenListeners()

@@ -3,6 +3,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { loadNative } from '../io/native/addon.ts'
 import { isClusterWorker } from '../io/node/builtins.ts'
+import { keepTickShape } from '../io/node/internals/tick-shape.ts'
 import { realSystem } from '../io/system/system.ts'
 import { HandoffError } from '../terms/errors.ts'
 import { type HandoffOptions, readSettings, restoreVariables } from '../terms/options.ts'
@@ -46,6 +47,7 @@ function make(
   options: HandoffOptions,
   env: NodeJS.ProcessEnv,
 ): { handoff: HandoffProcess; failed: (error: unknown) => never } {
+  keepTickShape()
   loadNative()
   if (isClusterWorker) {
     throw new HandoffError(
