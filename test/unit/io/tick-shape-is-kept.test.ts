@@ -1,4 +1,4 @@
-// An object with the shape of those of process.nextTick() stays alive, so that V8 does not forget it.
+// An object with the shape of those of process.nextTick() stays alive, so that V8 does not discard their maps.
 
 import { executionAsyncResource } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
