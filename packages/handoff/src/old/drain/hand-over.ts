@@ -204,14 +204,17 @@ export class HandOver {
     if (this.#stopped) return
     const pace = this.#pace?.ended === false ? this.#pace : undefined
     pace?.beginLook()
+    let taken = 0
     for (const gate of this.#holdings.gates) {
       for (const mover of this.#moversOf(gate)) {
+        const limit = mover.batchSize ?? descriptorLimit
         while (this.#flights.count < this.#window) {
-          const batch = mover.take(mover.batchSize ?? descriptorLimit, pace)
+          const batch = mover.take(limit, pace)
           if (batch.length === 0) break
           this.#send(gate, this.#flights.add(mover, batch))
-          // One takes 1 to 3 ms, and clients wait meanwhile.
-          return this.#schedule()
+          taken += batch.length
+          // A whole batch takes 1 to 3 ms, and clients wait meanwhile.
+          if (taken >= limit) return this.#schedule()
         }
       }
     }
