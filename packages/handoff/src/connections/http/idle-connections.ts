@@ -59,7 +59,7 @@ export interface RestingList extends IdleList {
 /**
  * Lists connections that wait for a request now, without a look at each: some of them may answer one, or leave.
  *
- * @param part - which of those that were used. With the first part come those that have not been, and all that are busy.
+ * @param part - which of the used connections to list. The first part has the unused and the busy ones as well.
  * @param sort - sorts them without the server's own list.
  */
 export function listResting(

@@ -208,7 +208,7 @@ export class HttpMover implements ServerMover {
     let hasBegun = false
     for (;;) {
       if (this.#queue.isWhole) {
-        // Those that are left may wait for the pace for a while.
+        // The other connections may wait for the pace for a while.
         if (hasBegun || this.#queue.size > 0) break
         hasBegun = true
         this.#queue.beginPass()

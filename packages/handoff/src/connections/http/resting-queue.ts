@@ -38,7 +38,7 @@ export class RestingQueue {
   #bytesRead: number[] = []
   /** Busy connections that wait for the pace. */
   #busy: RestingSocket[] = []
-  /** Those that this pass has looked at. */
+  /** The connections that this pass has looked at. */
   readonly #seen = new Set<Socket>()
   #isWhole = true
 
@@ -67,7 +67,7 @@ export class RestingQueue {
     this.#isWhole = false
   }
 
-  /** Adds the next part to those that wait for the pace: there are no others. Owns the lists. */
+  /** Adds the next part. All connections that are still in the queue wait for the pace. Owns the lists. */
   fill({ sockets, bytesRead, isWhole }: IdleList): void {
     this.#sockets = sockets
     this.#bytesRead = bytesRead
