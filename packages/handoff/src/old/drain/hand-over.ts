@@ -204,18 +204,15 @@ export class HandOver {
     if (this.#stopped) return
     const pace = this.#pace?.ended === false ? this.#pace : undefined
     pace?.beginLook()
-    let taken = 0
     for (const gate of this.#holdings.gates) {
       for (const mover of this.#moversOf(gate)) {
+        if (this.#flights.count >= this.#window) break
         const limit = mover.batchSize ?? descriptorLimit
-        while (this.#flights.count < this.#window) {
-          const batch = mover.take(limit, pace)
-          if (batch.length === 0) break
-          this.#send(gate, this.#flights.add(mover, batch))
-          taken += batch.length
-          // A whole batch takes 1 to 3 ms, and clients wait meanwhile.
-          if (taken >= limit) return this.#schedule()
-        }
+        const batch = mover.take(limit, pace)
+        if (batch.length === 0) continue
+        this.#send(gate, this.#flights.add(mover, batch))
+        // A whole batch takes 1 to 3 ms, and clients wait meanwhile. After a smaller one the next look follows the ack.
+        if (batch.length === limit) return this.#schedule()
       }
     }
     this.#caughtUp = this.#flights.count === 0 && pace?.isWaiting !== true
