@@ -41,7 +41,7 @@ export interface IdleList {
 export interface Part {
   /** How many of them at most. */
   readonly limit: number
-  /** These are skipped. Those that are looked at are added. */
+  /** Connections to skip. Each one that is looked at is added. */
   readonly seen: Set<Socket>
 }
 
